@@ -1,0 +1,2 @@
+//! The program `partwise`.
+fn main() {}
