@@ -1,1 +1,72 @@
-//! partwise
+//! Non-negative matrix factorisation: V ≈ W H with nothing below zero.
+//!
+//! partwise takes a non-negative matrix V (m × n: samples in rows, features in columns) and approximates it as the
+//! product of two: W (m × k) says how much of each component each sample holds, and each row of H (k × n) is a component.
+//! Since nothing can cancel, components are parts that add up: strokes of digits, topics of texts, notes of a recording.
+//!
+//! ```
+//! use partwise::{Loss, Matrix, Nmf};
+//!
+//! // Four documents over five words: two about rivers, two about ships.
+//! let counts = [
+//!     3.0, 2.0, 1.0, 0.0, 0.0, //
+//!     2.0, 3.0, 0.0, 0.0, 0.0, //
+//!     0.0, 0.0, 1.0, 2.0, 4.0, //
+//!     0.0, 0.0, 2.0, 3.0, 3.0,
+//! ];
+//! let v = Matrix::row_major(&counts, 4, 5)?;
+//! let model = Nmf::new(2).loss(Loss::KULLBACK_LEIBLER).fit(&v)?;
+//! println!("relative error {:.3} after {} iterations", model.relative_error, model.iterations);
+//!
+//! // New documents in terms of the same components.
+//! let new = [1.0, 1.0, 0.0, 0.0, 0.0];
+//! let seen = Nmf::new(2)
+//!     .loss(Loss::KULLBACK_LEIBLER)
+//!     .transform(&Matrix::row_major(&new, 1, 5)?, &model.h)?;
+//! assert!(seen.w.get(0, 0).max(seen.w.get(0, 1)) > 0.1);
+//! # Ok::<(), partwise::Error>(())
+//! ```
+//!
+//! # How it works
+//!
+//! The objective D(V, WH) plus penalties is minimised by turns: one factor stands still while the other improves.
+//! A **pass** is one walk over V, a block of rows at a time. It improves the block's rows of W, each alone, and while
+//! the block is still in cache adds to the small statistics from which H is improved afterwards. So V is read once an
+//! iteration, and the same code serves a matrix in memory, in a mapped file, and in blocks.
+//!
+//! The answer has the same bits for any number of threads: work is cut by shape, and sums are taken in a fixed order.
+//!
+//! # The rooms
+//!
+//! `nmf` checks parameters and gives back results · `fit` is the only loop · `pass` and `shard` walk V · `update` holds
+//! the solvers · `loss` the objective · `init` the starts · `matrix` the kinds of V · `kernel` the products.
+
+mod error;
+mod fit;
+mod float;
+mod init;
+mod kernel;
+mod loss;
+mod matrix;
+mod nmf;
+mod observe;
+mod pass;
+mod shard;
+mod stop;
+mod svd;
+mod threads;
+mod update;
+
+pub use error::Error;
+pub use float::Float;
+pub use init::Init;
+pub use loss::{Loss, Penalty};
+pub use matrix::{Compressed, Dense, IndexSlice, Matrix};
+pub use nmf::{Factor, Factorization, Nmf, Start, reconstruct};
+pub use observe::{Observer, Progress, TracePoint};
+pub use stop::StopReason;
+pub use svd::{TruncatedSvd, truncated_svd};
+pub use update::Solver;
+
+/// The matrix views that [`Matrix::Dense`] is made of.
+pub use faer::MatRef;

@@ -1,0 +1,115 @@
+//! What can be wrong with a request, found before any work is done.
+
+/// Why a factorisation was refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An entry of a matrix is below zero.
+    #[error(
+        "{matrix} has the negative value {value} at row {row}, column {col} (counted from 0); every entry must be zero or more"
+    )]
+    Negative {
+        /// Which matrix: `V`, `W` or `H`.
+        matrix: &'static str,
+        /// The value found.
+        value: f64,
+        /// Its row, counted from 0.
+        row: usize,
+        /// Its column, counted from 0.
+        col: usize,
+    },
+    /// An entry of a matrix is NaN or infinite.
+    #[error(
+        "{matrix} has the value {value} at row {row}, column {col} (counted from 0); every entry must be a finite number"
+    )]
+    NotFinite {
+        /// Which matrix: `V`, `W` or `H`.
+        matrix: &'static str,
+        /// The value found.
+        value: f64,
+        /// Its row, counted from 0.
+        row: usize,
+        /// Its column, counted from 0.
+        col: usize,
+    },
+    /// A matrix has no row or no column.
+    #[error("V is empty: its shape is {rows} x {cols}; at least one row and one column are needed")]
+    Empty {
+        /// Rows of V.
+        rows: usize,
+        /// Columns of V.
+        cols: usize,
+    },
+    /// The values of V are so large or small that the objective leaves the range of `f64`.
+    #[error(
+        "the largest value of V is {largest:e}: {what} leaves the range of numbers; divide V by a constant first"
+    )]
+    Scale {
+        /// The largest entry.
+        largest: f64,
+        /// The figure that would overflow.
+        what: &'static str,
+    },
+    /// The arrays of a sparse matrix or of a strided view do not fit together.
+    #[error("malformed {what}: {reason}")]
+    Malformed {
+        /// The kind of matrix.
+        what: &'static str,
+        /// What is wrong and where.
+        reason: String,
+    },
+    /// A parameter is outside its range.
+    #[error("{name} = {value}: {legal}")]
+    Parameter {
+        /// The parameter.
+        name: &'static str,
+        /// The value given.
+        value: String,
+        /// What would be right.
+        legal: String,
+    },
+    /// The solver cannot minimise the loss.
+    #[error("solver '{solver}' does not handle the loss {loss}; solvers that do: {choices}")]
+    SolverLoss {
+        /// The solver's name.
+        solver: &'static str,
+        /// The loss.
+        loss: String,
+        /// Names of the solvers that can.
+        choices: String,
+    },
+    /// The loss is not defined for a matrix with zeros.
+    #[error(
+        "the loss {loss} needs every entry of V above zero, but row {row}, column {col} (counted from 0) is zero; use a loss with beta > 0 or add a small constant to V"
+    )]
+    ZeroEntry {
+        /// The loss.
+        loss: String,
+        /// Row of the first zero, counted from 0.
+        row: usize,
+        /// Its column, counted from 0.
+        col: usize,
+    },
+    /// A matrix has another shape than the one needed.
+    #[error("{matrix} has the shape {rows} x {cols}; expected {expected_rows} x {expected_cols}")]
+    Shape {
+        /// Which matrix.
+        matrix: &'static str,
+        /// Its rows.
+        rows: usize,
+        /// Its columns.
+        cols: usize,
+        /// The rows needed.
+        expected_rows: usize,
+        /// The columns needed.
+        expected_cols: usize,
+    },
+    /// A factor is held fixed but no value was given for it.
+    #[error(
+        "{factor} is held fixed, but no start was given for it; give {factor} with the builder's start method"
+    )]
+    HeldWithoutStart {
+        /// `W` or `H`.
+        factor: &'static str,
+    },
+}

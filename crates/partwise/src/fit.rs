@@ -1,0 +1,362 @@
+//! The only outer loop: a pass over V, a step of the other factor, a look at the objective, and the question
+//! whether to go on.
+//!
+//! An iteration improves W and then H. Where V is walked by its columns (see [`crate::matrix`]) the factor that goes with
+//! the lines is Hᵀ, so its pass comes second; the statistics for the first half-step are those of the pass before.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use crate::loss::Elementwise;
+use crate::matrix::{Dense, Summary};
+use crate::observe::{Observer, Progress, TracePoint};
+use crate::pass::{self, Fixed, Problem};
+use crate::shard::{Request, Shard, Stats};
+use crate::stop::{StopReason, StopRule, Stopper};
+use crate::threads::Threads;
+use crate::{Float, Loss, Solver};
+
+/// A side of the problem: the factor that goes with the lines of V, or the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Left,
+    Right,
+}
+
+/// How long to go on, and in which order.
+pub(crate) struct Plan {
+    pub(crate) solver: Solver,
+    pub(crate) tolerance: f64,
+    pub(crate) max_iter: usize,
+    /// The factor that is not changed.
+    pub(crate) held: Option<Side>,
+    /// The factor that is improved first in an iteration.
+    pub(crate) first: Side,
+}
+
+/// What came out.
+pub(crate) struct Outcome<T> {
+    pub(crate) left: Dense<T>,
+    pub(crate) right: Dense<T>,
+    pub(crate) trace: Vec<TracePoint>,
+    pub(crate) iterations: usize,
+    pub(crate) stop: StopReason,
+    pub(crate) quality: Quality,
+}
+
+/// How good a pair of factors is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quality {
+    pub(crate) divergence: f64,
+    pub(crate) objective: f64,
+    pub(crate) relative_error: f64,
+    pub(crate) residual: f64,
+}
+
+/// A fit at work.
+struct Fit<'a, 's, T: Float> {
+    shard: Box<dyn Shard<T> + 's>,
+    right: Fixed<T>,
+    problem: &'a Problem<T>,
+    plan: &'a Plan,
+    data: &'a Summary,
+    threads: &'a Threads,
+}
+
+/// Sum of |projected gradient| of a half-step, and that sum over its data part.
+#[derive(Clone, Copy, Default)]
+struct Met {
+    violation: f64,
+    residual: f64,
+}
+
+impl Met {
+    fn new(violation: f64, magnitude: f64) -> Self {
+        let residual = if violation == 0.0 {
+            0.0
+        } else {
+            violation / magnitude.max(f64::MIN_POSITIVE)
+        };
+        Self {
+            violation,
+            residual,
+        }
+    }
+}
+
+/// Runs a fit to its end.
+pub(crate) fn run<'s, T: Float>(
+    shard: Box<dyn Shard<T> + 's>,
+    right: Dense<T>,
+    problem: &Problem<T>,
+    plan: &Plan,
+    data: &Summary,
+    threads: &Threads,
+    observer: &mut dyn Observer,
+) -> Outcome<T> {
+    let started = Instant::now();
+    let mut fit = Fit {
+        shard,
+        right: Fixed::new(right, threads),
+        problem,
+        plan,
+        data,
+        threads,
+    };
+    let mut trace = Vec::new();
+    let needs_start = plan.first == Side::Right
+        || plan.solver.stop_rule() == StopRule::ErrorDrop
+        || problem.quadratic.is_none();
+    let mut stats = None;
+    let mut at_start = 0.0;
+    if needs_start {
+        let look = fit.pass(false, true);
+        at_start = fit.divergence(&look);
+        trace.push(TracePoint {
+            iteration: 0,
+            seconds: started.elapsed().as_secs_f64(),
+            objective: at_start + fit.penalty(&look),
+            residual: None,
+        });
+        stats = Some(look);
+    }
+    let mut stopper = Stopper::new(plan.solver.stop_rule(), plan.tolerance, at_start);
+    let mut best = Best::default();
+    let mut stop = StopReason::MaxIterations;
+    let mut iterations = 0;
+    for iteration in 1..=plan.max_iter {
+        let (now, met) = fit.iterate(stats.take());
+        let divergence = fit.divergence(&now);
+        let objective = divergence + fit.penalty(&now);
+        let residual = met[0].residual.max(met[1].residual);
+        let seconds = started.elapsed().as_secs_f64();
+        iterations = iteration;
+        trace.push(TracePoint {
+            iteration,
+            seconds,
+            objective,
+            residual: Some(residual),
+        });
+        if !plan.solver.descends() {
+            best.offer(objective, &mut fit);
+        }
+        stats = Some(now);
+        let asked = observer.observe(&Progress {
+            iteration,
+            max_iter: plan.max_iter,
+            objective,
+            residual,
+            seconds,
+        });
+        let violation = met[0].violation + met[1].violation;
+        if stopper.converged(iteration, violation, divergence) {
+            stop = StopReason::Converged;
+            break;
+        }
+        if asked == ControlFlow::Break(()) {
+            stop = StopReason::Stopped;
+            break;
+        }
+    }
+    best.take(&mut fit);
+    let quality = fit.quality();
+    Outcome {
+        left: fit.shard.into_rows(),
+        right: fit.right.rows,
+        trace,
+        iterations,
+        stop,
+        quality,
+    }
+}
+
+/// The best factors of a solver that may not descend.
+struct Best<T> {
+    objective: f64,
+    latest: f64,
+    right: Option<Fixed<T>>,
+}
+
+impl<T> Default for Best<T> {
+    fn default() -> Self {
+        Self {
+            objective: f64::INFINITY,
+            latest: f64::INFINITY,
+            right: None,
+        }
+    }
+}
+
+impl<T: Float> Best<T> {
+    fn offer(&mut self, objective: f64, fit: &mut Fit<'_, '_, T>) {
+        self.latest = objective;
+        if objective < self.objective {
+            self.objective = objective;
+            self.right = Some(fit.right.clone());
+            fit.shard.keep();
+        }
+    }
+
+    fn take(self, fit: &mut Fit<'_, '_, T>) {
+        if let (Some(right), true) = (self.right, self.objective < self.latest) {
+            fit.right = right;
+            fit.shard.restore();
+        }
+    }
+}
+
+impl<T: Float> Fit<'_, '_, T> {
+    fn holds(&self, side: Side) -> bool {
+        self.plan.held == Some(side)
+    }
+
+    fn pass(&mut self, update: bool, statistics: bool) -> Stats<T> {
+        self.shard.pass(&Request {
+            problem: self.problem,
+            right: &self.right,
+            update,
+            statistics,
+            right_unchanged: self.holds(Side::Right),
+        })
+    }
+
+    /// One iteration. `stats` are those of the last pass, if there was one.
+    fn iterate(&mut self, stats: Option<Stats<T>>) -> (Stats<T>, [Met; 2]) {
+        let mut met = [Met::default(); 2];
+        let mut stats = stats;
+        if self.plan.first == Side::Right
+            && let Some(stats) = &stats
+        {
+            met[1] = self.step_right(stats);
+        }
+        // Nothing of a quadratic problem changes while its left factor is held.
+        let unchanged = self.holds(Side::Left) && self.problem.quadratic.is_some();
+        let now = match stats.take() {
+            Some(stats) if unchanged => stats,
+            _ => {
+                let (update, statistics) = (!self.holds(Side::Left), !self.holds(Side::Right));
+                let now = self.pass(update, statistics);
+                if update {
+                    met[0] = Met::new(now.violation, now.magnitude);
+                }
+                now
+            }
+        };
+        if self.plan.first == Side::Left {
+            met[1] = self.step_right(&now);
+        }
+        (now, met)
+    }
+
+    /// The half-step of the right factor, from the statistics of a pass.
+    fn step_right(&mut self, stats: &Stats<T>) -> Met {
+        if self.holds(Side::Right) {
+            return Met::default();
+        }
+        let met = self.meet_right(stats, true);
+        self.right.refresh(self.threads);
+        met
+    }
+
+    /// Improves the right factor, or only looks at it.
+    fn meet_right(&mut self, stats: &Stats<T>, update: bool) -> Met {
+        /// Rows in a task.
+        const ROWS: usize = 128;
+        let k = self.right.rows.cols();
+        let (problem, parts) = (self.problem, &stats.parts);
+        let shared = parts.denominator.len() != parts.numerator.len();
+        let rows = self.right.rows.as_mut_slice();
+        let violations = self.threads.map_chunks(rows, ROWS * k, |index, rows| {
+            let span = index * ROWS * k..index * ROWS * k + rows.len();
+            let denominator = if shared {
+                &parts.denominator[..]
+            } else {
+                &parts.denominator[span.clone()]
+            };
+            let parts = (&parts.numerator[span], denominator);
+            let gram = &stats.sums.gram;
+            pass::half_step(problem, &problem.right, gram, parts, rows, k, update)
+        });
+        let magnitude = pass::magnitude(problem, &parts.numerator);
+        Met::new(violations.iter().sum(), magnitude)
+    }
+
+    /// D(V, WH) of the factors as they are; `stats` belong to the left one.
+    fn divergence(&self, stats: &Stats<T>) -> f64 {
+        let elementwise = &self.problem.elementwise;
+        if self.problem.quadratic.is_some() {
+            return self.squared_loss(stats);
+        }
+        self.shard.divergence(elementwise, &self.right) * elementwise.unit()
+    }
+
+    /// ½‖V − WH‖² by expansion, or entry by entry where the expansion has lost its digits.
+    fn squared_loss(&self, stats: &Stats<T>) -> f64 {
+        let half_squares = 0.5 * self.data.squares;
+        let cross = if stats.parts.numerator.is_empty() {
+            stats.inner
+        } else {
+            pass::inner(&stats.parts.numerator, self.right.rows.as_slice())
+        };
+        let expanded = half_squares - cross + 0.5 * stats.sums.inner(&self.right.sums);
+        if expanded > T::CANCELLATION * half_squares {
+            return expanded;
+        }
+        let squared = Elementwise::new(Loss::FROBENIUS, 0.0);
+        self.shard.divergence(&squared, &self.right)
+    }
+
+    fn penalty(&self, stats: &Stats<T>) -> f64 {
+        let (left, right) = (&self.problem.left, &self.problem.right);
+        stats.sums.penalty(left) + self.right.sums.penalty(right)
+    }
+
+    /// A last look at the factors as they are returned.
+    fn quality(&mut self) -> Quality {
+        let look = self.pass(false, true);
+        let mut residual = 0.0f64;
+        if !self.holds(Side::Left) {
+            residual = Met::new(look.violation, look.magnitude).residual;
+        }
+        if !self.holds(Side::Right) {
+            residual = residual.max(self.meet_right(&look, false).residual);
+        }
+        let divergence = self.divergence(&look);
+        let squared = if self.problem.quadratic.is_some() {
+            divergence
+        } else {
+            self.squared_look()
+        };
+        let relative_error = match (self.data.squares, squared) {
+            (_, 0.0) => 0.0,
+            (squares, squared) => (2.0 * squared / squares).sqrt(),
+        };
+        Quality {
+            divergence,
+            objective: divergence + self.penalty(&look),
+            relative_error,
+            residual,
+        }
+    }
+
+    /// ½‖V − WH‖² under another loss.
+    fn squared_look(&mut self) -> f64 {
+        let problem = Problem {
+            elementwise: Elementwise::new(Loss::FROBENIUS, 0.0),
+            quadratic: crate::Solver::auto()
+                .resolve(Loss::FROBENIUS)
+                .ok()
+                .and_then(Solver::quadratic),
+            left: self.problem.left,
+            right: self.problem.right,
+        };
+        let stats = self.shard.pass(&Request {
+            problem: &problem,
+            right: &self.right,
+            update: false,
+            statistics: false,
+            right_unchanged: false,
+        });
+        self.squared_loss(&stats)
+    }
+}

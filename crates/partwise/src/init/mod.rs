@@ -1,0 +1,183 @@
+//! Where a fit begins: one file for each kind of start, and a line each in [`STARTS`].
+
+mod nndsvd;
+mod random;
+mod spa;
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::matrix::{Blocks, Dense};
+use crate::threads::Threads;
+use crate::{Error, Float};
+
+/// What a start is made from.
+pub struct Input<'a, 'v, T: Float> {
+    pub(crate) blocks: &'a Blocks<'v, T>,
+    pub(crate) k: usize,
+    pub(crate) seed: u64,
+    pub(crate) threads: &'a Threads,
+}
+
+/// W (m × k) and Hᵀ (n × k) to begin with.
+pub struct Pair<T> {
+    pub(crate) w: Dense<T>,
+    pub(crate) ht: Dense<T>,
+}
+
+/// A function that makes a start.
+pub(crate) type StartFn<T> = fn(&Input<'_, '_, T>) -> Pair<T>;
+
+/// A start for both number types.
+#[derive(Clone, Copy)]
+pub struct StartRule {
+    pub(crate) f32: StartFn<f32>,
+    pub(crate) f64: StartFn<f64>,
+}
+
+struct Spec {
+    name: &'static str,
+    title: &'static str,
+    source: &'static str,
+    /// Whether it needs k ≤ min(m, n).
+    limited: bool,
+    rule: StartRule,
+}
+
+/// Names one generic function for both number types.
+macro_rules! start {
+    ($name:literal, $title:literal, $source:literal, limited: $limited:literal, $function:path) => {
+        Spec {
+            name: $name,
+            title: $title,
+            source: $source,
+            limited: $limited,
+            rule: StartRule {
+                f32: $function,
+                f64: $function,
+            },
+        }
+    };
+}
+
+/// Every start there is.
+static STARTS: &[Spec] = &[
+    start!(
+        "auto", "nndsvda if k is at most the smaller side of V, else random", "",
+        limited: false, random::start
+    ),
+    start!("random", "absolute normal values, scaled to the mean of V", "", limited: false, random::start),
+    start!(
+        "nndsvd", "non-negative double singular value decomposition, with zeros",
+        "Boutsidis & Gallopoulos 2008", limited: true, nndsvd::with_zeros
+    ),
+    start!(
+        "nndsvda", "nndsvd, zeros filled with the mean of V",
+        "Boutsidis & Gallopoulos 2008", limited: true, nndsvd::with_mean
+    ),
+    start!(
+        "nndsvdar", "nndsvd, zeros filled with small random values",
+        "Boutsidis & Gallopoulos 2008", limited: true, nndsvd::with_noise
+    ),
+    start!(
+        "spa", "successive projection: rows of V that are far from each other",
+        "Araújo et al. 2001; Gillis & Vavasis 2014", limited: true, spa::start
+    ),
+];
+
+/// A kind of start, by its name in the table.
+#[derive(Clone, Copy)]
+pub struct Init(&'static Spec);
+
+impl Init {
+    /// Every start, `auto` first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        STARTS.iter().map(Self)
+    }
+
+    /// The start that is chosen by the shape.
+    pub fn auto() -> Self {
+        Self(&STARTS[0])
+    }
+
+    /// The short name, as given to [`str::parse`].
+    pub fn name(self) -> &'static str {
+        self.0.name
+    }
+
+    /// What it does, in a few words.
+    pub fn title(self) -> &'static str {
+        self.0.title
+    }
+
+    /// The papers it follows; may be empty.
+    pub fn source(self) -> &'static str {
+        self.0.source
+    }
+
+    /// Whether it needs a rank of at most the smaller side of V.
+    pub fn is_limited(self) -> bool {
+        self.0.limited
+    }
+
+    /// The start for this shape: itself, or the one that `auto` stands for.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if k is above the smaller side of V and the start cannot have that.
+    pub(crate) fn resolve(self, k: usize, m: usize, n: usize) -> Result<Self, Error> {
+        let fits = k <= m.min(n);
+        if self.name() == "auto" {
+            return if fits { "nndsvda" } else { "random" }.parse();
+        }
+        if self.0.limited && !fits {
+            return Err(Error::Parameter {
+                name: "rank",
+                value: k.to_string(),
+                legal: format!(
+                    "init '{}' needs a rank of at most min(m, n) = {}; use init 'random'",
+                    self.name(),
+                    m.min(n)
+                ),
+            });
+        }
+        Ok(self)
+    }
+
+    /// Makes the factors.
+    pub(crate) fn make<T: Float>(self, input: &Input<'_, '_, T>) -> Pair<T> {
+        T::start(&self.0.rule)(input)
+    }
+}
+
+impl PartialEq for Init {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl fmt::Debug for Init {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Init {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Init {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::all().find(|init| init.name() == text).ok_or_else(|| {
+            let names: Vec<_> = Self::all().map(Self::name).collect();
+            Error::Parameter {
+                name: "init",
+                value: text.to_owned(),
+                legal: format!("expected one of {}", names.join(", ")),
+            }
+        })
+    }
+}

@@ -1,0 +1,68 @@
+//! Dense products of a block of V, of the factors, and of both.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+
+use crate::Float;
+
+/// `out` (r × k) = V (r × n) · right (n × k).
+pub(crate) fn times<T: Float>(out: &mut [T], v: MatRef<'_, T>, right: MatRef<'_, T>) {
+    let out = MatMut::from_row_major_slice_mut(out, v.nrows(), right.ncols());
+    matmul(out, Accum::Replace, v, right, T::ONE, Par::Seq);
+}
+
+/// `out` (r × k) += V (r × n) · right (n × k).
+pub(crate) fn add_times<T: Float>(out: &mut [T], v: MatRef<'_, T>, right: MatRef<'_, T>) {
+    let out = MatMut::from_row_major_slice_mut(out, v.nrows(), right.ncols());
+    matmul(out, Accum::Add, v, right, T::ONE, Par::Seq);
+}
+
+/// `out` (c × k) += Vᵀ (c × r) · left (r × k).
+pub(crate) fn add_transposed_times<T: Float>(out: &mut [T], v: MatRef<'_, T>, left: MatRef<'_, T>) {
+    let out = MatMut::from_row_major_slice_mut(out, v.ncols(), left.ncols());
+    matmul(out, Accum::Add, v.transpose(), left, T::ONE, Par::Seq);
+}
+
+/// `out` (r × c) = left (r × k) · rightᵀ (k × c): the block of the reconstruction that two blocks of rows span.
+pub(crate) fn outer<T: Float>(out: &mut [T], left: MatRef<'_, T>, right: MatRef<'_, T>) {
+    let out = MatMut::from_row_major_slice_mut(out, left.nrows(), right.nrows());
+    matmul(
+        out,
+        Accum::Replace,
+        left,
+        right.transpose(),
+        T::ONE,
+        Par::Seq,
+    );
+}
+
+/// `rows`ᵀ · `rows` (k × k).
+pub(crate) fn gram<T: Float>(rows: MatRef<'_, T>) -> Vec<T> {
+    let k = rows.ncols();
+    let mut out = vec![T::ZERO; k * k];
+    let view = MatMut::from_row_major_slice_mut(&mut out, k, k);
+    matmul(
+        view,
+        Accum::Replace,
+        rows.transpose(),
+        rows,
+        T::ONE,
+        Par::Seq,
+    );
+    out
+}
+
+/// Copies a view of any strides into `out`, row after row.
+pub(crate) fn pack<T: Float>(out: &mut [T], view: MatRef<'_, T>) {
+    let cols = view.ncols();
+    for (i, line) in out.chunks_exact_mut(cols).enumerate() {
+        match view.row(i).try_as_row_major() {
+            Some(row) => line.copy_from_slice(row.as_slice()),
+            None => {
+                for (j, value) in line.iter_mut().enumerate() {
+                    *value = view[(i, j)];
+                }
+            }
+        }
+    }
+}

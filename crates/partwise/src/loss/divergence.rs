@@ -1,0 +1,191 @@
+//! The β-divergence entry by entry, and the two powers of the reconstruction that its gradients are made of.
+//!
+//! With y = (WH)ᵢⱼ, ∂D/∂W = (Y^(β−1) − V·Y^(β−2)) Hᵀ: [`Elementwise::ratio`] is v·y^(β−2) and
+//! [`Elementwise::weight`] is y^(β−1).
+//!
+//! Powers are taken of v/c and y/c, where c is a power of two near the mean of V, so that neither very large nor
+//! very small data leave the range of numbers; D of the scaled entries times c^β is D.
+
+use super::Loss;
+use crate::Float;
+
+/// One loss at one scale of the data.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Elementwise<T> {
+    pub(crate) beta: f64,
+    scale: f64,
+    inverse: T,
+    floor: T,
+}
+
+impl<T: Float> Elementwise<T> {
+    /// `mean` is the mean of V, or 0 if V is all zeros.
+    pub(crate) fn new(loss: Loss, mean: f64) -> Self {
+        let beta = loss.exponent();
+        // A quadratic loss takes no powers and needs no scale.
+        let exponent = if mean > 0.0 && !loss.is_quadratic() {
+            mean.log2().round()
+        } else {
+            0.0
+        };
+        // The smallest y whose power y^(β−2) leaves half of the range of exponents for the factors.
+        let floor = (-0.5 * f64::from(T::MAX_EXPONENT) / (2.0 - beta).max(1.0)).exp2();
+        Self {
+            beta,
+            scale: exponent.exp2(),
+            inverse: T::from_f64((-exponent).exp2()),
+            floor: T::from_f64(floor),
+        }
+    }
+
+    /// c^β: what a sum of scaled divergences is multiplied by.
+    pub(crate) fn unit(&self) -> f64 {
+        self.scale.powf(self.beta)
+    }
+
+    /// c^(β−1): what a scaled gradient is multiplied by, and a penalty divided by to stand beside it.
+    pub(crate) fn gradient_unit(&self) -> f64 {
+        self.scale.powf(self.beta - 1.0)
+    }
+
+    #[inline(always)]
+    fn scaled(&self, v: T, y: T) -> (T, T) {
+        (v * self.inverse, (y * self.inverse).max(self.floor))
+    }
+
+    /// Replaces each y of a block by v·y^(β−2), scaled.
+    #[inline(always)]
+    pub(crate) fn ratio(&self, v: &[T], y: &mut [T]) {
+        let pairs = v.iter().zip(y);
+        if self.beta == 1.0 {
+            for (&v, y) in pairs {
+                let (v, scaled) = self.scaled(v, *y);
+                *y = v / scaled;
+            }
+        } else if self.beta == 0.0 {
+            for (&v, y) in pairs {
+                let (v, scaled) = self.scaled(v, *y);
+                *y = v / (scaled * scaled);
+            }
+        } else {
+            let exponent = T::from_f64(self.beta - 2.0);
+            for (&v, y) in pairs {
+                let (v, scaled) = self.scaled(v, *y);
+                *y = v * scaled.powf(exponent);
+            }
+        }
+    }
+
+    /// Replaces each y of a block by y^(β−1), scaled.
+    #[inline(always)]
+    pub(crate) fn weight(&self, y: &mut [T]) {
+        if self.beta == 0.0 {
+            for y in y {
+                *y = T::ONE / (*y * self.inverse).max(self.floor);
+            }
+        } else {
+            let exponent = T::from_f64(self.beta - 1.0);
+            for y in y {
+                *y = (*y * self.inverse).max(self.floor).powf(exponent);
+            }
+        }
+    }
+
+    /// The scaled divergence of one entry, zero or more.
+    #[inline(always)]
+    pub(crate) fn divergence(&self, v: T, y: T) -> f64 {
+        if self.beta == 2.0 {
+            let residual = v.to_f64() - y.to_f64();
+            return 0.5 * residual * residual;
+        }
+        let (v, y) = self.scaled(v, y);
+        let (v, y) = (v.to_f64(), y.to_f64());
+        let beta = self.beta;
+        let value = if beta == 1.0 {
+            // v log(v/y) − v + y, written so that nothing cancels when y is near v.
+            if v == 0.0 { y } else { v * excess(y, v) }
+        } else if beta == 0.0 {
+            excess(v, y)
+        } else {
+            (v.powf(beta) + (beta - 1.0) * y.powf(beta) - beta * v * y.powf(beta - 1.0))
+                / (beta * (beta - 1.0))
+        };
+        value.max(0.0)
+    }
+}
+
+/// a/b − 1 − log(a/b), zero or more, accurate where a is near b and where it is far below.
+#[inline(always)]
+fn excess(a: f64, b: f64) -> f64 {
+    let r = (a - b) / b;
+    if r > -0.5 {
+        r - r.ln_1p()
+    } else {
+        r - (a.ln() - b.ln())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The textbook formulas, without scale or floor.
+    fn naive(beta: f64, v: f64, y: f64) -> f64 {
+        if beta == 2.0 {
+            0.5 * (v - y).powi(2)
+        } else if beta == 1.0 {
+            (if v > 0.0 { v * (v / y).ln() } else { 0.0 }) - v + y
+        } else if beta == 0.0 {
+            v / y - (v / y).ln() - 1.0
+        } else {
+            (v.powf(beta) + (beta - 1.0) * y.powf(beta) - beta * v * y.powf(beta - 1.0))
+                / (beta * (beta - 1.0))
+        }
+    }
+
+    #[test]
+    fn follows_the_textbook_formula_at_any_scale() {
+        for beta in [-1.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0] {
+            for mean in [1e-3, 1.0, 700.0] {
+                let loss = Elementwise::<f64>::new(Loss::beta(beta).unwrap(), mean);
+                for (v, y) in [(1.0, 2.0), (3.5, 0.2), (0.7, 0.7), (1e-4, 1e-3)] {
+                    let expected = naive(beta, v, y);
+                    let found = loss.divergence(v, y) * loss.unit();
+                    assert!(
+                        (found - expected).abs() <= 1e-12 * (1.0 + expected.abs()),
+                        "beta {beta}, mean {mean}, v {v}, y {y}: {found} against {expected}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_two_powers_make_the_gradient() {
+        for beta in [-1.0, 0.0, 0.5, 1.0, 1.7, 3.0] {
+            let loss = Elementwise::<f64>::new(Loss::beta(beta).unwrap(), 0.4);
+            let (v, y, step) = (0.8, 0.3, 1e-6);
+            let slope = (naive(beta, v, y + step) - naive(beta, v, y - step)) / (2.0 * step);
+            let (mut ratio, mut weight) = ([y], [y]);
+            loss.ratio(&[v], &mut ratio);
+            loss.weight(&mut weight);
+            let found = (weight[0] - ratio[0]) * loss.gradient_unit();
+            assert!(
+                (found - slope).abs() < 1e-6 * slope.abs(),
+                "{beta}: {found} {slope}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_power_leaves_the_range() {
+        for beta in [-3.0, -1.0, 0.0, 0.5, 1.0, 1.5, 3.0] {
+            let loss = Elementwise::<f32>::new(Loss::beta(beta).unwrap(), 1.0);
+            let (mut ratio, mut weight) = ([0f32], [0f32]);
+            loss.ratio(&[100.0], &mut ratio);
+            loss.weight(&mut weight);
+            assert!(ratio[0].is_finite() && weight[0].is_finite(), "beta {beta}");
+            assert!(loss.divergence(100.0, 0.0).is_finite(), "beta {beta}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! An owned dense matrix in rows: the factors, and anything else the engine hands back.
+
+use faer::{MatMut, MatRef};
+
+use crate::{Error, Float};
+
+/// An owned dense matrix, its rows one after another in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dense<T> {
+    rows: usize,
+    cols: usize,
+    values: Vec<T>,
+}
+
+pub(super) fn check_length(length: usize, rows: usize, cols: usize) -> Result<(), Error> {
+    if rows.checked_mul(cols) == Some(length) {
+        return Ok(());
+    }
+    Err(Error::Malformed {
+        what: "dense matrix",
+        reason: format!("{length} values for the shape {rows} x {cols}"),
+    })
+}
+
+impl<T: Float> Dense<T> {
+    /// A matrix from its values, one row after another.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if there are not `rows * cols` values.
+    pub fn from_rows(values: Vec<T>, rows: usize, cols: usize) -> Result<Self, Error> {
+        check_length(values.len(), rows, cols)?;
+        Ok(Self { rows, cols, values })
+    }
+
+    /// A matrix of zeros.
+    pub fn zeros(rows: usize, cols: usize) -> Self {
+        Self::filled(rows, cols, T::ZERO)
+    }
+
+    /// A matrix with one value everywhere.
+    pub fn filled(rows: usize, cols: usize, value: T) -> Self {
+        Self {
+            rows,
+            cols,
+            values: vec![value; rows * cols],
+        }
+    }
+
+    /// A copy of any view.
+    pub fn copy_of(view: MatRef<'_, T>) -> Self {
+        let (rows, cols) = (view.nrows(), view.ncols());
+        let mut values = Vec::with_capacity(rows * cols);
+        for i in 0..rows {
+            values.extend((0..cols).map(|j| view[(i, j)]));
+        }
+        Self { rows, cols, values }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// All values, one row after another.
+    pub fn as_slice(&self) -> &[T] {
+        &self.values
+    }
+
+    /// All values, one row after another, to change.
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        &mut self.values
+    }
+
+    /// The values, one row after another, without a copy.
+    pub fn into_values(self) -> Vec<T> {
+        self.values
+    }
+
+    /// Row `i`.
+    ///
+    /// # Panics
+    /// If there is no row `i`.
+    #[inline]
+    pub fn row(&self, i: usize) -> &[T] {
+        &self.values[i * self.cols..(i + 1) * self.cols]
+    }
+
+    /// Rows `from..to` as one slice.
+    pub(crate) fn row_range(&self, from: usize, to: usize) -> &[T] {
+        &self.values[from * self.cols..to * self.cols]
+    }
+
+    /// The entry in row `i`, column `j`.
+    ///
+    /// # Panics
+    /// If there is no such entry.
+    #[inline]
+    pub fn get(&self, i: usize, j: usize) -> T {
+        self.row(i)[j]
+    }
+
+    /// A view for products and decompositions.
+    pub fn view(&self) -> MatRef<'_, T> {
+        MatRef::from_row_major_slice(&self.values, self.rows, self.cols)
+    }
+
+    /// A view to write into.
+    pub fn view_mut(&mut self) -> MatMut<'_, T> {
+        MatMut::from_row_major_slice_mut(&mut self.values, self.rows, self.cols)
+    }
+
+    /// The transposed matrix, copied.
+    #[must_use]
+    pub fn transposed(&self) -> Self {
+        Self::copy_of(self.view().transpose())
+    }
+}

@@ -1,0 +1,178 @@
+//! V: dense of any strides, or sparse by rows or by columns; borrowed, never copied.
+//!
+//! **Reflection.** V ≈ W H is Vᵀ ≈ Hᵀ Wᵀ, so a matrix whose columns lie together in memory is factored as the
+//! transposed problem, whose rows do.
+
+mod blocks;
+mod dense;
+mod lines;
+mod sparse;
+mod summary;
+
+pub(crate) use blocks::Blocks;
+pub use dense::Dense;
+pub(crate) use lines::{Lines, Source};
+pub use sparse::{Compressed, IndexSlice};
+pub(crate) use sparse::{Index, Row, Twin, with_indices};
+pub(crate) use summary::{Summary, bad_entry};
+
+use faer::MatRef;
+
+use crate::{Error, Float};
+
+/// A borrowed non-negative matrix, m × n: samples in rows, features in columns.
+#[derive(Clone, Copy, Debug)]
+pub enum Matrix<'a, T: Float> {
+    /// Dense, with any strides (row-major, column-major, a slice with steps, reversed).
+    Dense(MatRef<'a, T>),
+    /// Compressed sparse rows: the major axis of the [`Compressed`] are the rows of V.
+    Csr(Compressed<'a, T>),
+    /// Compressed sparse columns: the major axis of the [`Compressed`] are the columns of V.
+    Csc(Compressed<'a, T>),
+}
+
+impl<'a, T: Float> Matrix<'a, T> {
+    /// A dense matrix from `rows * cols` values, one row after another (C order).
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if the slice has another length.
+    pub fn row_major(values: &'a [T], rows: usize, cols: usize) -> Result<Self, Error> {
+        dense::check_length(values.len(), rows, cols)?;
+        Ok(Self::Dense(MatRef::from_row_major_slice(
+            values, rows, cols,
+        )))
+    }
+
+    /// A dense matrix from `rows * cols` values, one column after another (Fortran order).
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if the slice has another length.
+    pub fn column_major(values: &'a [T], rows: usize, cols: usize) -> Result<Self, Error> {
+        dense::check_length(values.len(), rows, cols)?;
+        Ok(Self::Dense(MatRef::from_column_major_slice(
+            values, rows, cols,
+        )))
+    }
+
+    /// A sparse matrix by rows from its three arrays.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] as in [`Compressed::new`].
+    pub fn csr(
+        rows: usize,
+        cols: usize,
+        offsets: impl Into<IndexSlice<'a>>,
+        indices: impl Into<IndexSlice<'a>>,
+        values: &'a [T],
+    ) -> Result<Self, Error> {
+        Compressed::new("CSR matrix", rows, cols, offsets, indices, values).map(Self::Csr)
+    }
+
+    /// A sparse matrix by columns from its three arrays.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] as in [`Compressed::new`].
+    pub fn csc(
+        rows: usize,
+        cols: usize,
+        offsets: impl Into<IndexSlice<'a>>,
+        indices: impl Into<IndexSlice<'a>>,
+        values: &'a [T],
+    ) -> Result<Self, Error> {
+        Compressed::new("CSC matrix", cols, rows, offsets, indices, values).map(Self::Csc)
+    }
+
+    /// Number of rows (samples), m.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Dense(view) => view.nrows(),
+            Self::Csr(sparse) => sparse.major(),
+            Self::Csc(sparse) => sparse.minor(),
+        }
+    }
+
+    /// Number of columns (features), n.
+    pub fn cols(&self) -> usize {
+        match self {
+            Self::Dense(view) => view.ncols(),
+            Self::Csr(sparse) => sparse.minor(),
+            Self::Csc(sparse) => sparse.major(),
+        }
+    }
+
+    /// Number of stored entries: m · n for a dense matrix.
+    pub fn stored(&self) -> usize {
+        match self {
+            Self::Dense(view) => view.nrows() * view.ncols(),
+            Self::Csr(sparse) | Self::Csc(sparse) => sparse.stored(),
+        }
+    }
+
+    /// Whether the matrix is stored sparsely.
+    pub fn is_sparse(&self) -> bool {
+        !matches!(self, Self::Dense(_))
+    }
+
+    /// The transposed matrix: the same memory, seen the other way.
+    #[must_use]
+    pub fn transpose(self) -> Self {
+        match self {
+            Self::Dense(view) => Self::Dense(view.transpose()),
+            Self::Csr(sparse) => Self::Csc(sparse),
+            Self::Csc(sparse) => Self::Csr(sparse),
+        }
+    }
+
+    /// Whether the columns lie together in memory, so that the transposed problem is the one to walk. A sparse matrix
+    /// is walked both ways in any case.
+    pub(crate) fn prefers_columns(&self) -> bool {
+        match self {
+            Self::Dense(view) => {
+                view.row_stride().unsigned_abs() < view.col_stride().unsigned_abs()
+            }
+            _ => false,
+        }
+    }
+}
+
+impl<'a, T: Float> From<MatRef<'a, T>> for Matrix<'a, T> {
+    fn from(view: MatRef<'a, T>) -> Self {
+        Self::Dense(view)
+    }
+}
+
+impl<'a, T: Float> From<&'a Dense<T>> for Matrix<'a, T> {
+    fn from(dense: &'a Dense<T>) -> Self {
+        Self::Dense(dense.view())
+    }
+}
+
+#[cfg(feature = "ndarray")]
+impl<'a, T: Float> From<ndarray::ArrayView2<'a, T>> for Matrix<'a, T> {
+    fn from(array: ndarray::ArrayView2<'a, T>) -> Self {
+        Self::Dense(crate::kernel::view::from_ndarray(array))
+    }
+}
+
+#[cfg(feature = "sprs")]
+impl<'a, T, I, Iptr> TryFrom<sprs::CsMatViewI<'a, T, I, Iptr>> for Matrix<'a, T>
+where
+    T: Float,
+    I: sprs::SpIndex,
+    Iptr: sprs::SpIndex,
+    &'a [I]: Into<IndexSlice<'a>>,
+    &'a [Iptr]: Into<IndexSlice<'a>>,
+{
+    type Error = Error;
+
+    fn try_from(sparse: sprs::CsMatViewI<'a, T, I, Iptr>) -> Result<Self, Error> {
+        let (rows, cols) = sparse.shape();
+        let by_rows = sparse.is_csr();
+        let (offsets, indices, values) = sparse.into_raw_storage();
+        if by_rows {
+            Self::csr(rows, cols, offsets, indices, values)
+        } else {
+            Self::csc(rows, cols, offsets, indices, values)
+        }
+    }
+}

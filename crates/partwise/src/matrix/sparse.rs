@@ -1,0 +1,287 @@
+//! Sparse matrices: compressed rows or columns over borrowed arrays, and the twin that gives the other axis.
+
+use crate::{Error, Float};
+
+/// A borrowed array of indices of any common integer type.
+#[derive(Clone, Copy, Debug)]
+pub enum IndexSlice<'a> {
+    /// 32-bit signed, as in most SciPy matrices.
+    I32(&'a [i32]),
+    /// 64-bit signed, as in large SciPy matrices.
+    I64(&'a [i64]),
+    /// 32-bit unsigned.
+    U32(&'a [u32]),
+    /// Machine words, as in `sprs`.
+    Usize(&'a [usize]),
+}
+
+macro_rules! from_slice {
+    ($($variant:ident: $type:ty),*) => {$(
+        impl<'a> From<&'a [$type]> for IndexSlice<'a> {
+            fn from(slice: &'a [$type]) -> Self {
+                Self::$variant(slice)
+            }
+        }
+        impl<'a> From<&'a Vec<$type>> for IndexSlice<'a> {
+            fn from(slice: &'a Vec<$type>) -> Self {
+                Self::$variant(slice)
+            }
+        }
+    )*};
+}
+from_slice!(I32: i32, I64: i64, U32: u32, Usize: usize);
+
+/// Runs `$body` with `$slice` bound to the typed slice inside an [`IndexSlice`].
+macro_rules! with_indices {
+    ($indices:expr, $slice:ident => $body:expr) => {
+        match $indices {
+            $crate::matrix::IndexSlice::I32($slice) => $body,
+            $crate::matrix::IndexSlice::I64($slice) => $body,
+            $crate::matrix::IndexSlice::U32($slice) => $body,
+            $crate::matrix::IndexSlice::Usize($slice) => $body,
+        }
+    };
+}
+pub(crate) use with_indices;
+
+/// An integer that counts rows or columns. Values have been checked to be in range before they are converted.
+pub(crate) trait Index: Copy + Send + Sync {
+    fn at(self) -> usize;
+}
+macro_rules! index {
+    ($($type:ty),*) => {$(impl Index for $type {
+        #[inline(always)]
+        fn at(self) -> usize {
+            self as usize
+        }
+    })*};
+}
+index!(i32, i64, u32, usize);
+
+impl<'a> IndexSlice<'a> {
+    pub(crate) fn len(&self) -> usize {
+        with_indices!(self, slice => slice.len())
+    }
+
+    /// Entry `i` as it stands, which may be negative in a malformed matrix.
+    fn signed(&self, i: usize) -> i128 {
+        with_indices!(self, slice => slice[i] as i128)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, i: usize) -> usize {
+        with_indices!(self, slice => slice[i].at())
+    }
+
+    pub(crate) fn slice(&self, from: usize, to: usize) -> Self {
+        match self {
+            Self::I32(slice) => Self::I32(&slice[from..to]),
+            Self::I64(slice) => Self::I64(&slice[from..to]),
+            Self::U32(slice) => Self::U32(&slice[from..to]),
+            Self::Usize(slice) => Self::Usize(&slice[from..to]),
+        }
+    }
+}
+
+/// A sparse matrix compressed along its major axis (rows in CSR, columns in CSC), over borrowed arrays.
+///
+/// Line `i` of the major axis holds the entries `offsets[i]..offsets[i + 1]` of `indices` and `values`. Indices
+/// within a line may come in any order but only once. Explicit zeros are allowed.
+#[derive(Clone, Copy, Debug)]
+pub struct Compressed<'a, T> {
+    major: usize,
+    minor: usize,
+    offsets: IndexSlice<'a>,
+    indices: IndexSlice<'a>,
+    values: &'a [T],
+}
+
+/// The entries of one line of a [`Compressed`].
+#[derive(Clone, Copy)]
+pub(crate) struct Row<'a, T> {
+    pub(crate) indices: IndexSlice<'a>,
+    pub(crate) values: &'a [T],
+}
+
+impl<'a, T: Float> Compressed<'a, T> {
+    /// Checks the three arrays and borrows them. `what` names the matrix in errors.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if the lengths do not fit, the offsets fall, or an index is out of range or occurs
+    /// twice in a line.
+    pub fn new(
+        what: &'static str,
+        major: usize,
+        minor: usize,
+        offsets: impl Into<IndexSlice<'a>>,
+        indices: impl Into<IndexSlice<'a>>,
+        values: &'a [T],
+    ) -> Result<Self, Error> {
+        let (offsets, indices) = (offsets.into(), indices.into());
+        let malformed = |reason: String| Err(Error::Malformed { what, reason });
+        if major.checked_add(1) != Some(offsets.len()) {
+            return malformed(format!(
+                "{} offsets for {major} lines; expected {}",
+                offsets.len(),
+                major as u128 + 1
+            ));
+        }
+        if indices.len() != values.len() {
+            return malformed(format!(
+                "{} indices but {} values",
+                indices.len(),
+                values.len()
+            ));
+        }
+        if minor > u32::MAX as usize || major > u32::MAX as usize {
+            return malformed(format!(
+                "the shape {major} x {minor} has an axis above {}",
+                u32::MAX
+            ));
+        }
+        let mut last = 0i128;
+        for i in 0..=major {
+            let offset = offsets.signed(i);
+            if offset < last || (i == 0 && offset != 0) {
+                return malformed(format!("offset {i} is {offset}; expected at least {last}"));
+            }
+            last = offset;
+        }
+        if last != values.len() as i128 {
+            return malformed(format!(
+                "the last offset is {last} but there are {} values",
+                values.len()
+            ));
+        }
+        let matrix = Self {
+            major,
+            minor,
+            offsets,
+            indices,
+            values,
+        };
+        matrix.check_indices(what)?;
+        Ok(matrix)
+    }
+
+    fn check_indices(&self, what: &'static str) -> Result<(), Error> {
+        // The line in which each index was seen last, plus one; only needed where a line is not sorted.
+        let mut seen: Vec<u32> = Vec::new();
+        for line in 0..self.major {
+            let (from, to) = (self.offsets.get(line), self.offsets.get(line + 1));
+            let mut previous = -1i128;
+            let mut sorted = true;
+            for position in from..to {
+                let index = self.indices.signed(position);
+                if index < 0 || index >= self.minor as i128 {
+                    return Err(Error::Malformed {
+                        what,
+                        reason: format!(
+                            "index {index} in line {line} is out of range; expected 0 to {}",
+                            self.minor as i128 - 1
+                        ),
+                    });
+                }
+                sorted &= index > previous;
+                previous = index;
+            }
+            if sorted {
+                continue;
+            }
+            seen.resize(self.minor, 0);
+            for position in from..to {
+                let index = self.indices.get(position);
+                if seen[index] == line as u32 + 1 {
+                    return Err(Error::Malformed {
+                        what,
+                        reason: format!(
+                            "index {index} occurs twice in line {line}; sum duplicates first"
+                        ),
+                    });
+                }
+                seen[index] = line as u32 + 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Length of the major axis.
+    pub fn major(&self) -> usize {
+        self.major
+    }
+
+    /// Length of the minor axis.
+    pub fn minor(&self) -> usize {
+        self.minor
+    }
+
+    /// Number of stored entries.
+    pub fn stored(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(crate) fn row(&self, line: usize) -> Row<'a, T> {
+        let (from, to) = (self.offsets.get(line), self.offsets.get(line + 1));
+        Row {
+            indices: self.indices.slice(from, to),
+            values: &self.values[from..to],
+        }
+    }
+}
+
+/// The same entries compressed along the other axis, indices in rising order.
+#[derive(Debug)]
+pub(crate) struct Twin<T> {
+    major: usize,
+    minor: usize,
+    offsets: Vec<usize>,
+    indices: Vec<u32>,
+    values: Vec<T>,
+}
+
+impl<T: Float> Twin<T> {
+    /// Sorts the entries of `matrix` by their minor index: two passes over it and no other memory than the twin.
+    pub(crate) fn of(matrix: &Compressed<'_, T>) -> Self {
+        let (major, minor) = (matrix.minor, matrix.major);
+        let mut offsets = vec![0usize; major + 1];
+        with_indices!(matrix.indices, indices => {
+            for index in indices {
+                offsets[index.at() + 1] += 1;
+            }
+        });
+        for i in 0..major {
+            offsets[i + 1] += offsets[i];
+        }
+        let mut next = offsets.clone();
+        let mut indices = vec![0u32; matrix.stored()];
+        let mut values = vec![T::ZERO; matrix.stored()];
+        for line in 0..matrix.major {
+            let row = matrix.row(line);
+            with_indices!(row.indices, columns => {
+                for (index, value) in columns.iter().zip(row.values) {
+                    let slot = &mut next[index.at()];
+                    indices[*slot] = line as u32;
+                    values[*slot] = *value;
+                    *slot += 1;
+                }
+            });
+        }
+        Self {
+            major,
+            minor,
+            offsets,
+            indices,
+            values,
+        }
+    }
+
+    pub(crate) fn view(&self) -> Compressed<'_, T> {
+        Compressed {
+            major: self.major,
+            minor: self.minor,
+            offsets: IndexSlice::Usize(&self.offsets),
+            indices: IndexSlice::U32(&self.indices),
+            values: &self.values,
+        }
+    }
+}

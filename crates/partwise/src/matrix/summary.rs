@@ -1,0 +1,171 @@
+//! One look at every entry of V before any work: is it legal, and how large is it?
+
+use super::{Compressed, Matrix};
+use crate::threads::Threads;
+use crate::{Error, Float, Loss};
+
+/// Rows or lines in a task.
+const LINES: usize = 64;
+
+/// What the look found.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Summary {
+    /// Σ v.
+    pub(crate) sum: f64,
+    /// Σ v².
+    pub(crate) squares: f64,
+    /// The largest entry.
+    pub(crate) largest: f64,
+    /// The first zero met, explicit or not.
+    zero: Option<(usize, usize)>,
+}
+
+/// The sums of a run of lines, or the first bad entry among them.
+type Part = Result<Summary, (f64, usize, usize)>;
+
+impl Summary {
+    /// Looks at every entry of a matrix.
+    ///
+    /// # Errors
+    /// The first negative or non-finite entry in the order of memory; an empty matrix; entries whose squares overflow.
+    pub(crate) fn of<T: Float>(matrix: &Matrix<'_, T>, threads: &Threads) -> Result<Self, Error> {
+        let (rows, cols) = (matrix.rows(), matrix.cols());
+        if rows == 0 || cols == 0 {
+            return Err(Error::Empty { rows, cols });
+        }
+        let transposed = matrix.prefers_columns() || matches!(matrix, Matrix::Csc(_));
+        let lines = if transposed { cols } else { rows };
+        let parts = threads.map(lines.div_ceil(LINES), |task| {
+            let range = task * LINES..((task + 1) * LINES).min(lines);
+            match matrix {
+                Matrix::Dense(view) => {
+                    let view = if transposed { view.transpose() } else { *view };
+                    let row = |i: usize| (0..view.ncols()).map(move |j| (j, view[(i, j)]));
+                    look(range, row, |_| None)
+                }
+                Matrix::Csr(sparse) | Matrix::Csc(sparse) => {
+                    let row = |i: usize| {
+                        let row = sparse.row(i);
+                        (0..row.values.len()).map(move |p| (row.indices.get(p), row.values[p]))
+                    };
+                    look(range, row, |i| missing(sparse, i))
+                }
+            }
+        });
+        let place = |line, entry| {
+            if transposed {
+                (entry, line)
+            } else {
+                (line, entry)
+            }
+        };
+        let mut total = Self::default();
+        for part in parts {
+            match part {
+                Ok(part) => total.add(&part),
+                Err((value, line, entry)) => {
+                    let (row, col) = place(line, entry);
+                    return Err(bad_entry("V", value, row, col));
+                }
+            }
+        }
+        total.zero = total.zero.map(|(line, entry)| place(line, entry));
+        total.check_scale()?;
+        Ok(total)
+    }
+
+    /// Merges the summary of rows that follow, `rows_before` of which came before.
+    pub(crate) fn append(&mut self, mut following: Self, rows_before: usize) {
+        following.zero = following.zero.map(|(row, col)| (row + rows_before, col));
+        self.add(&following);
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.sum += other.sum;
+        self.squares += other.squares;
+        self.largest = self.largest.max(other.largest);
+        self.zero = self.zero.or(other.zero);
+    }
+
+    pub(crate) fn check_scale(&self) -> Result<(), Error> {
+        if self.squares.is_finite() && self.sum.is_finite() {
+            return Ok(());
+        }
+        Err(Error::Scale {
+            largest: self.largest,
+            what: "the sum of its squares",
+        })
+    }
+
+    /// Refuses a zero where the loss has none.
+    pub(crate) fn check_loss(&self, loss: Loss) -> Result<(), Error> {
+        match self.zero {
+            Some((row, col)) if loss.needs_positive() => Err(Error::ZeroEntry {
+                loss: loss.to_string(),
+                row,
+                col,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Sums the entries of some lines; `absent` names an entry of a line that is not stored.
+fn look<T: Float, I: Iterator<Item = (usize, T)>>(
+    lines: std::ops::Range<usize>,
+    entries: impl Fn(usize) -> I,
+    absent: impl Fn(usize) -> Option<usize>,
+) -> Part {
+    let mut part = Summary::default();
+    for line in lines {
+        for (entry, value) in entries(line) {
+            // Written so that NaN fails too.
+            if !(value >= T::ZERO && value.is_finite()) {
+                return Err((value.to_f64(), line, entry));
+            }
+            let value = value.to_f64();
+            part.sum += value;
+            part.squares += value * value;
+            part.largest = part.largest.max(value);
+            if value == 0.0 && part.zero.is_none() {
+                part.zero = Some((line, entry));
+            }
+        }
+        if part.zero.is_none() {
+            part.zero = absent(line).map(|entry| (line, entry));
+        }
+    }
+    Ok(part)
+}
+
+/// The first index that a sparse line does not store.
+fn missing<T: Float>(sparse: &Compressed<'_, T>, line: usize) -> Option<usize> {
+    let row = sparse.row(line);
+    if row.values.len() == sparse.minor() {
+        return None;
+    }
+    let mut stored = vec![false; sparse.minor()];
+    for position in 0..row.values.len() {
+        stored[row.indices.get(position)] = true;
+    }
+    stored.iter().position(|stored| !stored)
+}
+
+/// The error for an entry that is negative or not finite.
+pub(crate) fn bad_entry(matrix: &'static str, value: f64, row: usize, col: usize) -> Error {
+    if value.is_finite() {
+        Error::Negative {
+            matrix,
+            value,
+            row,
+            col,
+        }
+    } else {
+        Error::NotFinite {
+            matrix,
+            value,
+            row,
+            col,
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! Half-steps: what a block of lines of V says about a block of rows of one factor.
+//!
+//! While one factor H stands still, each row x of the other is improved from its own line v of V:
+//!
+//! - squared loss: the right-hand side v Hᵀ, with the Gram matrix H Hᵀ;
+//! - other β: the numerator (v · y^(β−2)) Hᵀ and the denominator y^(β−1) Hᵀ with y = x H (for β = 1 the row sums of H).
+//!
+//! The same parts for H are sums over the lines, so a walk over blocks of lines can gather them on its way:
+//! [`column_parts`] adds those of one tile of columns. A sparse V is walked by its columns instead, where gathering
+//! is cheap and scattering is not.
+
+use faer::MatRef;
+
+use crate::Float;
+use crate::kernel::{self, vectorised};
+use crate::loss::{Elementwise, Weights};
+use crate::matrix::{Dense, Lines};
+use crate::threads::Threads;
+use crate::update::{MultiplicativeRule, Quadratic, QuadraticFn};
+
+/// Rows and columns of a tile of the reconstruction: it and its line of V stay in the second-level cache.
+const TILE_ROWS: usize = 64;
+pub(crate) const TILE_COLS: usize = 256;
+/// Rows for one partial Gram matrix.
+const GRAM_ROWS: usize = 1024;
+
+/// What is minimised and how, in the orientation that V is walked in.
+#[derive(Clone)]
+pub(crate) struct Problem<T: Float> {
+    pub(crate) elementwise: Elementwise<T>,
+    /// The half-step of the squared loss; every other loss takes the multiplicative rule.
+    pub(crate) quadratic: Option<QuadraticFn<T>>,
+    /// Penalties of the factor that goes with the lines, and of the other one.
+    pub(crate) left: Weights,
+    pub(crate) right: Weights,
+}
+
+/// A factor (rows × k) that stands still, with the sums that its half-step needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Fixed<T> {
+    pub(crate) rows: Dense<T>,
+    pub(crate) sums: Sums,
+}
+
+/// Gram matrix (k × k), column sums (k) and sum of squares of a factor, in double precision.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sums {
+    pub(crate) gram: Vec<f64>,
+    pub(crate) columns: Vec<f64>,
+}
+
+impl Sums {
+    /// The sums of a block of rows.
+    pub(crate) fn of<T: Float>(rows: &[T], k: usize) -> Self {
+        let view = MatRef::from_row_major_slice(rows, rows.len() / k, k);
+        let gram = kernel::gram(view).iter().map(|x| x.to_f64()).collect();
+        let mut columns = vec![0.0; k];
+        for row in rows.chunks_exact(k) {
+            for (sum, x) in columns.iter_mut().zip(row) {
+                *sum += x.to_f64();
+            }
+        }
+        Self { gram, columns }
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        if self.columns.is_empty() {
+            self.clone_from(other);
+            return;
+        }
+        let add = |to: &mut [f64], from: &[f64]| {
+            for (to, from) in to.iter_mut().zip(from) {
+                *to += from;
+            }
+        };
+        add(&mut self.gram, &other.gram);
+        add(&mut self.columns, &other.columns);
+    }
+
+    /// The penalty of the factor.
+    pub(crate) fn penalty(&self, weights: &Weights) -> f64 {
+        let k = self.columns.len();
+        let squares = (0..k).map(|t| self.gram[t * k + t]).sum();
+        weights.of(self.columns.iter().sum(), squares)
+    }
+
+    /// ⟨G, other G⟩ = ‖W H‖² for the Gram matrices of W and Hᵀ.
+    pub(crate) fn inner(&self, other: &Self) -> f64 {
+        self.gram.iter().zip(&other.gram).map(|(a, b)| a * b).sum()
+    }
+}
+
+impl<T: Float> Fixed<T> {
+    pub(crate) fn new(rows: Dense<T>, threads: &Threads) -> Self {
+        let mut fixed = Self {
+            rows,
+            sums: Sums::default(),
+        };
+        fixed.refresh(threads);
+        fixed
+    }
+
+    /// Sums the rows anew after they have changed.
+    pub(crate) fn refresh(&mut self, threads: &Threads) {
+        let (count, k) = (self.rows.rows(), self.rows.cols());
+        self.sums = Sums::default();
+        let parts = threads.map(count.div_ceil(GRAM_ROWS), |task| {
+            let to = ((task + 1) * GRAM_ROWS).min(count);
+            Sums::of(self.rows.row_range(task * GRAM_ROWS, to), k)
+        });
+        for part in &parts {
+            self.sums.add(part);
+        }
+    }
+}
+
+/// The data's part of a half-step for some rows: `numerator` (r × k), and `denominator` with a row for each row, with
+/// one row for all (β = 1), or empty (β = 2).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Parts<T> {
+    pub(crate) numerator: Vec<T>,
+    pub(crate) denominator: Vec<T>,
+}
+
+impl<T: Float> Parts<T> {
+    /// Zeros for `rows` rows.
+    pub(crate) fn zeros(problem: &Problem<T>, rows: usize, k: usize) -> Self {
+        let denominator = match problem.elementwise.beta {
+            2.0 => 0,
+            1.0 => k,
+            _ => rows * k,
+        };
+        Self {
+            numerator: vec![T::ZERO; rows * k],
+            denominator: vec![T::ZERO; denominator],
+        }
+    }
+
+    /// Denominators of the Kullback–Leibler loss: the column sums of the fixed factor.
+    pub(crate) fn set_common_denominator(&mut self, problem: &Problem<T>, columns: &[f64]) {
+        if problem.elementwise.beta == 1.0 {
+            for (to, &sum) in self.denominator.iter_mut().zip(columns) {
+                *to = T::from_f64(sum);
+            }
+        }
+    }
+}
+
+/// Improves `rows` from their parts, or only looks when `update` is false. Returns the sum of |projected gradient|
+/// met, in the units of the objective.
+pub(crate) fn half_step<T: Float>(
+    problem: &Problem<T>,
+    weights: &Weights,
+    gram: &[f64],
+    parts: (&[T], &[T]),
+    rows: &mut [T],
+    k: usize,
+    update: bool,
+) -> f64 {
+    let (numerator, denominator) = parts;
+    if let Some(solve) = problem.quadratic {
+        let mut gram: Vec<T> = gram.iter().map(|&g| T::from_f64(g)).collect();
+        for t in 0..k {
+            gram[t * k + t] += T::from_f64(weights.l2);
+        }
+        let quadratic = Quadratic {
+            gram: &gram,
+            l1: T::from_f64(weights.l1),
+            k,
+        };
+        if update {
+            solve(&quadratic, numerator, rows)
+        } else {
+            quadratic.violation(numerator, rows)
+        }
+    } else {
+        let unit = problem.elementwise.gradient_unit();
+        let scaled = Weights {
+            l1: weights.l1 / unit,
+            l2: weights.l2 / unit,
+        };
+        let rule = MultiplicativeRule::new(problem.elementwise.beta, scaled);
+        let violation = if update {
+            rule.update(numerator, denominator, rows)
+        } else {
+            rule.violation(numerator, denominator, rows)
+        };
+        violation * unit
+    }
+}
+
+/// Σ of the data's part of the gradient, in the units of the objective.
+pub(crate) fn magnitude<T: Float>(problem: &Problem<T>, numerator: &[T]) -> f64 {
+    let sum: f64 = numerator.iter().map(|x| x.to_f64()).sum();
+    sum * problem.elementwise.gradient_unit()
+}
+
+/// Σ aᵢ bᵢ, in double precision.
+pub(crate) fn inner<T: Float>(a: &[T], b: &[T]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64()).sum()
+}
+
+/// Fills the parts of the rows that belong to lines `from..to`, while `fixed` stands still.
+pub(crate) fn row_parts<T: Float>(
+    problem: &Problem<T>,
+    lines: &Lines<'_, T>,
+    (from, to): (usize, usize),
+    rows: &[T],
+    fixed: &Fixed<T>,
+    parts: &mut Parts<T>,
+) {
+    let k = fixed.rows.cols();
+    let beta = problem.elementwise.beta;
+    parts.set_common_denominator(problem, &fixed.sums.columns);
+    match (lines, beta == 2.0) {
+        (Lines::Dense(view), true) => {
+            let block = view.subrows(from, to - from);
+            kernel::times(&mut parts.numerator, block, fixed.rows.view());
+        }
+        (Lines::Dense(view), false) => {
+            parts.numerator.fill(T::ZERO);
+            if beta != 1.0 {
+                parts.denominator.fill(T::ZERO);
+            }
+            let block = view.subrows(from, to - from);
+            for column in (0..view.ncols()).step_by(TILE_COLS) {
+                let width = TILE_COLS.min(view.ncols() - column);
+                let tile = block.subcols(column, width);
+                let other = fixed.rows.row_range(column, column + width);
+                for_each_tile(
+                    problem,
+                    Some(tile),
+                    rows,
+                    other,
+                    k,
+                    |start, ratio, weight| {
+                        let span = start * k..start * k + ratio.nrows() * k;
+                        let other = MatRef::from_row_major_slice(other, width, k);
+                        kernel::add_times(&mut parts.numerator[span.clone()], ratio, other);
+                        if let Some(weight) = weight {
+                            kernel::add_times(&mut parts.denominator[span], weight, other);
+                        }
+                    },
+                );
+            }
+        }
+        (Lines::Sparse(sparse), _) => {
+            parts.numerator.fill(T::ZERO);
+            let other = fixed.rows.as_slice();
+            let numerators = parts.numerator.chunks_exact_mut(k);
+            vectorised(|| {
+                for ((line, sum), x) in (from..to).zip(numerators).zip(rows.chunks_exact(k)) {
+                    let row = sparse.row(line);
+                    if beta == 2.0 {
+                        kernel::gather(sum, row, other);
+                        continue;
+                    }
+                    kernel::for_each_entry(row, |index, value| {
+                        let other = &other[index * k..(index + 1) * k];
+                        let mut ratio = [kernel::dot(x, other)];
+                        problem.elementwise.ratio(&[value], &mut ratio);
+                        for (sum, &h) in sum.iter_mut().zip(other) {
+                            *sum += ratio[0] * h;
+                        }
+                    });
+                }
+            });
+            if beta != 2.0 && beta != 1.0 {
+                weights_of_all_columns(problem, rows, fixed, &mut parts.denominator);
+            }
+        }
+    }
+}
+
+/// Σ y^(β−1) h over every column, stored or not: the denominator that a sparse line does not show.
+fn weights_of_all_columns<T: Float>(
+    problem: &Problem<T>,
+    rows: &[T],
+    fixed: &Fixed<T>,
+    denominator: &mut [T],
+) {
+    let (columns, k) = (fixed.rows.rows(), fixed.rows.cols());
+    denominator.fill(T::ZERO);
+    for column in (0..columns).step_by(TILE_COLS) {
+        let width = TILE_COLS.min(columns - column);
+        let other = fixed.rows.row_range(column, column + width);
+        for_each_tile(problem, None, rows, other, k, |start, _, weight| {
+            if let Some(weight) = weight {
+                let span = start * k..start * k + weight.nrows() * k;
+                let other = MatRef::from_row_major_slice(other, width, k);
+                kernel::add_times(&mut denominator[span], weight, other);
+            }
+        });
+    }
+}
+
+/// Adds to the parts of a tile of columns of a dense V what its lines say, with their rows `left` (r × k) as they
+/// stand. `right` are the rows of the other factor for these columns.
+pub(crate) fn column_parts<T: Float>(
+    problem: &Problem<T>,
+    tile: MatRef<'_, T>,
+    left: &[T],
+    right: &[T],
+    k: usize,
+    numerator: &mut [T],
+    denominator: &mut [T],
+) {
+    if problem.elementwise.beta == 2.0 {
+        let left = MatRef::from_row_major_slice(left, tile.nrows(), k);
+        kernel::add_transposed_times(numerator, tile, left);
+        return;
+    }
+    for_each_tile(
+        problem,
+        Some(tile),
+        left,
+        right,
+        k,
+        |start, ratio, weight| {
+            let rows = &left[start * k..start * k + ratio.nrows() * k];
+            let rows = MatRef::from_row_major_slice(rows, ratio.nrows(), k);
+            kernel::add_transposed_times(numerator, ratio, rows);
+            if let Some(weight) = weight {
+                kernel::add_transposed_times(denominator, weight, rows);
+            }
+        },
+    );
+}
+
+/// Walks a tile of V (or of the reconstruction alone) a few rows at a time, and hands over the first row, v·y^(β−2)
+/// and, where the loss needs it, y^(β−1).
+fn for_each_tile<T: Float>(
+    problem: &Problem<T>,
+    tile: Option<MatRef<'_, T>>,
+    left: &[T],
+    right: &[T],
+    k: usize,
+    mut visit: impl FnMut(usize, MatRef<'_, T>, Option<MatRef<'_, T>>),
+) {
+    let (count, width) = (left.len() / k, right.len() / k);
+    let right = MatRef::from_row_major_slice(right, width, k);
+    let needs_weight = problem.elementwise.beta != 1.0;
+    let size = TILE_ROWS.min(count) * width;
+    let (mut v, mut ratio) = (vec![T::ZERO; size], vec![T::ZERO; size]);
+    let mut weight = vec![T::ZERO; if needs_weight { size } else { 0 }];
+    for start in (0..count).step_by(TILE_ROWS) {
+        let rows = TILE_ROWS.min(count - start);
+        let size = rows * width;
+        let left = MatRef::from_row_major_slice(&left[start * k..(start + rows) * k], rows, k);
+        kernel::outer(&mut ratio[..size], left, right);
+        if needs_weight {
+            weight[..size].copy_from_slice(&ratio[..size]);
+            vectorised(|| problem.elementwise.weight(&mut weight[..size]));
+        }
+        if let Some(tile) = tile {
+            kernel::pack(&mut v[..size], tile.subrows(start, rows));
+        }
+        vectorised(|| problem.elementwise.ratio(&v[..size], &mut ratio[..size]));
+        let view = |values| MatRef::from_row_major_slice(values, rows, width);
+        visit(
+            start,
+            view(&ratio[..size]),
+            needs_weight.then(|| view(&weight[..size])),
+        );
+    }
+}
+
+/// Σ D(v, y) over lines `from..to`, entry by entry, zeros included, in scaled units.
+pub(crate) fn divergence<T: Float>(
+    elementwise: &Elementwise<T>,
+    lines: &Lines<'_, T>,
+    (from, to): (usize, usize),
+    rows: &[T],
+    fixed: &Fixed<T>,
+) -> f64 {
+    let (k, length) = (fixed.rows.cols(), lines.length());
+    let step = (TILE_ROWS * TILE_COLS / length).clamp(1, TILE_ROWS);
+    let mut v = vec![T::ZERO; step * length];
+    let mut y = vec![T::ZERO; step * length];
+    let mut sum = 0.0;
+    for start in (from..to).step_by(step) {
+        let end = (start + step).min(to);
+        let size = (end - start) * length;
+        let left = &rows[(start - from) * k..(end - from) * k];
+        let left = MatRef::from_row_major_slice(left, end - start, k);
+        lines.pack(start, end, &mut v[..size]);
+        kernel::outer(&mut y[..size], left, fixed.rows.view());
+        sum += vectorised(|| {
+            v[..size]
+                .iter()
+                .zip(&y[..size])
+                .map(|(&v, &y)| elementwise.divergence(v, y))
+                .sum::<f64>()
+        });
+    }
+    sum
+}

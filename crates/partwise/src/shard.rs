@@ -1,0 +1,412 @@
+//! Some lines of V with their rows of W, wherever they are: the seam between the loop and the data.
+//!
+//! A [`Shard`] never gives V away. H comes in, and statistics go out and are added: the loop sees one shard, which may
+//! be one matrix in memory ([`Local`]) or several blocks of rows ([`Many`]).
+
+use faer::MatRef;
+
+use crate::Float;
+use crate::loss::Elementwise;
+use crate::matrix::{Dense, Lines, Source};
+use crate::pass::{self, Fixed, Parts, Problem, Sums, TILE_COLS};
+use crate::threads::Threads;
+
+/// Bytes of V in a run of blocks whose statistics are added while they are still in cache.
+const RUN_BYTES: usize = 4 << 20;
+/// Blocks in a run of lines: pieces of work for the threads.
+const BLOCKS_IN_RUN: usize = 8;
+/// Lines in a block of a sparse matrix.
+const SPARSE_BLOCK: usize = 256;
+/// Tiles of columns at least, where the columns allow: pieces of work for the threads.
+const COLUMN_TILES: usize = 8;
+/// The narrowest tile of columns that keeps the product efficient.
+const NARROWEST_TILE: usize = 32;
+
+/// What is asked of a pass.
+pub(crate) struct Request<'a, T: Float> {
+    pub(crate) problem: &'a Problem<T>,
+    /// The other factor, which stands still.
+    pub(crate) right: &'a Fixed<T>,
+    /// Improve the rows, or only look.
+    pub(crate) update: bool,
+    /// Gather the parts of the other factor's half-step.
+    pub(crate) statistics: bool,
+    /// The other factor is the same as in the last pass, so what does not depend on the rows may be kept.
+    pub(crate) right_unchanged: bool,
+}
+
+/// What a pass leaves behind. Added over shards.
+#[derive(Clone, Debug)]
+pub(crate) struct Stats<T> {
+    /// The parts of the other factor's half-step (n × k), if asked for.
+    pub(crate) parts: Parts<T>,
+    /// Sums of the rows as they are now.
+    pub(crate) sums: Sums,
+    /// Σ |projected gradient| met, and Σ of the data's part of the gradient.
+    pub(crate) violation: f64,
+    pub(crate) magnitude: f64,
+    /// Squared loss: ⟨V Hᵀ, W⟩ with the rows as they are now.
+    pub(crate) inner: f64,
+}
+
+impl<T: Float> Stats<T> {
+    fn add(&mut self, other: &Self) {
+        let add = |to: &mut [T], from: &[T]| {
+            for (to, &from) in to.iter_mut().zip(from) {
+                *to += from;
+            }
+        };
+        add(&mut self.parts.numerator, &other.parts.numerator);
+        add(&mut self.parts.denominator, &other.parts.denominator);
+        self.sums.add(&other.sums);
+        self.violation += other.violation;
+        self.magnitude += other.magnitude;
+        self.inner += other.inner;
+    }
+}
+
+/// Lines of V and their rows of the left factor.
+pub(crate) trait Shard<T: Float>: Sync {
+    /// One walk over V.
+    fn pass(&mut self, request: &Request<'_, T>) -> Stats<T>;
+    /// Σ D(V, WH) over the shard's entries, entry by entry, in scaled units.
+    fn divergence(&self, elementwise: &Elementwise<T>, right: &Fixed<T>) -> f64;
+    /// Remembers the rows as they are.
+    fn keep(&mut self);
+    /// Goes back to the rows that were kept, if any were.
+    fn restore(&mut self);
+    /// Ends the work and hands over the rows.
+    fn into_rows(self: Box<Self>) -> Dense<T>;
+}
+
+/// A block of V in this process.
+pub(crate) struct Local<'a, T: Float> {
+    source: Source<'a, T>,
+    left: Dense<T>,
+    kept: Option<Dense<T>>,
+    /// V Hᵀ for a fixed H, once computed.
+    cross: Option<Dense<T>>,
+    threads: Threads,
+    run: usize,
+    block: usize,
+}
+
+/// What a block of lines adds to the statistics.
+struct BlockStats {
+    sums: Sums,
+    violation: f64,
+    magnitude: f64,
+    inner: f64,
+}
+
+impl<'a, T: Float> Local<'a, T> {
+    /// `left` has a row for each row of the source.
+    pub(crate) fn new(source: Source<'a, T>, left: Dense<T>, threads: Threads) -> Self {
+        // Sizes depend on the shape alone: neither threads nor memory may change the order of sums.
+        let (run, block) = match source.rows() {
+            Lines::Dense(view) => {
+                let bytes = view.ncols() * size_of::<T>();
+                let run = (RUN_BYTES / bytes.max(1)).clamp(64, 4096);
+                (run, run.div_ceil(BLOCKS_IN_RUN))
+            }
+            Lines::Sparse(_) => (SPARSE_BLOCK * 64, SPARSE_BLOCK),
+        };
+        Self {
+            source,
+            left,
+            kept: None,
+            cross: None,
+            threads,
+            run,
+            block,
+        }
+    }
+
+    /// Improves the rows of one run of lines, block by block.
+    fn walk_run(&mut self, request: &Request<'_, T>, run: usize, stats: &mut Stats<T>) {
+        let k = self.left.cols();
+        let lines = self.source.rows();
+        let first = run * self.run;
+        let last = (first + self.run).min(lines.count());
+        let block = self.block;
+        let cross = self
+            .cross
+            .as_ref()
+            .map(|cross| cross.row_range(first, last));
+        let rows = &mut self.left.as_mut_slice()[first * k..last * k];
+        let blocks = self.threads.map_chunks(rows, block * k, |index, rows| {
+            let start = index * block;
+            let count = rows.len() / k;
+            let mut computed;
+            let (numerator, denominator) = match cross {
+                Some(cross) => (&cross[start * k..(start + count) * k], &[][..]),
+                None => {
+                    let (from, to) = (first + start, first + start + count);
+                    let (problem, fixed) = (request.problem, request.right);
+                    computed = Parts::zeros(problem, count, k);
+                    pass::row_parts(problem, &lines, (from, to), rows, fixed, &mut computed);
+                    (&computed.numerator[..], &computed.denominator[..])
+                }
+            };
+            block_step(request, (numerator, denominator), rows, k)
+        });
+        for block in &blocks {
+            stats.sums.add(&block.sums);
+            stats.violation += block.violation;
+            stats.magnitude += block.magnitude;
+            stats.inner += block.inner;
+        }
+    }
+
+    /// V Hᵀ for every row: the data's part of a quadratic half-step, which does not depend on the rows.
+    fn cross_product(&self, request: &Request<'_, T>) -> Dense<T> {
+        let (lines, k) = (self.source.rows(), self.left.cols());
+        let mut cross = Dense::zeros(lines.count(), k);
+        let block = self.block;
+        self.threads
+            .map_chunks(cross.as_mut_slice(), block * k, |index, numerator| {
+                let (from, count) = (index * block, numerator.len() / k);
+                let (problem, fixed) = (request.problem, request.right);
+                let mut parts = Parts::zeros(problem, count, k);
+                pass::row_parts(
+                    problem,
+                    &lines,
+                    (from, from + count),
+                    &[],
+                    fixed,
+                    &mut parts,
+                );
+                numerator.copy_from_slice(&parts.numerator);
+            });
+        cross
+    }
+
+    /// Adds what a run of dense lines says about the other factor, a tile of columns at a time.
+    fn gather_run(&self, request: &Request<'_, T>, run: usize, parts: &mut Parts<T>) {
+        let Lines::Dense(view) = self.source.rows() else {
+            return;
+        };
+        let (problem, k) = (request.problem, self.left.cols());
+        let first = run * self.run;
+        let last = (first + self.run).min(view.nrows());
+        let left = self.left.row_range(first, last);
+        let lines = view.subrows(first, last - first);
+        let width = column_tile(view.ncols());
+        let right = &request.right.rows;
+        let tile = |index: usize| -> (MatRef<'_, T>, &[T]) {
+            let from = index * width;
+            let to = (from + width).min(view.ncols());
+            (lines.subcols(from, to - from), right.row_range(from, to))
+        };
+        let Parts {
+            numerator,
+            denominator,
+        } = parts;
+        if denominator.len() == numerator.len() {
+            self.threads.map_chunks_of_two(
+                (numerator, width * k),
+                (denominator, width * k),
+                |index, numerator, denominator| {
+                    let (tile, right) = tile(index);
+                    pass::column_parts(problem, tile, left, right, k, numerator, denominator);
+                },
+            );
+        } else {
+            self.threads
+                .map_chunks(numerator, width * k, |index, numerator| {
+                    let (tile, right) = tile(index);
+                    pass::column_parts(problem, tile, left, right, k, numerator, &mut []);
+                });
+        }
+    }
+
+    /// The parts of the other factor's half-step of a sparse matrix, gathered along its columns.
+    fn gather_columns(&self, request: &Request<'_, T>, left: &Fixed<T>, parts: &mut Parts<T>) {
+        let lines = self.source.columns();
+        let (problem, k) = (request.problem, left.rows.cols());
+        let right = &request.right.rows;
+        let compute = |index: usize, length: usize| {
+            let from = index * SPARSE_BLOCK;
+            let to = from + length / k;
+            let mut parts = Parts::zeros(problem, to - from, k);
+            let rows = right.row_range(from, to);
+            pass::row_parts(problem, &lines, (from, to), rows, left, &mut parts);
+            parts
+        };
+        let Parts {
+            numerator,
+            denominator,
+        } = parts;
+        let length = SPARSE_BLOCK * k;
+        if denominator.len() == numerator.len() {
+            self.threads.map_chunks_of_two(
+                (numerator, length),
+                (denominator, length),
+                |index, numerator, denominator| {
+                    let block = compute(index, numerator.len());
+                    numerator.copy_from_slice(&block.numerator);
+                    denominator.copy_from_slice(&block.denominator);
+                },
+            );
+        } else {
+            self.threads
+                .map_chunks(numerator, length, |index, numerator| {
+                    numerator.copy_from_slice(&compute(index, numerator.len()).numerator);
+                });
+        }
+    }
+}
+
+/// Improves the rows of one block from their parts.
+fn block_step<T: Float>(
+    request: &Request<'_, T>,
+    parts: (&[T], &[T]),
+    rows: &mut [T],
+    k: usize,
+) -> BlockStats {
+    let problem = request.problem;
+    let (weights, gram) = (&problem.left, &request.right.sums.gram);
+    let violation = pass::half_step(problem, weights, gram, parts, rows, k, request.update);
+    BlockStats {
+        sums: Sums::of(rows, k),
+        violation,
+        magnitude: pass::magnitude(problem, parts.0),
+        inner: pass::inner(parts.0, rows),
+    }
+}
+
+/// The width of a tile of columns.
+fn column_tile(columns: usize) -> usize {
+    columns
+        .div_ceil(COLUMN_TILES)
+        .next_multiple_of(NARROWEST_TILE)
+        .min(TILE_COLS)
+}
+
+impl<T: Float> Shard<T> for Local<'_, T> {
+    fn pass(&mut self, request: &Request<'_, T>) -> Stats<T> {
+        let (problem, k) = (request.problem, self.left.cols());
+        let count = self.source.rows().count();
+        let columns = request.right.rows.rows();
+        if request.right_unchanged && problem.quadratic.is_some() {
+            if self.cross.is_none() {
+                self.cross = Some(self.cross_product(request));
+            }
+        } else {
+            self.cross = None;
+        }
+        let wanted = if request.statistics { columns } else { 0 };
+        let mut stats = Stats {
+            parts: Parts::zeros(problem, wanted, k),
+            sums: Sums::default(),
+            violation: 0.0,
+            magnitude: 0.0,
+            inner: 0.0,
+        };
+        for run in 0..count.div_ceil(self.run) {
+            self.walk_run(request, run, &mut stats);
+            if request.statistics {
+                self.gather_run(request, run, &mut stats.parts);
+            }
+        }
+        if request.statistics {
+            if let Lines::Sparse(_) = self.source.rows() {
+                // Lent to the gather and taken back: the rows are not copied.
+                let rows = std::mem::replace(&mut self.left, Dense::zeros(0, k));
+                let left = Fixed {
+                    rows,
+                    sums: stats.sums.clone(),
+                };
+                self.gather_columns(request, &left, &mut stats.parts);
+                self.left = left.rows;
+            }
+            stats
+                .parts
+                .set_common_denominator(problem, &stats.sums.columns);
+        }
+        stats
+    }
+
+    fn divergence(&self, elementwise: &Elementwise<T>, right: &Fixed<T>) -> f64 {
+        let lines = self.source.rows();
+        let count = lines.count();
+        let parts = self.threads.map(count.div_ceil(self.block), |index| {
+            let from = index * self.block;
+            let to = (from + self.block).min(count);
+            let rows = self.left.row_range(from, to);
+            pass::divergence(elementwise, &lines, (from, to), rows, right)
+        });
+        parts.iter().sum()
+    }
+
+    fn keep(&mut self) {
+        self.kept.clone_from(&Some(self.left.clone()));
+    }
+
+    fn restore(&mut self) {
+        if let Some(kept) = &self.kept {
+            self.left.clone_from(kept);
+        }
+    }
+
+    fn into_rows(self: Box<Self>) -> Dense<T> {
+        self.left
+    }
+}
+
+/// Blocks of rows of one V, their statistics added in order.
+pub(crate) struct Many<'a, T: Float> {
+    shards: Vec<Box<dyn Shard<T> + 'a>>,
+}
+
+impl<'a, T: Float> Many<'a, T> {
+    pub(crate) fn new(shards: Vec<Box<dyn Shard<T> + 'a>>) -> Self {
+        Self { shards }
+    }
+}
+
+impl<T: Float> Shard<T> for Many<'_, T> {
+    fn pass(&mut self, request: &Request<'_, T>) -> Stats<T> {
+        let mut shards = self.shards.iter_mut();
+        let mut total = shards
+            .next()
+            .map(|shard| shard.pass(request))
+            .expect("a matrix has at least one block");
+        for shard in shards {
+            total.add(&shard.pass(request));
+        }
+        if request.statistics {
+            let columns = total.sums.columns.clone();
+            total
+                .parts
+                .set_common_denominator(request.problem, &columns);
+        }
+        total
+    }
+
+    fn divergence(&self, elementwise: &Elementwise<T>, right: &Fixed<T>) -> f64 {
+        let parts = self.shards.iter();
+        parts
+            .map(|shard| shard.divergence(elementwise, right))
+            .sum()
+    }
+
+    fn keep(&mut self) {
+        self.shards.iter_mut().for_each(|shard| shard.keep());
+    }
+
+    fn restore(&mut self) {
+        self.shards.iter_mut().for_each(|shard| shard.restore());
+    }
+
+    fn into_rows(self: Box<Self>) -> Dense<T> {
+        let (mut values, mut rows, mut cols) = (Vec::new(), 0, 0);
+        for shard in self.shards {
+            let block = shard.into_rows();
+            rows += block.rows();
+            cols = block.cols();
+            values.extend(block.into_values());
+        }
+        Dense::from_rows(values, rows, cols).expect("blocks of equal width stack")
+    }
+}

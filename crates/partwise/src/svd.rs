@@ -1,0 +1,137 @@
+//! The truncated singular value decomposition: the best that any matrix of rank k could do, and the basis of the
+//! NNDSVD starts.
+//!
+//! A randomised range finder with power steps (Halko, Martinsson & Tropp 2011, SIAM Review 53:2,
+//! doi 10.1137/090771806): V is only multiplied, from the left and from the right.
+
+use faer::Mat;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rand_distr::{Distribution, StandardNormal};
+
+use crate::matrix::{Blocks, Dense};
+use crate::threads::Threads;
+use crate::{Error, Float, Matrix};
+
+/// Columns beyond k in the range finder.
+const OVERSAMPLING: usize = 10;
+/// Power steps for a start: as many as scikit-learn takes for few components.
+pub(crate) const START_STEPS: usize = 7;
+/// Power steps at most where the singular values themselves are the result.
+const RESULT_STEPS: usize = 60;
+/// The result stands when the energy Σσ² of the first k moves by less than this share.
+const SETTLED: f64 = 1e-10;
+
+/// V ≈ U Σ Vᵀ with k singular triplets, the largest first.
+#[derive(Clone, Debug)]
+pub struct TruncatedSvd<T> {
+    /// Left singular vectors, m × k.
+    pub left: Dense<T>,
+    /// Singular values, k, falling.
+    pub values: Vec<f64>,
+    /// Right singular vectors, n × k.
+    pub right: Dense<T>,
+    /// ‖V − U Σ Vᵀ‖ / ‖V‖: no matrix of rank k comes closer (Eckart & Young 1936). Zero for an all-zero V.
+    pub relative_error: f64,
+}
+
+/// The first `rank` singular triplets of a matrix. The same seed gives the same bits.
+///
+/// # Errors
+/// [`Error::Parameter`] if `rank` is 0 or above the smaller side of V; errors of V as in a fit, since only
+/// non-negative matrices are taken.
+pub fn truncated_svd<T: Float>(
+    matrix: &Matrix<'_, T>,
+    rank: usize,
+    seed: u64,
+    threads: Option<std::num::NonZeroUsize>,
+) -> Result<TruncatedSvd<T>, Error> {
+    let threads = Threads::new(threads);
+    let blocks = Blocks::new(std::slice::from_ref(matrix), &threads)?;
+    let most = blocks.rows.min(blocks.cols);
+    if rank == 0 || rank > most {
+        return Err(Error::Parameter {
+            name: "rank",
+            value: rank.to_string(),
+            legal: format!("expected 1 to {most}, the smaller side of V"),
+        });
+    }
+    Ok(decompose(&blocks, rank, seed, RESULT_STEPS, &threads))
+}
+
+/// The decomposition after at most `steps` power steps.
+pub(crate) fn decompose<T: Float>(
+    blocks: &Blocks<'_, T>,
+    k: usize,
+    seed: u64,
+    steps: usize,
+    threads: &Threads,
+) -> TruncatedSvd<T> {
+    let (m, n) = (blocks.rows, blocks.cols);
+    let width = (k + OVERSAMPLING).min(m).min(n);
+    // Everything is done for V/c with a power of two c, so that products keep away from the ends of the range.
+    let mean = blocks.mean();
+    let unit = if mean > 0.0 {
+        mean.log2().round().exp2()
+    } else {
+        1.0
+    };
+    let inverse = T::from_f64(1.0 / unit);
+    let scaled = |x: &Mat<T>| {
+        let mut dense = Dense::copy_of(x.as_ref());
+        for value in dense.as_mut_slice() {
+            *value *= inverse;
+        }
+        dense
+    };
+    let forward = |x: &Mat<T>| blocks.times(&scaled(x), threads);
+    let backward = |y: &Mat<T>| blocks.transposed_times(&scaled(y), threads);
+
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let noise: Mat<T> = Mat::from_fn(n, width, |_, _| {
+        let draw: f64 = StandardNormal.sample(&mut rng);
+        T::from_f64(draw)
+    });
+    let mut basis = orthonormal(&forward(&noise));
+    let mut energy = 0.0;
+    for step in 0.. {
+        let projected = backward(&basis);
+        let small = projected.view().qr();
+        let Ok(svd) = small.thin_R().thin_svd() else {
+            // Only if it does not converge, which no finite matrix is known to cause.
+            return empty(m, n, k);
+        };
+        let values: Vec<f64> = (0..k).map(|i| svd.S()[i].to_f64()).collect();
+        let found: f64 = values.iter().map(|x| x * x).sum();
+        let settled = (found - energy).abs() <= SETTLED * found;
+        if step == steps || settled || width == m.min(n) {
+            // Vᵀ Q = (Q₂ U) Σ Wᵀ, so V ≈ (Q W) Σ (Q₂ U)ᵀ.
+            let right = small.compute_thin_Q() * svd.U().subcols(0, k);
+            let left = &basis * svd.V().subcols(0, k);
+            let total = blocks.summary.squares / unit / unit;
+            let rest = ((total - found) / total).max(0.0);
+            return TruncatedSvd {
+                left: Dense::copy_of(left.as_ref()),
+                values: values.iter().map(|x| x * unit).collect(),
+                right: Dense::copy_of(right.as_ref()),
+                relative_error: if total > 0.0 { rest.sqrt() } else { 0.0 },
+            };
+        }
+        energy = found;
+        basis = orthonormal(&forward(&small.compute_thin_Q()));
+    }
+    unreachable!("the last step returns")
+}
+
+fn orthonormal<T: Float>(columns: &Dense<T>) -> Mat<T> {
+    columns.view().qr().compute_thin_Q()
+}
+
+fn empty<T: Float>(m: usize, n: usize, k: usize) -> TruncatedSvd<T> {
+    TruncatedSvd {
+        left: Dense::zeros(m, k),
+        values: vec![0.0; k],
+        right: Dense::zeros(n, k),
+        relative_error: 1.0,
+    }
+}

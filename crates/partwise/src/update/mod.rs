@@ -1,0 +1,315 @@
+//! The solvers: one file each, and one line each in [`SOLVERS`].
+//!
+//! A half-step improves one factor while the other stands still, and every row of it is a problem of its own.
+//! For the squared loss that problem is quadratic, ½ x G xᵀ − (b − l1) xᵀ over x ≥ 0, and a solver sees only the
+//! Gram matrix G (k × k), the right-hand sides b and the rows x. For other divergences it sees the two parts of the
+//! gradient.
+
+mod anls;
+mod coordinate_descent;
+mod least_squares;
+mod multiplicative;
+mod projected_gradient;
+
+pub(crate) use multiplicative::MultiplicativeRule;
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::kernel::dot;
+use crate::stop::StopRule;
+use crate::{Error, Float, Loss};
+
+/// The quadratic problem that all rows of a half-step share.
+pub struct Quadratic<'a, T> {
+    /// G, k × k, symmetric, with the L2 penalty on its diagonal.
+    pub gram: &'a [T],
+    /// The L1 penalty of every coordinate.
+    pub l1: T,
+    /// Number of components.
+    pub k: usize,
+}
+
+/// Improves `rows` (r × k) for the right-hand sides `rhs` (r × k); returns the sum of |projected gradient| as
+/// the solver met it.
+pub(crate) type QuadraticFn<T> = fn(&Quadratic<'_, T>, rhs: &[T], rows: &mut [T]) -> f64;
+
+/// A quadratic solver for both number types.
+#[derive(Clone, Copy)]
+pub struct QuadraticRule {
+    pub(crate) f32: QuadraticFn<f32>,
+    pub(crate) f64: QuadraticFn<f64>,
+}
+
+/// Names one generic function for both number types.
+macro_rules! quadratic {
+    ($function:path) => {
+        Some(QuadraticRule {
+            f32: $function,
+            f64: $function,
+        })
+    };
+}
+
+/// What the table holds of a solver.
+struct Spec {
+    name: &'static str,
+    title: &'static str,
+    source: &'static str,
+    /// Whether the objective never rises.
+    descends: bool,
+    stop: StopRule,
+    quadratic: Option<QuadraticRule>,
+    /// Whether it minimises every β-divergence by multiplicative rules.
+    divergence: bool,
+    /// For a name that stands for the best of the others: which one, for a loss.
+    road: Option<fn(Loss) -> &'static str>,
+}
+
+/// Every solver there is. Tests, help texts and bindings iterate over this table.
+static SOLVERS: &[Spec] = &[
+    Spec {
+        name: "auto",
+        title: "chosen by the loss: cd for frobenius, mu for every other",
+        source: "",
+        descends: true,
+        stop: StopRule::Violation,
+        quadratic: None,
+        divergence: false,
+        road: Some(|loss| if loss.is_quadratic() { "cd" } else { "mu" }),
+    },
+    Spec {
+        name: "cd",
+        title: "coordinate descent (HALS), one sweep a half-step",
+        source: "Cichocki & Phan 2009",
+        descends: true,
+        stop: StopRule::Violation,
+        quadratic: quadratic!(coordinate_descent::update),
+        divergence: false,
+        road: None,
+    },
+    Spec {
+        name: "mu",
+        title: "multiplicative updates, for every loss",
+        source: "Lee & Seung 2001; Févotte & Idier 2011",
+        descends: true,
+        stop: StopRule::ErrorDrop,
+        quadratic: quadratic!(multiplicative::update),
+        divergence: true,
+        road: None,
+    },
+    Spec {
+        name: "als",
+        title: "alternating least squares, clipped at zero; may not descend",
+        source: "Paatero & Tapper 1994; Berry et al. 2007",
+        descends: false,
+        stop: StopRule::Violation,
+        quadratic: quadratic!(least_squares::update),
+        divergence: false,
+        road: None,
+    },
+    Spec {
+        name: "anls",
+        title: "exact non-negative least squares by block principal pivoting",
+        source: "Kim & Park 2011",
+        descends: true,
+        stop: StopRule::Violation,
+        quadratic: quadratic!(anls::update),
+        divergence: false,
+        road: None,
+    },
+    Spec {
+        name: "pg",
+        title: "projected gradient with line search",
+        source: "Lin 2007",
+        descends: true,
+        stop: StopRule::Violation,
+        quadratic: quadratic!(projected_gradient::line_search),
+        divergence: false,
+        road: None,
+    },
+    Spec {
+        name: "apg",
+        title: "accelerated projected gradient (NeNMF)",
+        source: "Guan et al. 2012",
+        descends: true,
+        stop: StopRule::Violation,
+        quadratic: quadratic!(projected_gradient::accelerated),
+        divergence: false,
+        road: None,
+    },
+];
+
+/// A way to minimise the objective, by its name in the table.
+#[derive(Clone, Copy)]
+pub struct Solver(&'static Spec);
+
+impl Solver {
+    /// Every solver, `auto` first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        SOLVERS.iter().map(Self)
+    }
+
+    /// The solver that is chosen by the loss.
+    pub fn auto() -> Self {
+        Self(&SOLVERS[0])
+    }
+
+    /// The short name, as given to [`str::parse`].
+    pub fn name(self) -> &'static str {
+        self.0.name
+    }
+
+    /// What it does, in a few words.
+    pub fn title(self) -> &'static str {
+        self.0.title
+    }
+
+    /// The papers it follows; empty for `auto`.
+    pub fn source(self) -> &'static str {
+        self.0.source
+    }
+
+    /// Whether the objective never rises from one iteration to the next.
+    pub fn descends(self) -> bool {
+        self.0.descends
+    }
+
+    /// Whether it minimises this loss.
+    pub fn handles(self, loss: Loss) -> bool {
+        if self.0.road.is_some() {
+            return true;
+        }
+        if loss.is_quadratic() {
+            self.0.quadratic.is_some()
+        } else {
+            self.0.divergence
+        }
+    }
+
+    /// The solver that does the work for this loss: itself, or the one that `auto` stands for.
+    ///
+    /// # Errors
+    /// [`Error::SolverLoss`] if it cannot minimise the loss.
+    pub fn resolve(self, loss: Loss) -> Result<Self, Error> {
+        if let Some(road) = self.0.road {
+            return road(loss).parse();
+        }
+        if self.handles(loss) {
+            return Ok(self);
+        }
+        let choices: Vec<_> = Self::all()
+            .filter(|solver| solver.handles(loss))
+            .map(Self::name)
+            .collect();
+        Err(Error::SolverLoss {
+            solver: self.name(),
+            loss: loss.to_string(),
+            choices: choices.join(", "),
+        })
+    }
+
+    /// Whether it can move a coordinate that is zero.
+    pub(crate) fn leaves_zero(self) -> bool {
+        !self.0.divergence
+    }
+
+    pub(crate) fn stop_rule(self) -> StopRule {
+        self.0.stop
+    }
+
+    /// The half-step of a quadratic loss.
+    pub(crate) fn quadratic<T: Float>(self) -> Option<QuadraticFn<T>> {
+        self.0.quadratic.as_ref().map(T::of)
+    }
+}
+
+impl PartialEq for Solver {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl fmt::Debug for Solver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Solver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Solver {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::all()
+            .find(|solver| solver.name() == text)
+            .ok_or_else(|| {
+                let names: Vec<_> = Self::all().map(Self::name).collect();
+                Error::Parameter {
+                    name: "solver",
+                    value: text.to_owned(),
+                    legal: format!("expected one of {}", names.join(", ")),
+                }
+            })
+    }
+}
+
+impl<T: Float> Quadratic<'_, T> {
+    /// Row `t` of the Gram matrix.
+    #[inline(always)]
+    fn gram_row(&self, t: usize) -> &[T] {
+        &self.gram[t * self.k..(t + 1) * self.k]
+    }
+
+    /// ∂/∂x_t = (x G)_t + l1 − b_t.
+    #[inline(always)]
+    fn gradient(&self, x: &[T], b: &[T], t: usize) -> T {
+        dot(self.gram_row(t), x) + self.l1 - b[t]
+    }
+
+    /// Twice the change of the objective from `from` to `to`, in double precision: d·(∇(from) + ∇(to)), whose
+    /// terms do not cancel as the two values would.
+    fn change(&self, from: &[T], to: &[T], b: &[T]) -> f64 {
+        (0..self.k)
+            .map(|t| {
+                let step = to[t].to_f64() - from[t].to_f64();
+                let slope: f64 = (0..self.k)
+                    .map(|s| self.gram_row(t)[s].to_f64() * (from[s].to_f64() + to[s].to_f64()))
+                    .sum();
+                step * (slope + 2.0 * (self.l1.to_f64() - b[t].to_f64()))
+            })
+            .sum()
+    }
+
+    /// The sum of |projected gradient| of all rows as they stand.
+    pub(crate) fn violation(&self, rhs: &[T], rows: &[T]) -> f64 {
+        let mut violation = 0.0;
+        for (x, b) in rows.chunks_exact(self.k).zip(rhs.chunks_exact(self.k)) {
+            for t in 0..self.k {
+                violation += projected(self.gradient(x, b, t), x[t]).abs().to_f64();
+            }
+        }
+        violation
+    }
+}
+
+/// The projected gradient of one coordinate: at a bound, only a descent into the allowed side counts.
+#[inline(always)]
+pub(crate) fn projected<T: Float>(gradient: T, x: T) -> T {
+    if x > T::ZERO || gradient < T::ZERO {
+        gradient
+    } else {
+        T::ZERO
+    }
+}
+
+/// Zero for anything too small to be a number of full precision, NaN included.
+#[inline(always)]
+pub(crate) fn settle<T: Float>(x: T) -> T {
+    if x >= T::MIN_POSITIVE { x } else { T::ZERO }
+}
