@@ -28,7 +28,7 @@ pub enum StopReason {
 
 impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Converged => "converged",
             Self::MaxIterations => "max_iter",
             Self::Stopped => "stopped",

@@ -81,8 +81,8 @@ impl Loss {
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match NAMES.iter().find(|(_, beta)| *beta == self.beta) {
-            Some((name, _)) => f.write_str(name),
-            None => write!(f, "beta={}", self.beta),
+            Some((name, _)) => f.pad(name),
+            None => f.pad(&format!("beta={}", self.beta)),
         }
     }
 }
