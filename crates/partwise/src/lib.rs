@@ -8,7 +8,7 @@
 //! use partwise::{Loss, Matrix, Nmf};
 //!
 //! // Four documents over five words: two about rivers, two about ships.
-//! let counts = [
+//! let counts: [f64; 20] = [
 //!     3.0, 2.0, 1.0, 0.0, 0.0, //
 //!     2.0, 3.0, 0.0, 0.0, 0.0, //
 //!     0.0, 0.0, 1.0, 2.0, 4.0, //
