@@ -162,6 +162,7 @@ pub(crate) fn run<'s, T: Float>(
         }
     }
     best.take(&mut fit);
+    drop(stats);
     let quality = fit.quality();
     Outcome {
         left: fit.shard.into_rows(),
@@ -234,16 +235,15 @@ impl<T: Float> Fit<'_, '_, T> {
         }
         // Nothing of a quadratic problem changes while its left factor is held.
         let unchanged = self.holds(Side::Left) && self.problem.quadratic.is_some();
-        let now = match stats.take() {
-            Some(stats) if unchanged => stats,
-            _ => {
-                let (update, statistics) = (!self.holds(Side::Left), !self.holds(Side::Right));
-                let now = self.pass(update, statistics);
-                if update {
-                    met[0] = Met::new(now.violation, now.magnitude);
-                }
-                now
+        let now = if let (true, Some(stats)) = (unchanged, stats.take()) {
+            stats
+        } else {
+            let (update, statistics) = (!self.holds(Side::Left), !self.holds(Side::Right));
+            let now = self.pass(update, statistics);
+            if update {
+                met[0] = Met::new(now.violation, now.magnitude);
             }
+            now
         };
         if self.plan.first == Side::Left {
             met[1] = self.step_right(&now);

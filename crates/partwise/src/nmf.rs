@@ -237,17 +237,30 @@ impl Nmf {
     pub fn memory_needed<T: Float>(&self, matrix: &Matrix<'_, T>) -> u64 {
         /// Blocks in work at once, tiles and small matrices.
         const WORK_SPACE: u64 = 64 << 20;
+        /// Copies of the factors' size at once: the factors, what is gathered for the next ones, the best so far.
+        const COPIES: u64 = 4;
+        /// Gram matrices at once: of the blocks of a run of lines.
+        const GRAMS: u64 = 64;
         let value = size_of::<T>() as u64;
         let (m, n) = (matrix.rows() as u64, matrix.cols() as u64);
-        let twin = if matrix.is_sparse() {
-            matrix.stored() as u64 * (value + 4) + 8 * n
-        } else {
-            0
+        let twin = match matrix {
+            Matrix::Dense(_) => 0,
+            // The offsets twice, while the entries are sorted.
+            Matrix::Csr(_) => matrix.stored() as u64 * (value + 4) + 16 * n,
+            Matrix::Csc(_) => matrix.stored() as u64 * (value + 4) + 16 * m,
         };
+        let init = self.init.resolve(self.rank, matrix.rows(), matrix.cols());
+        let rank = self.rank as u64;
+        let columns = rank.saturating_add(init.map_or(0, Init::extra_columns) as u64);
         let factors = (m + n)
-            .saturating_mul(self.rank as u64)
-            .saturating_mul(4 * value);
-        factors.saturating_add(twin).saturating_add(WORK_SPACE)
+            .saturating_mul(columns)
+            .saturating_mul(COPIES * value);
+        let grams = rank
+            .saturating_mul(rank)
+            .saturating_mul(8 * GRAMS.min(1 + (m + n) / 256));
+        [factors, grams, twin, WORK_SPACE]
+            .into_iter()
+            .fold(0, u64::saturating_add)
     }
 
     /// Factors V.
@@ -292,8 +305,12 @@ impl Nmf {
         let threads = Threads::new(self.threads);
         let rows = blocks.iter().map(Matrix::rows).sum();
         let cols = blocks.first().map_or(0, Matrix::cols);
+        if rows == 0 || cols == 0 {
+            return Err(Error::Empty { rows, cols });
+        }
+        self.check_rank_size::<T>(rows, cols)?;
         self.check_start(&start, rows, cols)?;
-        let init = self.init.resolve(self.rank, rows.max(1), cols.max(1));
+        let init = self.init.resolve(self.rank, rows, cols);
         // A start that is not made cannot be refused.
         let init = match (start.w, start.h) {
             (Some(_), Some(_)) => None,
@@ -461,6 +478,23 @@ impl Nmf {
             }
         }
         Ok(())
+    }
+
+    /// Refuses a rank with which the factors could not be addressed.
+    fn check_rank_size<T>(&self, rows: usize, cols: usize) -> Result<(), Error> {
+        let lines = rows as f64 + cols as f64 + self.rank as f64;
+        // Gram matrices are kept in double precision.
+        let bytes = lines * self.rank as f64 * size_of::<T>().max(size_of::<f64>()) as f64;
+        if bytes < isize::MAX as f64 {
+            return Ok(());
+        }
+        Err(Error::Parameter {
+            name: "rank",
+            value: self.rank.to_string(),
+            legal: format!(
+                "expected a rank with which the factors of a {rows} x {cols} matrix fit in memory"
+            ),
+        })
     }
 
     /// Refuses a start so large that its products or the first objective would overflow.

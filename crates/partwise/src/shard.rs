@@ -340,12 +340,15 @@ impl<T: Float> Shard<T> for Local<'_, T> {
     }
 
     fn keep(&mut self) {
-        self.kept.clone_from(&Some(self.left.clone()));
+        match &mut self.kept {
+            Some(kept) => kept.as_mut_slice().copy_from_slice(self.left.as_slice()),
+            None => self.kept = Some(self.left.clone()),
+        }
     }
 
     fn restore(&mut self) {
-        if let Some(kept) = &self.kept {
-            self.left.clone_from(kept);
+        if let Some(kept) = self.kept.take() {
+            self.left = kept;
         }
     }
 

@@ -15,7 +15,7 @@ use crate::threads::Threads;
 use crate::{Error, Float, Matrix};
 
 /// Columns beyond k in the range finder.
-const OVERSAMPLING: usize = 10;
+pub(crate) const OVERSAMPLING: usize = 10;
 /// Power steps for a start: as many as scikit-learn takes for few components.
 pub(crate) const START_STEPS: usize = 7;
 /// Power steps at most where the singular values themselves are the result.

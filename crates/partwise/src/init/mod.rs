@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::matrix::{Blocks, Dense};
+use crate::svd::OVERSAMPLING;
 use crate::threads::Threads;
 use crate::{Error, Float};
 
@@ -41,17 +42,20 @@ struct Spec {
     source: &'static str,
     /// Whether it needs k ≤ min(m, n).
     limited: bool,
+    /// Columns of the size of the factors' that making it takes beyond k: the sketch of a decomposition, or sums of rows.
+    extra: usize,
     rule: StartRule,
 }
 
 /// Names one generic function for both number types.
 macro_rules! start {
-    ($name:literal, $title:literal, $source:literal, limited: $limited:literal, $function:path) => {
+    ($name:literal, $title:literal, $source:literal, limited: $limited:literal, extra: $extra:expr, $function:path) => {
         Spec {
             name: $name,
             title: $title,
             source: $source,
             limited: $limited,
+            extra: $extra,
             rule: StartRule {
                 f32: $function,
                 f64: $function,
@@ -60,28 +64,31 @@ macro_rules! start {
     };
 }
 
+/// Columns' worth of sums over the rows or columns of V.
+const SUMS: usize = 2;
+
 /// Every start there is.
 static STARTS: &[Spec] = &[
     start!(
         "auto", "nndsvda if k is at most the smaller side of V, else random", "",
-        limited: false, random::start
+        limited: false, extra: SUMS, random::start
     ),
-    start!("random", "absolute normal values, scaled to the mean of V", "", limited: false, random::start),
+    start!("random", "absolute normal values, scaled to the mean of V", "", limited: false, extra: SUMS, random::start),
     start!(
         "nndsvd", "non-negative double singular value decomposition, with zeros",
-        "Boutsidis & Gallopoulos 2008", limited: true, nndsvd::with_zeros
+        "Boutsidis & Gallopoulos 2008", limited: true, extra: OVERSAMPLING, nndsvd::with_zeros
     ),
     start!(
         "nndsvda", "nndsvd, zeros filled with the mean of V",
-        "Boutsidis & Gallopoulos 2008", limited: true, nndsvd::with_mean
+        "Boutsidis & Gallopoulos 2008", limited: true, extra: OVERSAMPLING, nndsvd::with_mean
     ),
     start!(
         "nndsvdar", "nndsvd, zeros filled with small random values",
-        "Boutsidis & Gallopoulos 2008", limited: true, nndsvd::with_noise
+        "Boutsidis & Gallopoulos 2008", limited: true, extra: OVERSAMPLING, nndsvd::with_noise
     ),
     start!(
         "spa", "successive projection: rows of V that are far from each other",
-        "Araújo et al. 2001; Gillis & Vavasis 2014", limited: true, spa::start
+        "Araújo et al. 2001; Gillis & Vavasis 2014", limited: true, extra: SUMS, spa::start
     ),
 ];
 
@@ -141,6 +148,11 @@ impl Init {
             });
         }
         Ok(self)
+    }
+
+    /// Columns of the size of the factors' that making it takes beyond k.
+    pub(crate) fn extra_columns(self) -> usize {
+        self.0.extra
     }
 
     /// Makes the factors.
