@@ -1,0 +1,230 @@
+//! What a fit takes beyond V: the factors, their statistics and a bounded work space; of a sparse V one twin.
+//!
+//! A binary of its own, because the allocator that counts is that of the whole process.
+
+mod common;
+
+use std::sync::{Mutex, PoisonError};
+
+use common::{pairs, short, uniform};
+use partwise::{Dense, Float, Init, Loss, Matrix, Nmf, Solver};
+use peak_alloc::PeakAlloc;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// Only one test may allocate at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// The part of the promise that does not depend on the shape.
+const WORK_SPACE: u64 = 64 << 20;
+
+/// The most that was allocated during a fit beyond what stood before, and what `memory_needed` says.
+fn measure<T: Float>(nmf: &Nmf, v: &Matrix<'_, T>) -> (u64, u64) {
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    let model = nmf.fit(v).unwrap();
+    let peak = ALLOCATOR.peak_usage() - before;
+    drop(model);
+    (peak as u64, nmf.memory_needed(v))
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+/// Checks a fit against `memory_needed`, and that against what a fit takes and may take.
+fn check<T: Float>(nmf: &Nmf, v: &Matrix<'_, T>, promised: u64, what: &str) {
+    let (peak, needed) = measure(nmf, v);
+    let shown = (megabytes(peak), megabytes(needed), megabytes(promised));
+    assert!(peak <= needed, "{what}: took {}, said {}", shown.0, shown.1);
+    assert!(
+        needed <= promised,
+        "{what}: said {}, promised {}",
+        shown.1,
+        shown.2
+    );
+    assert!(
+        needed - WORK_SPACE <= 5 * peak,
+        "{what}: took {}, said {}",
+        shown.0,
+        shown.1
+    );
+}
+
+/// The promise for the factors: four times their size, with the sketch where a start needs one, and Gram matrices.
+fn promise<T: Float>(rows: usize, cols: usize, rank: usize, init: Init) -> u64 {
+    let extra = if init.name().starts_with("nndsvd") {
+        10
+    } else {
+        2
+    };
+    let factors = 4 * (rows + cols) * (rank + extra) * size_of::<T>();
+    (factors + 64 * rank * rank * 8) as u64 + WORK_SPACE
+}
+
+fn filled<T: Float>(count: usize) -> Vec<T> {
+    let value = |i: usize| T::from_f64(0.5 + (i.wrapping_mul(2_654_435_761) % 1009) as f64 / 1e3);
+    (0..count).map(value).collect()
+}
+
+#[test]
+fn a_large_dense_matrix_is_not_copied() {
+    fn try_all<T: Float>(rows: usize, cols: usize) {
+        let values = filled::<T>(rows * cols);
+        let bytes = (values.len() * size_of::<T>()) as u64;
+        for (order, v) in [
+            ("row-major", Matrix::row_major(&values, rows, cols).unwrap()),
+            (
+                "column-major",
+                Matrix::column_major(&values, rows, cols).unwrap(),
+            ),
+        ] {
+            for (solver, loss, init, rank) in [
+                ("cd", Loss::FROBENIUS, "nndsvda", 5),
+                ("als", Loss::FROBENIUS, "spa", 5),
+                ("mu", Loss::KULLBACK_LEIBLER, "random", 5),
+            ] {
+                let (solver, init) = (solver.parse().unwrap(), init.parse().unwrap());
+                let what = format!("{rows} x {cols} {} {order} {solver} {init}", T::NAME);
+                let nmf = short(rank, solver, loss, 2).init(init);
+                let (peak, _) = measure(&nmf, &v);
+                let promised = promise::<T>(rows, cols, rank, init);
+                assert!(promised < bytes, "{what}: the test is too small to tell");
+                assert!(peak <= promised, "{what}: {}", megabytes(peak));
+            }
+        }
+    }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    try_all::<f64>(3400, 3000);
+    try_all::<f32>(5000, 4200);
+}
+
+#[test]
+fn the_factors_are_held_a_few_times_only() {
+    // Factors far larger than the work space, whichever side of V is long.
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (long, short_side) = (120_000, 10);
+    let values = filled::<f64>(long * short_side);
+    for (rows, cols) in [(long, short_side), (short_side, long)] {
+        for v in [
+            Matrix::row_major(&values, rows, cols).unwrap(),
+            Matrix::column_major(&values, rows, cols).unwrap(),
+        ] {
+            for (solver, loss, init, rank) in [
+                ("cd", Loss::FROBENIUS, "random", 80),
+                ("als", Loss::FROBENIUS, "random", 40),
+                ("mu", Loss::KULLBACK_LEIBLER, "random", 80),
+                ("mu", Loss::ITAKURA_SAITO, "random", 80),
+                ("cd", Loss::FROBENIUS, "nndsvd", 2),
+                ("cd", Loss::FROBENIUS, "spa", 10),
+            ] {
+                let (solver, init): (Solver, Init) =
+                    (solver.parse().unwrap(), init.parse().unwrap());
+                let nmf = short(rank, solver, loss, 2).init(init);
+                let what = format!("{rows} x {cols} {solver} {loss} {init} k={rank}");
+                check(&nmf, &v, promise::<f64>(rows, cols, rank, init), &what);
+            }
+        }
+    }
+}
+
+/// Entries spread at random, at most one for each place.
+struct Entries {
+    offsets: Vec<i64>,
+    indices: Vec<u32>,
+    values: Vec<f64>,
+}
+
+fn entries(major: usize, minor: usize, in_line: usize) -> Entries {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut entries = Entries {
+        offsets: vec![0],
+        indices: Vec::new(),
+        values: Vec::new(),
+    };
+    for _ in 0..major {
+        // One in each of `in_line` equal ranges.
+        let range = minor / in_line;
+        for part in 0..in_line {
+            let within = (uniform(&mut rng) * range as f64) as usize;
+            entries.indices.push((part * range + within) as u32);
+            entries.values.push(0.1 + uniform(&mut rng));
+        }
+        entries.offsets.push(entries.indices.len() as i64);
+    }
+    entries
+}
+
+#[test]
+fn a_sparse_matrix_is_never_made_dense_nor_multiplied_by_the_rank() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    // Dense this would be 24 GB.
+    let (major, minor) = (50_000, 60_000);
+    let Entries {
+        offsets,
+        indices,
+        values,
+    } = entries(major, minor, 20);
+    for v in [
+        Matrix::csr(major, minor, &offsets, &indices, &values).unwrap(),
+        Matrix::csc(minor, major, &offsets, &indices, &values).unwrap(),
+    ] {
+        let (rows, cols) = (v.rows(), v.cols());
+        for (solver, init, rank) in [("cd", "random", 60), ("als", "nndsvd", 4), ("cd", "spa", 4)] {
+            let (solver, init): (Solver, Init) = (solver.parse().unwrap(), init.parse().unwrap());
+            let twin = (values.len() * (8 + 4) + 16 * rows.max(cols)) as u64;
+            let promised = promise::<f64>(rows, cols, rank, init) + twin;
+            if rank == 60 {
+                let product = (values.len() * rank * 8) as u64;
+                assert!(2 * promised < 3 * product, "the test is too small to tell");
+            }
+            let nmf = short(rank, solver, Loss::FROBENIUS, 2).init(init);
+            let what = format!("{rows} x {cols} {solver} {init} k={rank}");
+            check(&nmf, &v, promised, &what);
+        }
+    }
+}
+
+#[test]
+fn a_sparse_divergence_needs_no_more() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (major, minor) = (6000, 4000);
+    let Entries {
+        offsets,
+        indices,
+        values,
+    } = entries(major, minor, 300);
+    for v in [
+        Matrix::csr(major, minor, &offsets, &indices, &values).unwrap(),
+        Matrix::csc(minor, major, &offsets, &indices, &values).unwrap(),
+    ] {
+        let init: Init = "random".parse().unwrap();
+        let (rows, cols, rank) = (v.rows(), v.cols(), 16);
+        let twin = (values.len() * (8 + 4) + 16 * rows.max(cols)) as u64;
+        let promised = promise::<f64>(rows, cols, rank, init) + twin;
+        let (dense, product) = (8 * rows * cols, 8 * values.len() * rank);
+        assert!(promised < dense.min(product) as u64, "too small to tell");
+        let nmf = short(rank, Solver::auto(), Loss::KULLBACK_LEIBLER, 1).init(init);
+        check(
+            &nmf,
+            &v,
+            promised,
+            &format!("{rows} x {cols} kullback-leibler"),
+        );
+    }
+}
+
+#[test]
+fn small_fits_take_less_than_they_say() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let v: Dense<f32> = common::random(300, 200, 1.0, 1);
+    for (solver, loss) in pairs() {
+        for init in Init::all() {
+            let (peak, needed) = measure(&short(8, solver, loss, 2).init(init), &(&v).into());
+            assert!(peak <= needed, "{solver} {loss} {init}: {peak} {needed}");
+        }
+    }
+}
