@@ -200,7 +200,8 @@ pub(crate) fn inner<T: Float>(a: &[T], b: &[T]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64()).sum()
 }
 
-/// Fills the parts of the rows that belong to lines `from..to`, while `fixed` stands still.
+/// Fills the parts of the rows that belong to lines `from..to`, while `fixed` stands still. For the squared loss they
+/// do not depend on `rows`, which may be empty.
 pub(crate) fn row_parts<T: Float>(
     problem: &Problem<T>,
     lines: &Lines<'_, T>,
@@ -244,18 +245,23 @@ pub(crate) fn row_parts<T: Float>(
                 );
             }
         }
-        (Lines::Sparse(sparse), _) => {
+        (Lines::Sparse(sparse), true) => {
+            parts.numerator.fill(T::ZERO);
+            let other = fixed.rows.as_slice();
+            let numerators = parts.numerator.chunks_exact_mut(k);
+            vectorised(|| {
+                for (line, sum) in (from..to).zip(numerators) {
+                    kernel::gather(sum, sparse.row(line), other);
+                }
+            });
+        }
+        (Lines::Sparse(sparse), false) => {
             parts.numerator.fill(T::ZERO);
             let other = fixed.rows.as_slice();
             let numerators = parts.numerator.chunks_exact_mut(k);
             vectorised(|| {
                 for ((line, sum), x) in (from..to).zip(numerators).zip(rows.chunks_exact(k)) {
-                    let row = sparse.row(line);
-                    if beta == 2.0 {
-                        kernel::gather(sum, row, other);
-                        continue;
-                    }
-                    kernel::for_each_entry(row, |index, value| {
+                    kernel::for_each_entry(sparse.row(line), |index, value| {
                         let other = &other[index * k..(index + 1) * k];
                         let mut ratio = [kernel::dot(x, other)];
                         problem.elementwise.ratio(&[value], &mut ratio);
@@ -265,7 +271,7 @@ pub(crate) fn row_parts<T: Float>(
                     });
                 }
             });
-            if beta != 2.0 && beta != 1.0 {
+            if beta != 1.0 {
                 weights_of_all_columns(problem, rows, fixed, &mut parts.denominator);
             }
         }
