@@ -273,9 +273,7 @@ fn layers_add_up_to_the_reconstruction() {
     // A colour picture of 4 × 3 pixels: V is 4 × 9.
     let (m, n, rank) = (4, 9, 3);
     let w: Vec<f64> = (0..m * rank).map(|v| ((v * 7) % 5) as f64).collect();
-    let h: Vec<f64> = (0..rank * n)
-        .map(|v| ((v * 3) % 7) as f64 / 50.0)
-        .collect();
+    let h: Vec<f64> = (0..rank * n).map(|v| ((v * 3) % 7) as f64 / 50.0).collect();
     let picture = PictureMatrix::new(4, 3, Channels::Colour, vec![0.0; m * n]).unwrap();
     let layers = Layers::new(&picture, &w, &h, rank).unwrap();
 
@@ -336,9 +334,8 @@ fn small_layers_are_area_averages_of_the_large_ones() {
     assert_close(small.values(), &expected);
     // An uneven stretch keeps the mean.
     let uneven = layers.picture(0, 7).unwrap();
-    let mean = |matrix: &PictureMatrix| {
-        matrix.values().iter().sum::<f32>() / matrix.values().len() as f32
-    };
+    let mean =
+        |matrix: &PictureMatrix| matrix.values().iter().sum::<f32>() / matrix.values().len() as f32;
     assert_eq!((uneven.height(), uneven.width()), (4, 7));
     assert!((mean(&uneven) - mean(&large)).abs() < 1e-5);
 }
