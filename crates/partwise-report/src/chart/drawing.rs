@@ -86,7 +86,7 @@ pub fn line_chart(chart: &Chart) -> Figure {
         let header = legend.len().max(usize::from(factor.is_some())) as f64 * LEGEND_LINE;
         let top = (y + header).round();
         if let Some(factor) = factor {
-            let place = (left - LABEL_GAP, top - 9.0);
+            let place = (left - LABEL_GAP, top - 13.0);
             canvas.text(place, Type::SMALL.anchored(Anchor::End), factor);
         }
         let plot = Plot {
