@@ -113,13 +113,13 @@ impl<'a, T: Real> Rows<'a, T> {
 
     /// Reads a line, or a part of one.
     pub(crate) fn push(&mut self, piece: Piece<'_>) -> Result<(), Error> {
-        if self.dialect.is_skipped(piece) {
-            self.in_comment = !piece.ends;
-            return Ok(());
-        }
         if piece.begins {
             self.in_row = 0;
             self.in_comment = false;
+        }
+        if self.dialect.is_skipped(piece) {
+            self.in_comment = !piece.ends;
+            return Ok(());
         }
         if !self.in_comment {
             let after_name = if piece.begins && self.dialect.row_names {
@@ -129,11 +129,12 @@ impl<'a, T: Real> Rows<'a, T> {
             };
             self.push_numbers(piece, after_name)?;
         }
-        if piece.ends {
-            self.in_comment = false;
-            self.end_row(piece.line)?;
+        // A line of a comment or of blanks alone is no row, however long.
+        if piece.ends && self.in_row > 0 {
+            self.end_row(piece.line)
+        } else {
+            Ok(())
         }
-        Ok(())
     }
 
     fn push_name(&mut self, piece: Piece<'_>) -> Result<usize, Error> {

@@ -139,10 +139,18 @@ fn sniff_text(head: &[u8]) -> Option<Format> {
     let line = head
         .split(|byte| matches!(byte, b'\n' | b'\r'))
         .find(|line| !line.trim_ascii().is_empty() && !line.trim_ascii().starts_with(b"#"));
+    // Tabs may stand among blanks as well; then two numbers lie between two tabs.
+    let numbers = |field: &[u8]| {
+        let mut words = field
+            .split(u8::is_ascii_whitespace)
+            .filter(|word| !word.is_empty());
+        words.clone().count() > 1 && words.all(|word| fast_float2::parse::<f64, _>(word).is_ok())
+    };
+    let mixed = line.is_some_and(|line| line.split(|byte| *byte == b'\t').any(numbers));
     let holds = |byte| line.is_some_and(|line| line.contains(&byte));
     Format::by_name(match () {
         () if holds(b',') || holds(b';') => "csv",
-        () if holds(b'\t') => "tsv",
+        () if holds(b'\t') && !mixed => "tsv",
         () => "text",
     })
 }

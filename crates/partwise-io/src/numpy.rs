@@ -538,9 +538,13 @@ pub(crate) fn write_header(
         "{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}{comma}), }}",
         lengths.join(", ")
     );
-    // The numbers begin at a multiple of 64 bytes, as numpy has it, so that a mapped file is aligned.
-    let bare = MAGIC.len() + 4 + dictionary.len() + 1;
-    let padding = bare.next_multiple_of(64) - bare;
+    // As numpy does it: room for the first length to grow to 21 digits in place, and then the numbers begin at a multiple
+    // of 64 bytes, so that a mapped file is aligned.
+    let room = lengths
+        .first()
+        .map_or(0, |first| 21_usize.saturating_sub(first.len()));
+    let bare = MAGIC.len() + 4 + dictionary.len() + room + 1;
+    let padding = room + bare.next_multiple_of(64) - bare;
     let length = (dictionary.len() + padding + 1) as u16;
     out.write_all(MAGIC)?;
     out.write_all(&[1, 0])?;
