@@ -14,8 +14,9 @@ pub enum Scale {
     /// Equal ratios, equal lengths. Values that are not positive are drawn as hollow marks on the
     /// lower edge of a vertical axis and left out along a horizontal one.
     Log,
-    /// Logarithmic where no value is negative and the largest is at least 100 times the smallest
-    /// positive one, else linear.
+    /// Logarithmic where all values are positive and the largest is at least 100 times the
+    /// smallest; with zeros among them only along a vertical axis and from 10,000 times; else
+    /// linear.
     #[default]
     Auto,
 }
@@ -149,12 +150,14 @@ struct Mark {
 /// any point is drawn empty.
 pub fn line_chart(chart: &Chart) -> Figure {
     let mut canvas = Canvas::default();
-    let points = chart
-        .panels
-        .iter()
-        .flat_map(|panel| &panel.series)
-        .flat_map(|series| &series.points);
-    let x_span = Span::of(points.map(|point| point.0), chart.x.scale);
+    let all_series = chart.panels.iter().flat_map(|panel| &panel.series);
+    let abscissas = all_series.flat_map(|series| &series.points).map(|p| p.0);
+    let x_scale = match chart.x.scale {
+        // No point may be lost to a scale that nobody asked for.
+        Scale::Auto if abscissas.clone().any(|x| x <= 0.0) => Scale::Linear,
+        scale => scale,
+    };
+    let x_span = Span::of(abscissas, x_scale);
     let y_spans: Vec<Span> = chart
         .panels
         .iter()
@@ -168,7 +171,7 @@ pub fn line_chart(chart: &Chart) -> Figure {
     let y_ticks: Vec<Ticks> = y_spans
         .iter()
         .zip(&heights)
-        .map(|(span, height)| span.ticks((height / 55.0) as usize))
+        .map(|(span, height)| span.ticks((height / span.tick_distance()) as usize))
         .collect();
     let label_width = y_ticks
         .iter()
@@ -192,7 +195,13 @@ pub fn line_chart(chart: &Chart) -> Figure {
     let mut any_below = false;
     let last = chart.panels.len().saturating_sub(1);
     for (index, panel) in chart.panels.iter().enumerate() {
-        let legend = legend_rows(&panel.series, right - left);
+        let legend = match index
+            .checked_sub(1)
+            .map(|above| &chart.panels[above].series)
+        {
+            Some(above) if same_names(above, &panel.series) => Vec::new(),
+            _ => legend_rows(&panel.series, right - left),
+        };
         let factor = y_ticks[index].factor.as_deref();
         if !legend.is_empty() || factor.is_some() {
             y += 4.0;
@@ -231,7 +240,7 @@ pub fn line_chart(chart: &Chart) -> Figure {
     let centre = ((left + right) / 2.0, y);
     canvas.text(centre, Type::LABEL.anchored(Anchor::Middle), &label);
     if any_below {
-        y += Type::SMALL.line_height();
+        y += Type::SMALL.line_height() + 3.0;
         let note = "hollow mark on the lower edge: zero, which a logarithmic axis cannot show";
         canvas.text((right, y), Type::SMALL.anchored(Anchor::End), note);
     }
@@ -427,6 +436,17 @@ fn draw_x_labels(
         let below = baseline + Type::SMALL.size * LINE_HEIGHT;
         canvas.text((right, below), Type::SMALL.anchored(Anchor::End), factor);
     }
+}
+
+/// Whether the legend of the panel above serves this one, too.
+fn same_names(above: &[Series], series: &[Series]) -> bool {
+    let names = |series: &[Series]| {
+        series
+            .iter()
+            .map(|one| one.name.clone())
+            .collect::<Vec<_>>()
+    };
+    names(above) == names(series)
 }
 
 /// Names of the legend with their x from the left, row by row; no rows if it is not needed.

@@ -34,7 +34,7 @@ const NARROWEST: f64 = 240.0;
 /// Space between columns or rows.
 const GAP: f64 = 24.0;
 /// Share of the pixels whose difference may be off the colour bar.
-const OFF_THE_BAR: f64 = 0.005;
+const OFF_THE_BAR: f64 = 0.01;
 /// Size of the colour bar in units.
 const BAR: (f64, f64) = (220.0, 12.0);
 
@@ -42,7 +42,7 @@ const BAR: (f64, f64) = (220.0, 12.0);
 ///
 /// The difference is reconstruction − original (of colour pictures in BT.709 luma), red where the
 /// reconstruction is too bright and blue where it is too dark. The colours' ends are a round number
-/// that all but 0.5 % of the pixels stay within. Pictures larger than the figure are shrunk by
+/// that all but 1 % of the pixels stay within. Pictures larger than the figure are shrunk by
 /// averaging, small ones enlarged pixel by pixel, and very wide ones stand one above the other.
 ///
 /// # Errors
@@ -151,13 +151,12 @@ pub fn quality_caption(rank: u64, psnr_db: f64, ssim: f64, stored_values_ratio: 
     )
 }
 
-/// The round number at the ends of the colour bar: 1, 2 or 5 times a power of ten, at least 10⁻³.
+/// The number at the ends of the colour bar: one digit and a power of ten, at least 10⁻³.
 fn bar_end(magnitude: f64) -> f64 {
     let magnitude = magnitude.clamp(1e-3, 1e30);
     let power = 10_f64.powi(magnitude.log10().floor() as i32);
-    [1.0, 2.0, 5.0, 10.0]
-        .into_iter()
-        .map(|multiple| multiple * power)
+    (1..10)
+        .map(|digit| f64::from(digit) * power)
         .find(|&end| end >= magnitude * (1.0 - 1e-6))
         .unwrap_or(10.0 * power)
 }
@@ -180,15 +179,15 @@ fn draw_bar(canvas: &mut Canvas, (x, y): (f64, f64), column: f64, end: f64, beyo
     let (least, most) = if beyond { ("≤ ", "≥ ") } else { ("", "") };
     let label = decimal(end, 1);
     let place = |share: f64| (x + share * width, baseline);
+    let below = |share: f64| (x + share * width, baseline + Type::SMALL.line_height());
     let low = format!("{least}−{label}");
     canvas.text(place(0.0), Type::SMALL, &low);
     canvas.text(place(0.5), Type::SMALL.anchored(Anchor::Middle), "0");
     let high = format!("{most}{label}");
     canvas.text(place(1.0), Type::SMALL.anchored(Anchor::End), &high);
-    let words = baseline + Type::SMALL.line_height();
-    canvas.text(place(0.0), Type::SMALL, "too dark");
-    canvas.text(place(1.0), Type::SMALL.anchored(Anchor::End), "too bright");
-    words + 6.0
+    canvas.text(below(0.0), Type::SMALL, "too dark");
+    canvas.text(below(1.0), Type::SMALL.anchored(Anchor::End), "too bright");
+    below(0.0).1 + 6.0
 }
 
 #[cfg(test)]
@@ -215,10 +214,12 @@ mod tests {
         for (magnitude, expected) in [
             (0.0, 1e-3),
             (0.13, 0.2),
+            (0.23, 0.3),
             (0.2, 0.2),
             (f64::from(0.2_f32), 0.2),
-            (0.6, 1.0),
-            (7.0, 10.0),
+            (0.96, 1.0),
+            (7.0, 7.0),
+            (9.5, 10.0),
         ] {
             let end = bar_end(magnitude);
             assert!((end / expected - 1.0).abs() < 1e-9, "{end} for {magnitude}");

@@ -159,7 +159,7 @@ pub fn convergence(run: &Run) -> Figure {
     let residual = course(|point| point.residual);
     if !residual.is_empty() {
         panels.push(Panel::new(
-            Axis::new("residual").scaled(Scale::Log),
+            Axis::new("optimality residual").scaled(Scale::Log),
             vec![Series::new("residual", residual)],
         ));
     }

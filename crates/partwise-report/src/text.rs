@@ -70,11 +70,33 @@ pub(crate) fn fitted(text: &str, size: f64, weight: Weight, limit: f64) -> Strin
     "…".to_owned()
 }
 
-/// `text` broken at spaces into lines of at most `limit` units; a longer word is cut short.
+/// `text` broken at spaces into as few lines of at most `limit` units as it takes, these about
+/// equally long; a word that is longer still is cut short.
 pub(crate) fn wrapped(text: &str, size: f64, weight: Weight, limit: f64) -> Vec<String> {
+    let mut lines = broken(text, size, weight, limit);
+    let mut narrower = limit;
+    // A word that fits the limit must not be cut for the sake of balance.
+    let longest_word = words(text).map(|word| width(word, size, weight));
+    let least = longest_word.fold(0.0, f64::max).min(limit);
+    while narrower - size >= least {
+        narrower -= size;
+        let balanced = broken(text, size, weight, narrower);
+        if balanced.len() > lines.len() {
+            break;
+        }
+        lines = balanced;
+    }
+    lines
+}
+
+/// Only the plain space is a place to break: figures and their units are tied by others.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(' ').filter(|word| !word.is_empty())
+}
+
+fn broken(text: &str, size: f64, weight: Weight, limit: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    // Only the plain space is a place to break: figures and their units are tied by others.
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
+    for word in words(text) {
         let word = fitted(word, size, weight, limit);
         match lines.last_mut() {
             Some(line) if width(&format!("{line} {word}"), size, weight) <= limit => {
@@ -120,6 +142,8 @@ mod tests {
         assert_eq!(fitted(text, 12.0, Weight::Regular, 0.0), "…");
         let lines = wrapped(text, 12.0, Weight::Regular, 70.0);
         assert_eq!(lines, ["größer als", "gedacht"]);
+        let balanced = wrapped("one two three four", 12.0, Weight::Regular, 100.0);
+        assert_eq!(balanced, ["one two", "three four"]);
         assert!(wrapped("", 12.0, Weight::Regular, 70.0).is_empty());
         assert_eq!(
             wrapped("24.3\u{a0}dB", 12.0, Weight::Regular, 70.0).len(),

@@ -7,10 +7,19 @@ use crate::{
 
 /// Share of an axis left free beyond the data at either end.
 const PADDING: f64 = 0.04;
-/// Largest over smallest positive value from which an axis becomes logarithmic by itself.
+/// Largest over smallest positive value from which an axis becomes logarithmic by itself: without
+/// any zero, and with some, which a logarithmic axis can only hint at.
 const LOG_RATIO: f64 = 100.0;
+const LOG_RATIO_WITH_ZEROS: f64 = 1e4;
 /// Relative differences below this are shown as one constant value.
 const CONSTANT: f64 = 1e-9;
+/// Numbers beyond this are drawn at the end of a linear axis: the axis's length must be finite.
+const LARGEST: f64 = f64::MAX / 4.0;
+/// Numbers beyond these are drawn at the ends of a logarithmic axis, which keeps clear of those of
+/// f64.
+const LOG_ENDS: (f64, f64) = (1e-280, 1e280);
+/// An axis of smaller numbers than this is one of zeros: its ticks could not be told apart.
+const SMALLEST: f64 = 1e-290;
 /// Decades up to which the numbers 2 to 9 of each get a fine line.
 const FINE_DECADES: i32 = 6;
 
@@ -53,7 +62,8 @@ impl Span {
         match (scale, all, positive) {
             (Scale::Log, _, Some((low, high))) => Self::logarithmic(low, high),
             (Scale::Auto, Some((least, _)), Some((low, high)))
-                if least >= 0.0 && high / low >= LOG_RATIO =>
+                if (least > 0.0 && high / low >= LOG_RATIO)
+                    || (least == 0.0 && high / low >= LOG_RATIO_WITH_ZEROS) =>
             {
                 Self::logarithmic(low, high)
             }
@@ -63,36 +73,32 @@ impl Span {
     }
 
     fn logarithmic(low: f64, high: f64) -> Self {
-        let (low, high) = (low.log10(), high.log10());
+        let inside = |value: f64| value.clamp(LOG_ENDS.0, LOG_ENDS.1).log10();
+        let (low, high) = (inside(low), inside(high));
         let room = if high - low < CONSTANT {
             0.5
         } else {
             (high - low) * PADDING
         };
-        // The ends of f64 are ends of the axis, too.
-        let power = |exponent: f64| 10_f64.powf(exponent).clamp(f64::MIN_POSITIVE, f64::MAX);
         Self {
             logarithmic: true,
-            low: power(low - room).min(power(low)),
-            high: power(high + room),
+            low: 10_f64.powf(low - room),
+            high: 10_f64.powf(high + room),
             whole: false,
         }
     }
 
     fn linear(low: f64, high: f64, whole: bool) -> Self {
+        let (low, high) = (low.clamp(-LARGEST, LARGEST), high.clamp(-LARGEST, LARGEST));
         let size = low.abs().max(high.abs());
-        let (low_end, high_end) = if high - low > CONSTANT * size {
-            // Halved first: the difference of two finite numbers may not be finite.
-            let room = (0.5 * high - 0.5 * low) * 2.0 * PADDING;
-            (low - room, high + room)
-        } else if size == 0.0 {
+        let (low_end, high_end) = if size < SMALLEST {
             (0.0, 1.0)
+        } else if high - low > CONSTANT * size {
+            let room = (high - low) * PADDING;
+            (low - room, high + room)
         } else {
-            let room = if whole {
-                1.0_f64.max(0.1 * size)
-            } else {
-                0.1 * size
-            };
+            let room = if whole { 1.0 } else { 0.0 };
+            let room = (0.1 * size).max(room);
             (low - room, high + room)
         };
         Self {
@@ -102,9 +108,8 @@ impl Span {
                 low_end.max(0.0)
             } else {
                 low_end
-            }
-            .max(-f64::MAX / 4.0),
-            high: high_end.min(f64::MAX / 4.0),
+            },
+            high: high_end,
             whole,
         }
     }
@@ -115,13 +120,21 @@ impl Span {
             let (low, high) = (self.low.log10(), self.high.log10());
             (value > 0.0 && value.is_finite()).then(|| (value.log10() - low) / (high - low))
         } else {
+            let inside = value.clamp(self.low, self.high);
             value
                 .is_finite()
-                .then(|| (value - self.low) / (self.high - self.low))
+                .then(|| (inside - self.low) / (self.high - self.low))
         }
     }
 
-    /// About `wanted` ticks (at least 2).
+    /// A good distance of ticks along a vertical axis, in units. Decades may be denser, since the
+    /// numbers between them are known.
+    pub(crate) fn tick_distance(&self) -> f64 {
+        if self.logarithmic { 34.0 } else { 55.0 }
+    }
+
+    /// About `wanted` ticks, as far as there are good places for them; a logarithmic axis has at
+    /// least two.
     pub(crate) fn ticks(&self, wanted: usize) -> Ticks {
         let wanted = wanted.max(2);
         if self.logarithmic {
@@ -155,7 +168,9 @@ impl Span {
         } else {
             0
         };
-        let factor = if (-3..5).contains(&magnitude) {
+        // Counts stay plain numbers longer.
+        let plain = -3..if self.whole { 7 } else { 5 };
+        let factor = if plain.contains(&magnitude) {
             0
         } else {
             magnitude
@@ -194,14 +209,12 @@ impl Span {
                 })
                 .filter(|(_, _, value)| inside(value))
         };
-        if decades.len() < 2 {
-            let few: Vec<_> = multiples(1..=9).collect();
-            let chosen: Vec<_> = if few.len() <= wanted {
-                few
-            } else {
-                let round = |&(factor, _, _): &(i32, i32, f64)| matches!(factor, 1 | 2 | 5);
-                few.into_iter().filter(round).collect()
-            };
+        // Few decades: the numbers in between are labelled as well, as many as there is room for.
+        if decades.len() * 3 <= wanted + 1 {
+            let within = multiples(1..=9).count() <= wanted;
+            let chosen: Vec<_> = multiples(1..=9)
+                .filter(|(factor, _, _)| within || matches!(factor, 1 | 2 | 5))
+                .collect();
             if chosen.len() < 2 {
                 return self.linear_ticks(wanted);
             }
@@ -270,13 +283,17 @@ mod tests {
 
     #[test]
     fn linear_ticks_are_round() {
-        assert_eq!(labels(&[0.0, 1.0], Scale::Linear).0, ["0", "0.5", "1.0"]);
+        assert_eq!(labels(&[0.0, 1.0], Scale::Linear).0, ["0", "1"]);
+        assert_eq!(
+            labels(&[0.0, 0.1, 1.0], Scale::Linear).0,
+            ["0", "0.5", "1.0"]
+        );
         assert_eq!(labels(&[1.0, 3.0], Scale::Linear).0, ["1", "2", "3"]);
         assert_eq!(
             labels(&[-0.2, 0.2], Scale::Linear).0,
             ["−0.2", "−0.1", "0", "0.1", "0.2"]
         );
-        let (large, factor) = labels(&[1.2e6, 3.4e6], Scale::Linear);
+        let (large, factor) = labels(&[1.2e6, 3.4e6 + 0.5], Scale::Linear);
         assert_eq!(
             (large[0].as_str(), factor.as_deref()),
             ("1.5", Some("×10⁶"))
