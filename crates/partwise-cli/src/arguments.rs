@@ -200,13 +200,23 @@ pub(crate) struct SolvingArguments {
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub(crate) max_iter: usize,
     /// Strength of the penalty on W
-    #[arg(long, value_name = "ALPHA", default_value_t = 0.0, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "ALPHA",
+        default_value_t = 0.0,
+        allow_hyphen_values = true
+    )]
     pub(crate) alpha_w: f64,
     /// Strength of the penalty on H [default: that on W]
     #[arg(long, value_name = "ALPHA", allow_hyphen_values = true)]
     pub(crate) alpha_h: Option<f64>,
     /// Share of L1 in the penalties, the rest is squared L2
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "SHARE",
+        default_value_t = 0.0,
+        allow_hyphen_values = true
+    )]
     pub(crate) l1_ratio: f64,
     /// W to begin with, m × k, instead of a drawn one
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

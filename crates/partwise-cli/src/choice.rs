@@ -9,7 +9,9 @@ use clap::{Arg, Command};
 use partwise::{Init, Solver};
 
 /// A value that has a name in a table.
-pub(crate) trait Choice: FromStr<Err = partwise::Error> + Clone + Send + Sync + 'static {
+pub(crate) trait Choice:
+    FromStr<Err = partwise::Error> + Clone + Send + Sync + 'static
+{
     /// Every value's name with the words that explain it.
     fn table() -> Vec<(&'static str, String)>;
 }

@@ -33,7 +33,12 @@ impl Job<'_> {
     pub(crate) fn run<T: Number>(&self, v: &Matrix<'_, T>) -> anyhow::Result<Factorization<T>> {
         let solving = self.solving;
         let nmf = solving.nmf()?;
-        let what = format!("a fit of {} × {} with {} components", v.rows(), v.cols(), solving.rank);
+        let what = format!(
+            "a fit of {} × {} with {} components",
+            v.rows(),
+            v.cols(),
+            solving.rank
+        );
         memory::require(&what, nmf.memory_needed(v))?;
         let w = self.start(solving.start_w.as_deref())?;
         let h = self.start(solving.start_h.as_deref())?;
@@ -43,12 +48,14 @@ impl Job<'_> {
             h: h.as_ref(),
             hold: solving.hold.map(Into::into),
         };
-        self.progress.doing(format!("looking at {} and making a start", self.input));
+        self.progress
+            .doing(format!("looking at {} and making a start", self.input));
         fit(&nmf, v, start, self.progress).map_err(|error| self.placed(error))
     }
 
     fn start<T: Number>(&self, path: Option<&Path>) -> anyhow::Result<Option<Dense<T>>> {
-        path.map(|path| input::start(path, self.convert_starts)).transpose()
+        path.map(|path| input::start(path, self.convert_starts))
+            .transpose()
     }
 
     /// Says what may surprise in this combination of flags.
@@ -65,7 +72,9 @@ impl Job<'_> {
         }
         if !solver.leaves_zero() {
             let has_zeros = |start: &Option<Dense<T>>| {
-                start.as_ref().is_some_and(|start| start.as_slice().contains(&T::ZERO))
+                start
+                    .as_ref()
+                    .is_some_and(|start| start.as_slice().contains(&T::ZERO))
             };
             let source = if solving.init.name() == "nndsvd" && (w.is_none() || h.is_none()) {
                 Some("the init 'nndsvd' has zeros; 'nndsvda' and 'nndsvdar' fill them")
@@ -75,7 +84,9 @@ impl Job<'_> {
                 None
             };
             if let Some(source) = source {
-                terminal::warning(&format!("the solver '{solver}' cannot leave zeros, and {source}"));
+                terminal::warning(&format!(
+                    "the solver '{solver}' cannot leave zeros, and {source}"
+                ));
             }
         }
         Ok(())
@@ -102,7 +113,10 @@ impl Job<'_> {
             let letter = factor.to_lowercase();
             return anyhow::anyhow!("--hold {letter} needs --start-{letter}, the {factor} to hold");
         }
-        match start.map(input::name).or_else(|| of_v.then(|| self.input.to_owned())) {
+        match start
+            .map(input::name)
+            .or_else(|| of_v.then(|| self.input.to_owned()))
+        {
             Some(place) => anyhow::Error::new(error).context(place),
             None => error.into(),
         }

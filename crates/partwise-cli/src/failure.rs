@@ -59,7 +59,10 @@ pub(crate) fn usage(error: &clap::Error) -> anyhow::Error {
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let text = text.split("\n\nUsage:").next().unwrap_or(text);
-    let text = text.split("\n\nFor more information").next().unwrap_or(text);
+    let text = text
+        .split("\n\nFor more information")
+        .next()
+        .unwrap_or(text);
     let paragraphs: Vec<_> = text.split("\n\n").map(|part| joined(part, " ")).collect();
     anyhow::anyhow!(paragraphs.join("; "))
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use partwise::Dense;
-use partwise_io::{AnyMatrix, Dtype, Format, Matrix, ReadOptions};
+use partwise_io::{Dtype, Format, Matrix, ReadOptions};
 
 use crate::memory;
 use crate::number::{Number, dense_from_file};
@@ -43,7 +43,7 @@ pub(crate) struct Typed<T> {
 /// What reading meets.
 pub(crate) fn read_as<T: Number>(path: &Path, format: Option<&str>) -> anyhow::Result<Typed<T>> {
     let table = partwise_io::read(path, &options(T::DTYPE, format))?;
-    let matrix = T::of(table.matrix)
+    let matrix = T::from_any(table.matrix)
         .with_context(|| format!("{}: cannot be read as {}", name(path), T::NAME))?;
     Ok(Typed {
         matrix,
@@ -67,14 +67,4 @@ pub(crate) fn start<T: Number>(path: &Path, convert: bool) -> anyhow::Result<Den
         );
     }
     dense_from_file(start.matrix)
-}
-
-/// Rows, columns and how the entries are held, in words.
-pub(crate) fn shape_in_words(matrix: &AnyMatrix) -> String {
-    let (rows, cols) = matrix.shape();
-    let nonzeros = matrix.nonzeros();
-    let share = 100.0 * nonzeros as f64 / (rows as f64 * cols as f64).max(1.0);
-    let kind = if matrix.is_sparse() { "sparse" } else { "dense" };
-    let precision = matrix.precision().name();
-    format!("{rows} × {cols}, {kind} {precision}, {nonzeros} nonzeros ({share:.3} %)")
 }

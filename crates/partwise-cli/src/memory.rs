@@ -3,11 +3,16 @@
 use anyhow::bail;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
-/// Bytes that the machine can give without swapping, within the limits of the control group.
+/// Bytes that the machine can give without swapping, within the limits of the control group; the largest number there
+/// is on a system that does not say.
 pub(crate) fn available() -> u64 {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
-    let system = System::new_with_specifics(memory);
-    let group = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
+    let Ok(system) = System::new_with_specifics(memory) else {
+        return u64::MAX;
+    };
+    let group = system
+        .cgroup_limits()
+        .map_or(u64::MAX, |limits| limits.free_memory);
     system.available_memory().min(group)
 }
 
@@ -15,7 +20,11 @@ pub(crate) fn available() -> u64 {
 pub(crate) fn require(what: &str, needed: u64) -> anyhow::Result<()> {
     let available = available();
     if needed > available {
-        bail!("{what} needs {} of memory; this machine has {} to give", bytes(needed), bytes(available));
+        bail!(
+            "{what} needs {} of memory; this machine has {} to give",
+            bytes(needed),
+            bytes(available)
+        );
     }
     Ok(())
 }
@@ -54,6 +63,9 @@ mod tests {
     fn the_machine_has_some_memory_but_not_all_of_it() {
         assert!(available() > 0);
         let error = require("this", u64::MAX).unwrap_err().to_string();
-        assert!(error.starts_with("this needs 18.4 EB of memory; this machine has "), "{error}");
+        assert!(
+            error.starts_with("this needs 18.4 EB of memory; this machine has "),
+            "{error}"
+        );
     }
 }

@@ -15,7 +15,7 @@ pub(crate) trait Number: Float + Into<f64> {
     fn any(dense: partwise_io::Dense<Self>) -> AnyDense;
 
     /// The matrix, if it has this precision.
-    fn of(matrix: AnyMatrix) -> Option<Matrix<Self>>;
+    fn from_any(matrix: AnyMatrix) -> Option<Matrix<Self>>;
 }
 
 impl Number for f32 {
@@ -29,7 +29,7 @@ impl Number for f32 {
         AnyDense::F32(dense)
     }
 
-    fn of(matrix: AnyMatrix) -> Option<Matrix<Self>> {
+    fn from_any(matrix: AnyMatrix) -> Option<Matrix<Self>> {
         match matrix {
             AnyMatrix::F32(matrix) => Some(matrix),
             AnyMatrix::F64(_) => None,
@@ -48,7 +48,7 @@ impl Number for f64 {
         AnyDense::F64(dense)
     }
 
-    fn of(matrix: AnyMatrix) -> Option<Matrix<Self>> {
+    fn from_any(matrix: AnyMatrix) -> Option<Matrix<Self>> {
         match matrix {
             AnyMatrix::F64(matrix) => Some(matrix),
             AnyMatrix::F32(_) => None,

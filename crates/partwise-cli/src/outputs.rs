@@ -22,15 +22,27 @@ pub(crate) fn check_folder(folder: &Path) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// As [`check_folder`]; if a folder has that name.
-pub(crate) fn check_file(path: &Path) -> anyhow::Result<()> {
+fn check_file(path: &Path) -> anyhow::Result<()> {
     if path.is_dir() {
-        anyhow::bail!("{}: is a folder; expected the name of a file", path.display());
+        anyhow::bail!(
+            "{}: is a folder; expected the name of a file",
+            path.display()
+        );
     }
     check_folder(folder_of(path))
 }
 
+/// As [`check_file`], for a matrix; its extension must be that of a format that can be written.
+///
+/// # Errors
+/// As [`check_file`]; another extension.
+pub(crate) fn check_matrix_file(path: &Path) -> anyhow::Result<()> {
+    partwise_io::check_writable(path)?;
+    check_file(path)
+}
+
 /// The folder that a file is in.
-pub(crate) fn folder_of(path: &Path) -> &Path {
+fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -127,7 +139,11 @@ impl Staged {
             }
         }
         self.made.keep();
-        Ok(format!("{} in {}", self.names.join(", "), self.folder.display()))
+        Ok(format!(
+            "{} in {}",
+            self.names.join(", "),
+            self.folder.display()
+        ))
     }
 
     fn refused(&self, name: &str) -> String {
@@ -176,7 +192,10 @@ impl Drop for NewFolders {
 /// The system's reason alone: `tempfile` adds a random name that tells nobody anything.
 fn without_path(error: io::Error) -> io::Error {
     match error.get_ref().and_then(|inner| inner.source()) {
-        Some(source) => match source.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+        Some(source) => match source
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::raw_os_error)
+        {
             Some(code) => io::Error::from_raw_os_error(code),
             None => error,
         },

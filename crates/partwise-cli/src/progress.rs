@@ -83,7 +83,9 @@ impl Drop for Progress {
 /// Waits; whether the end came.
 fn ended_within(shared: &Shared, time: Duration) -> bool {
     let state = shared.state();
-    let waited = shared.ended.wait_timeout_while(state, time, |state| !state.ended);
+    let waited = shared
+        .ended
+        .wait_timeout_while(state, time, |state| !state.ended);
     let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
     state.ended
 }
@@ -126,7 +128,10 @@ fn words(state: &State) -> String {
         return state.doing.clone();
     };
     let (done, most) = (progress.iteration, progress.max_iter);
-    let mut words = format!("iteration {done} of at most {most} · objective {:.5e}", progress.objective);
+    let mut words = format!(
+        "iteration {done} of at most {most} · objective {:.5e}",
+        progress.objective
+    );
     if done > 0 {
         let left = progress.seconds / done as f64 * most.saturating_sub(done) as f64;
         words.push_str(&format!(" · at most {} left", duration(left)));

@@ -72,7 +72,9 @@ pub(crate) fn run<T: Number>(
     };
     let mut run = Run {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
+        command: std::env::args_os()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect(),
         parameters: parameters(solving),
         shape: [data.shape.0 as u64, data.shape.1 as u64],
         nonzeros: data.nonzeros as u64,
@@ -89,7 +91,8 @@ pub(crate) fn run<T: Number>(
         extra: serde_json::Map::new(),
     };
     run.extra.insert("input".to_owned(), json!(data.input));
-    run.extra.insert("init".to_owned(), json!(fit.init.map(partwise::Init::name)));
+    run.extra
+        .insert("init".to_owned(), json!(fit.init.map(partwise::Init::name)));
     run.extra.insert("seed".to_owned(), json!(solving.seed));
     run.extra.insert("dtype".to_owned(), json!(T::NAME));
     run.set_figure("divergence", fit.divergence)?;
@@ -140,14 +143,29 @@ pub(crate) fn stage(staged: &mut Staged, run: &Run, model: &Model) -> anyhow::Re
 pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
     let mut table = Table::default();
     let [m, n] = run.shape;
-    let text = |name: &str| run.extra.get(name).and_then(Value::as_str).unwrap_or_default();
+    let text = |name: &str| {
+        run.extra
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     table.row("input", text("input"));
-    table.row("matrix", format!("{m} × {n}, {}, {}", text("dtype"), counted(run.nonzeros, "nonzero")));
+    table.row(
+        "matrix",
+        format!(
+            "{m} × {n}, {}, {}",
+            text("dtype"),
+            counted(run.nonzeros, "nonzero")
+        ),
+    );
     table.row("components", run.rank.to_string());
     table.row("loss", run.loss.clone());
     table.row("solver", chosen(&run.solver, asked.solver.name()));
     if let Some(init) = run.extra.get("init").and_then(Value::as_str) {
-        table.row("start", format!("{}, seed {}", chosen(init, asked.init.name()), asked.seed));
+        table.row(
+            "start",
+            format!("{}, seed {}", chosen(init, asked.init.name()), asked.seed),
+        );
     } else {
         table.row("start", "as given");
     }
@@ -158,13 +176,7 @@ pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
     if let Some(residual) = run.figure("residual") {
         table.row("KKT residual", decimal(residual, 3));
     }
-    let how = match run.stop_reason.as_str() {
-        "converged" => "converged",
-        "max_iter" => "not converged; --max-iter allows more",
-        "stopped" => "stopped on request",
-        other => other,
-    };
-    table.row("iterations", format!("{} ({how})", run.iterations));
+    table.row("iterations", iterations(run.iterations, &run.stop_reason));
     table.row("time", duration(run.seconds));
     table
 }
@@ -189,6 +201,16 @@ pub(crate) fn report(
     terminal::print(&table.render())
 }
 
+/// How many iterations there were, and why not more.
+pub(crate) fn iterations(count: u64, stop_reason: &str) -> String {
+    let how = match stop_reason {
+        "max_iter" => "the limit; not converged",
+        "stopped" => "stopped on request",
+        other => other,
+    };
+    format!("{count} ({how})")
+}
+
 fn chosen(name: &str, asked: &str) -> String {
     if name == asked {
         name.to_owned()
@@ -203,13 +225,19 @@ fn chosen(name: &str, asked: &str) -> String {
 /// If one is missing or out of its range.
 pub(crate) fn transforming(meta: &Value, rank: usize) -> anyhow::Result<partwise::Nmf> {
     let text = |name: &str| {
-        meta[name].as_str().ok_or_else(|| anyhow::anyhow!("meta has no text '{name}'"))
+        meta[name]
+            .as_str()
+            .ok_or_else(|| anyhow::anyhow!("meta has no text '{name}'"))
     };
     let number = |name: &str| {
-        meta[name].as_f64().ok_or_else(|| anyhow::anyhow!("meta has no number '{name}'"))
+        meta[name]
+            .as_f64()
+            .ok_or_else(|| anyhow::anyhow!("meta has no number '{name}'"))
     };
     let whole = |name: &str| {
-        meta[name].as_u64().ok_or_else(|| anyhow::anyhow!("meta has no whole number '{name}'"))
+        meta[name]
+            .as_u64()
+            .ok_or_else(|| anyhow::anyhow!("meta has no whole number '{name}'"))
     };
     let nmf = partwise::Nmf::new(rank)
         .loss(text("loss")?.parse()?)

@@ -35,7 +35,9 @@ mod tests {
     #[test]
     fn values_stand_below_each_other() {
         let mut table = Table::default();
-        table.row("shape", "2 × 3").row("nonzeros", counted(1, "entry"));
+        table
+            .row("shape", "2 × 3")
+            .row("nonzeros", counted(1, "entry"));
         assert_eq!(table.render(), "shape     2 × 3\nnonzeros  1 entry\n");
     }
 }

@@ -4,12 +4,12 @@ use partwise_io::Matrix;
 
 use crate::arguments::{FitArguments, Precision};
 use crate::factor::{self, Job};
+use crate::input;
 use crate::interrupt::Ending;
 use crate::number::{Number, at_precision};
 use crate::outputs::{self, Staged};
 use crate::progress::Progress;
 use crate::record::{self, Data};
-use crate::input;
 
 pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
     arguments.solving.nmf()?;
@@ -58,5 +58,10 @@ fn fit<T: Number>(
     let written = staged.commit()?;
     drop(progress);
     record::report(&run, record::table(&run, solving), &written, reporting)?;
-    Ok(factor::ending(stop, run.iterations, &arguments.output, reporting.quiet))
+    Ok(factor::ending(
+        stop,
+        run.iterations,
+        &arguments.output,
+        reporting.quiet,
+    ))
 }

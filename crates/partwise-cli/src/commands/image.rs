@@ -29,7 +29,11 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     outputs::check_folder(&arguments.output)?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), reporting.quiet);
-    let channels = if arguments.color { Channels::Colour } else { Channels::Grey };
+    let channels = if arguments.color {
+        Channels::Colour
+    } else {
+        Channels::Grey
+    };
     let original = load(&arguments.input, channels, memory::available())?;
     let (rows, cols) = original.shape();
     let v = Matrix::row_major(original.values(), rows, cols)?;
@@ -47,12 +51,17 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     let data = Data {
         input: name.clone(),
         shape: (rows, cols),
-        nonzeros: original.values().iter().filter(|value| **value != 0.0).count(),
+        nonzeros: original
+            .values()
+            .iter()
+            .filter(|value| **value != 0.0)
+            .count(),
         row_names: None,
         col_names: None,
     };
     let mut run = record::run(&data, solving, &fit)?;
-    run.parameters.insert("color".to_owned(), arguments.color.into());
+    run.parameters
+        .insert("color".to_owned(), arguments.color.into());
     let reconstruction = reconstruction(&original, &fit)?;
     let figures = Figures {
         psnr_db: psnr_db(&original, &reconstruction)?,
@@ -63,7 +72,11 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     figures.record(&mut run)?;
 
     progress.doing("drawing");
-    let title = arguments.input.file_name().unwrap_or_default().to_string_lossy();
+    let title = arguments
+        .input
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
     let pictures = Pictures {
         title: &title,
         original: &original,
@@ -86,7 +99,12 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     let mut table = record::table(&run, solving);
     figures.list(&mut table);
     record::report(&run, table, &written, reporting)?;
-    Ok(factor::ending(stop, run.iterations, &arguments.output, reporting.quiet))
+    Ok(factor::ending(
+        stop,
+        run.iterations,
+        &arguments.output,
+        reporting.quiet,
+    ))
 }
 
 /// W H as a picture, clipped as its pixels will be.
@@ -130,14 +148,25 @@ impl Figures {
     }
 
     fn caption(&self, rank: usize) -> String {
-        quality_caption(rank as u64, self.psnr_db, self.ssim, self.stored_values_ratio)
+        quality_caption(
+            rank as u64,
+            self.psnr_db,
+            self.ssim,
+            self.stored_values_ratio,
+        )
     }
 
     fn list(&self, table: &mut crate::table::Table) {
-        table.row("best possible error", format!("{} (truncated SVD)", percent(self.svd_relative_error)));
+        table.row(
+            "best possible error",
+            format!("{} (truncated SVD)", percent(self.svd_relative_error)),
+        );
         table.row("PSNR", format!("{} dB", decimal(self.psnr_db, 4)));
         table.row("SSIM", decimal(self.ssim, 4));
-        table.row("stored values", format!("{} of the picture's", percent(self.stored_values_ratio)));
+        table.row(
+            "stored values",
+            format!("{} of the picture's", percent(self.stored_values_ratio)),
+        );
     }
 }
 
@@ -165,7 +194,12 @@ impl Pictures<'_> {
         let rank = fit.h.rows();
         let layers = Layers::new(self.original, fit.w.as_slice(), fit.h.as_slice(), rank)?;
         let mut cells = Vec::new();
-        for (place, layer) in layers.by_share().into_iter().take(GALLERY_CELLS).enumerate() {
+        for (place, layer) in layers
+            .by_share()
+            .into_iter()
+            .take(GALLERY_CELLS)
+            .enumerate()
+        {
             cells.push(Cell {
                 picture: raster(&layers.picture(layer.component, LAYER_SIDE)?)?,
                 caption: format!("{}: {}", place + 1, percent(layer.share)),

@@ -59,14 +59,32 @@ fn matrix_table(name: &str, matrix: &MatrixDescription) -> Table {
     table.row("file", name);
     table.row("format", format!("{}, {kind}", matrix.format));
     table.row("shape", format!("{} × {}", matrix.rows, matrix.cols));
-    table.row("entries", format!("{}, read as {}", matrix.stored_as, matrix.precision.name()));
-    table.row("nonzeros", format!("{} ({} zeros)", matrix.nonzeros, percent(matrix.zeros_share)));
-    for (label, value) in [("least", matrix.min), ("largest", matrix.max), ("mean", matrix.mean)] {
+    table.row(
+        "entries",
+        format!("{}, read as {}", matrix.stored_as, matrix.precision.name()),
+    );
+    table.row(
+        "nonzeros",
+        format!(
+            "{} ({} zeros)",
+            matrix.nonzeros,
+            percent(matrix.zeros_share)
+        ),
+    );
+    for (label, value) in [
+        ("least", matrix.min),
+        ("largest", matrix.max),
+        ("mean", matrix.mean),
+    ] {
         if let Some(value) = value {
             table.row(label, decimal(value, 6));
         }
     }
-    names(&mut table, matrix.row_names.as_deref(), matrix.col_names.as_deref());
+    names(
+        &mut table,
+        matrix.row_names.as_deref(),
+        matrix.col_names.as_deref(),
+    );
     let faults = [
         ("negative", matrix.negatives),
         ("NaN", matrix.nans),
@@ -109,10 +127,16 @@ fn model_table(name: &str, model: &Model) -> Table {
     table.row("format", format!("model, {}", model.h.precision().name()));
     table.row("W", format!("{m} × {k}"));
     table.row("H", format!("{k} × {n}"));
-    names(&mut table, model.row_names.as_deref(), model.col_names.as_deref());
+    names(
+        &mut table,
+        model.row_names.as_deref(),
+        model.col_names.as_deref(),
+    );
     if let Value::Object(meta) = &model.meta {
         // The shapes are above.
-        let shown = meta.iter().filter(|(key, _)| !["shape", "rank"].contains(&key.as_str()));
+        let shown = meta
+            .iter()
+            .filter(|(key, _)| !["shape", "rank"].contains(&key.as_str()));
         for (key, value) in shown {
             let text = match value {
                 Value::String(text) => text.clone(),

@@ -18,7 +18,10 @@ pub(crate) fn run() -> anyhow::Result<Ending> {
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
-    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+    for sub in command
+        .get_subcommands()
+        .filter(|sub| sub.get_name() != "help")
+    {
         let heading = format!("partwise {}", sub.get_name()).to_uppercase();
         writeln!(page, ".SH \"{heading}\"")?;
         let mut section = Vec::new();
@@ -28,7 +31,11 @@ pub(crate) fn run() -> anyhow::Result<Ending> {
         man.render_options_section(&mut section)?;
         man.render_extra_section(&mut section)?;
         // The sections of a command's own page are parts of a section here.
-        page.extend(String::from_utf8(section)?.replace("\n.SH ", "\n.SS ").into_bytes());
+        page.extend(
+            String::from_utf8(section)?
+                .replace("\n.SH ", "\n.SS ")
+                .into_bytes(),
+        );
     }
     man.render_extra_section(&mut page)?;
     man.render_version_section(&mut page)?;

@@ -39,7 +39,12 @@ fn transform<T: Number>(
             h.cols
         );
     }
-    let what = format!("a transform of {} × {} into {} components", v.rows(), v.cols(), h.rows);
+    let what = format!(
+        "a transform of {} × {} into {} components",
+        v.rows(),
+        v.cols(),
+        h.rows
+    );
     memory::require(&what, nmf.memory_needed(&v))?;
     let h = number::from_file(h)?;
     progress.doing("looking at the data");
@@ -63,7 +68,12 @@ fn transform<T: Number>(
         terminal::print(&table(&name, &v, &fit, arguments).render())?;
     }
     let iterations = fit.iterations as u64;
-    Ok(factor::ending(fit.stop, iterations, &arguments.output, arguments.quiet))
+    Ok(factor::ending(
+        fit.stop,
+        iterations,
+        &arguments.output,
+        arguments.quiet,
+    ))
 }
 
 fn table<T: Number>(
@@ -74,11 +84,17 @@ fn table<T: Number>(
 ) -> Table {
     let mut table = Table::default();
     table.row("input", name);
-    table.row("matrix", format!("{} × {}, {}", v.rows(), v.cols(), T::NAME));
+    table.row(
+        "matrix",
+        format!("{} × {}, {}", v.rows(), v.cols(), T::NAME),
+    );
     table.row("components", fit.h.rows().to_string());
     table.row("solver", fit.solver.name());
     table.row("relative error", percent(fit.relative_error));
-    table.row("iterations", record::iterations(fit.iterations as u64, fit.stop));
+    table.row(
+        "iterations",
+        record::iterations(fit.iterations as u64, &fit.stop.to_string()),
+    );
     table.row("time", duration(fit.seconds));
     table.row("written", arguments.output.display().to_string());
     table
