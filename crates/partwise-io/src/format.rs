@@ -238,19 +238,34 @@ pub(crate) fn read_source(source: Source, options: &ReadOptions) -> Result<Table
 pub fn write(path: impl AsRef<Path>, matrix: &MatrixToWrite<'_>) -> Result<(), Error> {
     let path = path.as_ref();
     let file = path.display().to_string();
+    let writer = writer(path)?;
+    matrix.check(&file)?;
+    write_atomically(path, |out| writer(&file, out, matrix))
+}
+
+/// That [`write()`] knows the format of the extension, to be asked before long work; touches no file.
+///
+/// # Errors
+///
+/// [`Error::UnknownFormat`] and [`Error::NotWritable`] for other extensions.
+pub fn check_writable(path: impl AsRef<Path>) -> Result<(), Error> {
+    writer(path.as_ref()).map(|_| ())
+}
+
+/// The writer for the extension.
+fn writer(path: &Path) -> Result<WriteMatrix, Error> {
+    let file = path.display().to_string();
     let format = Format::by_extension(path)
         .filter(|_| !is_gzip_name(path))
         .ok_or_else(|| Error::UnknownFormat {
             file: file.clone(),
             known: known(Format::can_write),
         })?;
-    let writer = format.0.writer().ok_or_else(|| Error::NotWritable {
-        file: file.clone(),
+    format.0.writer().ok_or_else(|| Error::NotWritable {
+        file,
         format: format.name(),
         known: known(Format::can_write),
-    })?;
-    matrix.check(&file)?;
-    write_atomically(path, |out| writer(&file, out, matrix))
+    })
 }
 
 fn is_gzip_name(path: &Path) -> bool {

@@ -33,6 +33,7 @@ mod archive;
 mod atomic;
 mod delimited;
 mod describe;
+mod engine;
 mod error;
 mod format;
 mod lines;
@@ -49,7 +50,7 @@ mod write;
 pub use atomic::write_atomically;
 pub use describe::{Description, MatrixDescription, describe};
 pub use error::Error;
-pub use format::{Format, ReadOptions, read, write};
+pub use format::{Format, ReadOptions, check_writable, read, write};
 pub use matrix::{
     AnyDense, AnyMatrix, Dense, Indices, Layout, Matrix, Order, Precision, Sparse, Table,
 };

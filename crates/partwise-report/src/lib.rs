@@ -45,6 +45,6 @@ pub use chart::{Axis, Chart, Panel, Scale, Series, line_chart};
 pub use comparison::{Comparison, comparison, quality_caption};
 pub use error::ReportError;
 pub use gallery::{Cell, GALLERY_CELLS, Gallery, Shading, gallery};
-pub use number::{decimal, percent};
+pub use number::{decimal, duration, percent};
 pub use raster::Raster;
 pub use run::{Run, TracePoint, convergence};

@@ -83,7 +83,7 @@ pub(crate) fn signed(value: f64, text: String) -> String {
 }
 
 /// Seconds as a reader wants them: "340 ms", "2.31 s", "4 min 07 s", "3 h 05 min".
-pub(crate) fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     let space = UNIT_SPACE;
     if !seconds.is_finite() || seconds < 0.0 {
         return format!("{}{space}s", decimal(seconds, 3));
