@@ -285,3 +285,61 @@ pub(crate) fn write_error(file: &str, source: std::io::Error) -> Error {
 pub(crate) fn flush(file: &str, out: &mut impl Write) -> Result<(), Error> {
     out.flush().map_err(|source| write_error(file, source))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_read_like_a_file() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+        for name in [
+            "f8.npy",
+            "scipy_csr_matrix.npz",
+            "both.csv",
+            "both.tsv",
+            "real.mtx.gz",
+            "commas.txt",
+            "grey8.png",
+        ] {
+            let file = File::open(folder.join(name)).unwrap();
+            let source =
+                Source::from_stream("standard input".into(), String::new(), Box::new(file))
+                    .unwrap();
+            let table = read_source(source, &ReadOptions::default()).unwrap();
+            assert_eq!(
+                table,
+                read(folder.join(name), &ReadOptions::default()).unwrap(),
+                "{name}"
+            );
+        }
+        let file = File::open(folder.join("bad_claim.npy")).unwrap();
+        let source =
+            Source::from_stream("standard input".into(), String::new(), Box::new(file)).unwrap();
+        let error = read_source(source, &ReadOptions::default())
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "standard input: truncated: expected 8000000000128 bytes, found 144"
+        );
+    }
+
+    #[test]
+    fn the_table_of_formats_is_consistent() {
+        let mut extensions: Vec<_> = Format::all().flat_map(Format::extensions).collect();
+        let count = extensions.len();
+        extensions.sort_unstable();
+        extensions.dedup();
+        assert_eq!(extensions.len(), count, "two formats claim one extension");
+        for format in Format::all() {
+            assert_eq!(Format::by_name(format.name()), Some(format));
+            for extension in format.extensions() {
+                assert_eq!(
+                    Format::by_extension(Path::new(&format!("V.{}", extension.to_uppercase()))),
+                    Some(format)
+                );
+            }
+        }
+    }
+}
