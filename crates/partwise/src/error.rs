@@ -40,14 +40,16 @@ pub enum Error {
         /// Columns of V.
         cols: usize,
     },
-    /// The values of V are so large or small that the objective leaves the range of `f64`.
+    /// The values of a matrix are so large or small that the objective leaves the range of numbers.
     #[error(
-        "the largest value of V is {largest:e}: {what} leaves the range of numbers; divide V by a constant first"
+        "{matrix} has the value {value:e}: {what} leaves the range of numbers; divide {matrix} by a constant first"
     )]
     Scale {
-        /// The largest entry.
-        largest: f64,
-        /// The figure that would overflow.
+        /// Which matrix: `V`, `W` or `H`.
+        matrix: &'static str,
+        /// The largest or the smallest entry.
+        value: f64,
+        /// The figure that would leave the range.
         what: &'static str,
     },
     /// The arrays of a sparse matrix or of a strided view do not fit together.

@@ -72,10 +72,13 @@ struct Met {
 
 impl Met {
     fn new(violation: f64, magnitude: f64) -> Self {
+        let share = violation / magnitude;
         let residual = if violation == 0.0 {
             0.0
+        } else if share.is_finite() {
+            share
         } else {
-            violation / magnitude.max(f64::MIN_POSITIVE)
+            1.0
         };
         Self {
             violation,

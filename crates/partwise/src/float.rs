@@ -63,6 +63,15 @@ pub trait Float:
     fn start(rule: &StartRule) -> StartFn<Self>;
 }
 
+/// A power of two near `size`, such that it and its inverse are numbers of full precision; 1 if `size` is 0.
+pub(crate) fn power_of_two_near<T: Float>(size: f64) -> f64 {
+    if size <= 0.0 {
+        return 1.0;
+    }
+    let limit = f64::from(T::MAX_EXPONENT - 2);
+    size.log2().round().clamp(-limit, limit).exp2()
+}
+
 macro_rules! float {
     ($type:ident, $name:literal, $cancellation:literal) => {
         impl Float for $type {

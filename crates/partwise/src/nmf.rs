@@ -301,7 +301,9 @@ impl Nmf {
             _ => Some(init?),
         };
         let blocks = Blocks::new(blocks, &threads)?;
-        blocks.summary.check_loss(self.loss)?;
+        let entries = blocks.rows as f64 * blocks.cols as f64;
+        blocks.summary.check_loss(self.loss, entries)?;
+        self.check_start_size(&start, blocks.summary.largest, entries)?;
         let solver = self.solver.resolve(self.loss)?;
         let pair = self.begin(&blocks, &start, init, solver, &threads);
         let outcome = self.run(blocks, pair, start.hold, solver, &threads, observer);
@@ -459,6 +461,35 @@ impl Nmf {
             }
         }
         Ok(())
+    }
+
+    /// Refuses a start so large that its products or the first objective would overflow.
+    fn check_start_size<T: Float>(
+        &self,
+        start: &Start<'_, T>,
+        v_largest: f64,
+        entries: f64,
+    ) -> Result<(), Error> {
+        let largest = |factor: Option<&Dense<T>>| {
+            let values = factor.map_or(&[][..], Dense::as_slice).iter();
+            values.fold(0.0, |max: f64, x| max.max(x.to_f64()))
+        };
+        let (w, h) = (largest(start.w), largest(start.h));
+        // A factor that is not given is made in proportion to √V.
+        let made = |size: f64| if size > 0.0 { size } else { v_largest.sqrt() };
+        let product = self.rank as f64 * made(w) * made(h);
+        let powers = product.powf(self.loss.exponent().max(2.0)) * entries;
+        // Gram matrices and V Hᵀ are kept in the type of V.
+        let sums = (w.max(h) * w.max(h).max(v_largest)) * entries;
+        if powers.is_finite() && T::from_f64(sums).is_finite() {
+            return Ok(());
+        }
+        let (matrix, value) = if w > h { ("W", w) } else { ("H", h) };
+        Err(Error::Scale {
+            matrix,
+            value,
+            what: "its product with the other factor",
+        })
     }
 }
 

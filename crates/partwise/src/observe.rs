@@ -13,7 +13,8 @@ pub struct Progress {
     pub objective: f64,
     /// How far from optimal the factors were when this iteration met them: for each factor the sum of
     /// |projected gradient| over the sum of its data part (V Hᵀ or Wᵀ V for the squared loss), and of both the larger.
-    /// Zero at a stationary point (Karush–Kuhn–Tucker), and the same for c · V.
+    /// Zero at a stationary point (Karush–Kuhn–Tucker), and the same for c · V. One where the data part is zero and
+    /// the gradient is not.
     pub residual: f64,
     /// Seconds since the fit began.
     pub seconds: f64,

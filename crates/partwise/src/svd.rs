@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::float::power_of_two_near;
 use crate::matrix::{Blocks, Dense};
 use crate::threads::Threads;
 use crate::{Error, Float, Matrix};
@@ -70,12 +71,7 @@ pub(crate) fn decompose<T: Float>(
     let (m, n) = (blocks.rows, blocks.cols);
     let width = (k + OVERSAMPLING).min(m).min(n);
     // Everything is done for V/c with a power of two c, so that products keep away from the ends of the range.
-    let mean = blocks.mean();
-    let unit = if mean > 0.0 {
-        mean.log2().round().exp2()
-    } else {
-        1.0
-    };
+    let unit = power_of_two_near::<T>(blocks.mean());
     let inverse = T::from_f64(1.0 / unit);
     let scaled = |x: &Mat<T>| {
         let mut dense = Dense::copy_of(x.as_ref());

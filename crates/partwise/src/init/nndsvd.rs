@@ -18,6 +18,10 @@ const NEGLIGIBLE: f64 = 1e-6;
 /// ...or, in a factor without an entry above this, entries below the same share of the largest.
 const ORDINARY: f64 = 1e-3;
 
+/// The mean of V as a fill, as in scikit-learn, up to this multiple of the largest entry of the factors. Entries of V are
+/// products of two factors', so where V is of the order of 1e6 or more, a mean of V would drown the rest.
+const LARGE_FILL: f64 = 1e3;
+
 /// Zeros stay zero. Solvers that multiply cannot leave them.
 pub(super) fn with_zeros<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
     halves(input)
@@ -25,32 +29,42 @@ pub(super) fn with_zeros<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
 
 /// Zeros become the mean of V.
 pub(super) fn with_mean<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
-    let mean = input.blocks.mean();
-    filled(input, || mean)
+    filled(input, || 1.0)
 }
 
 /// Zeros become |N(0, 1)| · mean(V) / 100.
 pub(super) fn with_noise<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
-    let mean = input.blocks.mean();
     let mut rng = ChaCha8Rng::seed_from_u64(input.seed);
     // The singular vectors use the first stream.
     rng.set_stream(1);
     filled(input, || {
         let draw: f64 = StandardNormal.sample(&mut rng);
-        draw.abs() * mean / 100.0
+        draw.abs() / 100.0
     })
 }
 
-fn filled<T: Float>(input: &Input<'_, '_, T>, mut fill: impl FnMut() -> f64) -> Pair<T> {
+/// Zeros become the mean of V, times `share`.
+fn filled<T: Float>(input: &Input<'_, '_, T>, mut share: impl FnMut() -> f64) -> Pair<T> {
     let mut pair = halves(input);
+    let mean = input.blocks.mean();
+    let size = if mean > LARGE_FILL * largest(&pair.w).max(largest(&pair.ht)) {
+        (mean / input.k as f64).sqrt()
+    } else {
+        mean
+    };
     for factor in [&mut pair.w, &mut pair.ht] {
         for value in factor.as_mut_slice() {
             if *value == T::ZERO {
-                *value = T::from_f64(fill());
+                *value = T::from_f64(share() * size);
             }
         }
     }
     pair
+}
+
+fn largest<T: Float>(factor: &Dense<T>) -> f64 {
+    let values = factor.as_slice().iter();
+    values.fold(0.0, |max: f64, x| max.max(x.to_f64()))
 }
 
 fn halves<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
@@ -105,14 +119,13 @@ fn size<T: Float>(vectors: &Dense<T>, t: usize, part: impl Fn(f64) -> f64) -> f6
 }
 
 fn drop_negligible<T: Float>(factor: &mut Dense<T>) {
-    let values = factor.as_mut_slice();
-    let largest = values.iter().fold(0.0, |max: f64, x| max.max(x.to_f64()));
+    let largest = largest(factor);
     let threshold = if largest >= ORDINARY {
         NEGLIGIBLE
     } else {
         largest * NEGLIGIBLE / ORDINARY
     };
-    for value in values {
+    for value in factor.as_mut_slice() {
         if value.to_f64() < threshold {
             *value = T::ZERO;
         }

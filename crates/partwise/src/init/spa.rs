@@ -8,6 +8,7 @@
 
 use super::{Input, Pair, random};
 use crate::Float;
+use crate::float::power_of_two_near;
 use crate::matrix::Dense;
 use crate::pass::Fixed;
 use crate::update::{Quadratic, Solver};
@@ -22,10 +23,14 @@ const FILL: f64 = 1e-3;
 /// Both factors.
 pub(super) fn start<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
     let Pair { mut ht, mut w } = random::start(input);
+    // Every component of the order of √V, so that W and the products of the factors are in proportion too.
+    let size = input.blocks.mean().sqrt();
     for (t, i) in extreme_rows(input).into_iter().enumerate() {
         let row = input.blocks.row(i);
+        let largest = row.iter().fold(0.0, |max: f64, v| max.max(v.to_f64()));
+        let inverse = T::from_f64(1.0 / power_of_two_near::<T>(largest / size));
         for (h, v) in ht.as_mut_slice().chunks_exact_mut(input.k).zip(row) {
-            h[t] = v;
+            h[t] = v * inverse;
         }
     }
     weights(input, &ht, &mut w);

@@ -16,6 +16,8 @@ pub(crate) struct Summary {
     pub(crate) squares: f64,
     /// The largest entry.
     pub(crate) largest: f64,
+    /// The smallest entry above zero, if there is any.
+    smallest: Option<f64>,
     /// The first zero met, explicit or not.
     zero: Option<(usize, usize)>,
 }
@@ -84,6 +86,10 @@ impl Summary {
         self.sum += other.sum;
         self.squares += other.squares;
         self.largest = self.largest.max(other.largest);
+        self.smallest = match (self.smallest, other.smallest) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
         self.zero = self.zero.or(other.zero);
     }
 
@@ -92,21 +98,42 @@ impl Summary {
             return Ok(());
         }
         Err(Error::Scale {
-            largest: self.largest,
+            matrix: "V",
+            value: self.largest,
             what: "the sum of its squares",
         })
     }
 
-    /// Refuses a zero where the loss has none.
-    pub(crate) fn check_loss(&self, loss: Loss) -> Result<(), Error> {
-        match self.zero {
-            Some((row, col)) if loss.needs_positive() => Err(Error::ZeroEntry {
+    /// Refuses a zero where the loss has none, and values whose powers leave the range of numbers.
+    pub(crate) fn check_loss(&self, loss: Loss, entries: f64) -> Result<(), Error> {
+        if let (Some((row, col)), true) = (self.zero, loss.needs_positive()) {
+            return Err(Error::ZeroEntry {
                 loss: loss.to_string(),
                 row,
                 col,
-            }),
-            _ => Ok(()),
+            });
         }
+        let beta = loss.exponent();
+        let Some(smallest) = self.smallest else {
+            return Ok(());
+        };
+        let extreme = if beta < 0.0 { smallest } else { self.largest };
+        let refuse = |value, what| {
+            Err(Error::Scale {
+                matrix: "V",
+                value,
+                what,
+            })
+        };
+        if !(extreme.powf(beta) * entries).is_finite() {
+            return refuse(extreme, "the sum of its powers (beta)");
+        }
+        // The unit of the gradient, which penalties are measured in.
+        let unit = (self.sum / entries).powf(beta - 1.0);
+        if !loss.is_quadratic() && !unit.is_normal() {
+            return refuse(self.largest, "its power (beta - 1)");
+        }
+        Ok(())
     }
 }
 
@@ -127,7 +154,9 @@ fn look<T: Float, I: Iterator<Item = (usize, T)>>(
             part.sum += value;
             part.squares += value * value;
             part.largest = part.largest.max(value);
-            if value == 0.0 && part.zero.is_none() {
+            if value > 0.0 {
+                part.smallest = Some(part.smallest.map_or(value, |least| least.min(value)));
+            } else if part.zero.is_none() {
                 part.zero = Some((line, entry));
             }
         }
@@ -144,9 +173,12 @@ fn missing<T: Float>(sparse: &Compressed<'_, T>, line: usize) -> Option<usize> {
     if row.values.len() == sparse.minor() {
         return None;
     }
-    let mut stored = vec![false; sparse.minor()];
+    // The first gap comes after at most as many indices as there are entries, however long the line.
+    let mut stored = vec![false; row.values.len() + 1];
     for position in 0..row.values.len() {
-        stored[row.indices.get(position)] = true;
+        if let Some(stored) = stored.get_mut(row.indices.get(position)) {
+            *stored = true;
+        }
     }
     stored.iter().position(|stored| !stored)
 }

@@ -7,6 +7,7 @@ use faer::{Mat, MatRef};
 
 use super::{Quadratic, settle};
 use crate::Float;
+use crate::float::power_of_two_near;
 
 /// Eigenvalues below this multiple of the largest, times k, are taken for zero: rounding of the Gram matrix.
 const RANK_TOLERANCE: f64 = 4.0;
@@ -36,10 +37,7 @@ fn pseudo_inverse<T: Float>(problem: &Quadratic<'_, T>) -> Mat<f64> {
         .gram
         .iter()
         .fold(0.0, |max: f64, x| max.max(x.to_f64()));
-    if largest == 0.0 {
-        return Mat::zeros(k, k);
-    }
-    let unit = largest.log2().round().exp2();
+    let unit = power_of_two_near::<f64>(largest);
     let scaled = Mat::from_fn(k, k, |i, j| gram[(i, j)].to_f64() / unit);
     let Ok(eigen) = scaled.self_adjoint_eigen(faer::Side::Lower) else {
         return Mat::zeros(k, k);
