@@ -284,7 +284,7 @@ fn layers_add_up_to_the_reconstruction() {
 
     let mut total = vec![0.0; m * n];
     let mut sums = vec![0.0; rank];
-    for component in 0..rank {
+    for (component, layer_sum) in sums.iter_mut().enumerate() {
         let layer = layers.picture(component, usize::MAX).unwrap();
         assert_eq!(
             (layer.height(), layer.width(), layer.channels()),
@@ -293,7 +293,7 @@ fn layers_add_up_to_the_reconstruction() {
         for (sum, value) in total.iter_mut().zip(layer.values()) {
             *sum += value;
         }
-        sums[component] = layer
+        *layer_sum = layer
             .values()
             .iter()
             .map(|&value| f64::from(value))

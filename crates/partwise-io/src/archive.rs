@@ -6,7 +6,7 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-use crate::error::Error;
+use crate::error::{Error, one_line};
 use crate::format::write_error;
 use crate::matrix::AnyDense;
 use crate::memory::Budget;
@@ -68,7 +68,7 @@ impl Archive {
         read: impl FnOnce(Member<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let budget = Budget {
-            file: format!("{}[{name}]", self.budget.file),
+            file: format!("{}[{}]", self.budget.file, one_line(name)),
             limit: self.budget.limit,
         };
         let malformed = |problem: String| Error::Malformed {
@@ -141,7 +141,7 @@ impl Archive {
         let names = self.texts(name)?;
         match names {
             Some(names) if names.len() != count => Err(Error::Malformed {
-                file: format!("{}[{name}]", self.budget.file),
+                file: format!("{}[{}]", self.budget.file, one_line(name)),
                 problem: format!("{} names for {count}", names.len()),
             }),
             names => Ok(names),

@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -42,6 +42,12 @@ pub fn write_atomically<E: From<Error>>(
         }
     }
     let folder = folder_of(&target);
+    if !folder.exists() {
+        return Err(refused(io::Error::new(
+            io::ErrorKind::NotFound,
+            "the folder does not exist",
+        )));
+    }
     let mut builder = tempfile::Builder::new();
     builder.prefix(".partwise-").suffix(".tmp");
     #[cfg(unix)]

@@ -113,13 +113,13 @@ impl<'a, T: Real> Rows<'a, T> {
 
     /// Reads a line, or a part of one.
     pub(crate) fn push(&mut self, piece: Piece<'_>) -> Result<(), Error> {
-        if self.dialect.is_skipped(piece) {
-            self.in_comment = !piece.ends;
-            return Ok(());
-        }
         if piece.begins {
             self.in_row = 0;
             self.in_comment = false;
+        }
+        if self.dialect.is_skipped(piece) {
+            self.in_comment = !piece.ends;
+            return Ok(());
         }
         if !self.in_comment {
             let after_name = if piece.begins && self.dialect.row_names {
@@ -129,11 +129,12 @@ impl<'a, T: Real> Rows<'a, T> {
             };
             self.push_numbers(piece, after_name)?;
         }
-        if piece.ends {
-            self.in_comment = false;
-            self.end_row(piece.line)?;
+        // A line of a comment or of blanks alone is no row, however long.
+        if piece.ends && self.in_row > 0 {
+            self.end_row(piece.line)
+        } else {
+            Ok(())
         }
-        Ok(())
     }
 
     fn push_name(&mut self, piece: Piece<'_>) -> Result<usize, Error> {
@@ -147,10 +148,31 @@ impl<'a, T: Real> Rows<'a, T> {
         Ok(fields.position.min(piece.bytes.len()))
     }
 
+    /// The short way, for most numbers of most files: bare ones with one separator right behind each. Returns the place
+    /// where that ends.
+    fn push_plain(&mut self, bytes: &[u8], mut position: usize) -> Result<usize, Error> {
+        let separator = match self.dialect.separator {
+            Separator::Blank => b' ',
+            Separator::Byte(separator) => separator,
+        };
+        let mut count = 0;
+        while let Ok((value, length)) = fast_float2::parse_partial(&bytes[position..]) {
+            if bytes.get(position + length) != Some(&separator) {
+                break;
+            }
+            self.values.push(value)?;
+            count += 1;
+            position += length + 1;
+        }
+        self.in_row += count;
+        Ok(position)
+    }
+
     fn push_numbers(&mut self, piece: Piece<'_>, start: usize) -> Result<(), Error> {
         let bytes = piece.bytes;
         let mut position = start;
         loop {
+            position = self.push_plain(bytes, position)?;
             while position < bytes.len() && self.dialect.is_blank(bytes[position]) {
                 position += 1;
             }

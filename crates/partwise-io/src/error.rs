@@ -105,7 +105,7 @@ pub enum Error {
         found: u64,
     },
     /// The file is sound but holds something that is no real matrix.
-    #[error("{file}: {problem}")]
+    #[error("{file}: {}", one_line(problem))]
     Unsupported {
         /// The file, and the array in it if it holds several.
         file: String,
@@ -113,7 +113,7 @@ pub enum Error {
         problem: String,
     },
     /// The file contradicts its own format.
-    #[error("{file}: damaged or not what it seems: {problem}")]
+    #[error("{file}: damaged or not what it seems: {}", one_line(problem))]
     Malformed {
         /// The file, and the array in it if it holds several.
         file: String,
@@ -121,7 +121,10 @@ pub enum Error {
         problem: String,
     },
     /// The archive holds several arrays and nothing says which is meant.
-    #[error("{file}: holds several arrays ({names}); name the one to read")]
+    #[error(
+        "{file}: holds several arrays ({}); name the one to read",
+        one_line(names)
+    )]
     Ambiguous {
         /// The archive.
         file: String,
@@ -156,6 +159,20 @@ pub enum Error {
     },
 }
 
+/// Text out of a file, with its control characters written as `\n` and the like, so that a message stays one line and
+/// cannot steer a terminal.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() {
+            line.extend(letter.escape_default())
+        } else {
+            line.push(letter)
+        }
+    }
+    line
+}
+
 /// A number of bytes for people: exact below 10 kB, then in three digits.
 fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
@@ -180,7 +197,12 @@ fn bytes(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::bytes;
+    use super::{bytes, one_line};
+
+    #[test]
+    fn control_characters_are_written_out() {
+        assert_eq!(one_line("größe 'a'\n\u{1b}[2J"), "größe 'a'\\n\\u{1b}[2J");
+    }
 
     #[test]
     fn bytes_are_readable_and_exact() {

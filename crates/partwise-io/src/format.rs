@@ -139,10 +139,18 @@ fn sniff_text(head: &[u8]) -> Option<Format> {
     let line = head
         .split(|byte| matches!(byte, b'\n' | b'\r'))
         .find(|line| !line.trim_ascii().is_empty() && !line.trim_ascii().starts_with(b"#"));
+    // Tabs may stand among blanks as well; then two numbers lie between two tabs.
+    let numbers = |field: &[u8]| {
+        let mut words = field
+            .split(u8::is_ascii_whitespace)
+            .filter(|word| !word.is_empty());
+        words.clone().count() > 1 && words.all(|word| fast_float2::parse::<f64, _>(word).is_ok())
+    };
+    let mixed = line.is_some_and(|line| line.split(|byte| *byte == b'\t').any(numbers));
     let holds = |byte| line.is_some_and(|line| line.contains(&byte));
     Format::by_name(match () {
         () if holds(b',') || holds(b';') => "csv",
-        () if holds(b'\t') => "tsv",
+        () if holds(b'\t') && !mixed => "tsv",
         () => "text",
     })
 }
@@ -276,4 +284,62 @@ pub(crate) fn write_error(file: &str, source: std::io::Error) -> Error {
 /// Ends the writing of a text format.
 pub(crate) fn flush(file: &str, out: &mut impl Write) -> Result<(), Error> {
     out.flush().map_err(|source| write_error(file, source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_read_like_a_file() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+        for name in [
+            "f8.npy",
+            "scipy_csr_matrix.npz",
+            "both.csv",
+            "both.tsv",
+            "real.mtx.gz",
+            "commas.txt",
+            "grey8.png",
+        ] {
+            let file = File::open(folder.join(name)).unwrap();
+            let source =
+                Source::from_stream("standard input".into(), String::new(), Box::new(file))
+                    .unwrap();
+            let table = read_source(source, &ReadOptions::default()).unwrap();
+            assert_eq!(
+                table,
+                read(folder.join(name), &ReadOptions::default()).unwrap(),
+                "{name}"
+            );
+        }
+        let file = File::open(folder.join("bad_claim.npy")).unwrap();
+        let source =
+            Source::from_stream("standard input".into(), String::new(), Box::new(file)).unwrap();
+        let error = read_source(source, &ReadOptions::default())
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "standard input: truncated: expected 8000000000128 bytes, found 144"
+        );
+    }
+
+    #[test]
+    fn the_table_of_formats_is_consistent() {
+        let mut extensions: Vec<_> = Format::all().flat_map(Format::extensions).collect();
+        let count = extensions.len();
+        extensions.sort_unstable();
+        extensions.dedup();
+        assert_eq!(extensions.len(), count, "two formats claim one extension");
+        for format in Format::all() {
+            assert_eq!(Format::by_name(format.name()), Some(format));
+            for extension in format.extensions() {
+                assert_eq!(
+                    Format::by_extension(Path::new(&format!("V.{}", extension.to_uppercase()))),
+                    Some(format)
+                );
+            }
+        }
+    }
 }

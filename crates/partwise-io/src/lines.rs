@@ -150,10 +150,14 @@ impl Lines {
     }
 }
 
-/// The number of lines that are neither empty nor a comment: an upper bound of the number of rows. Leaves the file at its
+/// The number of lines that are neither blank nor a comment: an upper bound of the number of rows. Leaves the file at its
 /// beginning.
 pub(crate) fn count_lines(file: &mut File) -> io::Result<u64> {
-    let holds_row = |byte: u8| !matches!(byte, b'\n' | b'\r' | b'#');
+    // Blanks as long as the buffer count as a row: the bound need not be sharp.
+    let holds_row = |line: &[u8]| {
+        let first = line.iter().find(|byte| **byte != b' ' && **byte != b'\t');
+        u64::from(first.is_none_or(|byte| !matches!(byte, b'\n' | b'\r' | b'#')))
+    };
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut count = 0;
     let mut at_start = true;
@@ -161,9 +165,11 @@ pub(crate) fn count_lines(file: &mut File) -> io::Result<u64> {
         let length = fill(file, &mut buffer)?;
         let bytes = &buffer[..length];
         let Some(&last) = bytes.last() else { break };
-        count += u64::from(at_start && holds_row(bytes[0]));
+        if at_start {
+            count += holds_row(bytes);
+        }
         for end in memchr2_iter(b'\n', b'\r', &bytes[..length - 1]) {
-            count += u64::from(holds_row(bytes[end + 1]));
+            count += holds_row(&bytes[end + 1..]);
         }
         at_start = matches!(last, b'\n' | b'\r');
     }

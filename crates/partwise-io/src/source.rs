@@ -66,7 +66,7 @@ impl Source {
         })
     }
 
-    fn from_stream(
+    pub(crate) fn from_stream(
         name: String,
         extension: String,
         mut stream: Box<dyn Read>,

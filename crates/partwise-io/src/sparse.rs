@@ -209,8 +209,8 @@ pub(crate) fn canonical<I: Index, T: Real>(
     let mut kept = 0;
     let mut start = offsets[0] as usize;
     let mut scratch: Vec<(I, T)> = Vec::new();
-    for outer in 1..offsets.len() {
-        let end = offsets[outer] as usize;
+    for offset in &mut offsets[1..] {
+        let end = *offset as usize;
         if !indices[start..end].is_sorted() {
             scratch.clear();
             scratch.extend(
@@ -237,7 +237,7 @@ pub(crate) fn canonical<I: Index, T: Real>(
                 kept += 1;
             }
         }
-        offsets[outer] = kept as i64;
+        *offset = kept as i64;
         start = end;
     }
     offsets[0] = 0;

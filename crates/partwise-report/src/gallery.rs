@@ -1,5 +1,7 @@
 //! Many small pictures with captions.
 
+use std::cmp::Reverse;
+
 use crate::{
     Raster, ReportError,
     canvas::{Anchor, Canvas, Figure, MARGIN, PIXELS_PER_UNIT, Type, ink},
@@ -47,10 +49,10 @@ pub struct Gallery<'a> {
 /// Width and height that the pictures of a gallery share, in units: the columns are chosen so that
 /// they fill a shape like this.
 const SHEET: (f64, f64) = (1000.0, 680.0);
-/// Longest side of a picture in units, when few and when many share the sheet.
+/// Longest side of a picture in units when few share the sheet.
 const LARGEST: f64 = 220.0;
-const SMALLEST: f64 = 64.0;
-/// Narrowest cell, so that a caption has room.
+/// Narrowest cell, so that a caption has room; also the longest side of a picture when so many
+/// share the sheet that it grows taller.
 const NARROWEST: f64 = 76.0;
 const GAP: f64 = 14.0;
 /// Height of a caption with the space around it.
@@ -156,11 +158,19 @@ fn layout(count: usize, (width, height): (f64, f64)) -> (usize, (f64, f64)) {
         across.min(room_down / shape.1).min(LARGEST)
     };
     let most = ((SHEET.0 / (NARROWEST + GAP)) as usize).min(count).max(1);
-    // Of equally large pictures the fewest rows win.
+    // The largest pictures win, then the fewest rows, then the fullest ones.
+    let merit = |columns: usize| {
+        let rows = count.div_ceil(columns);
+        (
+            side(columns).max(NARROWEST) as usize,
+            Reverse(rows),
+            Reverse(columns),
+        )
+    };
     let columns = (1..=most)
-        .max_by(|&a, &b| side(a).total_cmp(&side(b)))
+        .max_by_key(|&columns| merit(columns))
         .unwrap_or(1);
-    let side = side(columns).max(SMALLEST).floor();
+    let side = side(columns).max(NARROWEST).floor();
     (columns, ((side * shape.0).ceil(), (side * shape.1).ceil()))
 }
 
@@ -189,6 +199,6 @@ mod tests {
         assert_eq!(layout(3, (3.0, 2.0)).0, 3);
         assert_eq!(layout(1, (1.0, 1.0)).0, 1);
         let (columns, frame) = layout(100, (1.0, 1.0));
-        assert!((8..=14).contains(&columns) && frame.0 >= SMALLEST);
+        assert_eq!((columns, frame.0), (10, NARROWEST));
     }
 }

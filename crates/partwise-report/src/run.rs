@@ -62,6 +62,9 @@ pub struct TracePoint {
     pub residual: Option<f64>,
 }
 
+/// Fall of the objective, first over last, from which its axis is logarithmic.
+const LOG_FALL: f64 = 8.0;
+
 /// How JSON, which has no infinity, holds one.
 const INFINITY: &str = "Infinity";
 
@@ -154,8 +157,20 @@ pub fn convergence(run: &Run) -> Figure {
         let point = |point: &TracePoint| Some((point.iteration as f64, value(point)?));
         run.trace.iter().filter_map(point).collect()
     };
-    let objective = Series::new("objective", course(|point| Some(point.objective)));
-    let mut panels = vec![Panel::new(Axis::new("objective"), vec![objective]).weighted(2.4)];
+    let objective = course(|point| Some(point.objective));
+    let extent = |pick: fn(f64, f64) -> f64| objective.iter().map(|point| point.1).reduce(pick);
+    let scale = match (extent(f64::min), extent(f64::max)) {
+        // The start is often far off: on a linear axis the rest would be one flat line.
+        (Some(least), Some(most)) if least > 0.0 && most / least >= LOG_FALL => Scale::Log,
+        _ => Scale::Auto,
+    };
+    let mut panels = vec![
+        Panel::new(
+            Axis::new("objective").scaled(scale),
+            vec![Series::new("objective", objective)],
+        )
+        .weighted(2.4),
+    ];
     let residual = course(|point| point.residual);
     if !residual.is_empty() {
         panels.push(Panel::new(

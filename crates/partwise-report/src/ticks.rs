@@ -11,6 +11,8 @@ const PADDING: f64 = 0.04;
 /// any zero, and with some, which a logarithmic axis can only hint at.
 const LOG_RATIO: f64 = 100.0;
 const LOG_RATIO_WITH_ZEROS: f64 = 1e4;
+/// Smallest over largest value up to which a linear axis starts at zero.
+const NEAR_ZERO: f64 = 0.2;
 /// Relative differences below this are shown as one constant value.
 const CONSTANT: f64 = 1e-9;
 /// Numbers beyond this are drawn at the end of a linear axis: the axis's length must be finite.
@@ -103,11 +105,13 @@ impl Span {
         };
         Self {
             logarithmic: false,
-            // An axis of non-negative numbers does not go below zero.
-            low: if low >= 0.0 {
-                low_end.max(0.0)
-            } else {
+            // An axis of non-negative numbers starts at zero if that is near, and never below.
+            low: if low < 0.0 {
                 low_end
+            } else if low < NEAR_ZERO * high {
+                0.0
+            } else {
+                low_end.max(0.0)
             },
             high: high_end,
             whole,

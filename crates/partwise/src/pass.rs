@@ -14,7 +14,7 @@ use faer::MatRef;
 use crate::Float;
 use crate::kernel::{self, vectorised};
 use crate::loss::{Elementwise, Weights};
-use crate::matrix::{Dense, Lines};
+use crate::matrix::{Compressed, Dense, Lines};
 use crate::threads::Threads;
 use crate::update::{MultiplicativeRule, Quadratic, QuadraticFn};
 
@@ -200,7 +200,8 @@ pub(crate) fn inner<T: Float>(a: &[T], b: &[T]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64()).sum()
 }
 
-/// Fills the parts of the rows that belong to lines `from..to`, while `fixed` stands still.
+/// Fills the parts of the rows that belong to lines `from..to`, while `fixed` stands still. For the squared loss they
+/// do not depend on `rows`, which may be empty.
 pub(crate) fn row_parts<T: Float>(
     problem: &Problem<T>,
     lines: &Lines<'_, T>,
@@ -244,18 +245,23 @@ pub(crate) fn row_parts<T: Float>(
                 );
             }
         }
-        (Lines::Sparse(sparse), _) => {
+        (Lines::Sparse(sparse), true) => {
+            parts.numerator.fill(T::ZERO);
+            let other = fixed.rows.as_slice();
+            let numerators = parts.numerator.chunks_exact_mut(k);
+            vectorised(|| {
+                for (line, sum) in (from..to).zip(numerators) {
+                    kernel::gather(sum, sparse.row(line), other);
+                }
+            });
+        }
+        (Lines::Sparse(sparse), false) => {
             parts.numerator.fill(T::ZERO);
             let other = fixed.rows.as_slice();
             let numerators = parts.numerator.chunks_exact_mut(k);
             vectorised(|| {
                 for ((line, sum), x) in (from..to).zip(numerators).zip(rows.chunks_exact(k)) {
-                    let row = sparse.row(line);
-                    if beta == 2.0 {
-                        kernel::gather(sum, row, other);
-                        continue;
-                    }
-                    kernel::for_each_entry(row, |index, value| {
+                    kernel::for_each_entry(sparse.row(line), |index, value| {
                         let other = &other[index * k..(index + 1) * k];
                         let mut ratio = [kernel::dot(x, other)];
                         problem.elementwise.ratio(&[value], &mut ratio);
@@ -265,7 +271,7 @@ pub(crate) fn row_parts<T: Float>(
                     });
                 }
             });
-            if beta != 2.0 && beta != 1.0 {
+            if beta != 1.0 {
                 weights_of_all_columns(problem, rows, fixed, &mut parts.denominator);
             }
         }
@@ -365,8 +371,53 @@ fn for_each_tile<T: Float>(
     }
 }
 
-/// Σ D(v, y) over lines `from..to`, entry by entry, zeros included, in scaled units.
+/// Σ D(v, y) over lines `from..to`, in scaled units: over the stored entries alone where the rest is known from
+/// sums, else entry by entry, zeros included.
 pub(crate) fn divergence<T: Float>(
+    elementwise: &Elementwise<T>,
+    lines: &Lines<'_, T>,
+    (from, to): (usize, usize),
+    rows: &[T],
+    fixed: &Fixed<T>,
+) -> f64 {
+    if let Lines::Sparse(sparse) = lines
+        && elementwise.beta == 1.0
+    {
+        let (sum, data) = stored_divergence(elementwise, sparse, (from, to), rows, fixed);
+        if sum > T::CANCELLATION * data {
+            return sum;
+        }
+    }
+    entry_divergence(elementwise, lines, (from, to), rows, fixed)
+}
+
+/// The Kullback–Leibler divergence of sparse lines, Σ_stored (D(v, y) − y) + Σ_all y, and Σ v, in scaled units.
+fn stored_divergence<T: Float>(
+    elementwise: &Elementwise<T>,
+    sparse: &Compressed<'_, T>,
+    (from, to): (usize, usize),
+    rows: &[T],
+    fixed: &Fixed<T>,
+) -> (f64, f64) {
+    let k = fixed.rows.cols();
+    let other = fixed.rows.as_slice();
+    vectorised(|| {
+        let (mut all, mut stored, mut data) = (0.0, 0.0, 0.0);
+        for (line, x) in (from..to).zip(rows.chunks_exact(k)) {
+            let sums = x.iter().zip(&fixed.sums.columns);
+            all += sums.map(|(x, sum)| x.to_f64() * sum).sum::<f64>();
+            kernel::for_each_entry(sparse.row(line), |index, v| {
+                let y = kernel::dot(x, &other[index * k..(index + 1) * k]);
+                stored += elementwise.divergence(v, y) - elementwise.in_units(y);
+                data += elementwise.in_units(v);
+            });
+        }
+        (all * elementwise.in_units(T::ONE) + stored, data)
+    })
+}
+
+/// Σ D(v, y) over every entry of lines `from..to`, in scaled units.
+fn entry_divergence<T: Float>(
     elementwise: &Elementwise<T>,
     lines: &Lines<'_, T>,
     (from, to): (usize, usize),

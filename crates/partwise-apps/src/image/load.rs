@@ -1,16 +1,4 @@
 //! Reading a picture of any common kind into a [`PictureMatrix`].
-//!
-//! What happens to a pixel, in this order:
-//!
-//! - 8- and 16-bit samples are divided by 255 and 65535. Floating-point samples (OpenEXR, Radiance)
-//!   are clipped to 0..1. No gamma is removed and no colour profile applied: the matrix holds the
-//!   samples as they are stored, as the usual figures (PSNR, SSIM) expect.
-//! - Transparent pixels are composited over white: sample · alpha + (1 − alpha).
-//! - Grey from colour is luma with the weights of ITU-R BT.709, 0.2126 R + 0.7152 G + 0.0722 B, taken
-//!   in full precision, without rounding to 8 bits in between.
-//! - A photo that says in its Exif data how it was held is turned upright.
-//!
-//! Of an animation the first frame is read; palettes are resolved.
 
 use std::{
     fs::File,

@@ -279,7 +279,7 @@ impl Text<'_> {
         cols: usize,
         length: Option<u64>,
     ) -> Result<Dense<T>, Error> {
-        let all = (rows as u64).checked_mul(cols as u64).unwrap_or(u64::MAX);
+        let all = (rows as u64).saturating_mul(cols as u64);
         let declared = if banner.symmetric {
             (all - rows as u64) / 2 + rows as u64
         } else {

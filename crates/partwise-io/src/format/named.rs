@@ -5,7 +5,7 @@
 //! - The first line is a header if a field of it is no number. Only when its first field alone is no number, and neither
 //!   is the second line's, can it be a row with a name as well; then it is a header if its numbers count up by one
 //!   (`gene,0,1,2`), else a row.
-//! - The first column holds names if the first row's field there is no number, if the header's corner is empty, or if the
+//! - The first column holds names if the first row's field there is a text (a number or nothing, without quotes, is none), if the header's corner is empty, or if the
 //!   header is one field shorter than the rows.
 //! - A number in quotes counts as a name, unless the second line has nothing but quoted fields.
 
@@ -92,8 +92,9 @@ impl FileFormat for Named {
         };
         let row_names = options.row_names.unwrap_or_else(|| {
             of_row.count > 1
-                && ((of_row.first_is_text && !of_row.first_is_empty)
-                    || (header && (of_first.corner_is_empty || of_first.count + 1 == of_row.count)))
+                && ((of_row.first_is_text && !of_row.first_is_missing)
+                    || (header
+                        && (of_first.first_is_missing || of_first.count + 1 == of_row.count)))
         });
         let col_names = match (&second, header) {
             (Some(second), true) => Some(column_names(
@@ -176,9 +177,8 @@ fn holds_outside_quotes(bytes: &[u8], separator: u8) -> bool {
 struct Profile {
     count: usize,
     first_is_text: bool,
-    first_is_empty: bool,
     /// Empty and not quoted, as a corner cell is; an empty name is written in quotes.
-    corner_is_empty: bool,
+    first_is_missing: bool,
     others_hold_text: bool,
     /// All fields but the first are whole numbers, at least two, each one more than the one before.
     others_count_up: bool,
@@ -194,8 +194,7 @@ impl Profile {
         let mut profile = Self {
             count: 0,
             first_is_text: false,
-            first_is_empty: false,
-            corner_is_empty: false,
+            first_is_missing: false,
             others_hold_text: false,
             others_count_up: true,
         };
@@ -205,8 +204,7 @@ impl Profile {
             let is_text = !field.is_number() || (field.quoted && quotes_mean_text);
             if profile.count == 0 {
                 profile.first_is_text = is_text;
-                profile.first_is_empty = field.is_empty();
-                profile.corner_is_empty = field.is_empty() && !field.quoted;
+                profile.first_is_missing = field.is_empty() && !field.quoted;
             } else {
                 profile.others_hold_text |= is_text;
                 let integer = field.integer();
@@ -226,7 +224,7 @@ impl Profile {
         self.others_hold_text
             || (self.first_is_text
                 && (self.count == 1
-                    || self.corner_is_empty
+                    || self.first_is_missing
                     || self.others_count_up
                     || (second.is_some() && !second_begins_with_text)))
     }
