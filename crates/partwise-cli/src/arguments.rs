@@ -12,13 +12,14 @@ use crate::choice::FromTable;
 
 const EXAMPLES: &str = "\
 Examples:
-  partwise fit counts.mtx -k 20 -o topics/           factor a matrix
-  partwise transform topics/model.npz new.mtx -o w.npy   express new rows in the same components
-  partwise reconstruct topics/model.npz -o v.csv     multiply the factors
-  partwise info counts.mtx                           what is in a file
-  partwise image photo.png -k 20 -o photo-20/        a picture from 20 layers
+  partwise fit counts.mtx -k 20 -o topics/               factor a matrix
+  partwise transform topics/model.npz new.mtx -o w.npy   new rows in the same components
+  partwise reconstruct topics/model.npz -o v.csv         multiply the factors
+  partwise info counts.mtx                               what is in a file
+  partwise image photo.png -k 20 -o photo-20/            a picture from 20 layers
 
-Exit codes: 0 done, 1 failed (as on a full disk), 2 wrong use or unusable input, 130 stopped by Ctrl-C.";
+Exit codes: 0 done, 1 failed (as on a full disk), 2 wrong use or unusable input,
+130 stopped by Ctrl-C.";
 
 const FIT_EXAMPLES: &str = "\
 Examples:
@@ -58,7 +59,7 @@ Examples:
 
 /// Non-negative matrix factorisation: V (m × n, samples in rows) ≈ W (m × k) H (k × n), nothing below zero.
 #[derive(Debug, Parser)]
-#[command(name = "partwise", version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "partwise", version, after_help = EXAMPLES, max_term_width = 100)]
 #[command(subcommand_required = true, arg_required_else_help = false)]
 pub(crate) struct Arguments {
     #[command(subcommand)]

@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use anyhow::Context;
 use partwise::{Dense, Error, Factorization, Matrix, Nmf, Start, StopReason};
 
 use crate::arguments::SolvingArguments;
@@ -158,15 +157,4 @@ pub(crate) fn ending(stop: StopReason, iterations: u64, written: &Path, quiet: b
         ));
     }
     Ending::Stopped
-}
-
-/// The view of a file's matrix that the engine takes.
-///
-/// # Errors
-/// If the arrays of a sparse matrix do not fit together, with the file's name.
-pub(crate) fn view<'a, T: Number>(
-    matrix: &'a partwise_io::Matrix<T>,
-    name: &str,
-) -> anyhow::Result<Matrix<'a, T>> {
-    matrix.view().with_context(|| name.to_owned())
 }

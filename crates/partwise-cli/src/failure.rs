@@ -53,7 +53,7 @@ fn is_system(error: &io::Error) -> bool {
 
 /// A refused command line: what `clap` says of it, on one line.
 pub(crate) fn usage(error: &clap::Error) -> anyhow::Error {
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+    if error.kind() == ErrorKind::MissingSubcommand {
         return anyhow::anyhow!("no command given; try 'partwise --help'");
     }
     let text = error.render().to_string();

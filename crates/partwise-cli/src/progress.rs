@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::terminal;
+use crate::{interrupt, terminal};
 
 /// Nothing is shown of what takes less.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -94,9 +94,13 @@ fn show(shared: &Shared) {
     if std::io::stderr().is_terminal() {
         show_line(shared);
     } else {
+        let mut said = String::new();
         while !ended_within(shared, LINE) {
             let words = words(&shared.state());
-            terminal::note(&words);
+            if words != said {
+                terminal::note(&words);
+                said = words;
+            }
         }
     }
 }
@@ -124,6 +128,9 @@ fn show_line(shared: &Shared) {
 
 /// What is under way, in one line.
 fn words(state: &State) -> String {
+    if interrupt::requested() {
+        return "stopping after this iteration; Ctrl-C again ends at once".to_owned();
+    }
     let Some(progress) = state.iteration else {
         return state.doing.clone();
     };

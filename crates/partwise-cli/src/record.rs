@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use partwise::{Factorization, StopReason};
 use partwise_io::Model;
-use partwise_report::{Run, TracePoint, decimal, duration, percent};
+use partwise_report::{Run, TracePoint, decimal, duration, percent, stop_in_words};
 use serde_json::{Value, json};
 
 use crate::arguments::{ReportingArguments, SolvingArguments};
@@ -203,12 +203,7 @@ pub(crate) fn report(
 
 /// How many iterations there were, and why not more.
 pub(crate) fn iterations(count: u64, stop_reason: &str) -> String {
-    let how = match stop_reason {
-        "max_iter" => "the limit; not converged",
-        "stopped" => "stopped on request",
-        other => other,
-    };
-    format!("{count} ({how})")
+    format!("{count} ({})", stop_in_words(stop_reason))
 }
 
 fn chosen(name: &str, asked: &str) -> String {

@@ -47,4 +47,4 @@ pub use error::ReportError;
 pub use gallery::{Cell, GALLERY_CELLS, Gallery, Shading, gallery};
 pub use number::{decimal, duration, percent};
 pub use raster::Raster;
-pub use run::{Run, TracePoint, convergence};
+pub use run::{Run, TracePoint, convergence, stop_in_words};

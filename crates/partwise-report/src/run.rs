@@ -38,7 +38,7 @@ pub struct Run {
     pub iterations: u64,
     /// Whether the stopping rule was met.
     pub converged: bool,
-    /// Why the run stopped, in words.
+    /// Why the run stopped: `converged`, `max_iter` or `stopped`; see [`stop_in_words`].
     pub stop_reason: String,
     /// Wall-clock seconds of the fit.
     pub seconds: f64,
@@ -186,6 +186,15 @@ pub fn convergence(run: &Run) -> Figure {
     })
 }
 
+/// Why a run stopped, for people: a [`Run::stop_reason`] of the engine is spelled out, any other stays as it is.
+pub fn stop_in_words(stop_reason: &str) -> &str {
+    match stop_reason {
+        "max_iter" => "not converged: the limit on iterations",
+        "stopped" => "not converged: stopped on request",
+        other => other,
+    }
+}
+
 /// How the run went, in one line.
 fn caption(run: &Run) -> String {
     let [m, n] = run.shape;
@@ -194,16 +203,11 @@ fn caption(run: &Run) -> String {
         format!(", relative error {}", decimal(error, 3))
     });
     format!(
-        "{m} × {n} matrix, {} loss, solver {}: {} iteration{plural} in {}{error}; {}: {}",
+        "{m} × {n} matrix, {} loss, solver {}: {} iteration{plural} in {}{error}; {}",
         run.loss,
         run.solver,
         run.iterations,
         duration(run.seconds),
-        if run.converged {
-            "converged"
-        } else {
-            "not converged"
-        },
-        run.stop_reason,
+        stop_in_words(&run.stop_reason),
     )
 }

@@ -1,5 +1,6 @@
 //! `partwise fit`: a matrix into factors.
 
+use anyhow::Context;
 use partwise_io::Matrix;
 
 use crate::arguments::{FitArguments, Precision};
@@ -47,7 +48,7 @@ fn fit<T: Number>(
         quiet: reporting.quiet,
         progress: &progress,
     };
-    let fit = job.run(&factor::view(&matrix, &data.input)?)?;
+    let fit = job.run(&matrix.view().with_context(|| data.input.clone())?)?;
     drop(matrix);
     progress.doing("writing the results");
     let run = record::run(&data, solving, &fit)?;

@@ -9,6 +9,9 @@ use crate::arguments::Arguments;
 use crate::interrupt::Ending;
 use crate::terminal;
 
+/// Beginnings of the lines that each rendered section opens with; once a page is enough.
+const PREAMBLE: [&str; 2] = [".ie ", ".el "];
+
 pub(crate) fn run() -> anyhow::Result<Ending> {
     let mut command = Arguments::command();
     command.build();
@@ -31,11 +34,13 @@ pub(crate) fn run() -> anyhow::Result<Ending> {
         man.render_options_section(&mut section)?;
         man.render_extra_section(&mut section)?;
         // The sections of a command's own page are parts of a section here.
-        page.extend(
-            String::from_utf8(section)?
-                .replace("\n.SH ", "\n.SS ")
-                .into_bytes(),
-        );
+        for line in String::from_utf8(section)?.lines() {
+            if let Some(title) = line.strip_prefix(".SH ") {
+                writeln!(page, ".SS {title}")?;
+            } else if !PREAMBLE.iter().any(|start| line.starts_with(start)) {
+                writeln!(page, "{line}")?;
+            }
+        }
     }
     man.render_extra_section(&mut page)?;
     man.render_version_section(&mut page)?;

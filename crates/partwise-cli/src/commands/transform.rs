@@ -30,7 +30,7 @@ fn transform<T: Number>(
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), arguments.quiet);
     let new = input::read_as::<T>(&arguments.input, arguments.format.as_deref())?;
-    let v = factor::view(&new.matrix, &name)?;
+    let v = new.matrix.view().with_context(|| name.clone())?;
     if v.cols() != h.cols {
         bail!(
             "{name}: has {} columns; the model {} was fitted on {}",
