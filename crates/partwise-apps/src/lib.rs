@@ -1,1 +1,15 @@
-//! partwise-apps
+//! Real things as non-negative matrices, and the factors as real things again.
+//!
+//! Each module is one kind of thing. It reads a file into a plain row-major matrix (values and
+//! shape), turns a reconstruction or a single component back into that kind of thing, and says how
+//! good a reconstruction is in the figures that its field uses. The factorisation itself happens
+//! elsewhere: nothing here knows a solver.
+//!
+//! | module | a file becomes | a component is |
+//! |---|---|---|
+//! | [`image`] | a picture's rows × columns | one rank-one layer, itself a picture |
+
+pub mod error;
+pub mod image;
+
+pub use error::AppError;

@@ -1,2 +1,52 @@
-//! The program `partwise`.
-fn main() {}
+//! The program `partwise`: non-negative matrix factorisation from the command line.
+//!
+//! Arguments, progress and exit codes; the work is done by the libraries. `arguments` holds every flag once, from which
+//! parsing, help, completions and the man page follow; `commands` has one file a command; results go to stdout and
+//! everything else to stderr.
+//!
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | failed, as on a full disk |
+//! | 2 | wrong use or unusable input |
+//! | 130 | stopped by Ctrl-C; results so far are written |
+
+mod arguments;
+mod choice;
+mod commands;
+mod factor;
+mod failure;
+mod input;
+mod interrupt;
+mod memory;
+mod number;
+mod outputs;
+mod progress;
+mod record;
+mod table;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use arguments::Arguments;
+
+fn main() -> ExitCode {
+    let parsed = Arguments::command()
+        .try_get_matches()
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let outcome = match parsed {
+        Ok(arguments) => commands::run(&arguments.command),
+        Err(error) if error.use_stderr() => Err(failure::usage(&error)),
+        Err(help) => terminal::print(&help.render().to_string()).map(|()| interrupt::Ending::Done),
+    };
+    match outcome {
+        Ok(interrupt::Ending::Done) => ExitCode::SUCCESS,
+        Ok(interrupt::Ending::Stopped) => ExitCode::from(interrupt::EXIT_CODE),
+        Err(error) => {
+            terminal::error(&failure::one_line(&error));
+            ExitCode::from(failure::exit_code(&error))
+        }
+    }
+}

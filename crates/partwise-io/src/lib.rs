@@ -1,1 +1,59 @@
-//! partwise-io
+//! Matrices and models in and out of files, atomically.
+//!
+//! - [`read`] takes a matrix V (samples in rows, features in columns) with the names of its rows and columns out of a file
+//!   of any known [`Format`]: `.npy`, `.npz` (numpy's and scipy's), Matrix Market, CSV, TSV, plain text, pictures; text
+//!   also through gzip and from standard input. What memory it takes is checked first.
+//! - [`write`](write()) puts a matrix into a file, [`write_model`] and [`read_model`] a whole factorisation,
+//!   [`write_atomically`] whatever you like: the file appears whole or not at all.
+//! - [`describe`] says what a file holds.
+//!
+//! Nothing here panics on any content of a file, and nothing in a file is ever executed.
+//!
+//! ```
+//! use partwise_io::{MatrixToWrite, ReadOptions, read, write};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("v.csv");
+//! let names = ["red".to_string(), "green".to_string()];
+//! let matrix = MatrixToWrite {
+//!     rows: 3,
+//!     cols: 2,
+//!     values: [1.0, 0.5, 0.0, 2.0, 0.1, 0.2][..].into(),
+//!     row_names: None,
+//!     col_names: Some(&names),
+//! };
+//! write(&path, &matrix)?;
+//! let table = read(&path, &ReadOptions::default())?;
+//! assert_eq!(table.matrix.shape(), (3, 2));
+//! assert_eq!(table.col_names.as_deref(), Some(&names[..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod archive;
+mod atomic;
+mod delimited;
+mod describe;
+mod engine;
+mod error;
+mod format;
+mod lines;
+mod matrix;
+mod memory;
+mod model;
+mod numpy;
+mod real;
+mod scipy;
+mod source;
+mod sparse;
+mod write;
+
+pub use atomic::write_atomically;
+pub use describe::{Description, MatrixDescription, describe};
+pub use error::Error;
+pub use format::{Format, ReadOptions, check_writable, read, write};
+pub use matrix::{
+    AnyDense, AnyMatrix, Dense, Indices, Layout, Matrix, Order, Precision, Sparse, Table,
+};
+pub use model::{Model, read_model, write_model};
+pub use real::Dtype;
+pub use write::{MatrixToWrite, Values};

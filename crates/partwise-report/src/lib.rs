@@ -1,1 +1,50 @@
-//! partwise-report
+//! Pictures of results: data in, PNG out.
+//!
+//! Nothing here knows the engine or touches a file. A figure is drawn as SVG from plain data and
+//! rendered with a font that this crate carries, so it looks the same on every machine. The caller
+//! gets the bytes and writes them where it likes.
+//!
+//! | function | draws |
+//! |---|---|
+//! | [`comparison`] | original, reconstruction and difference, side by side |
+//! | [`gallery`] | many small pictures with captions, such as components |
+//! | [`line_chart`] | curves over one or more panels with linear or logarithmic axes |
+//! | [`convergence`] | the line chart of a [`Run`]'s objective and residual |
+//!
+//! ```
+//! use partwise_report::{Axis, Chart, Panel, Series, line_chart};
+//!
+//! let chart = Chart {
+//!     title: "Error by rank".to_owned(),
+//!     caption: None,
+//!     x: Axis::new("rank"),
+//!     panels: vec![Panel::new(
+//!         Axis::new("relative error"),
+//!         vec![Series::new("cd", vec![(5.0, 0.31), (10.0, 0.22), (20.0, 0.15)])],
+//!     )],
+//! };
+//! let png = line_chart(&chart).to_png()?;
+//! assert!(png.starts_with(b"\x89PNG"));
+//! # Ok::<(), partwise_report::ReportError>(())
+//! ```
+
+mod canvas;
+mod chart;
+pub mod colour;
+mod comparison;
+mod error;
+mod gallery;
+mod number;
+mod raster;
+mod run;
+mod text;
+mod ticks;
+
+pub use canvas::{Figure, PIXELS_PER_UNIT};
+pub use chart::{Axis, Chart, Panel, Scale, Series, line_chart};
+pub use comparison::{Comparison, comparison, quality_caption};
+pub use error::ReportError;
+pub use gallery::{Cell, GALLERY_CELLS, Gallery, Shading, gallery};
+pub use number::{decimal, duration, percent};
+pub use raster::Raster;
+pub use run::{Run, TracePoint, convergence, stop_in_words};

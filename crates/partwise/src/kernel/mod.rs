@@ -16,3 +16,114 @@ pub(crate) use sparse::{dot, for_each_entry, gather};
 pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
+
+#[cfg(test)]
+mod tests {
+    //! Each kernel against its naive twin, over sizes around the widths of vectors and tiles.
+
+    use faer::{Mat, MatRef};
+
+    use super::*;
+    use crate::Float;
+    use crate::matrix::{IndexSlice, Row};
+
+    const SIZES: [usize; 7] = [1, 2, 7, 8, 17, 33, 70];
+
+    /// Values between 0 and 1 that do not repeat soon.
+    fn values<T: Float>(count: usize) -> Vec<T> {
+        (0..count)
+            .map(|i| T::from_f64((i as f64 * 0.618_033_988_75 + 0.1).fract()))
+            .collect()
+    }
+
+    fn assert_close<T: Float>(found: &[T], expected: impl Fn(usize) -> f64, terms: usize) {
+        let slack = 4.0 * terms as f64 * T::EPSILON.to_f64();
+        for (i, x) in found.iter().enumerate() {
+            let expected = expected(i);
+            assert!(
+                (x.to_f64() - expected).abs() <= slack * (1.0 + expected.abs()),
+                "entry {i}: {x} against {expected}"
+            );
+        }
+    }
+
+    fn products_agree<T: Float>(r: usize, n: usize, k: usize) {
+        let (v, right, left) = (values::<T>(r * n), values::<T>(n * k), values::<T>(r * k));
+        let at = |x: &[T], width: usize, i: usize, j: usize| x[i * width + j].to_f64();
+        let v_view = MatRef::from_row_major_slice(&v, r, n);
+        // The same V, columns together and reversed in memory.
+        let turned = Mat::from_fn(r, n, |i, j| v_view[(r - 1 - i, n - 1 - j)]);
+        let strided = turned.as_ref().reverse_rows_and_cols();
+        let right_view = MatRef::from_row_major_slice(&right, n, k);
+        let left_view = MatRef::from_row_major_slice(&left, r, k);
+        for v_view in [v_view, strided] {
+            let forward = |e: usize| {
+                let terms = (0..n).map(|j| at(&v, n, e / k, j) * at(&right, k, j, e % k));
+                terms.sum::<f64>()
+            };
+            let mut out = vec![T::ONE; r * k];
+            times(&mut out, v_view, right_view);
+            assert_close(&out, forward, n);
+            add_times(&mut out, v_view, right_view);
+            assert_close(&out, |e| 2.0 * forward(e), n);
+            let mut out = vec![T::ONE; n * k];
+            add_transposed_times(&mut out, v_view, left_view);
+            let backward = |e: usize| {
+                let terms = (0..r).map(|i| at(&v, n, i, e / k) * at(&left, k, i, e % k));
+                1.0 + terms.sum::<f64>()
+            };
+            assert_close(&out, backward, r);
+            let mut out = vec![T::ZERO; r * n];
+            pack(&mut out, v_view);
+            assert_eq!(out, v);
+        }
+        let mut out = vec![T::ONE; r * n];
+        outer(&mut out, left_view, right_view);
+        let spanned = |e: usize| {
+            let terms = (0..k).map(|t| at(&left, k, e / n, t) * at(&right, k, e % n, t));
+            terms.sum::<f64>()
+        };
+        assert_close(&out, spanned, k);
+        let squared = |e: usize| {
+            let terms = (0..r).map(|i| at(&left, k, i, e / k) * at(&left, k, i, e % k));
+            terms.sum::<f64>()
+        };
+        assert_close(&gram(left_view), squared, r);
+    }
+
+    #[test]
+    fn dense_products_agree_with_three_loops() {
+        for r in SIZES {
+            for n in SIZES {
+                for k in [1, 3, 8, 19] {
+                    products_agree::<f64>(r, n, k);
+                    products_agree::<f32>(r, n, k);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sparse_rows_agree_with_dense_ones() {
+        for k in SIZES {
+            let other = values::<f64>(12 * k);
+            let (indices, stored) = ([11i32, 0, 5], [0.5, 2.0, 0.0]);
+            let row = Row {
+                indices: IndexSlice::I32(&indices),
+                values: &stored,
+            };
+            let mut out = vec![1.0; k];
+            vectorised(|| gather(&mut out, row, &other));
+            let naive = |t: usize| {
+                let terms = indices.iter().zip(&stored);
+                1.0 + terms
+                    .map(|(&j, v)| v * other[j as usize * k + t])
+                    .sum::<f64>()
+            };
+            assert_close(&out, naive, 3);
+            let (a, b) = (&other[..k], &other[k..2 * k]);
+            let naive: f64 = a.iter().zip(b).map(|(x, y)| x * y).sum();
+            assert_close(&[dot(a, b)], |_| naive, k);
+        }
+    }
+}

@@ -52,6 +52,12 @@ impl<T: Float> Elementwise<T> {
         self.scale.powf(self.beta - 1.0)
     }
 
+    /// A value in scaled units.
+    #[inline(always)]
+    pub(crate) fn in_units(&self, value: T) -> f64 {
+        (value * self.inverse).to_f64()
+    }
+
     #[inline(always)]
     fn scaled(&self, v: T, y: T) -> (T, T) {
         (v * self.inverse, (y * self.inverse).max(self.floor))

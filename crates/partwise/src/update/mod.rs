@@ -209,8 +209,8 @@ impl Solver {
         })
     }
 
-    /// Whether it can move a coordinate that is zero.
-    pub(crate) fn leaves_zero(self) -> bool {
+    /// Whether it can move a coordinate that is zero. Solvers that multiply cannot.
+    pub fn leaves_zero(self) -> bool {
         !self.0.divergence
     }
 

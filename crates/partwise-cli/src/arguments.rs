@@ -1,0 +1,341 @@
+//! Every command and flag, once: parsing, help, completions and the man page all follow from here.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use partwise::{Factor, Init, Loss, Nmf, Penalty, Solver};
+use partwise_io::{Dtype, Format};
+
+use crate::choice::FromTable;
+
+const EXAMPLES: &str = "\
+Examples:
+  partwise fit counts.mtx -k 20 -o topics/               factor a matrix
+  partwise transform topics/model.npz new.mtx -o w.npy   new rows in the same components
+  partwise reconstruct topics/model.npz -o v.csv         multiply the factors
+  partwise info counts.mtx                               what is in a file
+  partwise image photo.png -k 20 -o photo-20/            a picture from 20 layers
+
+Exit codes: 0 done, 1 failed (as on a full disk), 2 wrong use or unusable input,
+130 stopped by Ctrl-C.";
+
+const FIT_EXAMPLES: &str = "\
+Examples:
+  partwise fit faces.npy -k 49 -o faces/
+  partwise fit counts.mtx -k 20 --loss kl -o topics/
+  partwise fit data.csv -k 5 --init random --seed 7 --alpha-w 0.01 --l1-ratio 1 -o sparse/
+  partwise fit spectra.npy -k 4 --start-h endmembers.npy --hold h -o abundances/
+  zcat big.tsv.gz | partwise fit - --format tsv -k 10 -o out/
+
+Ctrl-C ends the fit and writes the best factors so far; a second one ends the program at once.";
+
+const TRANSFORM_EXAMPLES: &str = "\
+Examples:
+  partwise transform topics/model.npz new.mtx -o w.npy
+  partwise transform topics/model.npz new.csv -o w.csv     names of rows are kept";
+
+const RECONSTRUCT_EXAMPLES: &str = "\
+Examples:
+  partwise reconstruct topics/model.npz -o v.npy
+  partwise reconstruct topics/model.npz -o v.csv     names of rows and columns are kept";
+
+const INFO_EXAMPLES: &str = "\
+Examples:
+  partwise info counts.mtx
+  partwise info topics/model.npz --json";
+
+const IMAGE_EXAMPLES: &str = "\
+Examples:
+  partwise image photo.png -k 20 -o photo-20/
+  partwise image photo.jpg --color -k 40 -o photo-40/
+  partwise image photo.png -k 20 --init random --seed 1 --solver anls -o other-start/";
+
+const COMPLETION_EXAMPLES: &str = "\
+Examples:
+  partwise completions bash > ~/.local/share/bash-completion/completions/partwise
+  partwise completions fish > ~/.config/fish/completions/partwise.fish";
+
+/// Non-negative matrix factorisation: V (m × n, samples in rows) ≈ W (m × k) H (k × n), nothing below zero.
+#[derive(Debug, Parser)]
+#[command(name = "partwise", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = false)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Factor a matrix: writes model.npz, run.json and convergence.png
+    #[command(after_help = FIT_EXAMPLES)]
+    Fit(FitArguments),
+    /// Express new samples in the components of a model
+    #[command(after_help = TRANSFORM_EXAMPLES)]
+    Transform(TransformArguments),
+    /// Multiply the factors of a model
+    #[command(after_help = RECONSTRUCT_EXAMPLES)]
+    Reconstruct(ReconstructArguments),
+    /// Say what a file of a matrix or a model holds
+    #[command(after_help = INFO_EXAMPLES)]
+    Info(InfoArguments),
+    /// Factor a picture: writes what its components make of it, and how well
+    #[command(after_help = IMAGE_EXAMPLES)]
+    Image(ImageArguments),
+    /// Print completions for a shell
+    #[command(after_help = COMPLETION_EXAMPLES)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FitArguments {
+    /// The matrix, samples in rows; - for standard input
+    #[arg(value_name = "V", value_hint = ValueHint::FilePath)]
+    pub(crate) input: PathBuf,
+    /// Folder for the results; made if it is not there
+    #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) solving: SolvingArguments,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
+    #[command(flatten)]
+    pub(crate) reporting: ReportingArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TransformArguments {
+    /// The model, as written by fit
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) model: PathBuf,
+    /// The new samples in rows, with the columns that the model was fitted on; - for standard input
+    #[arg(value_name = "NEW", value_hint = ValueHint::FilePath)]
+    pub(crate) input: PathBuf,
+    /// File for W: .npy, .csv, ...
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+    /// Format of NEW, if its first bytes and its name should not decide
+    #[arg(long, value_parser = format_names())]
+    pub(crate) format: Option<String>,
+    /// Threads to work with [default: all]; the answer has the same bits for any number
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReconstructArguments {
+    /// The model, as written by fit
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) model: PathBuf,
+    /// File for W H: .npy, .csv, ...
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InfoArguments {
+    /// The matrix or model; - for standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Format of the file, if its first bytes and its name should not decide
+    #[arg(long, value_parser = format_names())]
+    pub(crate) format: Option<String>,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImageArguments {
+    /// The picture, of any common format
+    #[arg(value_name = "PHOTO", value_hint = ValueHint::FilePath)]
+    pub(crate) input: PathBuf,
+    /// Folder for the results; made if it is not there
+    #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) output: PathBuf,
+    /// Factor red, green and blue side by side as one matrix, instead of grey
+    #[arg(long, visible_alias = "colour")]
+    pub(crate) color: bool,
+    #[command(flatten)]
+    pub(crate) solving: SolvingArguments,
+    #[command(flatten)]
+    pub(crate) reporting: ReportingArguments,
+}
+
+/// The problem and how it is solved.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Factorisation")]
+pub(crate) struct SolvingArguments {
+    /// Number of components
+    #[arg(short = 'k', long, value_name = "K")]
+    pub(crate) rank: usize,
+    /// How the loss is minimised
+    #[arg(long, default_value_t = Solver::auto(), value_parser = FromTable::<Solver>::new())]
+    pub(crate) solver: Solver,
+    /// What is minimised: frobenius, kullback-leibler (kl), itakura-saito (is), or a number: the beta of a
+    /// beta-divergence
+    #[arg(long, default_value_t = Loss::FROBENIUS, allow_hyphen_values = true)]
+    pub(crate) loss: Loss,
+    /// Where to begin
+    #[arg(long, default_value_t = Init::auto(), value_parser = FromTable::<Init>::new())]
+    pub(crate) init: Init,
+    /// Seed of all random draws
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Tolerance of the solver's stopping rule; 0 runs to the limit on iterations
+    #[arg(long, default_value_t = 1e-4, allow_hyphen_values = true)]
+    pub(crate) tol: f64,
+    /// Iterations at most
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) max_iter: usize,
+    /// Strength of the penalty on W
+    #[arg(
+        long,
+        value_name = "ALPHA",
+        default_value_t = 0.0,
+        allow_hyphen_values = true
+    )]
+    pub(crate) alpha_w: f64,
+    /// Strength of the penalty on H [default: that on W]
+    #[arg(long, value_name = "ALPHA", allow_hyphen_values = true)]
+    pub(crate) alpha_h: Option<f64>,
+    /// Share of L1 in the penalties, the rest is squared L2
+    #[arg(
+        long,
+        value_name = "SHARE",
+        default_value_t = 0.0,
+        allow_hyphen_values = true
+    )]
+    pub(crate) l1_ratio: f64,
+    /// W to begin with, m × k, instead of a drawn one
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) start_w: Option<PathBuf>,
+    /// H to begin with, k × n, instead of a drawn one
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) start_h: Option<PathBuf>,
+    /// Leave this factor as its start gives it
+    #[arg(long, value_name = "FACTOR")]
+    pub(crate) hold: Option<Hold>,
+    /// Threads to work with [default: all]; the answer has the same bits for any number
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+}
+
+impl SolvingArguments {
+    /// The engine's builder with these parameters, checked as far as that can be done without V.
+    ///
+    /// # Errors
+    /// The engine's own, with the value and what would be right.
+    pub(crate) fn nmf(&self) -> Result<Nmf, partwise::Error> {
+        let nmf = Nmf::new(self.rank)
+            .loss(self.loss)
+            .solver(self.solver)
+            .init(self.init)
+            .seed(self.seed)
+            .tolerance(self.tol)
+            .max_iter(self.max_iter)
+            .penalty(self.penalty())
+            .threads(self.threads);
+        nmf.check()?;
+        Ok(nmf)
+    }
+
+    /// The penalties; that on H is that on W unless it is given.
+    pub(crate) fn penalty(&self) -> Penalty {
+        Penalty {
+            alpha_w: self.alpha_w,
+            alpha_h: self.alpha_h.unwrap_or(self.alpha_w),
+            l1_ratio: self.l1_ratio,
+        }
+    }
+}
+
+/// How the input is read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reading")]
+pub(crate) struct ReadingArguments {
+    /// Precision to work in
+    #[arg(long, value_name = "TYPE", default_value = "auto")]
+    pub(crate) dtype: Precision,
+    /// Format of V, if its first bytes and its name should not decide
+    #[arg(long, value_parser = format_names())]
+    pub(crate) format: Option<String>,
+}
+
+/// What is said about the results.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reporting")]
+pub(crate) struct ReportingArguments {
+    /// Print nothing but errors
+    #[arg(short, long, conflicts_with = "json")]
+    pub(crate) quiet: bool,
+    /// Print run.json instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Hold {
+    /// W, m × k
+    W,
+    /// H, k × n
+    H,
+}
+
+impl From<Hold> for Factor {
+    fn from(hold: Hold) -> Self {
+        match hold {
+            Hold::W => Self::W,
+            Hold::H => Self::H,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Precision {
+    /// 32 bits if the file holds 32-bit floats, else 64
+    Auto,
+    /// 32 bits
+    F32,
+    /// 64 bits
+    F64,
+}
+
+impl From<Precision> for Dtype {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::Auto => Self::Auto,
+            Precision::F32 => Self::F32,
+            Precision::F64 => Self::F64,
+        }
+    }
+}
+
+/// The formats that can be read, as the table of the readers has them.
+fn format_names() -> clap::builder::PossibleValuesParser {
+    Format::all().map(Format::name).collect::<Vec<_>>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_table_of_flags_is_sound() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,227 @@
+//! `partwise image`: a picture into layers and back.
+
+use anyhow::Context;
+use partwise::{Dense, Factorization, Matrix};
+use partwise_apps::image::{
+    Channels, Layers, PictureMatrix, load, psnr_db, ssim, stored_values_ratio,
+};
+use partwise_report::{
+    Cell, Comparison, GALLERY_CELLS, Gallery, Raster, Run, Shading, comparison, decimal, gallery,
+    percent, quality_caption,
+};
+
+use crate::arguments::{ImageArguments, SolvingArguments};
+use crate::factor::{self, Job};
+use crate::interrupt::Ending;
+use crate::outputs::{self, Staged};
+use crate::progress::Progress;
+use crate::record::{self, Data};
+use crate::{input, memory};
+
+/// Longest side of a layer's picture in pixels: more than any cell of a gallery has.
+const LAYER_SIDE: usize = 480;
+
+pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
+    let ImageArguments {
+        solving, reporting, ..
+    } = arguments;
+    solving.nmf()?;
+    outputs::check_folder(&arguments.output)?;
+    let name = input::name(&arguments.input);
+    let progress = Progress::begin(format!("reading {name}"), reporting.quiet);
+    let channels = if arguments.color {
+        Channels::Colour
+    } else {
+        Channels::Grey
+    };
+    let original = load(&arguments.input, channels, memory::available())?;
+    let (rows, cols) = original.shape();
+    let v = Matrix::row_major(original.values(), rows, cols)?;
+    let job = Job {
+        solving,
+        input: &name,
+        convert_starts: true,
+        quiet: reporting.quiet,
+        progress: &progress,
+    };
+    let fit = job.run(&v)?;
+    let stop = fit.stop;
+
+    progress.doing("looking how good the picture is");
+    let data = Data {
+        input: name.clone(),
+        shape: (rows, cols),
+        nonzeros: original
+            .values()
+            .iter()
+            .filter(|value| **value != 0.0)
+            .count(),
+        row_names: None,
+        col_names: None,
+    };
+    let mut run = record::run(&data, solving, &fit)?;
+    run.parameters
+        .insert("color".to_owned(), arguments.color.into());
+    let reconstruction = reconstruction(&original, &fit)?;
+    let figures = Figures {
+        psnr_db: psnr_db(&original, &reconstruction)?,
+        ssim: ssim(&original, &reconstruction)?,
+        stored_values_ratio: stored_values_ratio(original.shape(), solving.rank),
+        svd_relative_error: svd_relative_error(&v, solving)?,
+    };
+    figures.record(&mut run)?;
+
+    progress.doing("drawing");
+    let title = arguments
+        .input
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let pictures = Pictures {
+        title: &title,
+        original: &original,
+        reconstruction: &reconstruction,
+    };
+    let components = pictures.components(&fit)?;
+    let comparison = pictures.comparison(&figures.caption(solving.rank))?;
+    let reconstruction_png = reconstruction.to_png()?;
+
+    progress.doing("writing the results");
+    let model = record::model(data, &run, fit);
+    let mut staged = Staged::begin(&arguments.output)?;
+    staged.write("reconstruction.png", &reconstruction_png)?;
+    staged.write("comparison.png", &comparison)?;
+    staged.write("components.png", &components)?;
+    record::stage(&mut staged, &run, &model)?;
+    let written = staged.commit()?;
+    drop(progress);
+
+    let mut table = record::table(&run, solving);
+    figures.list(&mut table);
+    record::report(&run, table, &written, reporting)?;
+    Ok(factor::ending(
+        stop,
+        run.iterations,
+        &arguments.output,
+        reporting.quiet,
+    ))
+}
+
+/// W H as a picture, clipped as its pixels will be.
+fn reconstruction(
+    original: &PictureMatrix,
+    fit: &Factorization<f32>,
+) -> anyhow::Result<PictureMatrix> {
+    let mut values: Dense<f32> = fit.reconstruct();
+    for value in values.as_mut_slice() {
+        *value = value.clamp(0.0, 1.0);
+    }
+    Ok(original.with_values(values.into_values())?)
+}
+
+/// The least error that any matrix of this rank could have.
+fn svd_relative_error(v: &Matrix<'_, f32>, solving: &SolvingArguments) -> anyhow::Result<f64> {
+    if solving.rank >= v.rows().min(v.cols()) {
+        return Ok(0.0);
+    }
+    let svd = partwise::truncated_svd(v, solving.rank, solving.seed, solving.threads)
+        .context("the best possible error")?;
+    Ok(svd.relative_error)
+}
+
+/// How good and how small.
+#[derive(Debug)]
+struct Figures {
+    psnr_db: f64,
+    ssim: f64,
+    stored_values_ratio: f64,
+    svd_relative_error: f64,
+}
+
+impl Figures {
+    fn record(&self, run: &mut Run) -> anyhow::Result<()> {
+        run.set_figure("psnr_db", self.psnr_db)?;
+        run.set_figure("ssim", self.ssim)?;
+        run.set_figure("stored_values_ratio", self.stored_values_ratio)?;
+        run.set_figure("svd_relative_error", self.svd_relative_error)?;
+        Ok(())
+    }
+
+    fn caption(&self, rank: usize) -> String {
+        quality_caption(
+            rank as u64,
+            self.psnr_db,
+            self.ssim,
+            self.stored_values_ratio,
+        )
+    }
+
+    fn list(&self, table: &mut crate::table::Table) {
+        table.row(
+            "best possible error",
+            format!("{} (truncated SVD)", percent(self.svd_relative_error)),
+        );
+        table.row("PSNR", format!("{} dB", decimal(self.psnr_db, 4)));
+        table.row("SSIM", decimal(self.ssim, 4));
+        table.row(
+            "stored values",
+            format!("{} of the picture's", percent(self.stored_values_ratio)),
+        );
+    }
+}
+
+/// What is drawn.
+#[derive(Debug)]
+struct Pictures<'a> {
+    title: &'a str,
+    original: &'a PictureMatrix,
+    reconstruction: &'a PictureMatrix,
+}
+
+impl Pictures<'_> {
+    fn comparison(&self, caption: &str) -> anyhow::Result<Vec<u8>> {
+        let figure = comparison(&Comparison {
+            title: self.title,
+            original: &raster(self.original)?,
+            reconstruction: &raster(self.reconstruction)?,
+            caption,
+        })?;
+        Ok(figure.to_png()?)
+    }
+
+    /// The layers, the brightest first.
+    fn components(&self, fit: &Factorization<f32>) -> anyhow::Result<Vec<u8>> {
+        let rank = fit.h.rows();
+        let layers = Layers::new(self.original, fit.w.as_slice(), fit.h.as_slice(), rank)?;
+        let mut cells = Vec::new();
+        for (place, layer) in layers
+            .by_share()
+            .into_iter()
+            .take(GALLERY_CELLS)
+            .enumerate()
+        {
+            cells.push(Cell {
+                picture: raster(&layers.picture(layer.component, LAYER_SIDE)?)?,
+                caption: format!("{}: {}", place + 1, percent(layer.share)),
+            });
+        }
+        let figure = gallery(&Gallery {
+            title: &format!("{}: the layers of rank one", self.title),
+            note: "Each layer is one column of W times one row of H, with its share of the picture's brightness; \
+                   the reconstruction is their sum.",
+            cells: &cells,
+            total: rank,
+            shading: Shading::Grey,
+        })?;
+        Ok(figure.to_png()?)
+    }
+}
+
+fn raster(picture: &PictureMatrix) -> anyhow::Result<Raster> {
+    let (width, height) = (picture.width(), picture.height());
+    let samples = picture.interleaved();
+    Ok(match picture.channels() {
+        Channels::Grey => Raster::grey(width, height, samples)?,
+        Channels::Colour => Raster::rgb(width, height, samples)?,
+    })
+}

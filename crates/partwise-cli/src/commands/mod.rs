@@ -1,0 +1,26 @@
+//! One file a command.
+
+mod completions;
+mod fit;
+mod image;
+mod info;
+mod man;
+mod reconstruct;
+mod transform;
+
+use crate::arguments::Command;
+use crate::interrupt::{self, Ending};
+
+/// Does what the command line asks for.
+pub(crate) fn run(command: &Command) -> anyhow::Result<Ending> {
+    interrupt::listen()?;
+    match command {
+        Command::Fit(arguments) => fit::run(arguments),
+        Command::Transform(arguments) => transform::run(arguments),
+        Command::Reconstruct(arguments) => reconstruct::run(arguments),
+        Command::Info(arguments) => info::run(arguments),
+        Command::Image(arguments) => image::run(arguments),
+        Command::Completions { shell } => completions::run(*shell),
+        Command::Man => man::run(),
+    }
+}

@@ -1,0 +1,101 @@
+//! `partwise transform`: new samples in the components of a model.
+
+use anyhow::{Context, bail};
+use partwise::{Factor, Factorization, Matrix, Start};
+use partwise_io::{Dense, MatrixToWrite, Model};
+use partwise_report::{duration, percent};
+
+use crate::arguments::TransformArguments;
+use crate::interrupt::Ending;
+use crate::number::{self, Number, at_precision};
+use crate::progress::Progress;
+use crate::table::Table;
+use crate::{factor, input, memory, outputs, record, terminal};
+
+pub(crate) fn run(arguments: &TransformArguments) -> anyhow::Result<Ending> {
+    outputs::check_matrix_file(&arguments.output)?;
+    let model = partwise_io::read_model(&arguments.model)?;
+    let Model { h, meta, .. } = model;
+    let nmf = record::transforming(&meta, h.shape().0)
+        .with_context(|| input::name(&arguments.model))?
+        .threads(arguments.threads);
+    at_precision!(AnyDense, h, h => transform(arguments, &nmf, h))
+}
+
+fn transform<T: Number>(
+    arguments: &TransformArguments,
+    nmf: &partwise::Nmf,
+    h: Dense<T>,
+) -> anyhow::Result<Ending> {
+    let name = input::name(&arguments.input);
+    let progress = Progress::begin(format!("reading {name}"), arguments.quiet);
+    let new = input::read_as::<T>(&arguments.input, arguments.format.as_deref())?;
+    let v = new.matrix.view().with_context(|| name.clone())?;
+    if v.cols() != h.cols {
+        bail!(
+            "{name}: has {} columns; the model {} was fitted on {}",
+            v.cols(),
+            input::name(&arguments.model),
+            h.cols
+        );
+    }
+    let what = format!(
+        "a transform of {} × {} into {} components",
+        v.rows(),
+        v.cols(),
+        h.rows
+    );
+    memory::require(&what, nmf.memory_needed(&v))?;
+    let h = number::from_file(h)?;
+    progress.doing("looking at the data");
+    let start = Start {
+        w: None,
+        h: Some(&h),
+        hold: Some(Factor::H),
+    };
+    let fit = factor::fit(nmf, &v, start, &progress).with_context(|| name.clone())?;
+    progress.doing("writing the results");
+    let w = MatrixToWrite {
+        rows: fit.w.rows(),
+        cols: fit.w.cols(),
+        values: T::values(fit.w.as_slice()),
+        row_names: new.row_names.as_deref(),
+        col_names: None,
+    };
+    partwise_io::write(&arguments.output, &w)?;
+    drop(progress);
+    if !arguments.quiet {
+        terminal::print(&table(&name, &v, &fit, arguments).render())?;
+    }
+    let iterations = fit.iterations as u64;
+    Ok(factor::ending(
+        fit.stop,
+        iterations,
+        &arguments.output,
+        arguments.quiet,
+    ))
+}
+
+fn table<T: Number>(
+    name: &str,
+    v: &Matrix<'_, T>,
+    fit: &Factorization<T>,
+    arguments: &TransformArguments,
+) -> Table {
+    let mut table = Table::default();
+    table.row("input", name);
+    table.row(
+        "matrix",
+        format!("{} × {}, {}", v.rows(), v.cols(), T::NAME),
+    );
+    table.row("components", fit.h.rows().to_string());
+    table.row("solver", fit.solver.name());
+    table.row("relative error", percent(fit.relative_error));
+    table.row(
+        "iterations",
+        record::iterations(fit.iterations as u64, &fit.stop.to_string()),
+    );
+    table.row("time", duration(fit.seconds));
+    table.row("written", arguments.output.display().to_string());
+    table
+}

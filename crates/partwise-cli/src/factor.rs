@@ -1,0 +1,160 @@
+//! One fit from start to end: what every command that fits has in common.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use partwise::{Dense, Error, Factorization, Matrix, Nmf, Start, StopReason};
+
+use crate::arguments::SolvingArguments;
+use crate::interrupt::{self, Ending};
+use crate::number::Number;
+use crate::progress::Progress;
+use crate::table::counted;
+use crate::{input, memory, terminal};
+
+/// The solving flags at work on a matrix.
+#[derive(Debug)]
+pub(crate) struct Job<'a> {
+    pub(crate) solving: &'a SolvingArguments,
+    /// What V is called in messages.
+    pub(crate) input: &'a str,
+    /// Whether starts of another precision than V are converted.
+    pub(crate) convert_starts: bool,
+    pub(crate) quiet: bool,
+    pub(crate) progress: &'a Progress,
+}
+
+impl Job<'_> {
+    /// Factors V; on a request to end, as far as it came.
+    ///
+    /// # Errors
+    /// Too little memory; starts that cannot be read or do not fit; whatever the engine refuses.
+    pub(crate) fn run<T: Number>(&self, v: &Matrix<'_, T>) -> anyhow::Result<Factorization<T>> {
+        let solving = self.solving;
+        let nmf = solving.nmf()?;
+        let what = format!(
+            "a fit of {} × {} with {} components",
+            v.rows(),
+            v.cols(),
+            solving.rank
+        );
+        memory::require(&what, nmf.memory_needed(v))?;
+        let w = self.start(solving.start_w.as_deref())?;
+        let h = self.start(solving.start_h.as_deref())?;
+        self.warn(&w, &h)?;
+        let start = Start {
+            w: w.as_ref(),
+            h: h.as_ref(),
+            hold: solving.hold.map(Into::into),
+        };
+        self.progress
+            .doing(format!("looking at {} and making a start", self.input));
+        fit(&nmf, v, start, self.progress).map_err(|error| self.placed(error))
+    }
+
+    fn start<T: Number>(&self, path: Option<&Path>) -> anyhow::Result<Option<Dense<T>>> {
+        path.map(|path| input::start(path, self.convert_starts))
+            .transpose()
+    }
+
+    /// Says what may surprise in this combination of flags.
+    fn warn<T: Number>(&self, w: &Option<Dense<T>>, h: &Option<Dense<T>>) -> anyhow::Result<()> {
+        if self.quiet {
+            return Ok(());
+        }
+        let solving = self.solving;
+        let solver = solving.solver.resolve(solving.loss)?;
+        if !solver.descends() {
+            terminal::warning(&format!(
+                "the objective may rise with the solver '{solver}'; the best factors met are kept"
+            ));
+        }
+        if !solver.leaves_zero() {
+            let has_zeros = |start: &Option<Dense<T>>| {
+                start
+                    .as_ref()
+                    .is_some_and(|start| start.as_slice().contains(&T::ZERO))
+            };
+            let source = if solving.init.name() == "nndsvd" && (w.is_none() || h.is_none()) {
+                Some("the init 'nndsvd' has zeros; 'nndsvda' and 'nndsvdar' fill them")
+            } else if has_zeros(w) || has_zeros(h) {
+                Some("the start has zeros")
+            } else {
+                None
+            };
+            if let Some(source) = source {
+                terminal::warning(&format!(
+                    "the solver '{solver}' cannot leave zeros, and {source}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// An error of the engine with the file that it is about.
+    fn placed(&self, error: Error) -> anyhow::Error {
+        let of_v = match &error {
+            Error::Empty { .. } | Error::Scale { .. } | Error::ZeroEntry { .. } => true,
+            Error::Negative { matrix, .. } | Error::NotFinite { matrix, .. } => *matrix == "V",
+            _ => false,
+        };
+        let start = match &error {
+            Error::Negative { matrix, .. }
+            | Error::NotFinite { matrix, .. }
+            | Error::Shape { matrix, .. } => match *matrix {
+                "W" => self.solving.start_w.as_deref(),
+                "H" => self.solving.start_h.as_deref(),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Error::HeldWithoutStart { factor } = error {
+            let letter = factor.to_lowercase();
+            return anyhow::anyhow!("--hold {letter} needs --start-{letter}, the {factor} to hold");
+        }
+        match start
+            .map(input::name)
+            .or_else(|| of_v.then(|| self.input.to_owned()))
+        {
+            Some(place) => anyhow::Error::new(error).context(place),
+            None => error.into(),
+        }
+    }
+}
+
+/// Runs the engine, shows its progress, and ends it when the user asks.
+///
+/// # Errors
+/// The engine's.
+pub(crate) fn fit<T: Number>(
+    nmf: &Nmf,
+    v: &Matrix<'_, T>,
+    start: Start<'_, T>,
+    progress: &Progress,
+) -> Result<Factorization<T>, Error> {
+    interrupt::keep_results();
+    let mut observer = |state: &partwise::Progress| {
+        progress.iteration(state);
+        if interrupt::requested() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    nmf.fit_with(std::slice::from_ref(v), start, &mut observer)
+}
+
+/// How a command ends after a fit, which is said if it was cut short.
+pub(crate) fn ending(stop: StopReason, iterations: u64, written: &Path, quiet: bool) -> Ending {
+    if stop != StopReason::Stopped {
+        return Ending::Done;
+    }
+    if !quiet {
+        terminal::note(&format!(
+            "stopped after {}; the best so far is in {}",
+            counted(iterations, "iteration"),
+            written.display()
+        ));
+    }
+    Ending::Stopped
+}

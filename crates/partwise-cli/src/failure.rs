@@ -1,0 +1,101 @@
+//! What went wrong, in one line, and the exit code that says whose fault it is.
+
+use std::io;
+
+use clap::error::ErrorKind;
+
+/// Exit code when the work itself failed.
+const FAILED: u8 = 1;
+/// Exit code when the request or its input is at fault.
+const BAD_USE: u8 = 2;
+
+/// The chain of causes joined by ": ". A cause that its parent already quotes is not repeated.
+pub(crate) fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if line.is_empty() {
+            line = text;
+        } else if !line.contains(text.as_str()) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+    }
+    joined(&line, " ")
+}
+
+/// 2 if the request, a path or the input is at fault; 1 if the system failed, as when a disk is full.
+pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
+    let failed = error.chain().any(|cause| {
+        cause.is::<partwise_report::ReportError>()
+            || cause.downcast_ref::<io::Error>().is_some_and(is_system)
+    });
+    if failed { FAILED } else { BAD_USE }
+}
+
+/// Whether the system, and not the path that it was given, is at fault.
+fn is_system(error: &io::Error) -> bool {
+    !matches!(
+        error.kind(),
+        io::ErrorKind::NotFound
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::AlreadyExists
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::InvalidFilename
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::InvalidData
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::Unsupported
+    )
+}
+
+/// A refused command line: what `clap` says of it, on one line.
+pub(crate) fn usage(error: &clap::Error) -> anyhow::Error {
+    if error.kind() == ErrorKind::MissingSubcommand {
+        return anyhow::anyhow!("no command given; try 'partwise --help'");
+    }
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let text = text.split("\n\nUsage:").next().unwrap_or(text);
+    let text = text
+        .split("\n\nFor more information")
+        .next()
+        .unwrap_or(text);
+    let paragraphs: Vec<_> = text.split("\n\n").map(|part| joined(part, " ")).collect();
+    anyhow::anyhow!(paragraphs.join("; "))
+}
+
+/// The words of all lines, with `separator` for every break.
+fn joined(text: &str, separator: &str) -> String {
+    let lines: Vec<_> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines.join(separator)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_cause_is_said_once() {
+        let cause = io::Error::other("no room");
+        let error = anyhow::Error::new(cause).context("out/w.npy: cannot write: no room");
+        assert_eq!(one_line(&error), "out/w.npy: cannot write: no room");
+        let cause = io::Error::other("no\nroom");
+        let error = anyhow::Error::new(cause).context("cannot write");
+        assert_eq!(one_line(&error), "cannot write: no room");
+    }
+
+    #[test]
+    fn a_full_disk_is_a_failure_and_a_bad_path_is_bad_use() {
+        let code = |kind| exit_code(&anyhow::Error::new(io::Error::from(kind)).context("out"));
+        assert_eq!(code(io::ErrorKind::StorageFull), 1);
+        assert_eq!(code(io::ErrorKind::NotADirectory), 2);
+        assert_eq!(exit_code(&anyhow::anyhow!("k is 0")), 2);
+    }
+}

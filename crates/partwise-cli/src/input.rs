@@ -1,0 +1,70 @@
+//! Matrices in: read within the memory that there is.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use partwise::Dense;
+use partwise_io::{Dtype, Format, Matrix, ReadOptions};
+
+use crate::memory;
+use crate::number::{Number, dense_from_file};
+
+/// How a command reads, with the name of a format from its flags.
+pub(crate) fn options(dtype: Dtype, format: Option<&str>) -> ReadOptions {
+    ReadOptions {
+        dtype,
+        format: format.and_then(Format::by_name),
+        memory_limit: Some(memory::available()),
+        ..ReadOptions::default()
+    }
+}
+
+/// What a path is called in messages.
+pub(crate) fn name(path: &Path) -> String {
+    if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    }
+}
+
+/// A matrix in a precision that was asked for.
+#[derive(Debug)]
+pub(crate) struct Typed<T> {
+    pub(crate) matrix: Matrix<T>,
+    pub(crate) row_names: Option<Vec<String>>,
+    /// How the file holds an entry.
+    stored_as: String,
+}
+
+/// Reads a matrix in one precision.
+///
+/// # Errors
+/// What reading meets.
+pub(crate) fn read_as<T: Number>(path: &Path, format: Option<&str>) -> anyhow::Result<Typed<T>> {
+    let table = partwise_io::read(path, &options(T::DTYPE, format))?;
+    let matrix = T::from_any(table.matrix)
+        .with_context(|| format!("{}: cannot be read as {}", name(path), T::NAME))?;
+    Ok(Typed {
+        matrix,
+        row_names: table.row_names,
+        stored_as: table.stored_as,
+    })
+}
+
+/// A factor to begin with. Its precision must be that of V unless `convert`; text and whole numbers have none.
+///
+/// # Errors
+/// What reading meets; another precision.
+pub(crate) fn start<T: Number>(path: &Path, convert: bool) -> anyhow::Result<Dense<T>> {
+    let start = read_as::<T>(path, None)?;
+    let stored = start.stored_as.as_str();
+    if !convert && ["float32", "float64"].contains(&stored) && stored != T::NAME {
+        bail!(
+            "{}: holds {stored}, but V is {}; give --dtype to convert both",
+            name(path),
+            T::NAME
+        );
+    }
+    dense_from_file(start.matrix)
+}

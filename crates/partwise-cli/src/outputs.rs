@@ -1,0 +1,248 @@
+//! Files that appear together or not at all.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use tempfile::TempDir;
+
+/// Begins the names of what is only there while we work.
+const PREFIX: &str = ".partwise-";
+
+/// Checks, before any work, that files can be made in a folder; leaves nothing behind.
+///
+/// # Errors
+/// If the folder neither exists nor can be made, or takes no file.
+pub(crate) fn check_folder(folder: &Path) -> anyhow::Result<()> {
+    Staged::begin(folder).map(drop)
+}
+
+/// Checks, before any work, that a file can be made; leaves nothing behind.
+///
+/// # Errors
+/// As [`check_folder`]; if a folder has that name.
+fn check_file(path: &Path) -> anyhow::Result<()> {
+    if path.is_dir() {
+        anyhow::bail!(
+            "{}: is a folder; expected the name of a file",
+            path.display()
+        );
+    }
+    check_folder(folder_of(path))
+}
+
+/// As [`check_file`], for a matrix; its extension must be that of a format that can be written.
+///
+/// # Errors
+/// As [`check_file`]; another extension.
+pub(crate) fn check_matrix_file(path: &Path) -> anyhow::Result<()> {
+    partwise_io::check_writable(path)?;
+    check_file(path)
+}
+
+/// The folder that a file is in.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Files that are written beside their place and moved there together.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    folder: PathBuf,
+    /// Dropped before `made`, since it lies in there.
+    stage: TempDir,
+    names: Vec<&'static str>,
+    made: NewFolders,
+}
+
+impl Staged {
+    /// Makes the folder if need be, and room for the files.
+    ///
+    /// # Errors
+    /// If the system refuses; nothing is left then.
+    pub(crate) fn begin(folder: &Path) -> anyhow::Result<Self> {
+        let refused = || format!("{}: cannot write into this folder", folder.display());
+        let made = NewFolders::make(folder).with_context(refused)?;
+        let stage = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempdir_in(folder)
+            .map_err(without_path)
+            .with_context(refused)?;
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            stage,
+            names: Vec::new(),
+            made,
+        })
+    }
+
+    /// Where to write the file `name` for now.
+    fn place(&mut self, name: &'static str) -> PathBuf {
+        self.names.push(name);
+        self.stage.path().join(name)
+    }
+
+    /// Lets a writer of `partwise_io` write a file.
+    ///
+    /// # Errors
+    /// If the system refuses, with the place where the file was to be.
+    pub(crate) fn write_with(
+        &mut self,
+        name: &'static str,
+        write: impl FnOnce(&Path) -> Result<(), partwise_io::Error>,
+    ) -> anyhow::Result<()> {
+        let place = self.place(name);
+        write(&place).map_err(|error| match error {
+            partwise_io::Error::Write { source, .. } => {
+                anyhow::Error::new(source).context(self.refused(name))
+            }
+            error => error.into(),
+        })
+    }
+
+    /// Writes a file's bytes.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub(crate) fn write(&mut self, name: &'static str, bytes: &[u8]) -> anyhow::Result<()> {
+        let place = self.place(name);
+        let write = || {
+            fs::write(&place, bytes)?;
+            fs::File::open(&place)?.sync_all()
+        };
+        write().with_context(|| self.refused(name))
+    }
+
+    /// Gives all files their names; what has been written, in words.
+    ///
+    /// # Errors
+    /// If the system refuses; files that this call has made are removed again.
+    pub(crate) fn commit(mut self) -> anyhow::Result<String> {
+        let mut fresh = Vec::new();
+        for name in &self.names {
+            let target = self.folder.join(name);
+            let is_new = !target.exists();
+            let moved = fs::rename(self.stage.path().join(name), &target);
+            if let Err(error) = moved {
+                for path in fresh {
+                    // The first failure is the one to report.
+                    let _ = fs::remove_file(path);
+                }
+                return Err(error).with_context(|| self.refused(name));
+            }
+            if is_new {
+                fresh.push(target);
+            }
+        }
+        self.made.keep();
+        Ok(format!(
+            "{} in {}",
+            self.names.join(", "),
+            self.folder.display()
+        ))
+    }
+
+    fn refused(&self, name: &str) -> String {
+        format!("{}: cannot write", self.folder.join(name).display())
+    }
+}
+
+/// Folders that were made, innermost last; removed when dropped unless they are to be kept.
+#[derive(Debug)]
+struct NewFolders(Vec<PathBuf>);
+
+impl NewFolders {
+    fn make(folder: &Path) -> io::Result<Self> {
+        let mut missing: Vec<&Path> = Vec::new();
+        for ancestor in folder.ancestors() {
+            if ancestor.as_os_str().is_empty() || ancestor.is_dir() {
+                break;
+            }
+            missing.push(ancestor);
+        }
+        let mut made = Self(Vec::new());
+        for path in missing.into_iter().rev() {
+            match fs::create_dir(path) {
+                Ok(()) => made.0.push(path.to_path_buf()),
+                Err(_) if path.is_dir() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(made)
+    }
+
+    fn keep(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for NewFolders {
+    fn drop(&mut self) {
+        for path in self.0.iter().rev() {
+            // Someone else's file in there is a reason to leave the folder.
+            let _ = fs::remove_dir(path);
+        }
+    }
+}
+
+/// The system's reason alone: `tempfile` adds a random name that tells nobody anything.
+fn without_path(error: io::Error) -> io::Error {
+    match error.get_ref().and_then(|inner| inner.source()) {
+        Some(source) => match source
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::raw_os_error)
+        {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => error,
+        },
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_without_a_commit() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("a/b");
+        check_folder(&folder).unwrap();
+        let mut staged = Staged::begin(&folder).unwrap();
+        staged.write("x", b"1").unwrap();
+        drop(staged);
+        assert!(!root.path().join("a").exists());
+    }
+
+    #[test]
+    fn a_commit_moves_all_files_and_nothing_else_remains() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("a/b");
+        let mut staged = Staged::begin(&folder).unwrap();
+        staged.write("x", b"1").unwrap();
+        staged.write("y", b"2").unwrap();
+        let written = staged.commit().unwrap();
+        assert_eq!(written, format!("x, y in {}", folder.display()));
+        let mut names: Vec<_> = fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["x", "y"]);
+    }
+
+    #[test]
+    fn a_failing_commit_takes_back_what_it_moved() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("y/full")).unwrap();
+        let mut staged = Staged::begin(root.path()).unwrap();
+        staged.write("x", b"1").unwrap();
+        staged.write("y", b"2").unwrap();
+        staged.commit().unwrap_err();
+        assert!(!root.path().join("x").exists());
+    }
+}

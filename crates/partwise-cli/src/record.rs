@@ -1,0 +1,250 @@
+//! What a run leaves behind: run.json, the model, and the table for people.
+
+use std::collections::BTreeMap;
+
+use partwise::{Factorization, StopReason};
+use partwise_io::Model;
+use partwise_report::{Run, TracePoint, decimal, duration, percent, stop_in_words};
+use serde_json::{Value, json};
+
+use crate::arguments::{ReportingArguments, SolvingArguments};
+use crate::number::{Number, to_file};
+use crate::outputs::Staged;
+use crate::table::{Table, counted};
+use crate::terminal;
+
+/// Names of the files that runs write.
+pub(crate) const MODEL: &str = "model.npz";
+pub(crate) const RUN: &str = "run.json";
+pub(crate) const CONVERGENCE: &str = "convergence.png";
+
+/// What was factored.
+#[derive(Debug)]
+pub(crate) struct Data {
+    /// The file's name.
+    pub(crate) input: String,
+    pub(crate) shape: (usize, usize),
+    pub(crate) nonzeros: usize,
+    pub(crate) row_names: Option<Vec<String>>,
+    pub(crate) col_names: Option<Vec<String>>,
+}
+
+/// Every flag of the solving with its value.
+fn parameters(solving: &SolvingArguments) -> BTreeMap<String, Value> {
+    let penalty = solving.penalty();
+    let hold = solving.hold.map(|hold| format!("{hold:?}").to_lowercase());
+    let threads = solving.threads.map(std::num::NonZeroUsize::get);
+    BTreeMap::from(
+        [
+            ("rank", json!(solving.rank)),
+            ("solver", json!(solving.solver.name())),
+            ("loss", json!(solving.loss.to_string())),
+            ("init", json!(solving.init.name())),
+            ("seed", json!(solving.seed)),
+            ("tol", json!(solving.tol)),
+            ("max_iter", json!(solving.max_iter)),
+            ("alpha_w", json!(penalty.alpha_w)),
+            ("alpha_h", json!(penalty.alpha_h)),
+            ("l1_ratio", json!(penalty.l1_ratio)),
+            ("start_w", json!(solving.start_w)),
+            ("start_h", json!(solving.start_h)),
+            ("hold", json!(hold)),
+            ("threads", json!(threads)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    )
+}
+
+/// The record of a fit.
+///
+/// # Errors
+/// If a figure is no finite number.
+pub(crate) fn run<T: Number>(
+    data: &Data,
+    solving: &SolvingArguments,
+    fit: &Factorization<T>,
+) -> anyhow::Result<Run> {
+    let point = |point: &partwise::TracePoint| TracePoint {
+        iteration: point.iteration as u64,
+        seconds: point.seconds,
+        objective: point.objective,
+        residual: point.residual,
+    };
+    let mut run = Run {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        command: std::env::args_os()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect(),
+        parameters: parameters(solving),
+        shape: [data.shape.0 as u64, data.shape.1 as u64],
+        nonzeros: data.nonzeros as u64,
+        rank: solving.rank as u64,
+        loss: solving.loss.to_string(),
+        solver: fit.solver.name().to_owned(),
+        objective: fit.objective,
+        relative_error: Some(fit.relative_error).filter(|error| error.is_finite()),
+        iterations: fit.iterations as u64,
+        converged: fit.stop == StopReason::Converged,
+        stop_reason: fit.stop.to_string(),
+        seconds: fit.seconds,
+        trace: fit.trace.iter().map(point).collect(),
+        extra: serde_json::Map::new(),
+    };
+    run.extra.insert("input".to_owned(), json!(data.input));
+    run.extra
+        .insert("init".to_owned(), json!(fit.init.map(partwise::Init::name)));
+    run.extra.insert("seed".to_owned(), json!(solving.seed));
+    run.extra.insert("dtype".to_owned(), json!(T::NAME));
+    run.set_figure("divergence", fit.divergence)?;
+    run.set_figure("residual", fit.residual)?;
+    Ok(run)
+}
+
+/// The factors with what a transform must know, taken from the fit.
+pub(crate) fn model<T: Number>(data: Data, run: &Run, fit: Factorization<T>) -> Model {
+    let mut meta = json!({
+        "version": run.version,
+        "input": data.input,
+        "shape": run.shape,
+        "rank": run.rank,
+        "loss": run.loss,
+        "solver": run.solver,
+        "init": run.extra["init"],
+        "objective": run.objective,
+        "relative_error": run.relative_error,
+        "iterations": run.iterations,
+        "stop_reason": run.stop_reason,
+    });
+    for name in ["seed", "tol", "max_iter", "alpha_w", "alpha_h", "l1_ratio"] {
+        meta[name] = run.parameters[name].clone();
+    }
+    Model {
+        w: to_file(fit.w),
+        h: to_file(fit.h),
+        meta,
+        row_names: data.row_names,
+        col_names: data.col_names,
+    }
+}
+
+/// Stages the files that every run has.
+///
+/// # Errors
+/// If a picture cannot be drawn or the system refuses a file.
+pub(crate) fn stage(staged: &mut Staged, run: &Run, model: &Model) -> anyhow::Result<()> {
+    let json = run.to_json()?;
+    let picture = partwise_report::convergence(run).to_png()?;
+    staged.write_with(MODEL, |path| partwise_io::write_model(path, model))?;
+    staged.write(RUN, json.as_bytes())?;
+    staged.write(CONVERGENCE, &picture)
+}
+
+/// The lines that every run's table has.
+pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
+    let mut table = Table::default();
+    let [m, n] = run.shape;
+    let text = |name: &str| {
+        run.extra
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    table.row("input", text("input"));
+    table.row(
+        "matrix",
+        format!(
+            "{m} × {n}, {}, {}",
+            text("dtype"),
+            counted(run.nonzeros, "nonzero")
+        ),
+    );
+    table.row("components", run.rank.to_string());
+    table.row("loss", run.loss.clone());
+    table.row("solver", chosen(&run.solver, asked.solver.name()));
+    if let Some(init) = run.extra.get("init").and_then(Value::as_str) {
+        table.row(
+            "start",
+            format!("{}, seed {}", chosen(init, asked.init.name()), asked.seed),
+        );
+    } else {
+        table.row("start", "as given");
+    }
+    table.row("objective", decimal(run.objective, 6));
+    if let Some(error) = run.relative_error {
+        table.row("relative error", percent(error));
+    }
+    if let Some(residual) = run.figure("residual") {
+        table.row("KKT residual", decimal(residual, 3));
+    }
+    table.row("iterations", iterations(run.iterations, &run.stop_reason));
+    table.row("time", duration(run.seconds));
+    table
+}
+
+/// Prints what was asked for: run.json, the table, or nothing.
+///
+/// # Errors
+/// If stdout takes nothing.
+pub(crate) fn report(
+    run: &Run,
+    mut table: Table,
+    written: &str,
+    reporting: &ReportingArguments,
+) -> anyhow::Result<()> {
+    if reporting.json {
+        return terminal::print(&run.to_json()?);
+    }
+    if reporting.quiet {
+        return Ok(());
+    }
+    table.row("written", written);
+    terminal::print(&table.render())
+}
+
+/// How many iterations there were, and why not more.
+pub(crate) fn iterations(count: u64, stop_reason: &str) -> String {
+    format!("{count} ({})", stop_in_words(stop_reason))
+}
+
+fn chosen(name: &str, asked: &str) -> String {
+    if name == asked {
+        name.to_owned()
+    } else {
+        format!("{name} ({asked})")
+    }
+}
+
+/// The parameters that a transform needs, out of a model's meta.
+///
+/// # Errors
+/// If one is missing or out of its range.
+pub(crate) fn transforming(meta: &Value, rank: usize) -> anyhow::Result<partwise::Nmf> {
+    let text = |name: &str| {
+        meta[name]
+            .as_str()
+            .ok_or_else(|| anyhow::anyhow!("meta has no text '{name}'"))
+    };
+    let number = |name: &str| {
+        meta[name]
+            .as_f64()
+            .ok_or_else(|| anyhow::anyhow!("meta has no number '{name}'"))
+    };
+    let whole = |name: &str| {
+        meta[name]
+            .as_u64()
+            .ok_or_else(|| anyhow::anyhow!("meta has no whole number '{name}'"))
+    };
+    let nmf = partwise::Nmf::new(rank)
+        .loss(text("loss")?.parse()?)
+        .solver(text("solver")?.parse()?)
+        .seed(whole("seed")?)
+        .tolerance(number("tol")?)
+        .max_iter(usize::try_from(whole("max_iter")?)?)
+        .penalty(partwise::Penalty {
+            alpha_w: number("alpha_w")?,
+            alpha_h: number("alpha_h")?,
+            l1_ratio: number("l1_ratio")?,
+        });
+    nmf.check()?;
+    Ok(nmf)
+}

@@ -1,0 +1,95 @@
+//! `image` on small pictures.
+
+mod common;
+
+use common::{Place, png};
+
+const FILES: [&str; 6] = [
+    "reconstruction.png",
+    "comparison.png",
+    "components.png",
+    "convergence.png",
+    "model.npz",
+    "run.json",
+];
+
+#[test]
+fn a_grey_picture_gives_six_files() {
+    let place = Place::new();
+    place.file("photo.png", png(48, 32, false));
+    let table = place.succeed("image photo.png -k 5 -o out");
+    assert!(
+        table.contains("PSNR") && table.contains("truncated SVD"),
+        "{table}"
+    );
+    for name in FILES {
+        assert!(place.path(&format!("out/{name}")).is_file(), "{name}");
+    }
+    let open = |name: &str| image::open(place.path(&format!("out/{name}"))).unwrap();
+    let reconstruction = open("reconstruction.png");
+    assert_eq!((reconstruction.width(), reconstruction.height()), (48, 32));
+    assert_eq!(reconstruction.color(), image::ColorType::L8);
+    for name in ["comparison.png", "components.png", "convergence.png"] {
+        let picture = open(name);
+        assert!(
+            (200..6000).contains(&picture.width()),
+            "{name}: {}",
+            picture.width()
+        );
+        assert!(
+            (150..6000).contains(&picture.height()),
+            "{name}: {}",
+            picture.height()
+        );
+    }
+    let run = place.json("out/run.json");
+    let figure = |name: &str| run[name].as_f64().unwrap_or_else(|| panic!("no {name}"));
+    assert!(figure("psnr_db") > 10.0);
+    assert!((0.0..=1.0).contains(&figure("ssim")));
+    let ratio = 5.0 * (48.0 + 32.0) / (48.0 * 32.0);
+    assert!((figure("stored_values_ratio") - ratio).abs() < 1e-12);
+    assert!(figure("svd_relative_error") <= figure("relative_error"));
+    assert_eq!(run["shape"], serde_json::json!([32, 48]));
+    assert_eq!(run["parameters"]["color"], false);
+    assert_eq!(place.model("out/model.npz").w.shape(), (32, 5));
+}
+
+#[test]
+fn colours_stand_side_by_side() {
+    let place = Place::new();
+    place.file("photo.png", png(20, 30, true));
+    place.succeed("image photo.png --color -k 8 -o out");
+    let reconstruction = image::open(place.path("out/reconstruction.png")).unwrap();
+    assert_eq!(reconstruction.color(), image::ColorType::Rgb8);
+    assert_eq!(place.model("out/model.npz").h.shape(), (8, 60));
+}
+
+#[test]
+fn a_rank_above_the_picture_is_served() {
+    let place = Place::new();
+    place.file("photo.png", png(6, 5, false));
+    place.succeed("image photo.png -k 9 -o out --init random");
+    assert_eq!(place.json("out/run.json")["svd_relative_error"], 0.0);
+}
+
+#[test]
+fn a_black_picture_is_matched_exactly() {
+    let place = Place::new();
+    let mut file = std::io::Cursor::new(Vec::new());
+    image::GrayImage::new(12, 12)
+        .write_to(&mut file, image::ImageFormat::Png)
+        .unwrap();
+    place.file("black.png", file.into_inner());
+    place.succeed("image black.png -k 2 -o out");
+    assert_eq!(place.json("out/run.json")["psnr_db"], "Infinity");
+}
+
+#[test]
+fn json_and_quiet_are_those_of_fit() {
+    let place = Place::new();
+    place.file("photo.png", png(16, 16, false));
+    let printed = place.succeed("image photo.png -k 2 -o out --json");
+    let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(printed, place.json("out/run.json"));
+    assert_eq!(place.succeed("image photo.png -k 2 -o out --quiet"), "");
+}

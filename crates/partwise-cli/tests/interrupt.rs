@@ -1,0 +1,79 @@
+//! Ctrl-C: what there is, is kept.
+#![cfg(unix)]
+
+mod common;
+
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use common::{Place, npy_f64};
+
+fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill")
+        .args([name, &child.id().to_string()])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+/// A fit that would run for days, interrupted once it has begun: later and later until it had.
+fn interrupted(signal_name: &str) -> (Place, String) {
+    let place = Place::new();
+    let values: Vec<f64> = (0..60 * 40).map(|i| f64::from(i * 7919 % 1009)).collect();
+    place.file("v.npy", npy_f64(60, 40, &values));
+    for seconds in [1, 2, 4, 8, 16] {
+        let child = place
+            .command("fit v.npy -k 5 -o out --init random --tol 0 --max-iter 1000000000")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        sleep(Duration::from_secs(seconds));
+        signal(&child, signal_name);
+        let output = child.wait_with_output().unwrap();
+        if output.status.code() == Some(130) && place.path("out").exists() {
+            return (place, String::from_utf8(output.stderr).unwrap());
+        }
+    }
+    panic!("no fit had begun within 16 seconds");
+}
+
+#[test]
+fn ctrl_c_writes_the_best_so_far() {
+    let (place, complaint) = interrupted("-INT");
+    assert!(complaint.contains("stopped after "), "{complaint}");
+    assert!(
+        complaint.contains("the best so far is in out"),
+        "{complaint}"
+    );
+    let run = place.json("out/run.json");
+    assert_eq!(run["stop_reason"], "stopped");
+    assert_eq!(run["converged"], false);
+    assert!(run["iterations"].as_u64().unwrap() >= 1);
+    assert_eq!(place.model("out/model.npz").w.shape(), (60, 5));
+    assert!(place.path("out/convergence.png").is_file());
+}
+
+#[test]
+fn a_request_to_terminate_does_the_same() {
+    let (place, _) = interrupted("-TERM");
+    assert_eq!(place.json("out/run.json")["stop_reason"], "stopped");
+}
+
+#[test]
+fn before_there_is_anything_to_keep_it_ends_at_once() {
+    let place = Place::new();
+    // Reads for ever: nobody writes to its standard input.
+    let child = place
+        .command("fit - -k 2 -o out")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    sleep(Duration::from_secs(2));
+    signal(&child, "-INT");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(place.names().is_empty());
+}

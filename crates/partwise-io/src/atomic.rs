@@ -1,0 +1,87 @@
+//! Files that appear whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+/// Writes a file whole or not at all: into a temporary file of the same folder, which is flushed to the disk and then
+/// takes the name. If `write` fails, or the disk is full, nothing new is left and an older file of that name stays as it
+/// was. Its permissions are kept; a symbolic link is followed. Devices and pipes are written directly.
+///
+/// # Errors
+///
+/// Whatever `write` returns; [`Error::Write`] (as `E`) if the system refuses.
+pub fn write_atomically<E: From<Error>>(
+    path: impl AsRef<Path>,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
+) -> Result<(), E> {
+    let given = path.as_ref();
+    let file = given.display().to_string();
+    let refused = |source| {
+        E::from(Error::Write {
+            file: file.clone(),
+            source,
+        })
+    };
+    let target = fs::canonicalize(given).unwrap_or_else(|_| given.to_path_buf());
+    let existing = fs::metadata(&target).ok();
+    if let Some(metadata) = &existing {
+        if metadata.is_dir() {
+            return Err(Error::IsFolder { file }.into());
+        }
+        if !metadata.is_file() {
+            let device = fs::OpenOptions::new()
+                .write(true)
+                .open(&target)
+                .map_err(refused)?;
+            let mut out = BufWriter::new(device);
+            write(&mut out)?;
+            return out.flush().map_err(refused);
+        }
+    }
+    let folder = folder_of(&target);
+    if !folder.exists() {
+        return Err(refused(io::Error::new(
+            io::ErrorKind::NotFound,
+            "the folder does not exist",
+        )));
+    }
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".partwise-").suffix(".tmp");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As any new file: what the user's umask leaves of this.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let temporary = builder.tempfile_in(&folder).map_err(refused)?;
+    let (handle, temporary_path) = temporary.into_parts();
+    let mut out = BufWriter::with_capacity(1 << 16, handle);
+    write(&mut out)?;
+    let handle = out
+        .into_inner()
+        .map_err(|error| refused(error.into_error()))?;
+    if let Some(metadata) = existing {
+        fs::set_permissions(&temporary_path, metadata.permissions()).map_err(refused)?;
+    }
+    handle.sync_all().map_err(refused)?;
+    drop(handle);
+    temporary_path
+        .persist(&target)
+        .map_err(|error| refused(error.error))?;
+    // The new name itself must survive a power cut; folders cannot be opened so on every system.
+    #[cfg(unix)]
+    File::open(&folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(refused)?;
+    Ok(())
+}
+
+fn folder_of(target: &Path) -> PathBuf {
+    match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}

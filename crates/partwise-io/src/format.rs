@@ -1,0 +1,345 @@
+//! The file formats, in one table. A new format is one file beside this one's children and one line in [`FORMATS`].
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use crate::atomic::write_atomically;
+use crate::error::Error;
+use crate::matrix::Table;
+use crate::memory::Budget;
+use crate::real::Dtype;
+use crate::source::{self, Source};
+use crate::write::MatrixToWrite;
+
+mod image;
+mod market;
+mod named;
+pub(crate) mod npy;
+pub(crate) mod npz;
+mod text;
+
+/// Every format, in the order in which they are asked whether a file is theirs.
+static FORMATS: &[&dyn FileFormat] = &[
+    &npy::Npy,
+    &npz::Npz,
+    &market::MatrixMarket,
+    &image::Image,
+    &named::CSV,
+    &named::TSV,
+    &text::Text,
+];
+
+/// What a file format can do.
+pub(crate) trait FileFormat: Sync {
+    /// Short lower-case name.
+    fn name(&self) -> &'static str;
+
+    /// Extensions in lower case, without dot.
+    fn extensions(&self) -> &'static [&'static str];
+
+    /// Whether the first bytes of a file, with no regard to its name, are surely of this format.
+    fn recognises(&self, head: &[u8]) -> bool;
+
+    /// Reads the matrix.
+    fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error>;
+
+    /// The function that writes a matrix in this format; `None` if it is only read.
+    fn writer(&self) -> Option<WriteMatrix> {
+        None
+    }
+}
+
+/// Writes a checked matrix to a file whose name (for messages) is given.
+pub(crate) type WriteMatrix =
+    fn(&str, &mut BufWriter<File>, &MatrixToWrite<'_>) -> Result<(), Error>;
+
+/// A file format.
+#[derive(Clone, Copy)]
+pub struct Format(&'static dyn FileFormat);
+
+impl Format {
+    /// Every format that can be read.
+    pub fn all() -> impl Iterator<Item = Self> {
+        FORMATS.iter().map(|format| Self(*format))
+    }
+
+    /// The format of that name, as [`Self::name`] gives it.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::all().find(|format| format.name() == name)
+    }
+
+    /// The format that a file of this extension (with or without `.gz`) should have.
+    pub fn by_extension(path: &Path) -> Option<Self> {
+        let extension = source::extension(path);
+        Self::all().find(|format| format.extensions().contains(&extension.as_str()))
+    }
+
+    /// Short lower-case name: `npy`, `npz`, `mtx`, `image`, `csv`, `tsv`, `text`.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// Extensions in lower case, without dot.
+    pub fn extensions(self) -> &'static [&'static str] {
+        self.0.extensions()
+    }
+
+    /// Whether [`write`](crate::write()) can write it.
+    pub fn can_write(self) -> bool {
+        self.0.writer().is_some()
+    }
+
+    /// The format of a source: by its first bytes if they are telling, else by its extension, else by looking at the text.
+    pub(crate) fn detect(source: &Source) -> Result<Self, Error> {
+        let by_extension =
+            Self::all().find(|format| format.extensions().contains(&source.extension.as_str()));
+        if let Some(format) = Self::all().find(|format| format.0.recognises(&source.head)) {
+            return Ok(format);
+        }
+        if let Some(format) = by_extension {
+            return Ok(format);
+        }
+        if source.head.is_empty() {
+            return Err(Error::Empty {
+                file: source.name.clone(),
+            });
+        }
+        let sniffed = source
+            .extension
+            .is_empty()
+            .then(|| sniff_text(&source.head))
+            .flatten();
+        sniffed.ok_or_else(|| Error::UnknownFormat {
+            file: source.name.clone(),
+            known: known(|_| true),
+        })
+    }
+}
+
+impl std::fmt::Debug for Format {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Format({})", self.name())
+    }
+}
+
+impl PartialEq for Format {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Format {}
+
+/// The kind of text that the first bytes look like, for files without an extension and standard input.
+fn sniff_text(head: &[u8]) -> Option<Format> {
+    if looks_binary(head) {
+        return None;
+    }
+    let line = head
+        .split(|byte| matches!(byte, b'\n' | b'\r'))
+        .find(|line| !line.trim_ascii().is_empty() && !line.trim_ascii().starts_with(b"#"));
+    // Tabs may stand among blanks as well; then two numbers lie between two tabs.
+    let numbers = |field: &[u8]| {
+        let mut words = field
+            .split(u8::is_ascii_whitespace)
+            .filter(|word| !word.is_empty());
+        words.clone().count() > 1 && words.all(|word| fast_float2::parse::<f64, _>(word).is_ok())
+    };
+    let mixed = line.is_some_and(|line| line.split(|byte| *byte == b'\t').any(numbers));
+    let holds = |byte| line.is_some_and(|line| line.contains(&byte));
+    Format::by_name(match () {
+        () if holds(b',') || holds(b';') => "csv",
+        () if holds(b'\t') && !mixed => "tsv",
+        () => "text",
+    })
+}
+
+/// Whether these bytes hold any that no text holds.
+pub(crate) fn looks_binary(head: &[u8]) -> bool {
+    head.iter()
+        .any(|&byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x0b))
+}
+
+/// The extensions of the formats wanted, for messages.
+fn known(wanted: impl Fn(Format) -> bool) -> String {
+    let mut extensions = Vec::new();
+    for format in Format::all().filter(|format| wanted(*format)) {
+        extensions.extend(
+            format
+                .extensions()
+                .iter()
+                .map(|extension| format!(".{extension}")),
+        );
+    }
+    extensions.join(" ")
+}
+
+/// How a matrix is read.
+///
+/// | name | default | purpose |
+/// |---|---|---|
+/// | `dtype` | `Auto` | precision of the result |
+/// | `format` | `None` | the format, if the file's first bytes and extension should not decide |
+/// | `memory_limit` | `None` | most bytes that the matrix (and what must stand beside it while it is read) may take |
+/// | `header` | `None` | CSV, TSV: whether the first line holds the names of columns; `None` finds out |
+/// | `row_names` | `None` | CSV, TSV: whether the first column holds the names of rows; `None` finds out |
+/// | `array` | `None` | .npz: the name of the array to read |
+#[derive(Debug, Clone, Default)]
+pub struct ReadOptions {
+    /// Precision of the result.
+    pub dtype: Dtype,
+    /// The format, if the file's first bytes and extension should not decide.
+    pub format: Option<Format>,
+    /// Most bytes that the matrix, and what must stand beside it while it is read, may take. Files whose size shows only
+    /// while they are read (compressed ones and standard input) are refused when they reach it.
+    pub memory_limit: Option<u64>,
+    /// CSV and TSV: whether the first line holds the names of columns.
+    pub header: Option<bool>,
+    /// CSV and TSV: whether the first column holds the names of rows.
+    pub row_names: Option<bool>,
+    /// .npz of several arrays: the name of the one to read.
+    pub array: Option<String>,
+}
+
+/// Reads a matrix from a file, or from standard input if the path is `-`.
+///
+/// The format is found by the first bytes, then by the extension; `.gz` is undone. Negative entries and NaN are read as
+/// they stand.
+///
+/// # Errors
+///
+/// Every [`Error`] names the file and the place in it. See [`ReadOptions`] for the limit of memory.
+pub fn read(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table, Error> {
+    read_source(Source::open(path.as_ref())?, options)
+}
+
+pub(crate) fn read_source(source: Source, options: &ReadOptions) -> Result<Table, Error> {
+    let format = match options.format {
+        Some(format) => format,
+        None => Format::detect(&source)?,
+    };
+    let budget = Budget {
+        file: source.name.clone(),
+        limit: options.memory_limit,
+    };
+    format.0.read(source, &budget, options)
+}
+
+/// Writes a matrix to a file, in the format of its extension, whole or not at all.
+///
+/// Numbers written as text read back exactly. Names are written by `.csv`, `.tsv` and `.npz`; the other formats have no
+/// place for them.
+///
+/// # Errors
+///
+/// [`Error::UnknownFormat`] and [`Error::NotWritable`] for other extensions, [`Error::Unwritable`] if the parts do not
+/// fit each other, [`Error::Write`] if the system refuses.
+pub fn write(path: impl AsRef<Path>, matrix: &MatrixToWrite<'_>) -> Result<(), Error> {
+    let path = path.as_ref();
+    let file = path.display().to_string();
+    let writer = writer(path)?;
+    matrix.check(&file)?;
+    write_atomically(path, |out| writer(&file, out, matrix))
+}
+
+/// That [`write()`] knows the format of the extension, to be asked before long work; touches no file.
+///
+/// # Errors
+///
+/// [`Error::UnknownFormat`] and [`Error::NotWritable`] for other extensions.
+pub fn check_writable(path: impl AsRef<Path>) -> Result<(), Error> {
+    writer(path.as_ref()).map(|_| ())
+}
+
+/// The writer for the extension.
+fn writer(path: &Path) -> Result<WriteMatrix, Error> {
+    let file = path.display().to_string();
+    let format = Format::by_extension(path)
+        .filter(|_| !is_gzip_name(path))
+        .ok_or_else(|| Error::UnknownFormat {
+            file: file.clone(),
+            known: known(Format::can_write),
+        })?;
+    format.0.writer().ok_or_else(|| Error::NotWritable {
+        file,
+        format: format.name(),
+        known: known(Format::can_write),
+    })
+}
+
+fn is_gzip_name(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
+}
+
+/// The system's refusal to write, in our words.
+pub(crate) fn write_error(file: &str, source: std::io::Error) -> Error {
+    Error::Write {
+        file: file.to_owned(),
+        source,
+    }
+}
+
+/// Ends the writing of a text format.
+pub(crate) fn flush(file: &str, out: &mut impl Write) -> Result<(), Error> {
+    out.flush().map_err(|source| write_error(file, source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_read_like_a_file() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+        for name in [
+            "f8.npy",
+            "scipy_csr_matrix.npz",
+            "both.csv",
+            "both.tsv",
+            "real.mtx.gz",
+            "commas.txt",
+            "grey8.png",
+        ] {
+            let file = File::open(folder.join(name)).unwrap();
+            let source =
+                Source::from_stream("standard input".into(), String::new(), Box::new(file))
+                    .unwrap();
+            let table = read_source(source, &ReadOptions::default()).unwrap();
+            assert_eq!(
+                table,
+                read(folder.join(name), &ReadOptions::default()).unwrap(),
+                "{name}"
+            );
+        }
+        let file = File::open(folder.join("bad_claim.npy")).unwrap();
+        let source =
+            Source::from_stream("standard input".into(), String::new(), Box::new(file)).unwrap();
+        let error = read_source(source, &ReadOptions::default())
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "standard input: truncated: expected 8000000000128 bytes, found 144"
+        );
+    }
+
+    #[test]
+    fn the_table_of_formats_is_consistent() {
+        let mut extensions: Vec<_> = Format::all().flat_map(Format::extensions).collect();
+        let count = extensions.len();
+        extensions.sort_unstable();
+        extensions.dedup();
+        assert_eq!(extensions.len(), count, "two formats claim one extension");
+        for format in Format::all() {
+            assert_eq!(Format::by_name(format.name()), Some(format));
+            for extension in format.extensions() {
+                assert_eq!(
+                    Format::by_extension(Path::new(&format!("V.{}", extension.to_uppercase()))),
+                    Some(format)
+                );
+            }
+        }
+    }
+}

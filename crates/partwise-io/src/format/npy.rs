@@ -1,0 +1,97 @@
+//! numpy's `.npy`: one array of any real type, in C or Fortran order.
+
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
+
+use super::{FileFormat, ReadOptions, WriteMatrix, write_error};
+use crate::error::Error;
+use crate::matrix::{AnyDense, AnyMatrix, Dense, Matrix, Order, Table};
+use crate::memory::Budget;
+use crate::numpy::{Header, MAGIC, write_header};
+use crate::real::{Dtype, Real, at_precision};
+use crate::source::Source;
+use crate::write::{MatrixToWrite, Values};
+
+pub(crate) struct Npy;
+
+impl FileFormat for Npy {
+    fn name(&self) -> &'static str {
+        "npy"
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["npy"]
+    }
+
+    fn recognises(&self, head: &[u8]) -> bool {
+        head.starts_with(MAGIC)
+    }
+
+    fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error> {
+        let available = source.length();
+        let mut reader = source.into_reader();
+        let header = Header::read(&budget.file, &mut reader)?;
+        let dense = read_dense(&header, &mut reader, available, budget, options.dtype)?;
+        let matrix = match dense {
+            AnyDense::F32(dense) => AnyMatrix::F32(Matrix::Dense(dense)),
+            AnyDense::F64(dense) => AnyMatrix::F64(Matrix::Dense(dense)),
+        };
+        Ok(Table::unnamed(matrix, header.entry.name()))
+    }
+
+    fn writer(&self) -> Option<WriteMatrix> {
+        Some(|file, out: &mut BufWriter<File>, matrix| {
+            write_dense(out, matrix).map_err(|source| write_error(file, source))
+        })
+    }
+}
+
+/// Reads the two-dimensional array that follows its header; `available` bytes hold both, where that is known.
+pub(crate) fn read_dense(
+    header: &Header,
+    reader: &mut impl Read,
+    available: Option<u64>,
+    budget: &Budget,
+    dtype: Dtype,
+) -> Result<AnyDense, Error> {
+    let (rows, cols) = header.two_dimensions(&budget.file)?;
+    let count = header.checked_count(&budget.file, available)?;
+    at_precision!(dtype.resolve(header.entry.is_f32()), T => {
+        let data = header.read_reals::<T>(budget, reader, count, available.is_some())?;
+        Ok(T::any_dense(Dense { rows, cols, order: header.order, data }))
+    })
+}
+
+/// Writes header and numbers.
+pub(crate) fn write_dense(out: &mut impl Write, matrix: &MatrixToWrite<'_>) -> std::io::Result<()> {
+    let shape = [matrix.rows, matrix.cols];
+    match matrix.values {
+        Values::F32(values) => {
+            write_header(out, "<f4", &shape)?;
+            values
+                .iter()
+                .try_for_each(|value| out.write_all(&value.to_le_bytes()))
+        }
+        Values::F64(values) => {
+            write_header(out, "<f8", &shape)?;
+            values
+                .iter()
+                .try_for_each(|value| out.write_all(&value.to_le_bytes()))
+        }
+    }
+}
+
+/// The entries of a dense matrix row after row, copied only if they lie otherwise.
+pub(crate) fn row_major<T: Copy>(dense: &Dense<T>) -> std::borrow::Cow<'_, [T]> {
+    match dense.order {
+        Order::RowMajor => (&dense.data[..]).into(),
+        Order::ColumnMajor => {
+            let entries =
+                (0..dense.rows).flat_map(|row| (0..dense.cols).map(move |col| (row, col)));
+            entries
+                .map(|(row, col)| dense.data[col * dense.rows + row])
+                .collect::<Vec<_>>()
+                .into()
+        }
+    }
+}
