@@ -458,7 +458,7 @@ fn malformed_sparse_arrays_are_refused_with_the_place() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(common::cases(2000))]
 
     #[test]
     fn no_sparse_arrays_make_anything_panic(

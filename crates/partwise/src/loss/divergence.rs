@@ -108,23 +108,23 @@ impl<T: Float> Elementwise<T> {
             let residual = v.to_f64() - y.to_f64();
             return 0.5 * residual * residual;
         }
+        let beta = self.beta;
+        if v == T::ZERO && beta > 0.0 {
+            // No power here needs a floor: of nothing, nothing is exact.
+            return self.in_units(y).powf(beta) / beta;
+        }
         let (v, y) = self.scaled(v, y);
         let (v, y) = (v.to_f64(), y.to_f64());
-        let beta = self.beta;
         let value = if beta == 1.0 {
             // v log(v/y) − v + y, written so that nothing cancels when y is near v and nothing overflows when v is far
             // below y.
-            if v == 0.0 {
-                y
-            } else if y > 2.0 * v {
+            if y > 2.0 * v {
                 (y - v) - v * (y.ln() - v.ln())
             } else {
                 v * excess(y, v)
             }
         } else if beta == 0.0 {
             excess(v, y)
-        } else if v == 0.0 {
-            y.powf(beta) / beta
         } else if beta.abs() < NEAR {
             let (r, log) = ((v - y) / y, v.ln() - y.ln());
             y.powf(beta) * ((beta * log).exp_m1() / beta - r) / (beta - 1.0)

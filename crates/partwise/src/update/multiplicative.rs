@@ -116,13 +116,14 @@ impl MultiplicativeRule {
     /// The bound that the rule minimises for β < 2, as a function of the factor u on one coordinate, over x.
     fn bound(&self, u: f64, up: f64, down: f64, x: f64) -> f64 {
         let beta = self.beta;
-        let data = if beta == 1.0 {
-            -up * u.ln() + down * u
-        } else if beta < 1.0 {
-            up * u.powf(beta - 1.0) / (1.0 - beta) + down * u
+        // (u^(β−1) − 1) / (β − 1): the constant keeps its digits where β is near 1.
+        let fall = if beta == 1.0 {
+            u.ln()
         } else {
-            down * u.powf(beta) / beta - up * u.powf(beta - 1.0) / (beta - 1.0)
+            ((beta - 1.0) * u.ln()).exp_m1() / (beta - 1.0)
         };
+        let rise = if beta > 1.0 { u.powf(beta) / beta } else { u };
+        let data = down * rise - up * fall;
         data + self.penalty.l1 * u + 0.5 * self.penalty.l2 * x * u * u
     }
 }

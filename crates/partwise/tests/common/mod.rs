@@ -231,6 +231,11 @@ impl Findings {
         }
     }
 
+    /// What was noted.
+    pub fn into_noted(self) -> Vec<String> {
+        self.0
+    }
+
     /// Fails if anything was noted.
     pub fn finish(self) {
         const SHOWN: usize = 25;
@@ -240,6 +245,15 @@ impl Findings {
             self.0.len(),
             self.0[..self.0.len().min(SHOWN)].join("\n")
         );
+    }
+}
+
+/// A number of random cases. Failures are shown, and kept as tests by hand.
+pub fn cases(count: u32) -> proptest::test_runner::Config {
+    proptest::test_runner::Config {
+        cases: count,
+        failure_persistence: None,
+        ..Default::default()
     }
 }
 
