@@ -144,7 +144,7 @@ pub(crate) fn gradient_parts(
     (up, down)
 }
 
-/// Σ |projected gradient| over Σ of the data's part, for W.
+/// Σ |projected gradient| over Σ of the data's part, for W; 1 where the data have no part.
 pub(crate) fn residual(beta: f64, v: &Rows, w: &Rows, h: &Rows, weights: (f64, f64)) -> f64 {
     let (up, down) = gradient_parts(beta, v, w, h, weights);
     let mut violation = 0.0;
@@ -154,11 +154,14 @@ pub(crate) fn residual(beta: f64, v: &Rows, w: &Rows, h: &Rows, weights: (f64, f
             violation += gradient.abs();
         }
     }
-    let magnitude: f64 = up.iter().flatten().sum();
+    let share = violation / up.iter().flatten().sum::<f64>();
     if violation == 0.0 {
-        return 0.0;
+        0.0
+    } else if share.is_finite() {
+        share
+    } else {
+        1.0
     }
-    violation / magnitude.max(f64::MIN_POSITIVE)
 }
 
 /// One multiplicative step of W.
