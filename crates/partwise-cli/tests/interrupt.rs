@@ -63,17 +63,19 @@ fn a_request_to_terminate_does_the_same() {
 #[test]
 fn before_there_is_anything_to_keep_it_ends_at_once() {
     let place = Place::new();
-    // Reads for ever: nobody writes to its standard input.
-    let child = place
+    let mut child = place
         .command("fit - -k 2 -o out")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    // Reads for ever: nobody writes to its standard input, nor closes it.
+    let input = child.stdin.take();
     sleep(Duration::from_secs(2));
     signal(&child, "-INT");
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
+    drop(input);
     assert!(place.names().is_empty());
 }

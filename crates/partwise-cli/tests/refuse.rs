@@ -85,7 +85,11 @@ fn matrix_market_indices() {
         format!("%%MatrixMarket matrix coordinate real general\n2 2 {count}\n{entries}")
     };
     refused("v.mtx", market("1 1 1\n3 1 5\n"), &["line 4", "3"]);
-    refused("v.mtx", market("1 1 1\n2 1 1\n1 1 5\n"), &["1, 1"]);
+    refused(
+        "v.mtx",
+        market("1 1 1\n2 1 1\n1 1 5\n"),
+        &["line 5", "second entry"],
+    );
 }
 
 #[test]

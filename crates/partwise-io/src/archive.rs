@@ -1,7 +1,7 @@
 //! numpy's `.npz`: a zip archive of `.npy` arrays, read member by member and written whole.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
@@ -166,14 +166,71 @@ fn zip_error(file: &str, error: zip::result::ZipError) -> Error {
 /// An `.npz` being written.
 pub(crate) struct ArchiveWriter<'a> {
     file: &'a str,
-    zip: ZipWriter<&'a mut BufWriter<File>>,
+    zip: ZipWriter<Latch<'a>>,
+}
+
+/// Reports the first error of a file and from then on pretends to work: an archive that is given up is closed when it is
+/// dropped, and would print the error of a full disk once more.
+struct Latch<'a> {
+    out: &'a mut BufWriter<File>,
+    failed: bool,
+    /// Where the next byte goes, and where the last one ends, pretended ones included.
+    position: u64,
+    end: u64,
+}
+
+impl<'a> Latch<'a> {
+    fn new(out: &'a mut BufWriter<File>) -> Self {
+        Self {
+            out,
+            failed: false,
+            position: 0,
+            end: 0,
+        }
+    }
+
+    fn unless_failed<R>(
+        &mut self,
+        pretended: R,
+        work: impl FnOnce(&mut BufWriter<File>) -> io::Result<R>,
+    ) -> io::Result<R> {
+        if self.failed {
+            return Ok(pretended);
+        }
+        work(self.out).inspect_err(|_| self.failed = true)
+    }
+}
+
+impl Write for Latch<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.unless_failed(bytes.len(), |out| out.write(bytes))?;
+        self.position += count as u64;
+        self.end = self.end.max(self.position);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.unless_failed((), BufWriter::flush)
+    }
+}
+
+impl Seek for Latch<'_> {
+    fn seek(&mut self, place: SeekFrom) -> io::Result<u64> {
+        let pretended = match place {
+            SeekFrom::Start(position) => position,
+            SeekFrom::End(offset) => self.end.saturating_add_signed(offset),
+            SeekFrom::Current(offset) => self.position.saturating_add_signed(offset),
+        };
+        self.position = self.unless_failed(pretended, |out| out.seek(place))?;
+        Ok(self.position)
+    }
 }
 
 impl<'a> ArchiveWriter<'a> {
     pub(crate) fn new(file: &'a str, out: &'a mut BufWriter<File>) -> Self {
         Self {
             file,
-            zip: ZipWriter::new(out),
+            zip: ZipWriter::new(Latch::new(out)),
         }
     }
 

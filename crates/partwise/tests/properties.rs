@@ -230,8 +230,14 @@ proptest! {
             shape.zero_lines = 0;
         }
         let solver = if solver.handles(loss) { solver } else { Solver::auto() };
+        if solver.resolve(loss).unwrap().name() != "mu" {
+            // Where a coordinate falls to zero but for rounding, the other factor may answer with a large one. So nothing
+            // here drives coordinates to zero, except for the solver that multiplies.
+            shape.density = 1.0;
+            shape.zero_lines = 0;
+            prop_assume!(penalty == Penalty { l1_ratio: penalty.l1_ratio, ..Penalty::default() });
+        }
         let v = shape.draw();
-        // Few iterations from a start that rounding cannot tip.
         let rank = rank_for(&shape, draw);
         let nmf = short(rank, solver, loss, 3)
             .init("random".parse().unwrap())
@@ -315,8 +321,6 @@ proptest! {
         let rank = rank_for(&shape, draw);
         let v = shape.draw();
         let (w, h) = (random::<f64>(shape.rows, rank, 1.0, shape.seed ^ 1), random::<f64>(rank, shape.cols, 1.0, shape.seed ^ 2));
-        // More components than V has rows or columns leave the exact solution open.
-        prop_assume!(solver.name() != "anls" || rank <= shape.rows.min(shape.cols));
         let (by_row, by_col) = (order(shape.rows, shape.seed), order(shape.cols, !shape.seed));
         let straight = order_of(rank);
         let fit = |v: &Dense<f64>, w: &Dense<f64>, h: &Dense<f64>| {

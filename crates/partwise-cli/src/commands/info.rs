@@ -100,7 +100,7 @@ fn matrix_table(name: &str, matrix: &MatrixDescription) -> Table {
     } else if found.is_empty() {
         "yes".to_owned()
     } else {
-        format!("no: entries are {}", found.join(", "))
+        format!("no: {}", found.join(", "))
     };
     table.row("can be factored", fit);
     table

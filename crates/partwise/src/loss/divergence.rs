@@ -11,7 +11,7 @@ use crate::Float;
 use crate::float::power_of_two_near;
 
 /// Exponents as near as this to 0 and 1 take a form of the divergence that does not divide rounding by a small β (β − 1).
-const NEAR: f64 = 0.1;
+const NEAR_NAMED: f64 = 0.1;
 
 /// One loss at one scale of the data.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,23 @@ pub(crate) struct Elementwise<T> {
     scale: f64,
     inverse: T,
     floor: T,
+    near: [f64; NEAR_TERMS],
+}
+
+/// Terms of the series of D where y is near v: as many as double precision shows.
+const NEAR_TERMS: usize = 14;
+/// The series is taken while |t| · (1 + |β|) is below this.
+const NEAR: f64 = 0.5;
+
+/// Coefficients of t², t³, … in D / v^β = Σ (β^(n−1) − (β−1)^(n−1)) tⁿ / n! with t = log(y/v).
+fn near_series(beta: f64) -> [f64; NEAR_TERMS] {
+    let (mut upper, mut lower, mut factorial) = (1.0, 1.0, 1.0);
+    std::array::from_fn(|i| {
+        upper *= beta;
+        lower *= beta - 1.0;
+        factorial *= (i + 2) as f64;
+        (upper - lower) / factorial
+    })
 }
 
 impl<T: Float> Elementwise<T> {
@@ -39,6 +56,7 @@ impl<T: Float> Elementwise<T> {
             scale,
             inverse: T::from_f64(1.0 / scale),
             floor: T::from_f64(floor),
+            near: near_series(beta),
         }
     }
 
@@ -113,6 +131,12 @@ impl<T: Float> Elementwise<T> {
             // No power here needs a floor: of nothing, nothing is exact.
             return self.in_units(y).powf(beta) / beta;
         }
+        if beta > 1.0 && y * self.inverse < self.floor {
+            // Without a negative power the divergence at zero is finite, and near zero its terms do not cancel.
+            let (v, y) = (self.in_units(v), self.in_units(y));
+            let at_zero = v.powf(beta) / beta - v * y.powf(beta - 1.0);
+            return at_zero / (beta - 1.0) + y.powf(beta) / beta;
+        }
         let (v, y) = self.scaled(v, y);
         let (v, y) = (v.to_f64(), y.to_f64());
         let value = if beta == 1.0 {
@@ -125,18 +149,33 @@ impl<T: Float> Elementwise<T> {
             }
         } else if beta == 0.0 {
             excess(v, y)
-        } else if beta.abs() < NEAR {
-            let (r, log) = ((v - y) / y, v.ln() - y.ln());
+        } else {
+            self.general(v, y)
+        };
+        value.max(0.0)
+    }
+}
+
+impl<T> Elementwise<T> {
+    /// D for β other than 2, 1 and 0: by the formula, or by forms of it that keep their digits where its terms cancel.
+    #[inline(always)]
+    fn general(&self, v: f64, y: f64) -> f64 {
+        let beta = self.beta;
+        let t = ((y - v) / v).ln_1p();
+        if t.abs() * (1.0 + beta.abs()) < NEAR {
+            let series = self.near.iter().rev().fold(0.0, |sum, c| sum * t + c);
+            return v.powf(beta) * t * t * series;
+        }
+        let (r, log) = ((v - y) / y, v.ln() - y.ln());
+        if beta.abs() < NEAR_NAMED {
             y.powf(beta) * ((beta * log).exp_m1() / beta - r) / (beta - 1.0)
-        } else if (beta - 1.0).abs() < NEAR {
-            let (r, log) = ((v - y) / y, v.ln() - y.ln());
+        } else if (beta - 1.0).abs() < NEAR_NAMED {
             let power = ((beta - 1.0) * log).exp_m1() / (beta - 1.0);
             y.powf(beta) * ((1.0 + r) * power - r) / beta
         } else {
             (v.powf(beta) + (beta - 1.0) * y.powf(beta) - beta * v * y.powf(beta - 1.0))
                 / (beta * (beta - 1.0))
-        };
-        value.max(0.0)
+        }
     }
 }
 
@@ -208,6 +247,24 @@ mod tests {
     fn a_value_far_below_its_reconstruction_counts() {
         let loss = Elementwise::<f64>::new(Loss::KULLBACK_LEIBLER, 1.0);
         assert!((loss.divergence(1e-310, 0.25) - 0.25).abs() < 1e-15);
+    }
+
+    #[test]
+    fn keeps_its_digits_where_v_and_y_are_close() {
+        // D(1 | 1 + δ) = δ²/2 + (β−2) δ³/3 + O(δ⁴)
+        for beta in [-9.5, -1.0, 0.5, 1.5, 3.0, 10.0] {
+            let loss = Elementwise::<f64>::new(Loss::beta(beta).unwrap(), 1.0);
+            for exponent in [-20, -30, -40] {
+                let delta = f64::from(exponent).exp2();
+                let expected = delta * delta * (0.5 + (beta - 2.0) / 3.0 * delta);
+                let found = loss.divergence(1.0, 1.0 + delta);
+                let off = (found / expected - 1.0).abs();
+                assert!(
+                    off < 200.0 * delta * delta + 1e-14,
+                    "{beta}, {delta:e}: off by {off:e}"
+                );
+            }
+        }
     }
 
     #[test]

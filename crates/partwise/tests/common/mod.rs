@@ -248,12 +248,17 @@ impl Findings {
     }
 }
 
-/// A number of random cases. Failures are shown, and kept as tests by hand.
+/// A number of random cases, the same in every run unless PROPTEST_RNG_SEED asks for others.
 pub fn cases(count: u32) -> proptest::test_runner::Config {
-    proptest::test_runner::Config {
+    use proptest::test_runner::{Config, RngSeed};
+    let seed = std::env::var("PROPTEST_RNG_SEED").ok();
+    let seed = seed.and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    Config {
         cases: count,
         failure_persistence: None,
-        ..Default::default()
+        rng_seed: RngSeed::Fixed(seed),
+        max_global_rejects: 100 * count,
+        ..Config::default()
     }
 }
 
