@@ -102,6 +102,31 @@ fn nmf_for(shape: &Shape, draw: usize, solver: Solver, loss: Loss, init: Init) -
     short(rank, solver, loss, 8).init(init).seed(shape.seed)
 }
 
+/// Whether a solver's answer moves by little more than the rounding of its terms.
+///
+/// `als` may clip another entry. The long steps of `pg` multiply rounding in the steep directions of G. `anls` solves
+/// exactly, which leaves the solution open where V has fewer rows or columns than components.
+fn is_steady(solver: Solver, shape: &Shape, rank: usize) -> bool {
+    match solver.name() {
+        "als" | "pg" => false,
+        "anls" => {
+            shape.density >= 1.0
+                && shape.zero_lines == 0
+                && rank <= shape.rows.min(shape.cols).min(3)
+        }
+        _ => true,
+    }
+}
+
+/// Whether the reconstruction falls so far below the mean of V that its powers are replaced by those of a floor.
+fn meets_floor<T: Float>(v: &Dense<T>, product: &Dense<f64>, loss: Loss) -> bool {
+    let bits = f64::from(T::MAX_EXPONENT) / 2.0 / (2.0 - loss.exponent()).max(1.0);
+    let mean = v.as_slice().iter().map(|v| v.to_f64()).sum::<f64>() / v.as_slice().len() as f64;
+    // Twice: the mean is rounded to a power of two.
+    let floor = 2.0 * mean * (-bits).exp2();
+    !loss.is_quadratic() && product.as_slice().iter().any(|&y| y < floor)
+}
+
 /// The objective by its definition, entry by entry and in double precision.
 fn objective<T: Float>(
     v: &Dense<T>,
@@ -162,6 +187,13 @@ fn check_any<T: Float>(
     if solver.descends() {
         findings.falls(&model, scale, &what);
     }
+    let product = reconstruct(
+        &mapped::<T, f64>(&model.w, |x| x),
+        &mapped::<T, f64>(&model.h, |x| x),
+    );
+    if loss.exponent() < 1.0 && meets_floor(v, &product, loss) {
+        return;
+    }
     // As far as the formula is exact: not where it divides by nearly nothing, nor where a reconstruction is zero.
     let beta = loss.exponent();
     let near_named = [0.0, 1.0]
@@ -178,7 +210,7 @@ fn check_any<T: Float>(
 }
 
 proptest! {
-    #![proptest_config(common::cases(400))]
+    #![proptest_config(common::cases(1500))]
 
     #[test]
     fn any_fit_is_sound_and_falls_and_says_what_it_is(
@@ -212,7 +244,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(common::cases(150))]
+    #![proptest_config(common::cases(400))]
 
     #[test]
     fn storage_and_precision_change_only_rounding(
@@ -222,8 +254,6 @@ proptest! {
         loss in any_loss(),
         penalty in penalties(),
     ) {
-        // `als` may clip another entry after other rounding.
-        prop_assume!(solver.descends());
         let mut shape = shape;
         if loss.needs_positive() {
             shape.density = 1.0;
@@ -239,6 +269,7 @@ proptest! {
         }
         let v = shape.draw();
         let rank = rank_for(&shape, draw);
+        prop_assume!(is_steady(solver.resolve(loss).unwrap(), &shape, rank));
         let nmf = short(rank, solver, loss, 3)
             .init("random".parse().unwrap())
             .seed(shape.seed)
@@ -311,7 +342,6 @@ proptest! {
         loss in any_loss(),
         which in 0usize..4,
     ) {
-        prop_assume!(solver.descends());
         let mut shape = shape;
         if loss.needs_positive() {
             shape.density = 1.0;
@@ -319,6 +349,7 @@ proptest! {
         }
         let solver = if solver.handles(loss) { solver } else { Solver::auto() };
         let rank = rank_for(&shape, draw);
+        prop_assume!(is_steady(solver, &shape, rank));
         let v = shape.draw();
         let (w, h) = (random::<f64>(shape.rows, rank, 1.0, shape.seed ^ 1), random::<f64>(rank, shape.cols, 1.0, shape.seed ^ 2));
         let (by_row, by_col) = (order(shape.rows, shape.seed), order(shape.cols, !shape.seed));
@@ -360,7 +391,7 @@ proptest! {
         loss in any_loss(),
         sparse in any::<bool>(),
     ) {
-        prop_assume!(shape.rows > 1 && solver.descends());
+        prop_assume!(shape.rows > 1);
         let mut shape = shape;
         if loss.needs_positive() {
             shape.density = 1.0;
@@ -368,6 +399,7 @@ proptest! {
         }
         let solver = if solver.handles(loss) { solver } else { Solver::auto() };
         let rank = rank_for(&shape, draw);
+        prop_assume!(is_steady(solver, &shape, rank));
         let v = shape.draw();
         let h = random::<f64>(rank, shape.cols, 1.0, shape.seed ^ 2);
         let w = random::<f64>(shape.rows, rank, 1.0, shape.seed ^ 1);
@@ -389,7 +421,7 @@ proptest! {
             &picked(&w, &rows, &order_of(rank)),
         );
         let expected = picked(&all.w, &rows, &order_of(rank));
-        let largest = expected.as_slice().iter().fold(0.0, |a: f64, &b| a.max(b));
+        let largest = expected.as_slice().iter().chain(w.as_slice()).fold(0.0, |a: f64, &b| a.max(b));
         for (found, expected) in some.w.as_slice().iter().zip(expected.as_slice()) {
             prop_assert!((found - expected).abs() <= 1e-7 * largest, "{solver} {loss}: {found} {expected}");
         }
