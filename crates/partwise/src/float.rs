@@ -34,6 +34,8 @@ pub trait Float:
     const EPSILON: Self;
     /// The smallest positive number of full precision; what is smaller is flushed to zero in the factors.
     const MIN_POSITIVE: Self;
+    /// The largest entry of a factor: 2^16 squares of it are still finite.
+    const LARGEST: Self;
     /// The largest exponent of two.
     const MAX_EXPONENT: i32;
     /// Below this squared relative error the expansion ‖V‖² − 2⟨S, H⟩ + ⟨G, HHᵀ⟩ has lost too many digits to
@@ -73,13 +75,14 @@ pub(crate) fn power_of_two_near<T: Float>(size: f64) -> f64 {
 }
 
 macro_rules! float {
-    ($type:ident, $name:literal, $cancellation:literal) => {
+    ($type:ident, $name:literal, $largest:literal, $cancellation:literal) => {
         impl Float for $type {
             const NAME: &'static str = $name;
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const EPSILON: Self = $type::EPSILON;
             const MIN_POSITIVE: Self = $type::MIN_POSITIVE;
+            const LARGEST: Self = $largest;
             const MAX_EXPONENT: i32 = $type::MAX_EXP;
             const CANCELLATION: f64 = $cancellation;
 
@@ -121,5 +124,5 @@ macro_rules! float {
     };
 }
 
-float!(f32, "float32", 1e-3);
-float!(f64, "float64", 1e-5);
+float!(f32, "float32", 7e16, 1e-3);
+float!(f64, "float64", 5e151, 1e-5);

@@ -159,7 +159,12 @@ pub(crate) fn half_step<T: Float>(
 ) -> f64 {
     let (numerator, denominator) = parts;
     if let Some(solve) = problem.quadratic {
-        let mut gram: Vec<T> = gram.iter().map(|&g| T::from_f64(g)).collect();
+        // A curvature without full precision would send its coordinate anywhere.
+        let precise = |g: &f64| *g >= T::MIN_POSITIVE.to_f64();
+        let mut gram: Vec<T> = gram
+            .iter()
+            .map(|g| if precise(g) { T::from_f64(*g) } else { T::ZERO })
+            .collect();
         for t in 0..k {
             gram[t * k + t] += T::from_f64(weights.l2);
         }

@@ -308,8 +308,15 @@ pub(crate) fn projected<T: Float>(gradient: T, x: T) -> T {
     }
 }
 
-/// Zero for anything too small to be a number of full precision, NaN included.
+/// Zero for anything too small to be a number of full precision, NaN included, and at most the largest number whose
+/// squares still add up: where only one factor is penalised, the other may grow without limit.
 #[inline(always)]
 pub(crate) fn settle<T: Float>(x: T) -> T {
-    if x >= T::MIN_POSITIVE { x } else { T::ZERO }
+    if x >= T::LARGEST {
+        T::LARGEST
+    } else if x >= T::MIN_POSITIVE {
+        x
+    } else {
+        T::ZERO
+    }
 }
