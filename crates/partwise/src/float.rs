@@ -3,6 +3,7 @@
 use std::fmt::{Debug, Display, LowerExp};
 
 use crate::init::{StartFn, StartRule};
+use crate::kernel::Lanes;
 use crate::update::{QuadraticFn, QuadraticRule};
 
 mod sealed {
@@ -15,6 +16,7 @@ mod sealed {
 pub trait Float:
     sealed::Sealed
     + faer::traits::RealField
+    + Lanes
     + Copy
     + Default
     + Debug

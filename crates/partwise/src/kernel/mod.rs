@@ -3,13 +3,23 @@
 //! Factors are stored with k contiguous (W as m × k rows, H as n × k rows), because products with few columns run
 //! fastest that way. Products are sequential: threads are spread over blocks of rows outside.
 
+mod dense;
+mod lanes;
+mod prefetch;
 mod products;
 mod sparse;
+mod sums;
 #[cfg(feature = "ndarray")]
 pub(crate) mod view;
 
-pub(crate) use products::{add_times, add_transposed_times, gram, outer, pack, times};
-pub(crate) use sparse::{dot, for_each_entry, gather};
+pub(crate) use dense::Packed;
+pub(crate) use lanes::Lanes;
+use prefetch::prefetch;
+pub(crate) use products::{
+    add_times, add_transposed_times, gram, outer, pack, times, times_packed,
+};
+pub(crate) use sparse::{dot, for_each_entry, gather_lines};
+pub(crate) use sums::{column_sums, inner, sum};
 
 /// Runs `work` compiled for the widest instruction set of this machine.
 #[inline(always)]
@@ -25,7 +35,7 @@ mod tests {
 
     use super::*;
     use crate::Float;
-    use crate::matrix::{IndexSlice, Row};
+    use crate::matrix::Compressed;
 
     const SIZES: [usize; 7] = [1, 2, 7, 8, 17, 33, 70];
 
@@ -67,7 +77,7 @@ mod tests {
             add_times(&mut out, v_view, right_view);
             assert_close(&out, |e| 2.0 * forward(e), n);
             let mut out = vec![T::ONE; n * k];
-            add_transposed_times(&mut out, v_view, left_view);
+            add_transposed_times(&mut out, v_view, &left);
             let backward = |e: usize| {
                 let terms = (0..r).map(|i| at(&v, n, i, e / k) * at(&left, k, i, e % k));
                 1.0 + terms.sum::<f64>()
@@ -88,7 +98,7 @@ mod tests {
             let terms = (0..r).map(|i| at(&left, k, i, e / k) * at(&left, k, i, e % k));
             terms.sum::<f64>()
         };
-        assert_close(&gram(left_view), squared, r);
+        assert_close(&gram(&left, k), squared, r);
     }
 
     #[test]
@@ -105,25 +115,38 @@ mod tests {
 
     #[test]
     fn sparse_rows_agree_with_dense_ones() {
+        sparse_rows_agree::<f64>();
+        sparse_rows_agree::<f32>();
+    }
+
+    fn sparse_rows_agree<T: Float>() {
         for k in SIZES {
-            let other = values::<f64>(12 * k);
-            let (indices, stored) = ([11i32, 0, 5], [0.5, 2.0, 0.0]);
-            let row = Row {
-                indices: IndexSlice::I32(&indices),
-                values: &stored,
-            };
-            let mut out = vec![1.0; k];
-            vectorised(|| gather(&mut out, row, &other));
-            let naive = |t: usize| {
-                let terms = indices.iter().zip(&stored);
-                1.0 + terms
-                    .map(|(&j, v)| v * other[j as usize * k + t])
-                    .sum::<f64>()
+            let other = values::<T>(12 * k);
+            // The last row of `other` is read to its end, and one line is empty.
+            let (offsets, indices) = ([0i64, 3, 3, 5], [11i32, 0, 5, 10, 11]);
+            let stored = [0.5, 2.0, 0.0, 1.5, 0.25].map(T::from_f64);
+            let sparse =
+                Compressed::new("CSR matrix", 3, 12, &offsets[..], &indices[..], &stored).unwrap();
+            let mut out = vec![T::ONE; 3 * k];
+            gather_lines(&mut out, &sparse, 0, &other, k);
+            let naive = |e: usize| {
+                let (line, t) = (e / k, e % k);
+                let entries = offsets[line] as usize..offsets[line + 1] as usize;
+                let terms = entries
+                    .map(|p| stored[p].to_f64() * other[indices[p] as usize * k + t].to_f64());
+                terms.sum::<f64>()
             };
             assert_close(&out, naive, 3);
             let (a, b) = (&other[..k], &other[k..2 * k]);
-            let naive: f64 = a.iter().zip(b).map(|(x, y)| x * y).sum();
+            let naive: f64 = a.iter().zip(b).map(|(x, y)| x.to_f64() * y.to_f64()).sum();
             assert_close(&[dot(a, b)], |_| naive, k);
+            assert!((inner(a, b) - naive).abs() <= 1e-12 * naive);
+            let total: f64 = a.iter().map(|x| x.to_f64()).sum();
+            assert!((sum(a) - total).abs() <= 1e-12 * total);
+            for (t, found) in column_sums(&other, k).into_iter().enumerate() {
+                let naive: f64 = (0..12).map(|i| other[i * k + t].to_f64()).sum();
+                assert!((found - naive).abs() <= 1e-12 * naive);
+            }
         }
     }
 }

@@ -1,0 +1,128 @@
+//! Vectors of `f32` and `f64` behind one trait, so that a kernel is written once for both.
+
+use pulp::Simd;
+
+/// A number that travels in SIMD vectors. Every method is one instruction, or few.
+pub trait Lanes: Copy + 'static {
+    /// A full vector on the instruction set `S`.
+    type Vector<S: Simd>: Copy + 'static;
+    /// Numbers in a vector.
+    fn count<S: Simd>() -> usize {
+        size_of::<Self::Vector<S>>() / size_of::<Self>()
+    }
+    /// The same number in every lane.
+    fn splat<S: Simd>(simd: S, x: Self) -> Self::Vector<S>;
+    /// The whole vectors in a slice, and the rest.
+    fn split<S: Simd>(slice: &[Self]) -> (&[Self::Vector<S>], &[Self]);
+    /// The whole vectors in a slice, and the rest.
+    fn split_mut<S: Simd>(slice: &mut [Self]) -> (&mut [Self::Vector<S>], &mut [Self]);
+    /// a + b.
+    fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// a − b.
+    fn minus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// a · b + c, rounded once where the machine can.
+    fn fma<S: Simd>(
+        simd: S,
+        a: Self::Vector<S>,
+        b: Self::Vector<S>,
+        c: Self::Vector<S>,
+    ) -> Self::Vector<S>;
+    /// |a|.
+    fn absolute<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
+    /// The smaller number of each lane.
+    fn lesser<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// The lanes of `x` where a > b of the pair, those of `other` elsewhere (where either is NaN, too).
+    fn where_greater<S: Simd>(
+        simd: S,
+        pair: (Self::Vector<S>, Self::Vector<S>),
+        x: Self::Vector<S>,
+        other: Self::Vector<S>,
+    ) -> Self::Vector<S>;
+    /// The sum of the lanes.
+    fn total<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
+}
+
+macro_rules! lanes {
+    ($type:ident, $vector:ident, $split:ident, $split_mut:ident, $splat:ident,
+     $add:ident, $sub:ident, $mul_add:ident, $abs:ident, $min:ident, $greater:ident, $select:ident, $sum:ident) => {
+        impl Lanes for $type {
+            type Vector<S: Simd> = S::$vector;
+
+            #[inline(always)]
+            fn splat<S: Simd>(simd: S, x: Self) -> S::$vector {
+                simd.$splat(x)
+            }
+            #[inline(always)]
+            fn split<S: Simd>(slice: &[Self]) -> (&[S::$vector], &[Self]) {
+                S::$split(slice)
+            }
+            #[inline(always)]
+            fn split_mut<S: Simd>(slice: &mut [Self]) -> (&mut [S::$vector], &mut [Self]) {
+                S::$split_mut(slice)
+            }
+            #[inline(always)]
+            fn plus<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$add(a, b)
+            }
+            #[inline(always)]
+            fn minus<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$sub(a, b)
+            }
+            #[inline(always)]
+            fn fma<S: Simd>(simd: S, a: S::$vector, b: S::$vector, c: S::$vector) -> S::$vector {
+                simd.$mul_add(a, b, c)
+            }
+            #[inline(always)]
+            fn absolute<S: Simd>(simd: S, a: S::$vector) -> S::$vector {
+                simd.$abs(a)
+            }
+            #[inline(always)]
+            fn lesser<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$min(a, b)
+            }
+            #[inline(always)]
+            fn where_greater<S: Simd>(
+                simd: S,
+                (a, b): (S::$vector, S::$vector),
+                x: S::$vector,
+                other: S::$vector,
+            ) -> S::$vector {
+                simd.$select(simd.$greater(a, b), x, other)
+            }
+            #[inline(always)]
+            fn total<S: Simd>(simd: S, a: S::$vector) -> Self {
+                simd.$sum(a)
+            }
+        }
+    };
+}
+lanes!(
+    f32,
+    f32s,
+    as_simd_f32s,
+    as_mut_simd_f32s,
+    splat_f32s,
+    add_f32s,
+    sub_f32s,
+    mul_add_e_f32s,
+    abs_f32s,
+    min_f32s,
+    greater_than_f32s,
+    select_f32s,
+    reduce_sum_f32s
+);
+lanes!(
+    f64,
+    f64s,
+    as_simd_f64s,
+    as_mut_simd_f64s,
+    splat_f64s,
+    add_f64s,
+    sub_f64s,
+    mul_add_e_f64s,
+    abs_f64s,
+    min_f64s,
+    greater_than_f64s,
+    select_f64s,
+    reduce_sum_f64s
+);
