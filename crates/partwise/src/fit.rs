@@ -13,7 +13,7 @@ use crate::matrix::{Dense, Summary};
 use crate::observe::{Observer, Progress, TracePoint};
 use crate::pass::{self, Fixed, Problem};
 use crate::shard::{Request, Shard, Stats};
-use crate::stop::{StopReason, StopRule, Stopper};
+use crate::stop::{Look, StopReason, StopRule, Stopper};
 use crate::threads::Threads;
 use crate::{Float, Loss, Solver};
 
@@ -58,6 +58,8 @@ pub(crate) struct Quality {
 struct Fit<'a, 's, T: Float> {
     shard: Box<dyn Shard<T> + 's>,
     right: Fixed<T>,
+    lead: Option<Lead<T>>,
+    best: Best<T>,
     problem: &'a Problem<T>,
     plan: &'a Plan,
     data: &'a Summary,
@@ -99,18 +101,25 @@ pub(crate) fn run<'s, T: Float>(
     observer: &mut dyn Observer,
 ) -> Outcome<T> {
     let started = Instant::now();
+    // One factor alone is a convex problem, which needs no lead.
+    let lead = plan.solver.extrapolates() && plan.held.is_none();
+    let rule = match plan.solver.stop_rule() {
+        StopRule::Plateau if !lead => StopRule::Violation,
+        rule => rule,
+    };
     let mut fit = Fit {
         shard,
         right: Fixed::new(right, threads),
+        lead: lead.then(Lead::default),
+        best: Best::default(),
         problem,
         plan,
         data,
         threads,
     };
     let mut trace = Vec::new();
-    let needs_start = plan.first == Side::Right
-        || plan.solver.stop_rule() == StopRule::ErrorDrop
-        || problem.quadratic.is_none();
+    let needs_start =
+        plan.first == Side::Right || rule == StopRule::ErrorDrop || problem.quadratic.is_none();
     let mut stats = None;
     let mut at_start = 0.0;
     if needs_start {
@@ -124,14 +133,20 @@ pub(crate) fn run<'s, T: Float>(
         });
         stats = Some(look);
     }
-    let mut stopper = Stopper::new(plan.solver.stop_rule(), plan.tolerance, at_start);
-    let mut best = Best::default();
+    let mut stopper = Stopper::new(rule, plan.tolerance, at_start);
     let mut stop = StopReason::MaxIterations;
     let mut iterations = 0;
     for iteration in 1..=plan.max_iter {
         let (now, met) = fit.iterate(stats.take());
         let divergence = fit.divergence(&now);
-        let objective = divergence + fit.penalty(&now);
+        let mut objective = divergence + fit.penalty(&now);
+        if plan.solver.strays() {
+            let best = fit.best.offer(objective, &fit.right);
+            if fit.lead.is_some() {
+                fit.extrapolate();
+                objective = best;
+            }
+        }
         let residual = met[0].residual.max(met[1].residual);
         let seconds = started.elapsed().as_secs_f64();
         iterations = iteration;
@@ -141,9 +156,6 @@ pub(crate) fn run<'s, T: Float>(
             objective,
             residual: Some(residual),
         });
-        if !plan.solver.descends() {
-            best.offer(objective, &mut fit);
-        }
         stats = Some(now);
         let asked = observer.observe(&Progress {
             iteration,
@@ -152,8 +164,13 @@ pub(crate) fn run<'s, T: Float>(
             residual,
             seconds,
         });
-        let violation = met[0].violation + met[1].violation;
-        if stopper.converged(iteration, violation, divergence) {
+        let look = Look {
+            iteration,
+            violation: met[0].violation + met[1].violation,
+            divergence,
+            objective,
+        };
+        if stopper.converged(&look) {
             stop = StopReason::Converged;
             break;
         }
@@ -162,8 +179,8 @@ pub(crate) fn run<'s, T: Float>(
             break;
         }
     }
-    best.take(&mut fit);
     drop(stats);
+    fit.return_to_best();
     let quality = fit.quality();
     Outcome {
         left: fit.shard.into_rows(),
@@ -175,10 +192,11 @@ pub(crate) fn run<'s, T: Float>(
     }
 }
 
-/// The best factors of a solver that may not descend.
+/// The best factors of a solver that may stray from them. The left one is kept by the shard, before it is changed.
 struct Best<T> {
     objective: f64,
-    latest: f64,
+    /// Whether the latest factors are the best ones.
+    latest: bool,
     right: Option<Fixed<T>>,
 }
 
@@ -186,26 +204,57 @@ impl<T> Default for Best<T> {
     fn default() -> Self {
         Self {
             objective: f64::INFINITY,
-            latest: f64::INFINITY,
+            latest: false,
             right: None,
         }
     }
 }
 
 impl<T: Float> Best<T> {
-    fn offer(&mut self, objective: f64, fit: &mut Fit<'_, '_, T>) {
-        self.latest = objective;
-        if objective < self.objective {
+    /// Looks at the latest factors; returns the best objective so far.
+    fn offer(&mut self, objective: f64, right: &Fixed<T>) -> f64 {
+        self.latest = objective <= self.objective;
+        if self.latest {
             self.objective = objective;
-            self.right = Some(fit.right.clone());
-            fit.shard.keep();
+            self.right = Some(right.clone());
+        }
+        self.objective
+    }
+}
+
+/// Extrapolation with restart: each factor is carried on beyond its step, by a share that grows while the objective
+/// falls. On a rise the new right factor is kept as it is, and the share shrinks. (Ang & Gillis 2019, Neural
+/// Computation 31:2, doi 10.1162/neco_a_01157.)
+struct Lead<T> {
+    share: f64,
+    /// The share grows up to this.
+    ceiling: f64,
+    /// The right factor after its last step, before it was carried on.
+    previous: Option<Dense<T>>,
+}
+
+impl<T> Default for Lead<T> {
+    fn default() -> Self {
+        Self {
+            share: 0.5,
+            ceiling: 1.0,
+            previous: None,
         }
     }
+}
 
-    fn take(self, fit: &mut Fit<'_, '_, T>) {
-        if let (Some(right), true) = (self.right, self.objective < self.latest) {
-            fit.right = right;
-            fit.shard.restore();
+impl<T> Lead<T> {
+    const GROWTH: f64 = 1.05;
+    const CEILING_GROWTH: f64 = 1.01;
+    const SHRINKAGE: f64 = 1.5;
+
+    fn adapt(&mut self, rose: bool) {
+        if rose {
+            self.ceiling = self.share;
+            self.share /= Self::SHRINKAGE;
+        } else {
+            self.share = self.ceiling.min(Self::GROWTH * self.share);
+            self.ceiling = (Self::CEILING_GROWTH * self.ceiling).min(1.0);
         }
     }
 }
@@ -222,7 +271,37 @@ impl<T: Float> Fit<'_, '_, T> {
             update,
             statistics,
             right_unchanged: self.holds(Side::Right),
+            keep: update && self.best.latest,
+            lead: self.lead.as_ref().map(|lead| lead.share),
         })
+    }
+
+    /// Carries the right factor on beyond its step.
+    fn extrapolate(&mut self) {
+        let Some(lead) = &mut self.lead else {
+            return;
+        };
+        let rose = !self.best.latest;
+        lead.adapt(rose);
+        let rows = self.right.rows.as_mut_slice();
+        match &mut lead.previous {
+            None => lead.previous = Some(self.right.rows.clone()),
+            Some(previous) if rose => previous.as_mut_slice().copy_from_slice(rows),
+            Some(previous) => {
+                pass::extrapolate(rows, previous.as_mut_slice(), lead.share);
+                self.right.refresh(self.threads);
+            }
+        }
+    }
+
+    fn return_to_best(&mut self) {
+        self.lead = None;
+        if let Some(right) = self.best.right.take() {
+            self.right = right;
+            if !self.best.latest {
+                self.shard.restore();
+            }
+        }
     }
 
     /// One iteration. `stats` are those of the last pass, if there was one.
@@ -311,7 +390,7 @@ impl<T: Float> Fit<'_, '_, T> {
     }
 
     fn penalty(&self, stats: &Stats<T>) -> f64 {
-        let (left, right) = (&self.problem.left, &self.problem.right);
+        let (left, right) = (&self.problem.left.penalty, &self.problem.right.penalty);
         stats.sums.penalty(left) + self.right.sums.penalty(right)
     }
 
@@ -360,6 +439,8 @@ impl<T: Float> Fit<'_, '_, T> {
             update: false,
             statistics: false,
             right_unchanged: false,
+            keep: false,
+            lead: None,
         });
         self.squared_loss(&stats)
     }

@@ -8,7 +8,7 @@ use crate::init::{Init, Input, Pair};
 use crate::loss::{Elementwise, Loss, Penalty};
 use crate::matrix::{Blocks, Dense, Lines, Matrix, bad_entry};
 use crate::observe::{Observer, Progress, TracePoint};
-use crate::pass::Problem;
+use crate::pass::{Problem, Terms};
 use crate::shard::{Local, Many, Shard};
 use crate::stop::StopReason;
 use crate::threads::Threads;
@@ -400,8 +400,9 @@ impl Nmf {
     ) -> Outcome<T> {
         let transposed = blocks.transposed;
         let (w_weights, h_weights) = self.penalty.weights(blocks.rows, blocks.cols);
-        let oriented = |w, h| if transposed { (h, w) } else { (w, h) };
-        let (left_weights, right_weights) = oriented(w_weights, h_weights);
+        let (left_weights, right_weights) = oriented(transposed, w_weights, h_weights);
+        let (left_rows, right_rows) = oriented(transposed, blocks.rows, blocks.cols);
+        let stored = blocks.stored as f64;
         let w_side = if transposed { Side::Right } else { Side::Left };
         let h_side = if transposed { Side::Left } else { Side::Right };
         let quadratic = if self.loss.is_quadratic() {
@@ -412,8 +413,8 @@ impl Nmf {
         let problem = Problem {
             elementwise: Elementwise::new(self.loss, blocks.mean()),
             quadratic,
-            left: left_weights,
-            right: right_weights,
+            left: Terms::new(left_weights, stored / left_rows as f64, self.rank),
+            right: Terms::new(right_weights, stored / right_rows as f64, self.rank),
         };
         let plan = Plan {
             solver,
@@ -423,7 +424,11 @@ impl Nmf {
                 Factor::W => w_side,
                 Factor::H => h_side,
             }),
-            first: w_side,
+            first: if solver.extrapolates() {
+                Side::Left
+            } else {
+                w_side
+            },
         };
         let (left, right) = if transposed {
             (pair.ht, pair.w)
@@ -554,4 +559,9 @@ fn shards<'a, T: Float>(
 /// An observer that never stops a fit.
 fn go_on(_: &Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
+}
+
+/// What belongs to W and to H, as what belongs to the left and the right factor.
+fn oriented<X>(transposed: bool, w: X, h: X) -> (X, X) {
+    if transposed { (h, w) } else { (w, h) }
 }

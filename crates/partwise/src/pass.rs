@@ -16,7 +16,7 @@ use crate::kernel::{self, Packed, vectorised};
 use crate::loss::{Elementwise, Weights};
 use crate::matrix::{Compressed, Dense, Lines};
 use crate::threads::Threads;
-use crate::update::{MultiplicativeRule, Quadratic, QuadraticFn};
+use crate::update::{MultiplicativeRule, Quadratic, QuadraticFn, settle};
 
 /// Rows and columns of a tile of the reconstruction: it and its line of V stay in the second-level cache.
 const TILE_ROWS: usize = 64;
@@ -30,9 +30,33 @@ pub(crate) struct Problem<T: Float> {
     pub(crate) elementwise: Elementwise<T>,
     /// The half-step of the squared loss; every other loss takes the multiplicative rule.
     pub(crate) quadratic: Option<QuadraticFn<T>>,
-    /// Penalties of the factor that goes with the lines, and of the other one.
-    pub(crate) left: Weights,
-    pub(crate) right: Weights,
+    /// The factor that goes with the lines, and the other one.
+    pub(crate) left: Terms,
+    pub(crate) right: Terms,
+}
+
+/// What a half-step needs to know of its factor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) penalty: Weights,
+    /// See [`Quadratic::sweeps`].
+    pub(crate) sweeps: usize,
+}
+
+impl Terms {
+    /// The terms of a factor with rows of k entries, each made from `stored` entries of V.
+    pub(crate) fn new(penalty: Weights, stored: f64, k: usize) -> Self {
+        /// Sweeps that never pay.
+        const MOST: f64 = 30.0;
+        /// The share of a pass that sweeps may cost.
+        const SHARE: f64 = 0.5;
+        // A line costs two products of `stored` × k, a sweep one of k × k.
+        let price = 2.0 * stored / k as f64;
+        Self {
+            penalty,
+            sweeps: (1.0 + SHARE * price).min(MOST) as usize,
+        }
+    }
 }
 
 /// A factor (rows × k) that stands still, with the sums that its half-step needs.
@@ -144,7 +168,7 @@ impl<T: Float> Parts<T> {
 /// met, in the units of the objective.
 pub(crate) fn half_step<T: Float>(
     problem: &Problem<T>,
-    weights: &Weights,
+    terms: &Terms,
     gram: &[f64],
     parts: (&[T], &[T]),
     rows: &mut [T],
@@ -152,6 +176,7 @@ pub(crate) fn half_step<T: Float>(
     update: bool,
 ) -> f64 {
     let (numerator, denominator) = parts;
+    let weights = &terms.penalty;
     if let Some(solve) = problem.quadratic {
         // A curvature without full precision would send its coordinate anywhere.
         let precise = |g: &f64| *g >= T::MIN_POSITIVE.to_f64();
@@ -166,6 +191,7 @@ pub(crate) fn half_step<T: Float>(
             gram: &gram,
             l1: T::from_f64(weights.l1),
             k,
+            sweeps: terms.sweeps,
         };
         if update {
             solve(&quadratic, numerator, rows)
@@ -186,6 +212,18 @@ pub(crate) fn half_step<T: Float>(
         };
         violation * unit
     }
+}
+
+/// Carries rows on beyond their step from `previous`, by a share of it, and remembers where they stood.
+pub(crate) fn extrapolate<T: Float>(rows: &mut [T], previous: &mut [T], share: f64) {
+    let share = T::from_f64(share);
+    vectorised(|| {
+        for (x, previous) in rows.iter_mut().zip(previous) {
+            let step = *x - *previous;
+            *previous = *x;
+            *x = settle(*x + share * step);
+        }
+    });
 }
 
 /// Σ of the data's part of the gradient, in the units of the objective.

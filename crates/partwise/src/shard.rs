@@ -3,6 +3,9 @@
 //! A [`Shard`] never gives V away. H comes in, and statistics go out and are added: the loop sees one shard, which may
 //! be one matrix in memory ([`Local`]) or several blocks of rows ([`Many`]).
 
+use std::ops::Range;
+use std::slice::ChunksMut;
+
 use faer::MatRef;
 
 use crate::Float;
@@ -34,6 +37,10 @@ pub(crate) struct Request<'a, T: Float> {
     pub(crate) statistics: bool,
     /// The other factor is the same as in the last pass, so what does not depend on the rows may be kept.
     pub(crate) right_unchanged: bool,
+    /// Remember the rows as they are before they change.
+    pub(crate) keep: bool,
+    /// Carry the rows on beyond their step by this share of it.
+    pub(crate) lead: Option<f64>,
 }
 
 /// What a pass leaves behind. Added over shards.
@@ -72,8 +79,6 @@ pub(crate) trait Shard<T: Float>: Sync {
     fn pass(&mut self, request: &Request<'_, T>) -> Stats<T>;
     /// Σ D(V, WH) over the shard's entries, entry by entry, in scaled units.
     fn divergence(&self, elementwise: &Elementwise<T>, right: &Fixed<T>) -> f64;
-    /// Remembers the rows as they are.
-    fn keep(&mut self);
     /// Goes back to the rows that were kept, if any were.
     fn restore(&mut self);
     /// Ends the work and hands over the rows.
@@ -84,7 +89,10 @@ pub(crate) trait Shard<T: Float>: Sync {
 pub(crate) struct Local<'a, T: Float> {
     source: Source<'a, T>,
     left: Dense<T>,
+    /// The rows before they changed for the last time that this was asked for.
     kept: Option<Dense<T>>,
+    /// The rows after their last step, before they were carried on.
+    previous: Option<Dense<T>>,
     /// V Hᵀ for a fixed H, once computed.
     cross: Option<Dense<T>>,
     threads: Threads,
@@ -116,6 +124,7 @@ impl<'a, T: Float> Local<'a, T> {
             source,
             left,
             kept: None,
+            previous: None,
             cross: None,
             threads,
             run,
@@ -140,9 +149,17 @@ impl<'a, T: Float> Local<'a, T> {
             .cross
             .as_ref()
             .map(|cross| cross.row_range(first, last));
-        let rows = &mut self.left.as_mut_slice()[first * k..last * k];
-        let blocks = self.threads.map_chunks(rows, block * k, |index, rows| {
+        let span = first * k..last * k;
+        let mut kept = chunks(self.kept.as_mut(), span.clone(), block * k);
+        let mut previous = chunks(self.previous.as_mut(), span.clone(), block * k);
+        let pieces = chunks(Some(&mut self.left), span, block * k).map(|rows| Piece {
+            rows,
+            kept: kept.next(),
+            previous: previous.next(),
+        });
+        let blocks = self.threads.map_pieces(pieces.collect(), |index, piece| {
             let start = index * block;
+            let rows = &piece.rows;
             let count = rows.len() / k;
             let mut computed;
             let (numerator, denominator) = match cross {
@@ -155,7 +172,7 @@ impl<'a, T: Float> Local<'a, T> {
                     (&computed.numerator[..], &computed.denominator[..])
                 }
             };
-            block_step(request, (numerator, denominator), rows, k)
+            piece.step(request, (numerator, denominator), k)
         });
         for block in &blocks {
             stats.sums.add(&block.sums);
@@ -264,21 +281,46 @@ impl<'a, T: Float> Local<'a, T> {
     }
 }
 
-/// Improves the rows of one block from their parts.
-fn block_step<T: Float>(
-    request: &Request<'_, T>,
-    parts: (&[T], &[T]),
-    rows: &mut [T],
-    k: usize,
-) -> BlockStats {
-    let problem = request.problem;
-    let (weights, gram) = (&problem.left, &request.right.sums.gram);
-    let violation = pass::half_step(problem, weights, gram, parts, rows, k, request.update);
-    BlockStats {
-        sums: Sums::of(rows, k),
-        violation,
-        magnitude: pass::magnitude(problem, parts.0),
-        inner: kernel::inner(parts.0, rows),
+/// Values of a factor in pieces of a length; none if there is no such factor.
+fn chunks<T: Float>(
+    rows: Option<&mut Dense<T>>,
+    span: Range<usize>,
+    length: usize,
+) -> ChunksMut<'_, T> {
+    let values = rows.map_or(&mut [][..], |rows| &mut rows.as_mut_slice()[span]);
+    values.chunks_mut(length)
+}
+
+/// The rows of a block, with what is remembered of them.
+struct Piece<'a, T> {
+    rows: &'a mut [T],
+    kept: Option<&'a mut [T]>,
+    previous: Option<&'a mut [T]>,
+}
+
+impl<T: Float> Piece<'_, T> {
+    /// Improves the rows from their parts.
+    fn step(self, request: &Request<'_, T>, parts: (&[T], &[T]), k: usize) -> BlockStats {
+        let Self {
+            rows,
+            kept,
+            previous,
+        } = self;
+        if let (true, Some(kept)) = (request.keep, kept) {
+            kept.copy_from_slice(rows);
+        }
+        let problem = request.problem;
+        let (terms, gram) = (&problem.left, &request.right.sums.gram);
+        let violation = pass::half_step(problem, terms, gram, parts, rows, k, request.update);
+        if let (Some(share), Some(previous)) = (request.lead, previous) {
+            pass::extrapolate(rows, previous, share);
+        }
+        BlockStats {
+            sums: Sums::of(rows, k),
+            violation,
+            magnitude: pass::magnitude(problem, parts.0),
+            inner: kernel::inner(parts.0, rows),
+        }
     }
 }
 
@@ -309,6 +351,9 @@ impl<T: Float> Shard<T> for Local<'_, T> {
         if keeps_cross && self.cross.is_none() {
             self.cross = Some(self.cross_product(request, packed.as_ref()));
         }
+        if request.keep && self.kept.is_none() {
+            self.kept = Some(Dense::zeros(count, k));
+        }
         let wanted = if request.statistics { columns } else { 0 };
         let mut stats = Stats {
             parts: Parts::zeros(problem, wanted, k),
@@ -322,6 +367,10 @@ impl<T: Float> Shard<T> for Local<'_, T> {
             if request.statistics {
                 self.gather_run(request, run, &mut stats.parts);
             }
+        }
+        if request.lead.is_some() && self.previous.is_none() {
+            // From here on: the first step leaves a start that may be anywhere.
+            self.previous = Some(self.left.clone());
         }
         if request.statistics {
             if let Lines::Sparse(_) = self.source.rows() {
@@ -351,13 +400,6 @@ impl<T: Float> Shard<T> for Local<'_, T> {
             pass::divergence(elementwise, &lines, (from, to), rows, right)
         });
         parts.iter().sum()
-    }
-
-    fn keep(&mut self) {
-        match &mut self.kept {
-            Some(kept) => kept.as_mut_slice().copy_from_slice(self.left.as_slice()),
-            None => self.kept = Some(self.left.clone()),
-        }
     }
 
     fn restore(&mut self) {
@@ -406,10 +448,6 @@ impl<T: Float> Shard<T> for Many<'_, T> {
         parts
             .map(|shard| shard.divergence(elementwise, right))
             .sum()
-    }
-
-    fn keep(&mut self) {
-        self.shards.iter_mut().for_each(|shard| shard.keep());
     }
 
     fn restore(&mut self) {

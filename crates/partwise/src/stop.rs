@@ -1,9 +1,14 @@
 //! When to stop.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 /// Iterations between two looks at the error, as in scikit-learn.
 const ERROR_INTERVAL: usize = 10;
+/// Iterations in which a plateau must last.
+const PLATEAU: usize = 10;
+/// An objective below this share of that of the first iteration counts as this share: an exact fit falls forever.
+const EXACT: f64 = 1e-8;
 
 /// What a solver's progress is measured by.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -12,6 +17,8 @@ pub(crate) enum StopRule {
     Violation,
     /// The drop of √(2D) over ten iterations, relative to that of the start, penalties excluded.
     ErrorDrop,
+    /// The drop of the objective over some iterations, relative to the objective.
+    Plateau,
 }
 
 /// Why a fit ended.
@@ -36,13 +43,23 @@ impl fmt::Display for StopReason {
     }
 }
 
+/// What a stopping rule sees of an iteration, counted from 1.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Look {
+    pub(crate) iteration: usize,
+    pub(crate) violation: f64,
+    pub(crate) divergence: f64,
+    pub(crate) objective: f64,
+}
+
 /// A stopping rule at work.
 #[derive(Debug)]
 pub(crate) struct Stopper {
     rule: StopRule,
     tolerance: f64,
+    /// The measure at the start or in the first iteration, and those of the latest iterations.
     first: f64,
-    previous: f64,
+    latest: VecDeque<f64>,
 }
 
 impl Stopper {
@@ -53,27 +70,43 @@ impl Stopper {
             rule,
             tolerance,
             first: error,
-            previous: error,
+            latest: VecDeque::from([error]),
         }
     }
 
-    /// Whether the tolerance is reached after this iteration (counted from 1).
-    pub(crate) fn converged(&mut self, iteration: usize, violation: f64, divergence: f64) -> bool {
+    /// Whether the tolerance is reached after this iteration.
+    pub(crate) fn converged(&mut self, look: &Look) -> bool {
         match self.rule {
             StopRule::Violation => {
-                if iteration == 1 {
-                    self.first = violation;
+                if look.iteration == 1 {
+                    self.first = look.violation;
                 }
-                self.first == 0.0 || violation / self.first <= self.tolerance
+                self.first == 0.0 || look.violation / self.first <= self.tolerance
             }
             StopRule::ErrorDrop => {
-                if self.tolerance <= 0.0 || !iteration.is_multiple_of(ERROR_INTERVAL) {
+                if self.tolerance <= 0.0 || !look.iteration.is_multiple_of(ERROR_INTERVAL) {
                     return false;
                 }
-                let error = (2.0 * divergence).sqrt();
-                let drop = self.previous - error;
-                self.previous = error;
+                let error = (2.0 * look.divergence).sqrt();
+                let drop = self.latest[0] - error;
+                self.latest[0] = error;
                 self.first == 0.0 || drop / self.first < self.tolerance
+            }
+            StopRule::Plateau => {
+                if look.iteration == 1 {
+                    self.first = look.objective;
+                    self.latest.clear();
+                }
+                self.latest.push_back(look.objective);
+                if look.objective == 0.0 {
+                    return true;
+                }
+                if self.tolerance <= 0.0 || self.latest.len() <= PLATEAU {
+                    return false;
+                }
+                let before = self.latest.pop_front().unwrap_or_default();
+                let scale = look.objective.max(EXACT * self.first);
+                before - look.objective <= self.tolerance * scale
             }
         }
     }
@@ -83,24 +116,44 @@ impl Stopper {
 mod tests {
     use super::*;
 
+    fn look(iteration: usize, measure: f64) -> Look {
+        Look {
+            iteration,
+            violation: measure,
+            divergence: measure,
+            objective: measure,
+        }
+    }
+
     #[test]
     fn violation_is_relative_to_the_first_iteration() {
         let mut stopper = Stopper::new(StopRule::Violation, 1e-2, 7.0);
-        assert!(!stopper.converged(1, 50.0, 1.0));
-        assert!(!stopper.converged(2, 0.51, 1.0));
-        assert!(stopper.converged(3, 0.5, 1.0));
+        assert!(!stopper.converged(&look(1, 50.0)));
+        assert!(!stopper.converged(&look(2, 0.51)));
+        assert!(stopper.converged(&look(3, 0.5)));
     }
 
     #[test]
     fn error_is_looked_at_every_ten_iterations() {
         let mut stopper = Stopper::new(StopRule::ErrorDrop, 1e-2, 50.0);
-        assert!(!stopper.converged(9, 0.0, 50.0));
-        assert!(!stopper.converged(10, 0.0, 40.0));
-        assert!(stopper.converged(20, 0.0, 39.99));
+        assert!(!stopper.converged(&look(9, 50.0)));
+        assert!(!stopper.converged(&look(10, 40.0)));
+        assert!(stopper.converged(&look(20, 39.99)));
+    }
+
+    #[test]
+    fn a_plateau_must_last() {
+        let mut stopper = Stopper::new(StopRule::Plateau, 1e-2, 0.0);
+        assert!(!(1..=10).any(|i| stopper.converged(&look(i, 2.0 - 0.1 * i as f64))));
+        assert!(!(11..20).any(|i| stopper.converged(&look(i, 1.0))));
+        assert!(stopper.converged(&look(20, 1.0)));
     }
 
     #[test]
     fn a_perfect_start_stops_at_once() {
-        assert!(Stopper::new(StopRule::Violation, 0.0, 0.0).converged(1, 0.0, 0.0));
+        for rule in [StopRule::Violation, StopRule::ErrorDrop, StopRule::Plateau] {
+            let look = look(10, 0.0);
+            assert!(Stopper::new(rule, 1e-4, 0.0).converged(&look));
+        }
     }
 }

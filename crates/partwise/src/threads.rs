@@ -102,4 +102,19 @@ impl Threads {
                 .collect(),
         }
     }
+
+    /// Results of `task(i, pieces[i])` in order.
+    pub(crate) fn map_pieces<P: Send, R: Send>(
+        &self,
+        pieces: Vec<P>,
+        task: impl Fn(usize, P) -> R + Sync,
+    ) -> Vec<R> {
+        let numbered = |(i, piece)| task(i, piece);
+        match &self.pool {
+            Some(pool) if pieces.len() > 1 => {
+                pool.install(|| pieces.into_par_iter().enumerate().map(numbered).collect())
+            }
+            _ => pieces.into_iter().enumerate().map(numbered).collect(),
+        }
+    }
 }

@@ -109,6 +109,7 @@ fn weights<T: Float>(input: &Input<'_, '_, T>, ht: &Dense<T>, w: &mut Dense<T>) 
         gram: &gram,
         l1: T::ZERO,
         k: input.k,
+        sweeps: 1,
     };
     let Some(sweep) = "cd".parse().ok().and_then(Solver::quadratic) else {
         return;

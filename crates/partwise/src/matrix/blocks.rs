@@ -12,6 +12,8 @@ pub(crate) struct Blocks<'a, T: Float> {
     pub(crate) transposed: bool,
     pub(crate) rows: usize,
     pub(crate) cols: usize,
+    /// Entries that are stored.
+    pub(crate) stored: usize,
     pub(crate) summary: Summary,
 }
 
@@ -51,6 +53,7 @@ impl<'a, T: Float> Blocks<'a, T> {
             transposed,
             rows,
             cols,
+            stored: blocks.iter().map(Matrix::stored).sum(),
             summary,
         })
     }

@@ -14,6 +14,9 @@ use crate::Float;
 /// Vectors in a group of rows: enough independent sums to keep the multipliers busy.
 const VECTORS: usize = 4;
 
+/// A group of rows is solved well enough when the violation of a sweep has fallen below this share of the first's.
+const ENOUGH: f64 = 0.03;
+
 /// One sweep over the coordinates of every row.
 pub(super) fn update<T: Float>(problem: &Quadratic<'_, T>, rhs: &[T], rows: &mut [T]) -> f64 {
     pulp::Arch::new().dispatch(Sweeps {
@@ -21,6 +24,17 @@ pub(super) fn update<T: Float>(problem: &Quadratic<'_, T>, rhs: &[T], rows: &mut
         rhs,
         rows,
         sweeps: 1,
+    })
+}
+
+/// `hals`: sweeps over each group of rows until they no longer pay. How many pay depends on the price of the pass that made
+/// the right-hand sides (Gillis & Glineur 2012, Neural Computation 24:4, doi 10.1162/NECO_a_00256).
+pub(super) fn converge<T: Float>(problem: &Quadratic<'_, T>, rhs: &[T], rows: &mut [T]) -> f64 {
+    pulp::Arch::new().dispatch(Sweeps {
+        problem,
+        rhs,
+        rows,
+        sweeps: problem.sweeps,
     })
 }
 
@@ -56,10 +70,11 @@ impl<T: Float> WithSimd for Sweeps<'_, T> {
         for (rows, rhs) in rows.chunks_mut(size * k).zip(rhs.chunks(size * k)) {
             turn(&mut x, rows, k, size);
             turn(&mut b, rhs, k, size);
-            for sweep in 0..sweeps {
-                let met = sweep_group(simd, problem, &inverse, &b, &mut x);
-                if sweep == 0 {
-                    violation += met;
+            let first = sweep_group(simd, problem, &inverse, &b, &mut x);
+            violation += first;
+            for _ in 1..sweeps {
+                if sweep_group(simd, problem, &inverse, &b, &mut x) <= ENOUGH * first {
+                    break;
                 }
             }
             for (r, row) in rows.chunks_exact_mut(k).enumerate() {

@@ -28,6 +28,9 @@ pub struct Quadratic<'a, T> {
     pub l1: T,
     /// Number of components.
     pub k: usize,
+    /// Sweeps over a row at most, for a solver that decides how well to solve it: as many as are cheap beside the
+    /// walk over V that made the right-hand sides.
+    pub sweeps: usize,
 }
 
 /// Improves `rows` (r × k) for the right-hand sides `rhs` (r × k); returns the sum of |projected gradient| as
@@ -58,6 +61,8 @@ struct Spec {
     source: &'static str,
     /// Whether the objective never rises.
     descends: bool,
+    /// Whether both factors are carried on beyond each step.
+    extrapolates: bool,
     stop: StopRule,
     quadratic: Option<QuadraticRule>,
     /// Whether it minimises every β-divergence by multiplicative rules.
@@ -70,21 +75,34 @@ struct Spec {
 static SOLVERS: &[Spec] = &[
     Spec {
         name: "auto",
-        title: "chosen by the loss: cd for frobenius, mu for every other",
+        title: "chosen by the loss: hals for frobenius, mu for every other",
         source: "",
         descends: true,
+        extrapolates: false,
         stop: StopRule::Violation,
         quadratic: None,
         divergence: false,
-        road: Some(|loss| if loss.is_quadratic() { "cd" } else { "mu" }),
+        road: Some(|loss| if loss.is_quadratic() { "hals" } else { "mu" }),
     },
     Spec {
         name: "cd",
         title: "coordinate descent (HALS), one sweep a half-step",
         source: "Cichocki & Phan 2009",
         descends: true,
+        extrapolates: false,
         stop: StopRule::Violation,
         quadratic: quadratic!(coordinate_descent::update),
+        divergence: false,
+        road: None,
+    },
+    Spec {
+        name: "hals",
+        title: "coordinate descent as far as each half-step is worth, extrapolated with restarts",
+        source: "Gillis & Glineur 2012; Ang & Gillis 2019",
+        descends: true,
+        extrapolates: true,
+        stop: StopRule::Plateau,
+        quadratic: quadratic!(coordinate_descent::converge),
         divergence: false,
         road: None,
     },
@@ -93,6 +111,7 @@ static SOLVERS: &[Spec] = &[
         title: "multiplicative updates, for every loss",
         source: "Lee & Seung 2001; Févotte & Idier 2011",
         descends: true,
+        extrapolates: false,
         stop: StopRule::ErrorDrop,
         quadratic: quadratic!(multiplicative::update),
         divergence: true,
@@ -103,6 +122,7 @@ static SOLVERS: &[Spec] = &[
         title: "alternating least squares, clipped at zero; may not descend",
         source: "Paatero & Tapper 1994; Berry et al. 2007",
         descends: false,
+        extrapolates: false,
         stop: StopRule::Violation,
         quadratic: quadratic!(least_squares::update),
         divergence: false,
@@ -113,6 +133,7 @@ static SOLVERS: &[Spec] = &[
         title: "exact non-negative least squares by block principal pivoting",
         source: "Kim & Park 2011",
         descends: true,
+        extrapolates: false,
         stop: StopRule::Violation,
         quadratic: quadratic!(anls::update),
         divergence: false,
@@ -123,6 +144,7 @@ static SOLVERS: &[Spec] = &[
         title: "projected gradient with line search",
         source: "Lin 2007",
         descends: true,
+        extrapolates: false,
         stop: StopRule::Violation,
         quadratic: quadratic!(projected_gradient::line_search),
         divergence: false,
@@ -133,6 +155,7 @@ static SOLVERS: &[Spec] = &[
         title: "accelerated projected gradient (NeNMF)",
         source: "Guan et al. 2012",
         descends: true,
+        extrapolates: false,
         stop: StopRule::Violation,
         quadratic: quadratic!(projected_gradient::accelerated),
         divergence: false,
@@ -212,6 +235,16 @@ impl Solver {
     /// Whether it can move a coordinate that is zero. Solvers that multiply cannot.
     pub fn leaves_zero(self) -> bool {
         !self.0.divergence
+    }
+
+    /// Whether both factors are carried on beyond each step.
+    pub(crate) fn extrapolates(self) -> bool {
+        self.0.extrapolates
+    }
+
+    /// Whether the latest factors may not be the best ones.
+    pub(crate) fn strays(self) -> bool {
+        self.0.extrapolates || !self.0.descends
     }
 
     pub(crate) fn stop_rule(self) -> StopRule {

@@ -261,6 +261,7 @@ mod tests {
             gram: &gram,
             l1: 0.0,
             k: 3,
+            sweeps: 1,
         };
         let exact = (7.0 + 5f64.sqrt()) / 2.0;
         let bound = largest_eigenvalue(&problem);
