@@ -412,6 +412,7 @@ impl Nmf {
         let problem = Problem {
             elementwise: Elementwise::new(self.loss, blocks.mean()),
             quadratic,
+            lines: solver.lines(self.loss),
             left: left_weights,
             right: right_weights,
         };

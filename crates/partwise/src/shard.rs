@@ -10,6 +10,7 @@ use crate::loss::Elementwise;
 use crate::matrix::{Dense, Lines, Source};
 use crate::pass::{self, Fixed, Parts, Problem, Sums, TILE_COLS};
 use crate::threads::Threads;
+use crate::update::{LineProblem, LinesMet, Turned};
 
 /// Bytes of V in a run of blocks whose statistics are added while they are still in cache.
 const RUN_BYTES: usize = 4 << 20;
@@ -17,6 +18,8 @@ const RUN_BYTES: usize = 4 << 20;
 const BLOCKS_IN_RUN: usize = 8;
 /// Lines in a block of a sparse matrix.
 const SPARSE_BLOCK: usize = 256;
+/// Columns in a block, where the other factor is improved from them.
+const COLUMN_BLOCK: usize = 32;
 /// Tiles of columns at least, where the columns allow: pieces of work for the threads.
 const COLUMN_TILES: usize = 8;
 /// The narrowest tile of columns that keeps the product efficient.
@@ -71,6 +74,10 @@ pub(crate) trait Shard<T: Float>: Sync {
     fn pass(&mut self, request: &Request<'_, T>) -> Stats<T>;
     /// Σ D(V, WH) over the shard's entries, entry by entry, in scaled units.
     fn divergence(&self, elementwise: &Elementwise<T>, right: &Fixed<T>) -> f64;
+    /// Whether the shard holds whole columns of V, so that it can improve the other factor from them.
+    fn is_whole(&self) -> bool;
+    /// Improves the other factor (n × k) from the columns of V, with the solver that sees lines.
+    fn improve_right(&mut self, problem: &Problem<T>, right: &mut [T]) -> LinesMet;
     /// Remembers the rows as they are.
     fn keep(&mut self);
     /// Goes back to the rows that were kept, if any were.
@@ -123,7 +130,13 @@ impl<'a, T: Float> Local<'a, T> {
     }
 
     /// Improves the rows of one run of lines, block by block.
-    fn walk_run(&mut self, request: &Request<'_, T>, run: usize, stats: &mut Stats<T>) {
+    fn walk_run(
+        &mut self,
+        request: &Request<'_, T>,
+        turned: Option<&Turned<T>>,
+        run: usize,
+        stats: &mut Stats<T>,
+    ) {
         let k = self.left.cols();
         let lines = self.source.rows();
         let first = run * self.run;
@@ -134,9 +147,24 @@ impl<'a, T: Float> Local<'a, T> {
             .as_ref()
             .map(|cross| cross.row_range(first, last));
         let rows = &mut self.left.as_mut_slice()[first * k..last * k];
+        let line_problem = LineProblem {
+            elementwise: &request.problem.elementwise,
+            weights: &request.problem.left,
+            other: request.right,
+            turned,
+        };
         let blocks = self.threads.map_chunks(rows, block * k, |index, rows| {
             let start = index * block;
             let count = rows.len() / k;
+            if let (true, Some(improve)) = (request.update, request.problem.lines) {
+                let met = improve(&line_problem, &lines, first + start, rows);
+                return BlockStats {
+                    sums: Sums::of(rows, k),
+                    violation: met.violation,
+                    magnitude: met.magnitude,
+                    inner: 0.0,
+                };
+            }
             let mut computed;
             let (numerator, denominator) = match cross {
                 Some(cross) => (&cross[start * k..(start + count) * k], &[][..]),
@@ -275,6 +303,11 @@ fn block_step<T: Float>(
     }
 }
 
+/// The fixed factor transposed, where a solver that sees lines needs it: for dense lines.
+fn turned<T: Float>(lines: &Lines<'_, T>, fixed: &Fixed<T>) -> Option<Turned<T>> {
+    matches!(lines, Lines::Dense(_)).then(|| Turned::of(&fixed.rows))
+}
+
 /// The width of a tile of columns.
 fn column_tile(columns: usize) -> usize {
     columns
@@ -303,8 +336,12 @@ impl<T: Float> Shard<T> for Local<'_, T> {
             magnitude: 0.0,
             inner: 0.0,
         };
+        let sees_lines = request.update && problem.lines.is_some();
+        let turned = sees_lines
+            .then(|| turned(&self.source.rows(), request.right))
+            .flatten();
         for run in 0..count.div_ceil(self.run) {
-            self.walk_run(request, run, &mut stats);
+            self.walk_run(request, turned.as_ref(), run, &mut stats);
             if request.statistics {
                 self.gather_run(request, run, &mut stats.parts);
             }
@@ -337,6 +374,40 @@ impl<T: Float> Shard<T> for Local<'_, T> {
             pass::divergence(elementwise, &lines, (from, to), rows, right)
         });
         parts.iter().sum()
+    }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
+
+    fn improve_right(&mut self, problem: &Problem<T>, right: &mut [T]) -> LinesMet {
+        let k = self.left.cols();
+        let Some(improve) = problem.lines else {
+            return LinesMet::default();
+        };
+        // Lent and taken back: the rows are not copied.
+        let rows = std::mem::replace(&mut self.left, Dense::zeros(0, k));
+        let left = Fixed::new(rows, &self.threads);
+        let lines = self.source.columns();
+        let turned = turned(&lines, &left);
+        let line_problem = LineProblem {
+            elementwise: &problem.elementwise,
+            weights: &problem.right,
+            other: &left,
+            turned: turned.as_ref(),
+        };
+        let blocks = self
+            .threads
+            .map_chunks(right, COLUMN_BLOCK * k, |index, rows| {
+                improve(&line_problem, &lines, index * COLUMN_BLOCK, rows)
+            });
+        self.left = left.rows;
+        let mut met = LinesMet::default();
+        for block in blocks {
+            met.violation += block.violation;
+            met.magnitude += block.magnitude;
+        }
+        met
     }
 
     fn keep(&mut self) {
@@ -392,6 +463,14 @@ impl<T: Float> Shard<T> for Many<'_, T> {
         parts
             .map(|shard| shard.divergence(elementwise, right))
             .sum()
+    }
+
+    fn is_whole(&self) -> bool {
+        false
+    }
+
+    fn improve_right(&mut self, _: &Problem<T>, _: &mut [T]) -> LinesMet {
+        unreachable!("blocks of rows hold no whole columns")
     }
 
     fn keep(&mut self) {

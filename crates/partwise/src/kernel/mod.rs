@@ -3,11 +3,19 @@
 //! Factors are stored with k contiguous (W as m × k rows, H as n × k rows), because products with few columns run
 //! fastest that way. Products are sequential: threads are spread over blocks of rows outside.
 
+mod coordinates;
+mod entries;
+pub(crate) mod lanes;
+mod logarithm;
 mod products;
 mod sparse;
 #[cfg(feature = "ndarray")]
 pub(crate) mod view;
 
+pub(crate) use coordinates::{PADDING, advance, slope_and_curvature, slope_without};
+pub(crate) use entries::{ENTRIES, add_rows, for_each_group, reconstruct};
+pub(crate) use lanes::{Vectorised, on_lanes};
+pub(crate) use logarithm::excess_of;
 pub(crate) use products::{add_times, add_transposed_times, gram, outer, pack, times};
 pub(crate) use sparse::{dot, for_each_entry, gather};
 

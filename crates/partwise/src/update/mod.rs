@@ -3,20 +3,23 @@
 //! A half-step improves one factor while the other stands still, and every row of it is a problem of its own.
 //! For the squared loss that problem is quadratic, ½ x G xᵀ − (b − l1) xᵀ over x ≥ 0, and a solver sees only the
 //! Gram matrix G (k × k), the right-hand sides b and the rows x. For other divergences it sees the two parts of the
-//! gradient.
+//! gradient, or the lines of V themselves.
 
 mod anls;
 mod coordinate_descent;
 mod least_squares;
 mod multiplicative;
+mod newton;
 mod projected_gradient;
 
 pub(crate) use multiplicative::MultiplicativeRule;
+pub(crate) use newton::{LineProblem, LinesMet, Turned};
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::kernel::dot;
+use crate::matrix::Lines;
 use crate::stop::StopRule;
 use crate::{Error, Float, Loss};
 
@@ -41,6 +44,17 @@ pub struct QuadraticRule {
     pub(crate) f64: QuadraticFn<f64>,
 }
 
+/// Improves `rows` (r × k) that belong to the lines from `first` on, from the lines themselves.
+pub(crate) type LinesFn<T> =
+    fn(&LineProblem<'_, T>, &Lines<'_, T>, first: usize, rows: &mut [T]) -> LinesMet;
+
+/// A solver that sees the data, for both number types.
+#[derive(Clone, Copy)]
+pub struct LinesRule {
+    pub(crate) f32: LinesFn<f32>,
+    pub(crate) f64: LinesFn<f64>,
+}
+
 /// Names one generic function for both number types.
 macro_rules! quadratic {
     ($function:path) => {
@@ -60,6 +74,8 @@ struct Spec {
     descends: bool,
     stop: StopRule,
     quadratic: Option<QuadraticRule>,
+    /// The half-step of the Kullback–Leibler loss from the lines of V and the other factor.
+    lines: Option<LinesRule>,
     /// Whether it minimises every β-divergence by multiplicative rules.
     divergence: bool,
     /// For a name that stands for the best of the others: which one, for a loss.
@@ -75,6 +91,7 @@ static SOLVERS: &[Spec] = &[
         descends: true,
         stop: StopRule::Violation,
         quadratic: None,
+        lines: None,
         divergence: false,
         road: Some(|loss| if loss.is_quadratic() { "cd" } else { "mu" }),
     },
@@ -85,6 +102,7 @@ static SOLVERS: &[Spec] = &[
         descends: true,
         stop: StopRule::Violation,
         quadratic: quadratic!(coordinate_descent::update),
+        lines: None,
         divergence: false,
         road: None,
     },
@@ -95,7 +113,22 @@ static SOLVERS: &[Spec] = &[
         descends: true,
         stop: StopRule::ErrorDrop,
         quadratic: quadratic!(multiplicative::update),
+        lines: None,
         divergence: true,
+        road: None,
+    },
+    Spec {
+        name: "newton",
+        title: "coordinate Newton steps row by row, several sweeps a half-step",
+        source: "Hsieh & Dhillon 2011; Carbonetto et al. 2021",
+        descends: true,
+        stop: StopRule::Violation,
+        quadratic: None,
+        lines: Some(LinesRule {
+            f32: newton::update,
+            f64: newton::update,
+        }),
+        divergence: false,
         road: None,
     },
     Spec {
@@ -105,6 +138,7 @@ static SOLVERS: &[Spec] = &[
         descends: false,
         stop: StopRule::Violation,
         quadratic: quadratic!(least_squares::update),
+        lines: None,
         divergence: false,
         road: None,
     },
@@ -115,6 +149,7 @@ static SOLVERS: &[Spec] = &[
         descends: true,
         stop: StopRule::Violation,
         quadratic: quadratic!(anls::update),
+        lines: None,
         divergence: false,
         road: None,
     },
@@ -125,6 +160,7 @@ static SOLVERS: &[Spec] = &[
         descends: true,
         stop: StopRule::Violation,
         quadratic: quadratic!(projected_gradient::line_search),
+        lines: None,
         divergence: false,
         road: None,
     },
@@ -135,6 +171,7 @@ static SOLVERS: &[Spec] = &[
         descends: true,
         stop: StopRule::Violation,
         quadratic: quadratic!(projected_gradient::accelerated),
+        lines: None,
         divergence: false,
         road: None,
     },
@@ -183,7 +220,7 @@ impl Solver {
         if loss.is_quadratic() {
             self.0.quadratic.is_some()
         } else {
-            self.0.divergence
+            self.0.divergence || self.0.lines.is_some() && loss == Loss::KULLBACK_LEIBLER
         }
     }
 
@@ -221,6 +258,13 @@ impl Solver {
     /// The half-step of a quadratic loss.
     pub(crate) fn quadratic<T: Float>(self) -> Option<QuadraticFn<T>> {
         self.0.quadratic.as_ref().map(T::of)
+    }
+
+    /// The half-step that sees the lines of V, if this loss has one.
+    pub(crate) fn lines<T: Float>(self, loss: Loss) -> Option<LinesFn<T>> {
+        let rule = self.0.lines.as_ref();
+        rule.filter(|_| loss == Loss::KULLBACK_LEIBLER)
+            .map(T::lines)
     }
 }
 
