@@ -111,6 +111,55 @@ mod tests {
         }
     }
 
+    /// Sums over some entries of a factor with `k` components, by the kernels.
+    struct Entries<'a, T: Float> {
+        x: &'a [T],
+        rows: &'a [T],
+        places: &'a [usize],
+        weights: &'a [T],
+    }
+
+    impl<T: Float> Vectorised for Entries<'_, T> {
+        type Output = (Vec<T>, Vec<T>);
+
+        fn run<S: pulp::Simd>(self, simd: S) -> Self::Output {
+            let mut products = vec![T::ONE; self.places.len()];
+            reconstruct(simd, self.x, self.rows, self.places, &mut products);
+            let mut sums = vec![T::ONE; self.x.len()];
+            add_rows(simd, &mut sums, self.rows, self.places, self.weights);
+            (products, sums)
+        }
+    }
+
+    fn entries_agree<T: Float>(count: usize, k: usize) {
+        let (x, rows, weights) = (values::<T>(k), values::<T>(12 * k), values::<T>(count));
+        let places: Vec<usize> = (0..count).map(|e| e * 7 % 12).collect();
+        let (products, sums) = on_lanes(Entries {
+            x: &x,
+            rows: &rows,
+            places: &places,
+            weights: &weights,
+        });
+        let at = |e: usize, t: usize| rows[places[e] * k + t].to_f64();
+        let product = |e: usize| (0..k).map(|t| x[t].to_f64() * at(e, t)).sum::<f64>();
+        assert_close(&products, product, k);
+        let sum = |t: usize| {
+            let terms = (0..count).map(|e| weights[e].to_f64() * at(e, t));
+            1.0 + terms.sum::<f64>()
+        };
+        assert_close(&sums, sum, count);
+    }
+
+    #[test]
+    fn sums_over_entries_agree_with_loops() {
+        for count in [0, 1, 3, 4, 11, 64] {
+            for k in SIZES {
+                entries_agree::<f64>(count, k);
+                entries_agree::<f32>(count, k);
+            }
+        }
+    }
+
     #[test]
     fn sparse_rows_agree_with_dense_ones() {
         for k in SIZES {

@@ -251,6 +251,12 @@ impl Solver {
         !self.0.divergence
     }
 
+    /// Whether a V in blocks of rows takes the same steps as in one piece, up to rounding. A solver that improves H from
+    /// the columns of V does not: no block holds them, so there H takes multiplicative steps.
+    pub fn alike_in_blocks(self) -> bool {
+        self.0.lines.is_none()
+    }
+
     pub(crate) fn stop_rule(self) -> StopRule {
         self.0.stop
     }

@@ -115,11 +115,23 @@ pub(super) fn update<T: Float>(
     first: usize,
     rows: &mut [T],
 ) -> LinesMet {
+    walk(problem, lines, first, rows, COPY_VALUES)
+}
+
+/// As [`update`], with at most so many values in the transposed copy.
+fn walk<T: Float>(
+    problem: &LineProblem<'_, T>,
+    lines: &Lines<'_, T>,
+    first: usize,
+    rows: &mut [T],
+    copy_values: usize,
+) -> LinesMet {
     on_lanes(Walk {
         problem,
         lines,
         first,
         rows,
+        copy_values,
     })
 }
 
@@ -128,6 +140,7 @@ struct Walk<'a, T: Float> {
     lines: &'a Lines<'a, T>,
     first: usize,
     rows: &'a mut [T],
+    copy_values: usize,
 }
 
 impl<T: Float> Vectorised for Walk<'_, T> {
@@ -136,7 +149,7 @@ impl<T: Float> Vectorised for Walk<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> LinesMet {
         let k = self.problem.other.rows.cols();
-        let mut room = Room::new(self.problem);
+        let mut room = Room::new(self.problem, self.copy_values);
         let mut met = LinesMet::default();
         let length = self.lines.length();
         match self.lines {
@@ -196,11 +209,13 @@ struct Room<'a, T: Float> {
     copy_stride: usize,
     loaded: (usize, usize),
     x: Vec<T>,
+    /// At zero, and best there when last looked at.
     settled: Vec<bool>,
+    copy_values: usize,
 }
 
 impl<'a, T: Float> Room<'a, T> {
-    fn new(problem: &'a LineProblem<'a, T>) -> Self {
+    fn new(problem: &'a LineProblem<'a, T>, copy_values: usize) -> Self {
         let k = problem.other.rows.cols();
         let (scale, inverse, floor) = problem.elementwise.units();
         let columns = problem.other.sums.columns.iter();
@@ -221,6 +236,7 @@ impl<'a, T: Float> Room<'a, T> {
             loaded: (0, 0),
             x: vec![T::ZERO; k],
             settled: vec![false; k],
+            copy_values,
         }
     }
 
@@ -252,7 +268,7 @@ impl<'a, T: Float> Room<'a, T> {
         }
     }
 
-    /// Components that are copied at a time, and pads the line.
+    /// Pads the line; returns how many components are copied at a time.
     fn open(&mut self) -> usize {
         let padded = self.v.len().next_multiple_of(PADDING);
         self.v.resize(padded, T::ZERO);
@@ -266,7 +282,7 @@ impl<'a, T: Float> Room<'a, T> {
             }
             _ => {
                 self.copy_stride = stride::<T>(self.places.len());
-                (COPY_VALUES / self.copy_stride).clamp(1, self.k)
+                (self.copy_values / self.copy_stride).clamp(1, self.k)
             }
         }
     }
@@ -557,5 +573,152 @@ impl Pull {
         } else {
             1.0
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Loss;
+    use crate::matrix::{Compressed, IndexSlice};
+    use crate::threads::Threads;
+
+    /// Numbers between `low` and 1 that do not repeat soon.
+    fn numbers(count: usize, start: f64, low: f64) -> Vec<f64> {
+        (0..count)
+            .map(|i| low + (1.0 - low) * (i as f64 * 0.618_033_988_75 + start).fract())
+            .collect()
+    }
+
+    fn fixed(rows: Vec<f64>, k: usize) -> Fixed<f64> {
+        let count = rows.len() / k;
+        Fixed::new(
+            Dense::from_rows(rows, count, k).unwrap(),
+            &Threads::new(None),
+        )
+    }
+
+    fn objective(v: &[f64], x: &[f64], other: &Fixed<f64>, weights: &Weights) -> f64 {
+        let rows = other.rows.as_slice().chunks_exact(x.len());
+        let data = v.iter().zip(rows).map(|(&v, h)| {
+            let y: f64 = x.iter().zip(h).map(|(x, h)| x * h).sum();
+            y - if v > 0.0 { v * y.ln() } else { 0.0 }
+        });
+        let squares = x.iter().map(|x| x * x).sum();
+        data.sum::<f64>() + weights.of(x.iter().sum(), squares)
+    }
+
+    #[test]
+    fn every_step_goes_down_and_ends_at_the_minimum() {
+        let (n, k) = (37, 4);
+        for seed in 0..60 {
+            let start = f64::from(seed) * 0.137;
+            let other = fixed(numbers(n * k, start, 0.0), k);
+            let mut v = numbers(n, start + 0.3, 0.0);
+            // From nearly exact to very sparse lines.
+            for (j, v) in v.iter_mut().enumerate() {
+                *v = if (j + seed as usize) % (1 + seed as usize % 7) > 0 {
+                    0.0
+                } else {
+                    *v * 5.0
+                };
+            }
+            let penalties = [(0.0, 0.0), (0.7, 0.0), (0.0, 0.9), (0.2, 3.0)];
+            let (l1, l2) = penalties[seed as usize % 4];
+            let weights = Weights { l1, l2 };
+            let elementwise = Elementwise::new(Loss::KULLBACK_LEIBLER, 0.4);
+            let problem = LineProblem {
+                elementwise: &elementwise,
+                weights: &weights,
+                other: &other,
+                turned: None,
+            };
+            let places: Vec<i32> = (0..n as i32).collect();
+            let offsets = [0i64, n as i64];
+            let line = Compressed::new("line", 1, n, &offsets[..], &places[..], &v).unwrap();
+            // Far too large, far too small, or with a corner to leave.
+            let mut x = numbers(k, start, 0.01);
+            x[0] *= [1e3, 1e-9, 0.0][seed as usize % 3];
+            let mut last = objective(&v, &x, &other, &weights);
+            for _ in 0..300 {
+                update(&problem, &Lines::Sparse(line), 0, &mut x);
+                let now = objective(&v, &x, &other, &weights);
+                assert!(
+                    now <= last + 1e-13 * last.abs().max(1.0),
+                    "{seed}: {last} to {now}"
+                );
+                last = now;
+            }
+            for t in 0..k {
+                for step in [1e-4, -1e-4] {
+                    let mut near = x.clone();
+                    near[t] = (near[t] + step).max(0.0);
+                    let there = objective(&v, &near, &other, &weights);
+                    assert!(
+                        there >= last - 1e-11,
+                        "{seed}: {t} by {step}: {there} below {last}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_too_long_for_the_copy_takes_the_same_steps() {
+        let (n, k) = (530, 5);
+        let other = fixed(numbers(n * k, 0.2, 0.05), k);
+        let v = numbers(n, 0.4, 0.1);
+        let elementwise = Elementwise::new(Loss::KULLBACK_LEIBLER, 0.5);
+        let weights = Weights::default();
+        let turned = Turned::of(&other.rows);
+        let places: Vec<u32> = (0..n as u32).collect();
+        let offsets = [0usize, n];
+        let indices = IndexSlice::U32(&places);
+        let sparse = Compressed::new("line", 1, n, &offsets[..], indices, &v).unwrap();
+        let view = faer::MatRef::from_row_major_slice(&v, 1, n);
+        let solved = |lines: Lines<'_, f64>, turned, copy_values| {
+            let problem = LineProblem {
+                elementwise: &elementwise,
+                weights: &weights,
+                other: &other,
+                turned,
+            };
+            let mut x = numbers(k, 0.7, 0.1);
+            walk(&problem, &lines, 0, &mut x, copy_values);
+            x
+        };
+        let whole = solved(Lines::Sparse(sparse), None, COPY_VALUES);
+        assert_eq!(whole, solved(Lines::Sparse(sparse), None, 2 * 544));
+        assert_eq!(whole, solved(Lines::Sparse(sparse), None, 1));
+        assert_eq!(
+            whole,
+            solved(Lines::Dense(view), Some(&turned), COPY_VALUES)
+        );
+    }
+
+    #[test]
+    fn a_corner_whose_curvature_has_no_number_is_left() {
+        // The second entry is held by the second coordinate alone, which begins at zero.
+        let other = fixed(vec![1.0, 0.0, 0.0, 1.0], 2);
+        let elementwise = Elementwise::new(Loss::KULLBACK_LEIBLER, 8.0);
+        let weights = Weights::default();
+        let turned = Turned::of(&other.rows);
+        let problem = LineProblem {
+            elementwise: &elementwise,
+            weights: &weights,
+            other: &other,
+            turned: Some(&turned),
+        };
+        let v = [3.0, 13.0];
+        let view = faer::MatRef::from_row_major_slice(&v, 1, 2);
+        let mut x = [3.0, 0.0];
+        for _ in 0..5 {
+            let met = update(&problem, &Lines::Dense(view), 0, &mut x);
+            assert!(met.violation.is_finite() && met.magnitude.is_finite());
+        }
+        assert!(
+            (x[0] - 3.0).abs() < 1e-12 && (x[1] - 13.0).abs() < 1e-9,
+            "{x:?}"
+        );
     }
 }
