@@ -290,7 +290,8 @@ impl Nmf {
 
     /// Factors a V that is given as blocks of rows, with a start, watched by an observer.
     ///
-    /// The same blocks give the same bits; other blocks of the same V differ by rounding.
+    /// The same blocks give the same bits; other blocks of the same V differ by rounding. (A solver that is not
+    /// [`Solver::alike_in_blocks`] takes other steps for one block than for several.)
     ///
     /// # Errors
     /// As [`Self::fit`]; a start of a wrong shape or with illegal entries; a held factor without a start.

@@ -86,14 +86,18 @@ struct Spec {
 static SOLVERS: &[Spec] = &[
     Spec {
         name: "auto",
-        title: "chosen by the loss: cd for frobenius, mu for every other",
+        title: "chosen by the loss: cd for frobenius, newton for kullback-leibler, mu for every other",
         source: "",
         descends: true,
         stop: StopRule::Violation,
         quadratic: None,
         lines: None,
         divergence: false,
-        road: Some(|loss| if loss.is_quadratic() { "cd" } else { "mu" }),
+        road: Some(|loss| match loss.exponent() {
+            2.0 => "cd",
+            1.0 => "newton",
+            _ => "mu",
+        }),
     },
     Spec {
         name: "cd",

@@ -12,6 +12,9 @@
 //! - up, where Σ v h / (y + h d) is at least S₁ / (1 + τ d), with S₁ the sum now and τ the mean of h / y in it (Jensen);
 //! - down to u, where it is at most S₁ + S₂ (x − u) x / u with S₂ the curvature, since no h / y exceeds 1 / x;
 //! - to zero, where Newton's step would go there and the slope at zero says that it is the minimum.
+//!
+//! The right factor is improved in the same way from the columns of V. Where V comes in blocks of rows no block holds
+//! whole columns, and the right factor takes the multiplicative step from the statistics of the pass.
 
 use pulp::Simd;
 
