@@ -39,9 +39,9 @@ pub(crate) fn for_each_group<T: Float>(row: Row<'_, T>, mut visit: impl FnMut(&[
     }
 }
 
-/// Asks for a row of k values.
+/// Asks for a row of k values ahead of its use.
 #[inline(always)]
-fn fetch<T>(rows: &[T], place: usize, k: usize) {
+pub(crate) fn fetch<T>(rows: &[T], place: usize, k: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         const LINE: usize = 64;

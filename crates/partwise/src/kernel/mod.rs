@@ -13,7 +13,7 @@ mod sparse;
 pub(crate) mod view;
 
 pub(crate) use coordinates::{PADDING, advance, slope_and_curvature, slope_without};
-pub(crate) use entries::{ENTRIES, add_rows, for_each_group, reconstruct};
+pub(crate) use entries::{ENTRIES, add_rows, fetch, for_each_group, reconstruct};
 pub(crate) use lanes::{Vectorised, on_lanes};
 pub(crate) use logarithm::excess_of;
 pub(crate) use products::{add_times, add_transposed_times, gram, outer, pack, times};

@@ -79,12 +79,13 @@ impl<T: Float> Turned<T> {
         let (length, k) = (factor.rows(), factor.cols());
         let stride = stride::<T>(length);
         let mut values = vec![T::ZERO; stride * k];
-        turn(&mut values, stride, factor.as_slice(), k, (0, k), 0..length);
+        let rows = factor.as_slice();
+        turn(&mut values, stride, rows, k, (0, k), length, |place| place);
         Self { values, stride }
     }
 }
 
-/// Writes components `from..to` of some rows of a factor, a component after another.
+/// Writes components `from..to` of `count` rows of a factor, a component after another; `place` says which rows.
 #[inline(always)]
 fn turn<T: Float>(
     out: &mut [T],
@@ -92,19 +93,25 @@ fn turn<T: Float>(
     rows: &[T],
     k: usize,
     (from, to): (usize, usize),
-    places: impl ExactSizeIterator<Item = usize>,
+    count: usize,
+    place: impl Fn(usize) -> usize,
 ) {
     const GROUP: usize = 8;
-    let count = places.len();
-    let mut places = places;
+    for entry in 0..count.min(GROUP) {
+        kernel::fetch(rows, place(entry), k);
+    }
     for first in (0..count).step_by(GROUP) {
-        let size = GROUP.min(count - first);
+        let last = (first + GROUP).min(count);
+        for entry in last..(last + GROUP).min(count) {
+            kernel::fetch(rows, place(entry), k);
+        }
         let mut group: [&[T]; GROUP] = [&[]; GROUP];
-        for (row, place) in group.iter_mut().zip(places.by_ref().take(size)) {
-            *row = &rows[place * k + from..place * k + to];
+        for (row, entry) in group.iter_mut().zip(first..last) {
+            let start = place(entry) * k;
+            *row = &rows[start + from..start + to];
         }
         for (t, out) in out.chunks_exact_mut(stride).take(to - from).enumerate() {
-            for (value, row) in out[first..first + size].iter_mut().zip(&group) {
+            for (value, row) in out[first..last].iter_mut().zip(&group) {
                 *value = row[t];
             }
         }
@@ -306,8 +313,16 @@ impl<'a, T: Float> Room<'a, T> {
             component[count..padded].fill(T::ZERO);
         }
         let rows = self.problem.other.rows.as_slice();
-        let places = self.places.iter().copied();
-        turn(copy, self.copy_stride, rows, self.k, (from, to), places);
+        let place = |entry: usize| self.places[entry];
+        turn(
+            copy,
+            self.copy_stride,
+            rows,
+            self.k,
+            (from, to),
+            count,
+            place,
+        );
         self.loaded = (from, to);
     }
 }
