@@ -635,7 +635,7 @@ mod tests {
             let mut v = numbers(n, start + 0.3, 0.0);
             // From nearly exact to very sparse lines.
             for (j, v) in v.iter_mut().enumerate() {
-                *v = if (j + seed as usize) % (1 + seed as usize % 7) > 0 {
+                *v = if !(j + seed as usize).is_multiple_of(1 + seed as usize % 7) {
                     0.0
                 } else {
                     *v * 5.0
