@@ -7,6 +7,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use crate::kernel;
 use crate::loss::Elementwise;
 use crate::matrix::{Dense, Summary};
 use crate::observe::{Observer, Progress, TracePoint};
@@ -311,7 +312,7 @@ impl<T: Float> Fit<'_, '_, T> {
         let cross = if stats.parts.numerator.is_empty() {
             stats.inner
         } else {
-            pass::inner(&stats.parts.numerator, self.right.rows.as_slice())
+            kernel::inner(&stats.parts.numerator, self.right.rows.as_slice())
         };
         let expanded = half_squares - cross + 0.5 * stats.sums.inner(&self.right.sums);
         if expanded > T::CANCELLATION * half_squares {

@@ -3,7 +3,7 @@
 use std::fmt::{Debug, Display, LowerExp};
 
 use crate::init::{StartFn, StartRule};
-use crate::kernel::lanes::Lanes;
+use crate::kernel::Lanes;
 use crate::update::{LinesFn, LinesRule, QuadraticFn, QuadraticRule};
 
 mod sealed {
@@ -15,8 +15,8 @@ mod sealed {
 /// A real number type that matrices hold: exactly `f32` and `f64`.
 pub trait Float:
     sealed::Sealed
-    + Lanes
     + faer::traits::RealField
+    + Lanes
     + Copy
     + Default
     + Debug

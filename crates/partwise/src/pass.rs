@@ -12,7 +12,7 @@
 use faer::MatRef;
 
 use crate::Float;
-use crate::kernel::{self, vectorised};
+use crate::kernel::{self, Packed, vectorised};
 use crate::loss::{Elementwise, Weights};
 use crate::matrix::{Dense, Lines};
 use crate::stored;
@@ -56,14 +56,8 @@ pub(crate) struct Sums {
 impl Sums {
     /// The sums of a block of rows.
     pub(crate) fn of<T: Float>(rows: &[T], k: usize) -> Self {
-        let view = MatRef::from_row_major_slice(rows, rows.len() / k, k);
-        let gram = kernel::gram(view).iter().map(|x| x.to_f64()).collect();
-        let mut columns = vec![0.0; k];
-        for row in rows.chunks_exact(k) {
-            for (sum, x) in columns.iter_mut().zip(row) {
-                *sum += x.to_f64();
-            }
-        }
+        let gram = kernel::gram(rows, k).iter().map(|x| x.to_f64()).collect();
+        let columns = kernel::column_sums(rows, k);
         Self { gram, columns }
     }
 
@@ -200,23 +194,17 @@ pub(crate) fn half_step<T: Float>(
 
 /// Σ of the data's part of the gradient, in the units of the objective.
 pub(crate) fn magnitude<T: Float>(problem: &Problem<T>, numerator: &[T]) -> f64 {
-    let sum: f64 = numerator.iter().map(|x| x.to_f64()).sum();
-    sum * problem.elementwise.gradient_unit()
-}
-
-/// Σ aᵢ bᵢ, in double precision.
-pub(crate) fn inner<T: Float>(a: &[T], b: &[T]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64()).sum()
+    kernel::sum(numerator) * problem.elementwise.gradient_unit()
 }
 
 /// Fills the parts of the rows that belong to lines `from..to`, while `fixed` stands still. For the squared loss they
-/// do not depend on `rows`, which may be empty.
+/// do not depend on `rows`, which may be empty, and dense lines take a `packed` copy of the fixed factor if there is one.
 pub(crate) fn row_parts<T: Float>(
     problem: &Problem<T>,
     lines: &Lines<'_, T>,
     (from, to): (usize, usize),
     rows: &[T],
-    fixed: &Fixed<T>,
+    (fixed, packed): (&Fixed<T>, Option<&Packed<T>>),
     parts: &mut Parts<T>,
 ) {
     let k = fixed.rows.cols();
@@ -225,7 +213,12 @@ pub(crate) fn row_parts<T: Float>(
     match (lines, beta == 2.0) {
         (Lines::Dense(view), true) => {
             let block = view.subrows(from, to - from);
-            kernel::times(&mut parts.numerator, block, fixed.rows.view());
+            match packed {
+                Some(packed) => {
+                    kernel::times_packed(&mut parts.numerator, block, fixed.rows.view(), packed)
+                }
+                None => kernel::times(&mut parts.numerator, block, fixed.rows.view()),
+            }
         }
         (Lines::Dense(view), false) => {
             parts.numerator.fill(T::ZERO);
@@ -255,14 +248,8 @@ pub(crate) fn row_parts<T: Float>(
             }
         }
         (Lines::Sparse(sparse), true) => {
-            parts.numerator.fill(T::ZERO);
             let other = fixed.rows.as_slice();
-            let numerators = parts.numerator.chunks_exact_mut(k);
-            vectorised(|| {
-                for (line, sum) in (from..to).zip(numerators) {
-                    kernel::gather(sum, sparse.row(line), other);
-                }
-            });
+            kernel::gather_lines(&mut parts.numerator, sparse, from, other, k);
         }
         (Lines::Sparse(sparse), false) => {
             let numerator = &mut parts.numerator;
@@ -318,7 +305,6 @@ pub(crate) fn column_parts<T: Float>(
     denominator: &mut [T],
 ) {
     if problem.elementwise.beta == 2.0 {
-        let left = MatRef::from_row_major_slice(left, tile.nrows(), k);
         kernel::add_transposed_times(numerator, tile, left);
         return;
     }
@@ -330,7 +316,6 @@ pub(crate) fn column_parts<T: Float>(
         k,
         |start, ratio, weight| {
             let rows = &left[start * k..start * k + ratio.nrows() * k];
-            let rows = MatRef::from_row_major_slice(rows, ratio.nrows(), k);
             kernel::add_transposed_times(numerator, ratio, rows);
             if let Some(weight) = weight {
                 kernel::add_transposed_times(denominator, weight, rows);

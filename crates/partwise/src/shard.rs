@@ -6,6 +6,7 @@
 use faer::MatRef;
 
 use crate::Float;
+use crate::kernel::{self, Packed};
 use crate::loss::Elementwise;
 use crate::matrix::{Dense, Lines, Source};
 use crate::pass::{self, Fixed, Parts, Problem, Sums, TILE_COLS};
@@ -133,7 +134,7 @@ impl<'a, T: Float> Local<'a, T> {
     fn walk_run(
         &mut self,
         request: &Request<'_, T>,
-        turned: Option<&Turned<T>>,
+        (packed, turned): (Option<&Packed<T>>, Option<&Turned<T>>),
         run: usize,
         stats: &mut Stats<T>,
     ) {
@@ -170,7 +171,7 @@ impl<'a, T: Float> Local<'a, T> {
                 Some(cross) => (&cross[start * k..(start + count) * k], &[][..]),
                 None => {
                     let (from, to) = (first + start, first + start + count);
-                    let (problem, fixed) = (request.problem, request.right);
+                    let (problem, fixed) = (request.problem, (request.right, packed));
                     computed = Parts::zeros(problem, count, k);
                     pass::row_parts(problem, &lines, (from, to), rows, fixed, &mut computed);
                     (&computed.numerator[..], &computed.denominator[..])
@@ -187,14 +188,14 @@ impl<'a, T: Float> Local<'a, T> {
     }
 
     /// V Hᵀ for every row: the data's part of a quadratic half-step, which does not depend on the rows.
-    fn cross_product(&self, request: &Request<'_, T>) -> Dense<T> {
+    fn cross_product(&self, request: &Request<'_, T>, packed: Option<&Packed<T>>) -> Dense<T> {
         let (lines, k) = (self.source.rows(), self.left.cols());
         let mut cross = Dense::zeros(lines.count(), k);
         let block = self.block;
         self.threads
             .map_chunks(cross.as_mut_slice(), block * k, |index, numerator| {
                 let (from, count) = (index * block, numerator.len() / k);
-                let (problem, fixed) = (request.problem, request.right);
+                let (problem, fixed) = (request.problem, (request.right, packed));
                 let mut parts = Parts::zeros(problem, count, k);
                 pass::row_parts(
                     problem,
@@ -258,7 +259,7 @@ impl<'a, T: Float> Local<'a, T> {
             let to = from + length / k;
             let mut parts = Parts::zeros(problem, to - from, k);
             let rows = right.row_range(from, to);
-            pass::row_parts(problem, &lines, (from, to), rows, left, &mut parts);
+            pass::row_parts(problem, &lines, (from, to), rows, (left, None), &mut parts);
             parts
         };
         let Parts {
@@ -299,7 +300,7 @@ fn block_step<T: Float>(
         sums: Sums::of(rows, k),
         violation,
         magnitude: pass::magnitude(problem, parts.0),
-        inner: pass::inner(parts.0, rows),
+        inner: kernel::inner(parts.0, rows),
     }
 }
 
@@ -321,12 +322,19 @@ impl<T: Float> Shard<T> for Local<'_, T> {
         let (problem, k) = (request.problem, self.left.cols());
         let count = self.source.rows().count();
         let columns = request.right.rows.rows();
-        if request.right_unchanged && problem.quadratic.is_some() {
-            if self.cross.is_none() {
-                self.cross = Some(self.cross_product(request));
-            }
-        } else {
+        let keeps_cross = request.right_unchanged && problem.quadratic.is_some();
+        if !keeps_cross {
             self.cross = None;
+        }
+        let packed = match (self.source.rows(), problem.quadratic, &self.cross) {
+            (Lines::Dense(_), Some(_), None) => {
+                let right = request.right.rows.as_slice();
+                Some(Packed::new(right, k, &self.threads))
+            }
+            _ => None,
+        };
+        if keeps_cross && self.cross.is_none() {
+            self.cross = Some(self.cross_product(request, packed.as_ref()));
         }
         let wanted = if request.statistics { columns } else { 0 };
         let mut stats = Stats {
@@ -341,7 +349,8 @@ impl<T: Float> Shard<T> for Local<'_, T> {
             .then(|| turned(&self.source.rows(), request.right))
             .flatten();
         for run in 0..count.div_ceil(self.run) {
-            self.walk_run(request, turned.as_ref(), run, &mut stats);
+            let ready = (packed.as_ref(), turned.as_ref());
+            self.walk_run(request, ready, run, &mut stats);
             if request.statistics {
                 self.gather_run(request, run, &mut stats.parts);
             }

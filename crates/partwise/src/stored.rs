@@ -1,9 +1,9 @@
 //! What the stored entries of sparse lines say, for divergences that need the reconstruction at each of them.
 
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 
 use crate::Float;
-use crate::kernel::{self, ENTRIES, Vectorised, on_lanes};
+use crate::kernel::{self, ENTRIES};
 use crate::loss::Elementwise;
 use crate::matrix::Compressed;
 use crate::pass::Fixed;
@@ -18,7 +18,7 @@ pub(crate) fn add_numerators<T: Float>(
     numerators: &mut [T],
     k: usize,
 ) {
-    on_lanes(Numerators {
+    pulp::Arch::new().dispatch(Numerators {
         elementwise,
         sparse,
         from,
@@ -39,11 +39,11 @@ struct Numerators<'a, T: Float> {
     k: usize,
 }
 
-impl<T: Float> Vectorised for Numerators<'_, T> {
+impl<T: Float> WithSimd for Numerators<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let (other, k) = (self.other, self.k);
         let rows = self.rows.chunks_exact(k);
         let mut ratios = [T::ZERO; ENTRIES];
@@ -67,7 +67,7 @@ pub(crate) fn divergence<T: Float>(
     rows: &[T],
     fixed: &Fixed<T>,
 ) -> (f64, f64) {
-    on_lanes(Divergence {
+    pulp::Arch::new().dispatch(Divergence {
         elementwise,
         sparse,
         from,
@@ -84,11 +84,11 @@ struct Divergence<'a, T: Float> {
     fixed: &'a Fixed<T>,
 }
 
-impl<T: Float> Vectorised for Divergence<'_, T> {
+impl<T: Float> WithSimd for Divergence<'_, T> {
     type Output = (f64, f64);
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> (f64, f64) {
+    fn with_simd<S: Simd>(self, simd: S) -> (f64, f64) {
         let (other, k) = (self.fixed.rows.as_slice(), self.fixed.rows.cols());
         let elementwise = self.elementwise;
         let (mut all, mut stored, mut data) = (0.0, 0.0, 0.0);

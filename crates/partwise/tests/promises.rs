@@ -611,11 +611,12 @@ fn unsafe_code_is_in_the_kernel_only_and_gives_its_reasons() {
                 file.starts_with(&kernel),
                 "{place}: unsafe outside of the kernel"
             );
-            // The comment stands right above, possibly over several lines.
-            let above = lines[..i].iter().rev();
-            let mut comment = above.take_while(|line| line.trim_start().starts_with("//"));
+            // The comment stands right above, possibly over several lines, or in the documentation of a function.
+            let above = lines[..i].iter().rev().map(|line| line.trim_start());
+            let mut comment =
+                above.take_while(|line| line.starts_with("//") || line.starts_with("#["));
             assert!(
-                comment.any(|line| line.contains("SAFETY")),
+                comment.any(|line| line.contains("SAFETY") || line == "/// # Safety"),
                 "{place}: unsafe without a SAFETY comment"
             );
         }

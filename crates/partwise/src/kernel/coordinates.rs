@@ -14,9 +14,9 @@ pub(crate) const PADDING: usize = 16;
 #[inline(always)]
 pub(crate) fn advance<S: Simd, T: Float>(simd: S, y: &mut [T], step: T, h: &[T]) {
     let step = T::splat(simd, step);
-    let (y, h) = (T::vectors_mut::<S>(y).0, T::vectors::<S>(h).0);
+    let (y, h) = (T::split_mut::<S>(y).0, T::split::<S>(h).0);
     for (y, &h) in y.iter_mut().zip(h) {
-        *y = T::mul_add(simd, step, h, *y);
+        *y = T::fma(simd, step, h, *y);
     }
 }
 
@@ -32,25 +32,25 @@ pub(crate) fn slope_and_curvature<S: Simd, T: Float>(
 ) -> (T, T) {
     let zero = T::splat(simd, T::ZERO);
     let (one, floor) = (T::splat(simd, T::ONE), T::splat(simd, floor));
-    let (v, h) = (T::vectors::<S>(v).0, T::vectors::<S>(h).0);
-    let y = T::vectors_mut::<S>(y).0;
+    let (v, h) = (T::split::<S>(v).0, T::split::<S>(h).0);
+    let y = T::split_mut::<S>(y).0;
     let (mut slope, mut curvature) = (zero, zero);
     if let Some((step, previous)) = pending {
-        let (step, previous) = (T::splat(simd, step), T::vectors::<S>(previous).0);
+        let (step, previous) = (T::splat(simd, step), T::split::<S>(previous).0);
         for (((y, &previous), &v), &h) in y.iter_mut().zip(previous).zip(v).zip(h) {
-            let now = T::mul_add(simd, step, previous, *y);
+            let now = T::fma(simd, step, previous, *y);
             *y = now;
             let share = T::times(simd, h, T::over(simd, one, T::larger(simd, now, floor)));
             let part = T::times(simd, v, share);
             slope = T::plus(simd, slope, part);
-            curvature = T::mul_add(simd, part, share, curvature);
+            curvature = T::fma(simd, part, share, curvature);
         }
     } else {
         for ((&y, &v), &h) in y.iter().zip(v).zip(h) {
             let share = T::times(simd, h, T::over(simd, one, T::larger(simd, y, floor)));
             let part = T::times(simd, v, share);
             slope = T::plus(simd, slope, part);
-            curvature = T::mul_add(simd, part, share, curvature);
+            curvature = T::fma(simd, part, share, curvature);
         }
     }
     (T::total(simd, slope), T::total(simd, curvature))
@@ -70,18 +70,18 @@ pub(crate) fn slope_without<S: Simd, T: Float>(
     let zero = T::splat(simd, T::ZERO);
     let (less, floor) = (T::splat(simd, T::ZERO - x), T::splat(simd, floor));
     let (one, minus) = (T::splat(simd, T::ONE), T::splat(simd, T::ZERO - T::ONE));
-    let entries = T::vectors::<S>(v).0.iter().zip(T::vectors::<S>(y).0);
+    let entries = T::split::<S>(v).0.iter().zip(T::split::<S>(y).0);
     let (mut slope, mut crowded) = (zero, zero);
-    for ((&v, &y), &h) in entries.zip(T::vectors::<S>(h).0) {
-        let rest = T::larger(simd, T::mul_add(simd, less, h, y), floor);
+    for ((&v, &y), &h) in entries.zip(T::split::<S>(h).0) {
+        let rest = T::larger(simd, T::fma(simd, less, h, y), floor);
         slope = T::plus(simd, slope, T::over(simd, T::times(simd, v, h), rest));
         // One minus what is left of y, of entries that count.
         let left = T::over(simd, rest, T::larger(simd, y, floor));
-        let share = T::larger(simd, T::mul_add(simd, left, minus, one), zero);
+        let share = T::larger(simd, T::fma(simd, left, minus, one), zero);
         let power = T::times(simd, share, share);
         let power = T::times(simd, power, power);
         let power = T::times(simd, power, power);
-        crowded = T::mul_add(simd, power, power, crowded);
+        crowded = T::fma(simd, power, power, crowded);
     }
     (T::total(simd, slope), T::total(simd, crowded))
 }

@@ -2,12 +2,10 @@
 //!
 //! A row of the factor is fetched ahead of its use and read from memory once: what [`reconstruct`] has read is still in
 //! the first-level cache when [`add_rows`] adds it up.
-#![expect(unsafe_code, reason = "fetching memory ahead takes its address")]
 
 use pulp::Simd;
 
-use super::for_each_entry;
-use super::lanes::Lanes;
+use super::{Lanes, for_each_entry, prefetch};
 use crate::Float;
 use crate::matrix::Row;
 
@@ -42,20 +40,13 @@ pub(crate) fn for_each_group<T: Float>(row: Row<'_, T>, mut visit: impl FnMut(&[
 /// Asks for a row of k values ahead of its use.
 #[inline(always)]
 pub(crate) fn fetch<T>(rows: &[T], place: usize, k: usize) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        const LINE: usize = 64;
-        let row = &rows[place * k..(place + 1) * k];
-        let (start, bytes) = (row.as_ptr().cast::<i8>(), size_of_val(row));
-        let mut offset = 0;
-        while offset < bytes {
-            // SAFETY: the address lies inside `row`, and fetching ahead reads nothing that the program sees.
-            unsafe {
-                use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-                _mm_prefetch::<_MM_HINT_T0>(start.add(offset));
-            }
-            offset += LINE;
-        }
+    const LINE: usize = 64;
+    let row = &rows[place * k..(place + 1) * k];
+    let (start, bytes) = (row.as_ptr().cast::<u8>(), size_of_val(row));
+    let mut offset = 0;
+    while offset < bytes {
+        prefetch(start.wrapping_add(offset));
+        offset += LINE;
     }
 }
 
@@ -94,18 +85,18 @@ fn products<S: Simd, T: Float, const N: usize>(
     places: [usize; N],
 ) -> [T; N] {
     let k = x.len();
-    let (x, x_rest) = T::vectors::<S>(x);
+    let (x, x_rest) = T::split::<S>(x);
     let rows: [_; N] = views::<S, T, N>(rows, k, places);
     let mut sums = [T::splat(simd, T::ZERO); N];
     for (i, &x) in x.iter().enumerate() {
         for (sum, row) in sums.iter_mut().zip(&rows) {
-            *sum = T::mul_add(simd, x, row.0[i], *sum);
+            *sum = T::fma(simd, x, row.0[i], *sum);
         }
     }
     if !x_rest.is_empty() {
         let x = T::part(simd, x_rest);
         for (sum, row) in sums.iter_mut().zip(&rows) {
-            *sum = T::mul_add(simd, x, T::part(simd, row.1), *sum);
+            *sum = T::fma(simd, x, T::part(simd, row.1), *sum);
         }
     }
     let mut totals = [T::ZERO; N];
@@ -127,7 +118,7 @@ fn views<'a, S: Simd, T: Float, const N: usize>(
 ) -> [Views<'a, S, T>; N] {
     let mut views: [Views<'a, S, T>; N] = [(&[], &[]); N];
     for (view, &place) in views.iter_mut().zip(&places) {
-        *view = T::vectors::<S>(&rows[place * k..(place + 1) * k]);
+        *view = T::split::<S>(&rows[place * k..(place + 1) * k]);
     }
     views
 }
@@ -167,18 +158,18 @@ fn add_weighted<S: Simd, T: Float, const N: usize>(
         *splat = T::splat(simd, weight);
     }
     let weights = splats;
-    let (sums, sums_rest) = T::vectors_mut::<S>(sums);
+    let (sums, sums_rest) = T::split_mut::<S>(sums);
     for (i, sum) in sums.iter_mut().enumerate() {
         let mut total = *sum;
         for (&weight, row) in weights.iter().zip(&rows) {
-            total = T::mul_add(simd, weight, row.0[i], total);
+            total = T::fma(simd, weight, row.0[i], total);
         }
         *sum = total;
     }
     if !sums_rest.is_empty() {
         let mut total = T::part(simd, sums_rest);
         for (&weight, row) in weights.iter().zip(&rows) {
-            total = T::mul_add(simd, weight, T::part(simd, row.1), total);
+            total = T::fma(simd, weight, T::part(simd, row.1), total);
         }
         T::store_part(simd, sums_rest, total);
     }

@@ -1,82 +1,86 @@
-//! Vectors of either number type, as wide as the machine has them.
-#![allow(
-    unreachable_pub,
-    reason = "a bound of the public number trait, never named outside"
-)]
+//! Vectors of `f32` and `f64` behind one trait, so that a kernel is written once for both.
 
 use pulp::Simd;
 
-/// A number type that comes in vectors of an instruction set `S`.
-pub trait Lanes: Copy {
-    /// Some numbers next to each other.
-    type Vector<S: Simd>: Copy;
-
-    /// The whole vectors at the front of a slice, and the rest.
-    fn vectors<S: Simd>(values: &[Self]) -> (&[Self::Vector<S>], &[Self])
-    where
-        Self: Sized;
-    /// The whole vectors at the front of a slice, and the rest, to change.
-    fn vectors_mut<S: Simd>(values: &mut [Self]) -> (&mut [Self::Vector<S>], &mut [Self])
-    where
-        Self: Sized;
+/// A number that travels in SIMD vectors. Every method is one instruction, or few.
+pub trait Lanes: Copy + 'static {
+    /// A full vector on the instruction set `S`.
+    type Vector<S: Simd>: Copy + 'static;
+    /// Numbers in a vector.
+    fn count<S: Simd>() -> usize {
+        size_of::<Self::Vector<S>>() / size_of::<Self>()
+    }
+    /// The same number in every lane.
+    fn splat<S: Simd>(simd: S, x: Self) -> Self::Vector<S>;
+    /// The whole vectors in a slice, and the rest.
+    fn split<S: Simd>(slice: &[Self]) -> (&[Self::Vector<S>], &[Self]);
+    /// The whole vectors in a slice, and the rest.
+    fn split_mut<S: Simd>(slice: &mut [Self]) -> (&mut [Self::Vector<S>], &mut [Self]);
     /// A vector of less numbers than it holds, zeros behind them.
-    fn part<S: Simd>(simd: S, values: &[Self]) -> Self::Vector<S>
-    where
-        Self: Sized;
+    fn part<S: Simd>(simd: S, slice: &[Self]) -> Self::Vector<S>;
     /// Writes the first numbers of a vector.
-    fn store_part<S: Simd>(simd: S, values: &mut [Self], vector: Self::Vector<S>)
-    where
-        Self: Sized;
-    /// The same number everywhere.
-    fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
+    fn store_part<S: Simd>(simd: S, slice: &mut [Self], vector: Self::Vector<S>);
     /// a + b.
     fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// a − b.
+    fn minus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// a · b.
     fn times<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// a / b.
     fn over<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
-    /// The larger of a and b.
-    fn larger<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
-    /// a · b + c.
-    fn mul_add<S: Simd>(
+    /// a · b + c, rounded once where the machine can.
+    fn fma<S: Simd>(
         simd: S,
         a: Self::Vector<S>,
         b: Self::Vector<S>,
         c: Self::Vector<S>,
     ) -> Self::Vector<S>;
-    /// The sum of all numbers of a vector.
+    /// |a|.
+    fn absolute<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
+    /// The larger number of each lane.
+    fn larger<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// The smaller number of each lane.
+    fn lesser<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// The lanes of `x` where a > b of the pair, those of `other` elsewhere (where either is NaN, too).
+    fn where_greater<S: Simd>(
+        simd: S,
+        pair: (Self::Vector<S>, Self::Vector<S>),
+        x: Self::Vector<S>,
+        other: Self::Vector<S>,
+    ) -> Self::Vector<S>;
+    /// The sum of the lanes.
     fn total<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
 }
 
 macro_rules! lanes {
-    ($type:ident, $vector:ident, $split:ident, $split_mut:ident, $part:ident, $store_part:ident, $splat:ident,
-     $add:ident, $mul:ident, $div:ident, $max:ident, $mul_add:ident, $total:ident) => {
+    ($type:ident, $vector:ident, $split:ident, $split_mut:ident, $splat:ident,
+     $part:ident, $store_part:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $max:ident, $mul_add:ident, $abs:ident, $min:ident, $greater:ident, $select:ident, $sum:ident) => {
         impl Lanes for $type {
             type Vector<S: Simd> = S::$vector;
 
             #[inline(always)]
-            fn vectors<S: Simd>(values: &[Self]) -> (&[S::$vector], &[Self]) {
-                S::$split(values)
+            fn splat<S: Simd>(simd: S, x: Self) -> S::$vector {
+                simd.$splat(x)
             }
             #[inline(always)]
-            fn vectors_mut<S: Simd>(values: &mut [Self]) -> (&mut [S::$vector], &mut [Self]) {
-                S::$split_mut(values)
+            fn split<S: Simd>(slice: &[Self]) -> (&[S::$vector], &[Self]) {
+                S::$split(slice)
             }
             #[inline(always)]
-            fn part<S: Simd>(simd: S, values: &[Self]) -> S::$vector {
-                simd.$part(values)
-            }
-            #[inline(always)]
-            fn store_part<S: Simd>(simd: S, values: &mut [Self], vector: S::$vector) {
-                simd.$store_part(values, vector);
-            }
-            #[inline(always)]
-            fn splat<S: Simd>(simd: S, value: Self) -> S::$vector {
-                simd.$splat(value)
+            fn split_mut<S: Simd>(slice: &mut [Self]) -> (&mut [S::$vector], &mut [Self]) {
+                S::$split_mut(slice)
             }
             #[inline(always)]
             fn plus<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
                 simd.$add(a, b)
+            }
+            #[inline(always)]
+            fn part<S: Simd>(simd: S, slice: &[Self]) -> S::$vector {
+                simd.$part(slice)
+            }
+            #[inline(always)]
+            fn store_part<S: Simd>(simd: S, slice: &mut [Self], vector: S::$vector) {
+                simd.$store_part(slice, vector);
             }
             #[inline(always)]
             fn times<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
@@ -91,17 +95,33 @@ macro_rules! lanes {
                 simd.$max(a, b)
             }
             #[inline(always)]
-            fn mul_add<S: Simd>(
-                simd: S,
-                a: S::$vector,
-                b: S::$vector,
-                c: S::$vector,
-            ) -> S::$vector {
+            fn minus<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$sub(a, b)
+            }
+            #[inline(always)]
+            fn fma<S: Simd>(simd: S, a: S::$vector, b: S::$vector, c: S::$vector) -> S::$vector {
                 simd.$mul_add(a, b, c)
             }
             #[inline(always)]
+            fn absolute<S: Simd>(simd: S, a: S::$vector) -> S::$vector {
+                simd.$abs(a)
+            }
+            #[inline(always)]
+            fn lesser<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$min(a, b)
+            }
+            #[inline(always)]
+            fn where_greater<S: Simd>(
+                simd: S,
+                (a, b): (S::$vector, S::$vector),
+                x: S::$vector,
+                other: S::$vector,
+            ) -> S::$vector {
+                simd.$select(simd.$greater(a, b), x, other)
+            }
+            #[inline(always)]
             fn total<S: Simd>(simd: S, a: S::$vector) -> Self {
-                simd.$total(a)
+                simd.$sum(a)
             }
         }
     };
@@ -111,14 +131,19 @@ lanes!(
     f32s,
     as_simd_f32s,
     as_mut_simd_f32s,
+    splat_f32s,
     partial_load_f32s,
     partial_store_f32s,
-    splat_f32s,
     add_f32s,
+    sub_f32s,
     mul_f32s,
     div_f32s,
     max_f32s,
     mul_add_e_f32s,
+    abs_f32s,
+    min_f32s,
+    greater_than_f32s,
+    select_f32s,
     reduce_sum_f32s
 );
 lanes!(
@@ -126,33 +151,18 @@ lanes!(
     f64s,
     as_simd_f64s,
     as_mut_simd_f64s,
+    splat_f64s,
     partial_load_f64s,
     partial_store_f64s,
-    splat_f64s,
     add_f64s,
+    sub_f64s,
     mul_f64s,
     div_f64s,
     max_f64s,
     mul_add_e_f64s,
+    abs_f64s,
+    min_f64s,
+    greater_than_f64s,
+    select_f64s,
     reduce_sum_f64s
 );
-
-/// Work that is written for any instruction set.
-pub(crate) trait Vectorised {
-    type Output;
-    fn run<S: Simd>(self, simd: S) -> Self::Output;
-}
-
-/// Runs `work` with the widest instruction set of this machine.
-#[inline(always)]
-pub(crate) fn on_lanes<W: Vectorised>(work: W) -> W::Output {
-    struct Adapter<W>(W);
-    impl<W: Vectorised> pulp::WithSimd for Adapter<W> {
-        type Output = W::Output;
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, simd: S) -> W::Output {
-            self.0.run(simd)
-        }
-    }
-    pulp::Arch::new().dispatch(Adapter(work))
-}

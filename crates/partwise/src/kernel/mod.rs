@@ -4,20 +4,28 @@
 //! fastest that way. Products are sequential: threads are spread over blocks of rows outside.
 
 mod coordinates;
+mod dense;
 mod entries;
-pub(crate) mod lanes;
+mod lanes;
 mod logarithm;
+mod prefetch;
 mod products;
 mod sparse;
+mod sums;
 #[cfg(feature = "ndarray")]
 pub(crate) mod view;
 
 pub(crate) use coordinates::{PADDING, advance, slope_and_curvature, slope_without};
+pub(crate) use dense::Packed;
 pub(crate) use entries::{ENTRIES, add_rows, fetch, for_each_group, reconstruct};
-pub(crate) use lanes::{Vectorised, on_lanes};
+pub(crate) use lanes::Lanes;
 pub(crate) use logarithm::excess_of;
-pub(crate) use products::{add_times, add_transposed_times, gram, outer, pack, times};
-pub(crate) use sparse::{dot, for_each_entry, gather};
+use prefetch::prefetch;
+pub(crate) use products::{
+    add_times, add_transposed_times, gram, outer, pack, times, times_packed,
+};
+pub(crate) use sparse::{dot, for_each_entry, gather_lines};
+pub(crate) use sums::{column_sums, inner, sum};
 
 /// Runs `work` compiled for the widest instruction set of this machine.
 #[inline(always)]
@@ -33,7 +41,7 @@ mod tests {
 
     use super::*;
     use crate::Float;
-    use crate::matrix::{IndexSlice, Row};
+    use crate::matrix::Compressed;
 
     const SIZES: [usize; 7] = [1, 2, 7, 8, 17, 33, 70];
 
@@ -75,7 +83,7 @@ mod tests {
             add_times(&mut out, v_view, right_view);
             assert_close(&out, |e| 2.0 * forward(e), n);
             let mut out = vec![T::ONE; n * k];
-            add_transposed_times(&mut out, v_view, left_view);
+            add_transposed_times(&mut out, v_view, &left);
             let backward = |e: usize| {
                 let terms = (0..r).map(|i| at(&v, n, i, e / k) * at(&left, k, i, e % k));
                 1.0 + terms.sum::<f64>()
@@ -96,7 +104,7 @@ mod tests {
             let terms = (0..r).map(|i| at(&left, k, i, e / k) * at(&left, k, i, e % k));
             terms.sum::<f64>()
         };
-        assert_close(&gram(left_view), squared, r);
+        assert_close(&gram(&left, k), squared, r);
     }
 
     #[test]
@@ -119,10 +127,10 @@ mod tests {
         weights: &'a [T],
     }
 
-    impl<T: Float> Vectorised for Entries<'_, T> {
+    impl<T: Float> pulp::WithSimd for Entries<'_, T> {
         type Output = (Vec<T>, Vec<T>);
 
-        fn run<S: pulp::Simd>(self, simd: S) -> Self::Output {
+        fn with_simd<S: pulp::Simd>(self, simd: S) -> Self::Output {
             let mut products = vec![T::ONE; self.places.len()];
             reconstruct(simd, self.x, self.rows, self.places, &mut products);
             let mut sums = vec![T::ONE; self.x.len()];
@@ -134,7 +142,7 @@ mod tests {
     fn entries_agree<T: Float>(count: usize, k: usize) {
         let (x, rows, weights) = (values::<T>(k), values::<T>(12 * k), values::<T>(count));
         let places: Vec<usize> = (0..count).map(|e| e * 7 % 12).collect();
-        let (products, sums) = on_lanes(Entries {
+        let (products, sums) = pulp::Arch::new().dispatch(Entries {
             x: &x,
             rows: &rows,
             places: &places,
@@ -162,25 +170,38 @@ mod tests {
 
     #[test]
     fn sparse_rows_agree_with_dense_ones() {
+        sparse_rows_agree::<f64>();
+        sparse_rows_agree::<f32>();
+    }
+
+    fn sparse_rows_agree<T: Float>() {
         for k in SIZES {
-            let other = values::<f64>(12 * k);
-            let (indices, stored) = ([11i32, 0, 5], [0.5, 2.0, 0.0]);
-            let row = Row {
-                indices: IndexSlice::I32(&indices),
-                values: &stored,
-            };
-            let mut out = vec![1.0; k];
-            vectorised(|| gather(&mut out, row, &other));
-            let naive = |t: usize| {
-                let terms = indices.iter().zip(&stored);
-                1.0 + terms
-                    .map(|(&j, v)| v * other[j as usize * k + t])
-                    .sum::<f64>()
+            let other = values::<T>(12 * k);
+            // The last row of `other` is read to its end, and one line is empty.
+            let (offsets, indices) = ([0i64, 3, 3, 5], [11i32, 0, 5, 10, 11]);
+            let stored = [0.5, 2.0, 0.0, 1.5, 0.25].map(T::from_f64);
+            let sparse =
+                Compressed::new("CSR matrix", 3, 12, &offsets[..], &indices[..], &stored).unwrap();
+            let mut out = vec![T::ONE; 3 * k];
+            gather_lines(&mut out, &sparse, 0, &other, k);
+            let naive = |e: usize| {
+                let (line, t) = (e / k, e % k);
+                let entries = offsets[line] as usize..offsets[line + 1] as usize;
+                let terms = entries
+                    .map(|p| stored[p].to_f64() * other[indices[p] as usize * k + t].to_f64());
+                terms.sum::<f64>()
             };
             assert_close(&out, naive, 3);
             let (a, b) = (&other[..k], &other[k..2 * k]);
-            let naive: f64 = a.iter().zip(b).map(|(x, y)| x * y).sum();
+            let naive: f64 = a.iter().zip(b).map(|(x, y)| x.to_f64() * y.to_f64()).sum();
             assert_close(&[dot(a, b)], |_| naive, k);
+            assert!((inner(a, b) - naive).abs() <= 1e-12 * naive);
+            let total: f64 = a.iter().map(|x| x.to_f64()).sum();
+            assert!((sum(a) - total).abs() <= 1e-12 * total);
+            for (t, found) in column_sums(&other, k).into_iter().enumerate() {
+                let naive: f64 = (0..12).map(|i| other[i * k + t].to_f64()).sum();
+                assert!((found - naive).abs() <= 1e-12 * naive);
+            }
         }
     }
 }

@@ -1,14 +1,31 @@
 //! Dense products of a block of V, of the factors, and of both.
+//!
+//! Rows whose entries follow each other go to the kernels of [`super::dense`]; everything else goes to faer.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
+use super::dense::{self, Packed};
 use crate::Float;
 
 /// `out` (r × k) = V (r × n) · right (n × k).
 pub(crate) fn times<T: Float>(out: &mut [T], v: MatRef<'_, T>, right: MatRef<'_, T>) {
     let out = MatMut::from_row_major_slice_mut(out, v.nrows(), right.ncols());
     matmul(out, Accum::Replace, v, right, T::ONE, Par::Seq);
+}
+
+/// `out` (r × k) = V (r × n) · right (n × k), for a `right` that has been packed for many products.
+pub(crate) fn times_packed<T: Float>(
+    out: &mut [T],
+    v: MatRef<'_, T>,
+    right: MatRef<'_, T>,
+    packed: &Packed<T>,
+) {
+    if dense::has_rows(v) {
+        dense::times_packed(out, v, packed);
+    } else {
+        times(out, v, right);
+    }
 }
 
 /// `out` (r × k) += V (r × n) · right (n × k).
@@ -18,7 +35,11 @@ pub(crate) fn add_times<T: Float>(out: &mut [T], v: MatRef<'_, T>, right: MatRef
 }
 
 /// `out` (c × k) += Vᵀ (c × r) · left (r × k).
-pub(crate) fn add_transposed_times<T: Float>(out: &mut [T], v: MatRef<'_, T>, left: MatRef<'_, T>) {
+pub(crate) fn add_transposed_times<T: Float>(out: &mut [T], v: MatRef<'_, T>, left: &[T]) {
+    if dense::has_rows(v) {
+        return dense::add_transposed_times(out, v, left);
+    }
+    let left = MatRef::from_row_major_slice(left, v.nrows(), left.len() / v.nrows());
     let out = MatMut::from_row_major_slice_mut(out, v.ncols(), left.ncols());
     matmul(out, Accum::Add, v.transpose(), left, T::ONE, Par::Seq);
 }
@@ -37,18 +58,10 @@ pub(crate) fn outer<T: Float>(out: &mut [T], left: MatRef<'_, T>, right: MatRef<
 }
 
 /// `rows`ᵀ · `rows` (k × k).
-pub(crate) fn gram<T: Float>(rows: MatRef<'_, T>) -> Vec<T> {
-    let k = rows.ncols();
+pub(crate) fn gram<T: Float>(rows: &[T], k: usize) -> Vec<T> {
     let mut out = vec![T::ZERO; k * k];
-    let view = MatMut::from_row_major_slice_mut(&mut out, k, k);
-    matmul(
-        view,
-        Accum::Replace,
-        rows.transpose(),
-        rows,
-        T::ONE,
-        Par::Seq,
-    );
+    let view = MatRef::from_row_major_slice(rows, rows.len() / k, k);
+    dense::add_transposed_times(&mut out, view, rows);
     out
 }
 

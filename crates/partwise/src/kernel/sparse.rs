@@ -1,18 +1,166 @@
 //! Sparse rows against dense rows: gathers only, never a scatter.
+#![expect(
+    unsafe_code,
+    reason = "vectors are read from rows whose indices were checked when the matrix was made"
+)]
 
+use pulp::{Simd, WithSimd};
+
+use super::prefetch;
 use crate::Float;
-use crate::matrix::{Index, Row, with_indices};
+use crate::matrix::{Compressed, Index, Row, with_indices};
 
-/// `out` (k) += Σ value · other\[index\]: one row of V · H for a sparse row of V.
-#[inline(always)]
-pub(crate) fn gather<T: Float>(out: &mut [T], row: Row<'_, T>, other: &[T]) {
-    let k = out.len();
-    for_each_entry(row, |index, value| {
-        let line = &other[index * k..(index + 1) * k];
-        for (sum, &x) in out.iter_mut().zip(line) {
-            *sum += value * x;
-        }
+/// Bytes that are on their way from memory at once, at most: a processor's first-level cache waits for about this much.
+const BYTES_AHEAD: usize = 2048;
+/// Vectors of sums at once: as many as stay in registers.
+const MOST_VECTORS: usize = 8;
+/// Lanes in the widest vector there is.
+const MOST_LANES: usize = 16;
+/// Bytes in a line of cache.
+const LINE_BYTES: usize = 64;
+
+/// `out` (lines × k) = V · other for lines of a sparse V from `from` on, as many as `out` has rows; `other` has a row
+/// of k values for each index.
+pub(crate) fn gather_lines<T: Float>(
+    out: &mut [T],
+    sparse: &Compressed<'_, T>,
+    from: usize,
+    other: &[T],
+    k: usize,
+) {
+    assert!(other.len() >= sparse.minor() * k, "a row for each index");
+    pulp::Arch::new().dispatch(Gather {
+        out,
+        sparse,
+        from,
+        other,
+        k,
     });
+}
+
+struct Gather<'a, T: Float> {
+    out: &'a mut [T],
+    sparse: &'a Compressed<'a, T>,
+    from: usize,
+    other: &'a [T],
+    k: usize,
+}
+
+impl<T: Float> WithSimd for Gather<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let lanes = T::count::<S>();
+        for first in (0..self.k).step_by(MOST_VECTORS * lanes) {
+            // With few sums, two sets of them take turns, so that neither waits for itself.
+            match (self.k - first).div_ceil(lanes) {
+                1 => self.columns::<S, 1, 2>(simd, first),
+                2 => self.columns::<S, 2, 2>(simd, first),
+                3 => self.columns::<S, 3, 2>(simd, first),
+                4 => self.columns::<S, 4, 2>(simd, first),
+                5 => self.columns::<S, 5, 2>(simd, first),
+                6 => self.columns::<S, 6, 1>(simd, first),
+                7 => self.columns::<S, 7, 1>(simd, first),
+                _ => self.columns::<S, MOST_VECTORS, 1>(simd, first),
+            }
+        }
+    }
+}
+
+impl<T: Float> Gather<'_, T> {
+    /// N vectors of columns from `first` on, for every line.
+    #[inline(always)]
+    fn columns<S: Simd, const N: usize, const SETS: usize>(&mut self, simd: S, first: usize) {
+        with_indices!(self.sparse.indices(), indices => {
+            for (line, out) in (self.from..).zip(self.out.chunks_exact_mut(self.k)) {
+                let span = self.sparse.span(line);
+                let source = Source {
+                    indices,
+                    values: self.sparse.values(),
+                    other: self.other,
+                    k: self.k,
+                    first,
+                };
+                let sums = source.line::<S, N, SETS>(simd, span);
+                let width = N * T::count::<S>();
+                let mut buffer = [T::ZERO; MOST_VECTORS * MOST_LANES];
+                let (vectors, _) = T::split_mut::<S>(&mut buffer[..width]);
+                vectors.copy_from_slice(&sums);
+                let used = width.min(self.k - first);
+                out[first..first + used].copy_from_slice(&buffer[..used]);
+            }
+        });
+    }
+}
+
+struct Source<'a, T, I> {
+    indices: &'a [I],
+    values: &'a [T],
+    other: &'a [T],
+    k: usize,
+    first: usize,
+}
+
+impl<T: Float, I: Index> Source<'_, T, I> {
+    #[inline(always)]
+    fn line<S: Simd, const N: usize, const SETS: usize>(
+        &self,
+        simd: S,
+        (from, to): (usize, usize),
+    ) -> [T::Vector<S>; N] {
+        let mut sums = [[T::splat(simd, T::ZERO); N]; SETS];
+        let mut entry = from;
+        while entry + SETS <= to {
+            for (set, sums) in sums.iter_mut().enumerate() {
+                self.add(simd, entry + set, sums);
+            }
+            entry += SETS;
+        }
+        if entry < to {
+            self.add(simd, entry, &mut sums[0]);
+        }
+        let mut sums = sums.into_iter();
+        let first = sums.next().expect("there is a set of sums");
+        sums.fold(first, |mut total, set| {
+            for (total, x) in total.iter_mut().zip(set) {
+                *total = T::plus(simd, *total, x);
+            }
+            total
+        })
+    }
+
+    /// Adds an entry times its row.
+    #[inline(always)]
+    fn add<S: Simd, const N: usize>(&self, simd: S, entry: usize, sums: &mut [T::Vector<S>; N]) {
+        let ahead = BYTES_AHEAD / (N * size_of::<T::Vector<S>>());
+        if let Some(index) = self.indices.get(entry + ahead) {
+            let start = self
+                .other
+                .as_ptr()
+                .wrapping_add(index.at() * self.k + self.first);
+            for byte in (0..N * size_of::<T::Vector<S>>()).step_by(LINE_BYTES) {
+                prefetch(start.cast::<u8>().wrapping_add(byte));
+            }
+        }
+        let at = self.indices[entry].at() * self.k + self.first;
+        let value = T::splat(simd, self.values[entry]);
+        let row: [T::Vector<S>; N] = if at + N * T::count::<S>() <= self.other.len() {
+            // The last vector may reach into the next row; what it finds there is not used.
+            let row = self.other.as_ptr().wrapping_add(at).cast::<T::Vector<S>>();
+            // SAFETY: N vectors from `at` on lie in `other`, and vectors have the alignment of their numbers.
+            std::array::from_fn(|q| unsafe { row.add(q).read_unaligned() })
+        } else {
+            let mut buffer = [T::ZERO; MOST_VECTORS * MOST_LANES];
+            let rest = &self.other[at..];
+            buffer[..rest.len()].copy_from_slice(rest);
+            let (vectors, _) = T::split::<S>(&buffer);
+            std::array::from_fn(|q| vectors[q])
+        };
+        for (sum, &x) in sums.iter_mut().zip(&row) {
+            *sum = T::fma(simd, value, x, *sum);
+        }
+    }
 }
 
 /// The inner product of two rows of k values.

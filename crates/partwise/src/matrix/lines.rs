@@ -4,7 +4,7 @@ use faer::MatRef;
 
 use super::{Compressed, Dense, Matrix, Twin};
 use crate::Float;
-use crate::kernel::{self, vectorised};
+use crate::kernel;
 use crate::threads::Threads;
 
 /// V with what is needed to walk it both ways: nothing more if dense, the twin if sparse.
@@ -96,11 +96,9 @@ impl<T: Float> Lines<'_, T> {
             let count = out.len() / k;
             match self {
                 Self::Dense(view) => kernel::times(out, view.subrows(from, count), other.view()),
-                Self::Sparse(sparse) => vectorised(|| {
-                    for (line, out) in (from..).zip(out.chunks_exact_mut(k)) {
-                        kernel::gather(out, sparse.row(line), other.as_slice());
-                    }
-                }),
+                Self::Sparse(sparse) => {
+                    kernel::gather_lines(out, sparse, from, other.as_slice(), k);
+                }
             }
         });
         out

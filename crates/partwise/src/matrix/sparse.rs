@@ -232,8 +232,24 @@ impl<'a, T: Float> Compressed<'a, T> {
         self.values.len()
     }
 
+    /// Where the entries of a line begin and end.
+    #[inline]
+    pub(crate) fn span(&self, line: usize) -> (usize, usize) {
+        (self.offsets.get(line), self.offsets.get(line + 1))
+    }
+
+    /// The indices of all entries.
+    pub(crate) fn indices(&self) -> IndexSlice<'a> {
+        self.indices
+    }
+
+    /// The values of all entries.
+    pub(crate) fn values(&self) -> &'a [T] {
+        self.values
+    }
+
     pub(crate) fn row(&self, line: usize) -> Row<'a, T> {
-        let (from, to) = (self.offsets.get(line), self.offsets.get(line + 1));
+        let (from, to) = self.span(line);
         Row {
             indices: self.indices.slice(from, to),
             values: &self.values[from..to],

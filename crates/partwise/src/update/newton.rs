@@ -16,11 +16,11 @@
 //! The right factor is improved in the same way from the columns of V. Where V comes in blocks of rows no block holds
 //! whole columns, and the right factor takes the multiplicative step from the statistics of the pass.
 
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 
 use super::{projected, settle};
 use crate::Float;
-use crate::kernel::{self, PADDING, Vectorised, on_lanes};
+use crate::kernel::{self, PADDING};
 use crate::loss::{Elementwise, Weights};
 use crate::matrix::{Dense, Lines};
 use crate::pass::Fixed;
@@ -136,7 +136,7 @@ fn walk<T: Float>(
     rows: &mut [T],
     copy_values: usize,
 ) -> LinesMet {
-    on_lanes(Walk {
+    pulp::Arch::new().dispatch(Walk {
         problem,
         lines,
         first,
@@ -153,11 +153,11 @@ struct Walk<'a, T: Float> {
     copy_values: usize,
 }
 
-impl<T: Float> Vectorised for Walk<'_, T> {
+impl<T: Float> WithSimd for Walk<'_, T> {
     type Output = LinesMet;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> LinesMet {
+    fn with_simd<S: Simd>(self, simd: S) -> LinesMet {
         let k = self.problem.other.rows.cols();
         let mut room = Room::new(self.problem, self.copy_values);
         let mut met = LinesMet::default();

@@ -1,0 +1,50 @@
+//! Sums in double precision, over lanes that do not wait for each other, always in the same order.
+
+use super::vectorised;
+use crate::Float;
+
+const LANES: usize = 16;
+
+/// Σ aᵢ.
+pub(crate) fn sum<T: Float>(a: &[T]) -> f64 {
+    vectorised(|| {
+        let mut sums = [0.0; LANES];
+        let chunks = a.chunks_exact(LANES);
+        let rest: f64 = chunks.remainder().iter().map(|x| x.to_f64()).sum();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                sums[lane] += chunk[lane].to_f64();
+            }
+        }
+        sums.iter().sum::<f64>() + rest
+    })
+}
+
+/// Σ aᵢ bᵢ.
+pub(crate) fn inner<T: Float>(a: &[T], b: &[T]) -> f64 {
+    vectorised(|| {
+        let mut sums = [0.0; LANES];
+        let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+        let rest = a.remainder().iter().zip(b.remainder());
+        let rest: f64 = rest.map(|(a, b)| a.to_f64() * b.to_f64()).sum();
+        for (a, b) in a.zip(b) {
+            for lane in 0..LANES {
+                sums[lane] += a[lane].to_f64() * b[lane].to_f64();
+            }
+        }
+        sums.iter().sum::<f64>() + rest
+    })
+}
+
+/// The sum of each of the k columns.
+pub(crate) fn column_sums<T: Float>(rows: &[T], k: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; k];
+    vectorised(|| {
+        for row in rows.chunks_exact(k) {
+            for (sum, x) in sums.iter_mut().zip(row) {
+                *sum += x.to_f64();
+            }
+        }
+    });
+    sums
+}
