@@ -123,7 +123,7 @@ pub(crate) fn run<'s, T: Float>(
     let mut stats = None;
     let mut at_start = 0.0;
     if needs_start {
-        let look = fit.pass(false, true);
+        let look = fit.pass(false, !fit.improves_both());
         at_start = fit.divergence(&look);
         trace.push(TracePoint {
             iteration: 0,
@@ -264,6 +264,11 @@ impl<T: Float> Fit<'_, '_, T> {
         self.plan.held == Some(side)
     }
 
+    /// Whether the right factor, too, is improved from V itself.
+    fn improves_both(&self) -> bool {
+        self.problem.lines.is_some() && self.shard.is_whole()
+    }
+
     fn pass(&mut self, update: bool, statistics: bool) -> Stats<T> {
         self.shard.pass(&Request {
             problem: self.problem,
@@ -318,7 +323,8 @@ impl<T: Float> Fit<'_, '_, T> {
         let now = if let (true, Some(stats)) = (unchanged, stats.take()) {
             stats
         } else {
-            let (update, statistics) = (!self.holds(Side::Left), !self.holds(Side::Right));
+            let update = !self.holds(Side::Left);
+            let statistics = !self.holds(Side::Right) && !self.improves_both();
             let now = self.pass(update, statistics);
             if update {
                 met[0] = Met::new(now.violation, now.magnitude);
@@ -331,12 +337,18 @@ impl<T: Float> Fit<'_, '_, T> {
         (now, met)
     }
 
-    /// The half-step of the right factor, from the statistics of a pass.
+    /// The half-step of the right factor, from V itself or from the statistics of a pass.
     fn step_right(&mut self, stats: &Stats<T>) -> Met {
         if self.holds(Side::Right) {
             return Met::default();
         }
-        let met = self.meet_right(stats, true);
+        let met = if self.improves_both() {
+            let right = self.right.rows.as_mut_slice();
+            let met = self.shard.improve_right(self.problem, right);
+            Met::new(met.violation, met.magnitude)
+        } else {
+            self.meet_right(stats, true)
+        };
         self.right.refresh(self.threads);
         met
     }
@@ -430,6 +442,7 @@ impl<T: Float> Fit<'_, '_, T> {
                 .resolve(Loss::FROBENIUS)
                 .ok()
                 .and_then(Solver::quadratic),
+            lines: None,
             left: self.problem.left,
             right: self.problem.right,
         };

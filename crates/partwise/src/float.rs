@@ -4,7 +4,7 @@ use std::fmt::{Debug, Display, LowerExp};
 
 use crate::init::{StartFn, StartRule};
 use crate::kernel::Lanes;
-use crate::update::{QuadraticFn, QuadraticRule};
+use crate::update::{LinesFn, LinesRule, QuadraticFn, QuadraticRule};
 
 mod sealed {
     pub trait Sealed {}
@@ -62,6 +62,9 @@ pub trait Float:
     /// The version of a solver for this type.
     #[doc(hidden)]
     fn of(rule: &QuadraticRule) -> QuadraticFn<Self>;
+    /// The version of a solver that sees the data for this type.
+    #[doc(hidden)]
+    fn lines(rule: &LinesRule) -> LinesFn<Self>;
     /// The version of a start for this type.
     #[doc(hidden)]
     fn start(rule: &StartRule) -> StartFn<Self>;
@@ -117,6 +120,9 @@ macro_rules! float {
                 if other > self { other } else { self }
             }
             fn of(rule: &QuadraticRule) -> QuadraticFn<Self> {
+                rule.$type
+            }
+            fn lines(rule: &LinesRule) -> LinesFn<Self> {
                 rule.$type
             }
             fn start(rule: &StartRule) -> StartFn<Self> {

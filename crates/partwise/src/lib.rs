@@ -53,6 +53,7 @@ mod observe;
 mod pass;
 mod shard;
 mod stop;
+mod stored;
 mod svd;
 mod threads;
 mod update;

@@ -290,7 +290,8 @@ impl Nmf {
 
     /// Factors a V that is given as blocks of rows, with a start, watched by an observer.
     ///
-    /// The same blocks give the same bits; other blocks of the same V differ by rounding.
+    /// The same blocks give the same bits; other blocks of the same V differ by rounding. (A solver that is not
+    /// [`Solver::alike_in_blocks`] takes other steps for one block than for several.)
     ///
     /// # Errors
     /// As [`Self::fit`]; a start of a wrong shape or with illegal entries; a held factor without a start.
@@ -413,6 +414,7 @@ impl Nmf {
         let problem = Problem {
             elementwise: Elementwise::new(self.loss, blocks.mean()),
             quadratic,
+            lines: solver.lines(self.loss),
             left: Terms::new(left_weights, stored / left_rows as f64, self.rank),
             right: Terms::new(right_weights, stored / right_rows as f64, self.rank),
         };

@@ -14,9 +14,10 @@ use faer::MatRef;
 use crate::Float;
 use crate::kernel::{self, Packed, vectorised};
 use crate::loss::{Elementwise, Weights};
-use crate::matrix::{Compressed, Dense, Lines};
+use crate::matrix::{Dense, Lines};
+use crate::stored;
 use crate::threads::Threads;
-use crate::update::{MultiplicativeRule, Quadratic, QuadraticFn, settle};
+use crate::update::{LinesFn, MultiplicativeRule, Quadratic, QuadraticFn, settle};
 
 /// Rows and columns of a tile of the reconstruction: it and its line of V stay in the second-level cache.
 const TILE_ROWS: usize = 64;
@@ -30,6 +31,9 @@ pub(crate) struct Problem<T: Float> {
     pub(crate) elementwise: Elementwise<T>,
     /// The half-step of the squared loss; every other loss takes the multiplicative rule.
     pub(crate) quadratic: Option<QuadraticFn<T>>,
+    /// The half-step that sees the lines of V, where the solver has one: it takes the place of the multiplicative rule
+    /// wherever V is at hand.
+    pub(crate) lines: Option<LinesFn<T>>,
     /// The factor that goes with the lines, and the other one.
     pub(crate) left: Terms,
     pub(crate) right: Terms,
@@ -286,21 +290,18 @@ pub(crate) fn row_parts<T: Float>(
             kernel::gather_lines(&mut parts.numerator, sparse, from, other, k);
         }
         (Lines::Sparse(sparse), false) => {
-            parts.numerator.fill(T::ZERO);
+            let numerator = &mut parts.numerator;
+            numerator.fill(T::ZERO);
             let other = fixed.rows.as_slice();
-            let numerators = parts.numerator.chunks_exact_mut(k);
-            vectorised(|| {
-                for ((line, sum), x) in (from..to).zip(numerators).zip(rows.chunks_exact(k)) {
-                    kernel::for_each_entry(sparse.row(line), |index, value| {
-                        let other = &other[index * k..(index + 1) * k];
-                        let mut ratio = [kernel::dot(x, other)];
-                        problem.elementwise.ratio(&[value], &mut ratio);
-                        for (sum, &h) in sum.iter_mut().zip(other) {
-                            *sum += ratio[0] * h;
-                        }
-                    });
-                }
-            });
+            stored::add_numerators(
+                &problem.elementwise,
+                sparse,
+                from,
+                rows,
+                other,
+                numerator,
+                k,
+            );
             if beta != 1.0 {
                 weights_of_all_columns(problem, rows, fixed, &mut parts.denominator);
             }
@@ -411,37 +412,12 @@ pub(crate) fn divergence<T: Float>(
     if let Lines::Sparse(sparse) = lines
         && elementwise.beta == 1.0
     {
-        let (sum, data) = stored_divergence(elementwise, sparse, (from, to), rows, fixed);
+        let (sum, data) = stored::divergence(elementwise, sparse, from, rows, fixed);
         if sum > T::CANCELLATION * data {
             return sum;
         }
     }
     entry_divergence(elementwise, lines, (from, to), rows, fixed)
-}
-
-/// The Kullback–Leibler divergence of sparse lines, Σ_stored (D(v, y) − y) + Σ_all y, and Σ v, in scaled units.
-fn stored_divergence<T: Float>(
-    elementwise: &Elementwise<T>,
-    sparse: &Compressed<'_, T>,
-    (from, to): (usize, usize),
-    rows: &[T],
-    fixed: &Fixed<T>,
-) -> (f64, f64) {
-    let k = fixed.rows.cols();
-    let other = fixed.rows.as_slice();
-    vectorised(|| {
-        let (mut all, mut stored, mut data) = (0.0, 0.0, 0.0);
-        for (line, x) in (from..to).zip(rows.chunks_exact(k)) {
-            let sums = x.iter().zip(&fixed.sums.columns);
-            all += sums.map(|(x, sum)| x.to_f64() * sum).sum::<f64>();
-            kernel::for_each_entry(sparse.row(line), |index, v| {
-                let y = kernel::dot(x, &other[index * k..(index + 1) * k]);
-                stored += elementwise.divergence(v, y) - elementwise.in_units(y);
-                data += elementwise.in_units(v);
-            });
-        }
-        (all * elementwise.in_units(T::ONE) + stored, data)
-    })
 }
 
 /// Σ D(v, y) over every entry of lines `from..to`, in scaled units.
@@ -464,13 +440,7 @@ fn entry_divergence<T: Float>(
         let left = MatRef::from_row_major_slice(left, end - start, k);
         lines.pack(start, end, &mut v[..size]);
         kernel::outer(&mut y[..size], left, fixed.rows.view());
-        sum += vectorised(|| {
-            v[..size]
-                .iter()
-                .zip(&y[..size])
-                .map(|(&v, &y)| elementwise.divergence(v, y))
-                .sum::<f64>()
-        });
+        sum += vectorised(|| elementwise.divergences(&v[..size], &y[..size]));
     }
     sum
 }

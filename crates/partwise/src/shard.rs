@@ -14,6 +14,7 @@ use crate::loss::Elementwise;
 use crate::matrix::{Dense, Lines, Source};
 use crate::pass::{self, Fixed, Parts, Problem, Sums, TILE_COLS};
 use crate::threads::Threads;
+use crate::update::{LineProblem, LinesMet, Turned};
 
 /// Bytes of V in a run of blocks whose statistics are added while they are still in cache.
 const RUN_BYTES: usize = 4 << 20;
@@ -21,6 +22,8 @@ const RUN_BYTES: usize = 4 << 20;
 const BLOCKS_IN_RUN: usize = 8;
 /// Lines in a block of a sparse matrix.
 const SPARSE_BLOCK: usize = 256;
+/// Columns in a block, where the other factor is improved from them.
+const COLUMN_BLOCK: usize = 32;
 /// Tiles of columns at least, where the columns allow: pieces of work for the threads.
 const COLUMN_TILES: usize = 8;
 /// The narrowest tile of columns that keeps the product efficient.
@@ -79,6 +82,10 @@ pub(crate) trait Shard<T: Float>: Sync {
     fn pass(&mut self, request: &Request<'_, T>) -> Stats<T>;
     /// Σ D(V, WH) over the shard's entries, entry by entry, in scaled units.
     fn divergence(&self, elementwise: &Elementwise<T>, right: &Fixed<T>) -> f64;
+    /// Whether the shard holds whole columns of V, so that it can improve the other factor from them.
+    fn is_whole(&self) -> bool;
+    /// Improves the other factor (n × k) from the columns of V, with the solver that sees lines.
+    fn improve_right(&mut self, problem: &Problem<T>, right: &mut [T]) -> LinesMet;
     /// Goes back to the rows that were kept, if any were.
     fn restore(&mut self);
     /// Ends the work and hands over the rows.
@@ -136,7 +143,7 @@ impl<'a, T: Float> Local<'a, T> {
     fn walk_run(
         &mut self,
         request: &Request<'_, T>,
-        packed: Option<&Packed<T>>,
+        (packed, turned): (Option<&Packed<T>>, Option<&Turned<T>>),
         run: usize,
         stats: &mut Stats<T>,
     ) {
@@ -157,23 +164,51 @@ impl<'a, T: Float> Local<'a, T> {
             kept: kept.next(),
             previous: previous.next(),
         });
-        let blocks = self.threads.map_pieces(pieces.collect(), |index, piece| {
-            let start = index * block;
-            let rows = &piece.rows;
-            let count = rows.len() / k;
-            let mut computed;
-            let (numerator, denominator) = match cross {
-                Some(cross) => (&cross[start * k..(start + count) * k], &[][..]),
-                None => {
-                    let (from, to) = (first + start, first + start + count);
-                    let (problem, fixed) = (request.problem, (request.right, packed));
-                    computed = Parts::zeros(problem, count, k);
-                    pass::row_parts(problem, &lines, (from, to), rows, fixed, &mut computed);
-                    (&computed.numerator[..], &computed.denominator[..])
+        let line_problem = LineProblem {
+            elementwise: &request.problem.elementwise,
+            weights: &request.problem.left.penalty,
+            other: request.right,
+            turned,
+        };
+        let blocks = self
+            .threads
+            .map_pieces(pieces.collect(), |index, mut piece| {
+                piece.keep(request);
+                let start = index * block;
+                let rows = &mut *piece.rows;
+                if let (true, Some(improve)) = (request.update, request.problem.lines) {
+                    let met = improve(&line_problem, &lines, first + start, rows);
+                    return piece.finish(request, &[], met, k);
                 }
-            };
-            piece.step(request, (numerator, denominator), k)
-        });
+                let count = rows.len() / k;
+                let mut computed;
+                let (numerator, denominator) = match cross {
+                    Some(cross) => (&cross[start * k..(start + count) * k], &[][..]),
+                    None => {
+                        let (from, to) = (first + start, first + start + count);
+                        let (problem, fixed) = (request.problem, (request.right, packed));
+                        computed = Parts::zeros(problem, count, k);
+                        pass::row_parts(problem, &lines, (from, to), rows, fixed, &mut computed);
+                        (&computed.numerator[..], &computed.denominator[..])
+                    }
+                };
+                let problem = request.problem;
+                let (terms, gram) = (&problem.left, &request.right.sums.gram);
+                let parts = (numerator, denominator);
+                let met = LinesMet {
+                    violation: pass::half_step(
+                        problem,
+                        terms,
+                        gram,
+                        parts,
+                        rows,
+                        k,
+                        request.update,
+                    ),
+                    magnitude: pass::magnitude(problem, numerator),
+                };
+                piece.finish(request, numerator, met, k)
+            });
         for block in &blocks {
             stats.sums.add(&block.sums);
             stats.violation += block.violation;
@@ -299,29 +334,36 @@ struct Piece<'a, T> {
 }
 
 impl<T: Float> Piece<'_, T> {
-    /// Improves the rows from their parts.
-    fn step(self, request: &Request<'_, T>, parts: (&[T], &[T]), k: usize) -> BlockStats {
-        let Self {
-            rows,
-            kept,
-            previous,
-        } = self;
-        if let (true, Some(kept)) = (request.keep, kept) {
-            kept.copy_from_slice(rows);
-        }
-        let problem = request.problem;
-        let (terms, gram) = (&problem.left, &request.right.sums.gram);
-        let violation = pass::half_step(problem, terms, gram, parts, rows, k, request.update);
-        if let (Some(share), Some(previous)) = (request.lead, previous) {
-            pass::extrapolate(rows, previous, share);
-        }
-        BlockStats {
-            sums: Sums::of(rows, k),
-            violation,
-            magnitude: pass::magnitude(problem, parts.0),
-            inner: kernel::inner(parts.0, rows),
+    /// Remembers the rows as they are, if that is asked for.
+    fn keep(&mut self, request: &Request<'_, T>) {
+        if let (true, Some(kept)) = (request.keep, &mut self.kept) {
+            kept.copy_from_slice(self.rows);
         }
     }
+
+    /// Carries the improved rows on, if that is asked for, and sums them.
+    fn finish(
+        self,
+        request: &Request<'_, T>,
+        numerator: &[T],
+        met: LinesMet,
+        k: usize,
+    ) -> BlockStats {
+        if let (Some(share), Some(previous)) = (request.lead, self.previous) {
+            pass::extrapolate(self.rows, previous, share);
+        }
+        BlockStats {
+            sums: Sums::of(self.rows, k),
+            violation: met.violation,
+            magnitude: met.magnitude,
+            inner: kernel::inner(numerator, self.rows),
+        }
+    }
+}
+
+/// The fixed factor transposed, where a solver that sees lines needs it: for dense lines.
+fn turned<T: Float>(lines: &Lines<'_, T>, fixed: &Fixed<T>) -> Option<Turned<T>> {
+    matches!(lines, Lines::Dense(_)).then(|| Turned::of(&fixed.rows))
 }
 
 /// The width of a tile of columns.
@@ -362,8 +404,13 @@ impl<T: Float> Shard<T> for Local<'_, T> {
             magnitude: 0.0,
             inner: 0.0,
         };
+        let sees_lines = request.update && problem.lines.is_some();
+        let turned = sees_lines
+            .then(|| turned(&self.source.rows(), request.right))
+            .flatten();
         for run in 0..count.div_ceil(self.run) {
-            self.walk_run(request, packed.as_ref(), run, &mut stats);
+            let ready = (packed.as_ref(), turned.as_ref());
+            self.walk_run(request, ready, run, &mut stats);
             if request.statistics {
                 self.gather_run(request, run, &mut stats.parts);
             }
@@ -400,6 +447,40 @@ impl<T: Float> Shard<T> for Local<'_, T> {
             pass::divergence(elementwise, &lines, (from, to), rows, right)
         });
         parts.iter().sum()
+    }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
+
+    fn improve_right(&mut self, problem: &Problem<T>, right: &mut [T]) -> LinesMet {
+        let k = self.left.cols();
+        let Some(improve) = problem.lines else {
+            return LinesMet::default();
+        };
+        // Lent and taken back: the rows are not copied.
+        let rows = std::mem::replace(&mut self.left, Dense::zeros(0, k));
+        let left = Fixed::new(rows, &self.threads);
+        let lines = self.source.columns();
+        let turned = turned(&lines, &left);
+        let line_problem = LineProblem {
+            elementwise: &problem.elementwise,
+            weights: &problem.right.penalty,
+            other: &left,
+            turned: turned.as_ref(),
+        };
+        let blocks = self
+            .threads
+            .map_chunks(right, COLUMN_BLOCK * k, |index, rows| {
+                improve(&line_problem, &lines, index * COLUMN_BLOCK, rows)
+            });
+        self.left = left.rows;
+        let mut met = LinesMet::default();
+        for block in blocks {
+            met.violation += block.violation;
+            met.magnitude += block.magnitude;
+        }
+        met
     }
 
     fn restore(&mut self) {
@@ -448,6 +529,14 @@ impl<T: Float> Shard<T> for Many<'_, T> {
         parts
             .map(|shard| shard.divergence(elementwise, right))
             .sum()
+    }
+
+    fn is_whole(&self) -> bool {
+        false
+    }
+
+    fn improve_right(&mut self, _: &Problem<T>, _: &mut [T]) -> LinesMet {
+        unreachable!("blocks of rows hold no whole columns")
     }
 
     fn restore(&mut self) {

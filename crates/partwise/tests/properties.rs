@@ -436,7 +436,9 @@ proptest! {
         init in inits(),
         which in 0usize..4,
     ) {
-        let nmf = nmf_for(&shape, draw, solver, Loss::FROBENIUS, init);
+        let losses = [Loss::FROBENIUS, Loss::KULLBACK_LEIBLER];
+        let loss = losses.into_iter().find(|loss| solver.handles(*loss)).unwrap();
+        let nmf = nmf_for(&shape, draw, solver, loss, init);
         let stored = Stored::of(&shape.draw(), Storage::ALL[which]);
         let fit = |threads| {
             let nmf = nmf.clone().threads(std::num::NonZeroUsize::new(threads));

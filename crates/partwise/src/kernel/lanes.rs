@@ -16,10 +16,18 @@ pub trait Lanes: Copy + 'static {
     fn split<S: Simd>(slice: &[Self]) -> (&[Self::Vector<S>], &[Self]);
     /// The whole vectors in a slice, and the rest.
     fn split_mut<S: Simd>(slice: &mut [Self]) -> (&mut [Self::Vector<S>], &mut [Self]);
+    /// A vector of less numbers than it holds, zeros behind them.
+    fn part<S: Simd>(simd: S, slice: &[Self]) -> Self::Vector<S>;
+    /// Writes the first numbers of a vector.
+    fn store_part<S: Simd>(simd: S, slice: &mut [Self], vector: Self::Vector<S>);
     /// a + b.
     fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// a − b.
     fn minus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// a · b.
+    fn times<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// a / b.
+    fn over<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// a · b + c, rounded once where the machine can.
     fn fma<S: Simd>(
         simd: S,
@@ -29,6 +37,8 @@ pub trait Lanes: Copy + 'static {
     ) -> Self::Vector<S>;
     /// |a|.
     fn absolute<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
+    /// The larger number of each lane.
+    fn larger<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// The smaller number of each lane.
     fn lesser<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// The lanes of `x` where a > b of the pair, those of `other` elsewhere (where either is NaN, too).
@@ -44,7 +54,7 @@ pub trait Lanes: Copy + 'static {
 
 macro_rules! lanes {
     ($type:ident, $vector:ident, $split:ident, $split_mut:ident, $splat:ident,
-     $add:ident, $sub:ident, $mul_add:ident, $abs:ident, $min:ident, $greater:ident, $select:ident, $sum:ident) => {
+     $part:ident, $store_part:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $max:ident, $mul_add:ident, $abs:ident, $min:ident, $greater:ident, $select:ident, $sum:ident) => {
         impl Lanes for $type {
             type Vector<S: Simd> = S::$vector;
 
@@ -63,6 +73,26 @@ macro_rules! lanes {
             #[inline(always)]
             fn plus<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
                 simd.$add(a, b)
+            }
+            #[inline(always)]
+            fn part<S: Simd>(simd: S, slice: &[Self]) -> S::$vector {
+                simd.$part(slice)
+            }
+            #[inline(always)]
+            fn store_part<S: Simd>(simd: S, slice: &mut [Self], vector: S::$vector) {
+                simd.$store_part(slice, vector);
+            }
+            #[inline(always)]
+            fn times<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$mul(a, b)
+            }
+            #[inline(always)]
+            fn over<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$div(a, b)
+            }
+            #[inline(always)]
+            fn larger<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$max(a, b)
             }
             #[inline(always)]
             fn minus<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
@@ -102,8 +132,13 @@ lanes!(
     as_simd_f32s,
     as_mut_simd_f32s,
     splat_f32s,
+    partial_load_f32s,
+    partial_store_f32s,
     add_f32s,
     sub_f32s,
+    mul_f32s,
+    div_f32s,
+    max_f32s,
     mul_add_e_f32s,
     abs_f32s,
     min_f32s,
@@ -117,8 +152,13 @@ lanes!(
     as_simd_f64s,
     as_mut_simd_f64s,
     splat_f64s,
+    partial_load_f64s,
+    partial_store_f64s,
     add_f64s,
     sub_f64s,
+    mul_f64s,
+    div_f64s,
+    max_f64s,
     mul_add_e_f64s,
     abs_f64s,
     min_f64s,

@@ -3,8 +3,11 @@
 //! Factors are stored with k contiguous (W as m × k rows, H as n × k rows), because products with few columns run
 //! fastest that way. Products are sequential: threads are spread over blocks of rows outside.
 
+mod coordinates;
 mod dense;
+mod entries;
 mod lanes;
+mod logarithm;
 mod prefetch;
 mod products;
 mod sparse;
@@ -12,8 +15,11 @@ mod sums;
 #[cfg(feature = "ndarray")]
 pub(crate) mod view;
 
+pub(crate) use coordinates::{PADDING, advance, slope_and_curvature, slope_without};
 pub(crate) use dense::Packed;
+pub(crate) use entries::{ENTRIES, add_rows, fetch, for_each_group, reconstruct};
 pub(crate) use lanes::Lanes;
+pub(crate) use logarithm::excess_of;
 use prefetch::prefetch;
 pub(crate) use products::{
     add_times, add_transposed_times, gram, outer, pack, times, times_packed,
@@ -109,6 +115,55 @@ mod tests {
                     products_agree::<f64>(r, n, k);
                     products_agree::<f32>(r, n, k);
                 }
+            }
+        }
+    }
+
+    /// Sums over some entries of a factor with `k` components, by the kernels.
+    struct Entries<'a, T: Float> {
+        x: &'a [T],
+        rows: &'a [T],
+        places: &'a [usize],
+        weights: &'a [T],
+    }
+
+    impl<T: Float> pulp::WithSimd for Entries<'_, T> {
+        type Output = (Vec<T>, Vec<T>);
+
+        fn with_simd<S: pulp::Simd>(self, simd: S) -> Self::Output {
+            let mut products = vec![T::ONE; self.places.len()];
+            reconstruct(simd, self.x, self.rows, self.places, &mut products);
+            let mut sums = vec![T::ONE; self.x.len()];
+            add_rows(simd, &mut sums, self.rows, self.places, self.weights);
+            (products, sums)
+        }
+    }
+
+    fn entries_agree<T: Float>(count: usize, k: usize) {
+        let (x, rows, weights) = (values::<T>(k), values::<T>(12 * k), values::<T>(count));
+        let places: Vec<usize> = (0..count).map(|e| e * 7 % 12).collect();
+        let (products, sums) = pulp::Arch::new().dispatch(Entries {
+            x: &x,
+            rows: &rows,
+            places: &places,
+            weights: &weights,
+        });
+        let at = |e: usize, t: usize| rows[places[e] * k + t].to_f64();
+        let product = |e: usize| (0..k).map(|t| x[t].to_f64() * at(e, t)).sum::<f64>();
+        assert_close(&products, product, k);
+        let sum = |t: usize| {
+            let terms = (0..count).map(|e| weights[e].to_f64() * at(e, t));
+            1.0 + terms.sum::<f64>()
+        };
+        assert_close(&sums, sum, count);
+    }
+
+    #[test]
+    fn sums_over_entries_agree_with_loops() {
+        for count in [0, 1, 3, 4, 11, 64] {
+            for k in SIZES {
+                entries_agree::<f64>(count, k);
+                entries_agree::<f32>(count, k);
             }
         }
     }

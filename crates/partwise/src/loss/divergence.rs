@@ -9,9 +9,13 @@
 use super::Loss;
 use crate::Float;
 use crate::float::power_of_two_near;
+use crate::kernel::excess_of;
 
 /// Exponents as near as this to 0 and 1 take a form of the divergence that does not divide rounding by a small β (β − 1).
 const NEAR_NAMED: f64 = 0.1;
+
+/// Entries whose divergences are computed together.
+const BATCH: usize = 64;
 
 /// One loss at one scale of the data.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +72,11 @@ impl<T: Float> Elementwise<T> {
     /// c^(β−1): what a scaled gradient is multiplied by, and a penalty divided by to stand beside it.
     pub(crate) fn gradient_unit(&self) -> f64 {
         self.scale.powf(self.beta - 1.0)
+    }
+
+    /// The scale c, 1/c, and the smallest y/c.
+    pub(crate) fn units(&self) -> (T, T, T) {
+        (T::from_f64(self.scale), self.inverse, self.floor)
     }
 
     /// A value in scaled units.
@@ -127,6 +136,9 @@ impl<T: Float> Elementwise<T> {
             return 0.5 * residual * residual;
         }
         let beta = self.beta;
+        if beta == 1.0 {
+            return self.kullback_leibler(v, y);
+        }
         if v == T::ZERO && beta > 0.0 {
             // No power here needs a floor: of nothing, nothing is exact.
             return self.in_units(y).powf(beta) / beta;
@@ -139,21 +151,71 @@ impl<T: Float> Elementwise<T> {
         }
         let (v, y) = self.scaled(v, y);
         let (v, y) = (v.to_f64(), y.to_f64());
-        let value = if beta == 1.0 {
-            // v log(v/y) − v + y, written so that nothing cancels when y is near v and nothing overflows when v is far
-            // below y.
-            if y > 2.0 * v {
-                (y - v) - v * (y.ln() - v.ln())
-            } else {
-                v * excess(y, v)
-            }
-        } else if beta == 0.0 {
+        let value = if beta == 0.0 {
             excess(v, y)
         } else {
             self.general(v, y)
         };
         value.max(0.0)
     }
+
+    /// v log(v/y) − v + y of one entry. No power needs a floor where v is zero: of nothing, nothing is exact.
+    #[inline(always)]
+    fn kullback_leibler(&self, v: T, y: T) -> f64 {
+        let floor = self.floor.to_f64();
+        let (v, y) = (self.in_units(v), self.in_units(y));
+        let floored = if v > 0.0 && y < floor { floor } else { y };
+        excess_of(floored, v)
+    }
+
+    /// The sum of the scaled divergences of some entries.
+    #[inline(always)]
+    pub(crate) fn divergences(&self, v: &[T], y: &[T]) -> f64 {
+        if self.beta != 1.0 {
+            let pairs = v.iter().zip(y);
+            return pairs.map(|(&v, &y)| self.divergence(v, y)).sum();
+        }
+        let mut values = [0.0; BATCH];
+        let mut sum = 0.0;
+        for (v, y) in v.chunks(BATCH).zip(y.chunks(BATCH)) {
+            let values = &mut values[..v.len()];
+            for ((value, &v), &y) in values.iter_mut().zip(v).zip(y) {
+                *value = self.kullback_leibler(v, y);
+            }
+            sum += total(values);
+        }
+        sum
+    }
+
+    /// The sum of some values in scaled units.
+    #[inline(always)]
+    pub(crate) fn sum_in_units(&self, values: &[T]) -> f64 {
+        let mut scaled = [0.0; BATCH];
+        let mut sum = 0.0;
+        for values in values.chunks(BATCH) {
+            let scaled = &mut scaled[..values.len()];
+            for (scaled, &value) in scaled.iter_mut().zip(values) {
+                *scaled = self.in_units(value);
+            }
+            sum += total(scaled);
+        }
+        sum
+    }
+}
+
+/// The sum of some numbers, in lanes.
+#[inline(always)]
+fn total(values: &[f64]) -> f64 {
+    const LANES: usize = 8;
+    let mut sums = [0.0; LANES];
+    let chunks = values.chunks_exact(LANES);
+    let rest: f64 = chunks.remainder().iter().sum();
+    for chunk in chunks {
+        for (sum, value) in sums.iter_mut().zip(chunk) {
+            *sum += value;
+        }
+    }
+    sums.iter().sum::<f64>() + rest
 }
 
 impl<T> Elementwise<T> {

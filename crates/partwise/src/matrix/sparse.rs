@@ -73,6 +73,7 @@ impl<'a> IndexSlice<'a> {
         with_indices!(self, slice => slice[i].at())
     }
 
+    #[inline(always)]
     pub(crate) fn slice(&self, from: usize, to: usize) -> Self {
         match self {
             Self::I32(slice) => Self::I32(&slice[from..to]),
@@ -101,6 +102,17 @@ pub struct Compressed<'a, T> {
 pub(crate) struct Row<'a, T> {
     pub(crate) indices: IndexSlice<'a>,
     pub(crate) values: &'a [T],
+}
+
+impl<T> Row<'_, T> {
+    /// Entries `from..to`.
+    #[inline(always)]
+    pub(crate) fn range(&self, from: usize, to: usize) -> Self {
+        Self {
+            indices: self.indices.slice(from, to),
+            values: &self.values[from..to],
+        }
+    }
 }
 
 impl<'a, T: Float> Compressed<'a, T> {

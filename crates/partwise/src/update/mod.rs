@@ -3,20 +3,23 @@
 //! A half-step improves one factor while the other stands still, and every row of it is a problem of its own.
 //! For the squared loss that problem is quadratic, ½ x G xᵀ − (b − l1) xᵀ over x ≥ 0, and a solver sees only the
 //! Gram matrix G (k × k), the right-hand sides b and the rows x. For other divergences it sees the two parts of the
-//! gradient.
+//! gradient, or the lines of V themselves.
 
 mod anls;
 mod coordinate_descent;
 mod least_squares;
 mod multiplicative;
+mod newton;
 mod projected_gradient;
 
 pub(crate) use multiplicative::MultiplicativeRule;
+pub(crate) use newton::{LineProblem, LinesMet, Turned};
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::kernel::dot;
+use crate::matrix::Lines;
 use crate::stop::StopRule;
 use crate::{Error, Float, Loss};
 
@@ -44,6 +47,17 @@ pub struct QuadraticRule {
     pub(crate) f64: QuadraticFn<f64>,
 }
 
+/// Improves `rows` (r × k) that belong to the lines from `first` on, from the lines themselves.
+pub(crate) type LinesFn<T> =
+    fn(&LineProblem<'_, T>, &Lines<'_, T>, first: usize, rows: &mut [T]) -> LinesMet;
+
+/// A solver that sees the data, for both number types.
+#[derive(Clone, Copy)]
+pub struct LinesRule {
+    pub(crate) f32: LinesFn<f32>,
+    pub(crate) f64: LinesFn<f64>,
+}
+
 /// Names one generic function for both number types.
 macro_rules! quadratic {
     ($function:path) => {
@@ -65,101 +79,105 @@ struct Spec {
     extrapolates: bool,
     stop: StopRule,
     quadratic: Option<QuadraticRule>,
+    /// The half-step of the Kullback–Leibler loss from the lines of V and the other factor.
+    lines: Option<LinesRule>,
     /// Whether it minimises every β-divergence by multiplicative rules.
     divergence: bool,
     /// For a name that stands for the best of the others: which one, for a loss.
     road: Option<fn(Loss) -> &'static str>,
 }
 
+/// What an entry of the table need not say.
+const PLAIN: Spec = Spec {
+    name: "",
+    title: "",
+    source: "",
+    descends: true,
+    extrapolates: false,
+    stop: StopRule::Violation,
+    quadratic: None,
+    lines: None,
+    divergence: false,
+    road: None,
+};
+
 /// Every solver there is. Tests, help texts and bindings iterate over this table.
 static SOLVERS: &[Spec] = &[
     Spec {
         name: "auto",
-        title: "chosen by the loss: hals for frobenius, mu for every other",
-        source: "",
-        descends: true,
-        extrapolates: false,
-        stop: StopRule::Violation,
-        quadratic: None,
-        divergence: false,
-        road: Some(|loss| if loss.is_quadratic() { "hals" } else { "mu" }),
+        title: "chosen by the loss: hals for frobenius, newton for kullback-leibler, mu for every other",
+        road: Some(|loss| match loss.exponent() {
+            2.0 => "hals",
+            1.0 => "newton",
+            _ => "mu",
+        }),
+        ..PLAIN
     },
     Spec {
         name: "cd",
         title: "coordinate descent (HALS), one sweep a half-step",
         source: "Cichocki & Phan 2009",
-        descends: true,
-        extrapolates: false,
-        stop: StopRule::Violation,
         quadratic: quadratic!(coordinate_descent::update),
-        divergence: false,
-        road: None,
+        ..PLAIN
     },
     Spec {
         name: "hals",
         title: "coordinate descent as far as each half-step is worth, extrapolated with restarts",
         source: "Gillis & Glineur 2012; Ang & Gillis 2019",
-        descends: true,
         extrapolates: true,
         stop: StopRule::Plateau,
         quadratic: quadratic!(coordinate_descent::converge),
-        divergence: false,
-        road: None,
+        ..PLAIN
     },
     Spec {
         name: "mu",
         title: "multiplicative updates, for every loss",
         source: "Lee & Seung 2001; Févotte & Idier 2011",
-        descends: true,
-        extrapolates: false,
         stop: StopRule::ErrorDrop,
         quadratic: quadratic!(multiplicative::update),
         divergence: true,
-        road: None,
+        ..PLAIN
+    },
+    Spec {
+        name: "newton",
+        title: "coordinate Newton steps row by row, several sweeps a half-step, extrapolated with restarts",
+        source: "Hsieh & Dhillon 2011; Carbonetto et al. 2021",
+        extrapolates: true,
+        stop: StopRule::Plateau,
+        lines: Some(LinesRule {
+            f32: newton::update,
+            f64: newton::update,
+        }),
+        ..PLAIN
     },
     Spec {
         name: "als",
         title: "alternating least squares, clipped at zero; may not descend",
         source: "Paatero & Tapper 1994; Berry et al. 2007",
         descends: false,
-        extrapolates: false,
-        stop: StopRule::Violation,
         quadratic: quadratic!(least_squares::update),
-        divergence: false,
-        road: None,
+        ..PLAIN
     },
     Spec {
         name: "anls",
         title: "exact non-negative least squares by block principal pivoting",
         source: "Kim & Park 2011",
-        descends: true,
-        extrapolates: false,
-        stop: StopRule::Violation,
         quadratic: quadratic!(anls::update),
-        divergence: false,
-        road: None,
+        ..PLAIN
     },
     Spec {
         name: "pg",
         title: "projected gradient with line search",
         source: "Lin 2007",
-        descends: true,
-        extrapolates: false,
-        stop: StopRule::Violation,
         quadratic: quadratic!(projected_gradient::line_search),
-        divergence: false,
-        road: None,
+        ..PLAIN
     },
     Spec {
         name: "apg",
         title: "accelerated projected gradient (NeNMF)",
         source: "Guan et al. 2012",
-        descends: true,
-        extrapolates: false,
-        stop: StopRule::Violation,
         quadratic: quadratic!(projected_gradient::accelerated),
-        divergence: false,
-        road: None,
+        ..PLAIN
     },
 ];
 
@@ -206,7 +224,7 @@ impl Solver {
         if loss.is_quadratic() {
             self.0.quadratic.is_some()
         } else {
-            self.0.divergence
+            self.0.divergence || self.0.lines.is_some() && loss == Loss::KULLBACK_LEIBLER
         }
     }
 
@@ -247,6 +265,18 @@ impl Solver {
         self.0.extrapolates || !self.0.descends
     }
 
+    /// Whether a dense V whose columns lie together takes the same steps as one by rows, up to rounding. A solver that carries
+    /// the factors on beyond each step does not: the factor whose pass comes first leads.
+    pub fn alike_in_layouts(self) -> bool {
+        !self.0.extrapolates
+    }
+
+    /// Whether a V in blocks of rows takes the same steps as in one piece, up to rounding. A solver that improves H from
+    /// the columns of V does not: no block holds them, so there H takes multiplicative steps.
+    pub fn alike_in_blocks(self) -> bool {
+        self.0.lines.is_none()
+    }
+
     pub(crate) fn stop_rule(self) -> StopRule {
         self.0.stop
     }
@@ -254,6 +284,13 @@ impl Solver {
     /// The half-step of a quadratic loss.
     pub(crate) fn quadratic<T: Float>(self) -> Option<QuadraticFn<T>> {
         self.0.quadratic.as_ref().map(T::of)
+    }
+
+    /// The half-step that sees the lines of V, if this loss has one.
+    pub(crate) fn lines<T: Float>(self, loss: Loss) -> Option<LinesFn<T>> {
+        let rule = self.0.lines.as_ref();
+        rule.filter(|_| loss == Loss::KULLBACK_LEIBLER)
+            .map(T::lines)
     }
 }
 

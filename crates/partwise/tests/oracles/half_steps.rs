@@ -245,3 +245,62 @@ fn every_solver_goes_down_to_the_minimum_of_the_convex_problem() {
         }
     }
 }
+
+/// The largest |projected gradient| of the Kullback–Leibler problem of W, over the sums that it is the difference of.
+fn residual(v: &Rows, w: &Rows, h: &Rows, (l1, l2): (f64, f64)) -> f64 {
+    let mut worst = 0.0f64;
+    for (v, x) in v.iter().zip(w) {
+        for (t, &x_t) in x.iter().enumerate() {
+            let (mut push, mut pull) = (l1 + l2 * x_t, 0.0);
+            for (j, &v) in v.iter().enumerate() {
+                let y: f64 = x.iter().zip(h).map(|(x, h)| x * h[j]).sum();
+                push += h[t][j];
+                if v > 0.0 {
+                    pull += v * h[t][j] / y;
+                }
+            }
+            let gradient = push - pull;
+            if x_t > 0.0 || gradient < 0.0 {
+                worst = worst.max(gradient.abs() / push);
+            }
+        }
+    }
+    worst
+}
+
+#[test]
+fn newton_finds_the_minimum_of_every_row() {
+    for problem in problems() {
+        for penalty in PENALTIES {
+            let (v, _, _) = problem.rows();
+            let [w_weights, h_weights] = naive::weights(&penalty, v.len(), v[0].len());
+            let nmf = Nmf::new(problem.w.cols())
+                .solver(named("newton"))
+                .loss(Loss::KULLBACK_LEIBLER)
+                .penalty(penalty);
+            for (kind, matrix) in problem.matrices() {
+                for hold in [Factor::W, Factor::H] {
+                    let model = go(&nmf, &[matrix], (&problem.w, &problem.h), Some(hold), 400);
+                    let (w, h) = (naive::rows_of(&model.w), naive::rows_of(&model.h));
+                    let off = match hold {
+                        Factor::H => residual(&v, &w, &h, w_weights),
+                        Factor::W => {
+                            let (v, w, h) = (
+                                naive::transposed(&v),
+                                naive::transposed(&w),
+                                naive::transposed(&h),
+                            );
+                            residual(&v, &h, &w, h_weights)
+                        }
+                    };
+                    assert!(
+                        off < 1e-6,
+                        "{}x{} {kind} {penalty:?} holding {hold:?}: {off:.1e}",
+                        v.len(),
+                        v[0].len()
+                    );
+                }
+            }
+        }
+    }
+}

@@ -120,7 +120,9 @@ fn compare(seed: u64, (m, n, k): (usize, usize, usize), zeros: f64, iterations: 
             for (name, matrix) in whole {
                 same(name, fit(&[matrix]));
             }
-            same("in blocks", fit(&blocks));
+            if solver.alike_in_blocks() || hold == Some(Factor::H) {
+                same("in blocks", fit(&blocks));
+            }
         }
     }
 }
