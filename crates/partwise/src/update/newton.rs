@@ -16,13 +16,21 @@
 //! The right factor is improved in the same way from the columns of V. Where V comes in blocks of rows no block holds
 //! whole columns, and the right factor takes the multiplicative step from the statistics of the pass.
 
+mod pull;
+mod room;
+
+pub(crate) use room::Turned;
+
 use pulp::{Simd, WithSimd};
+
+use pull::Pull;
+use room::Room;
 
 use super::{projected, settle};
 use crate::Float;
-use crate::kernel::{self, PADDING};
+use crate::kernel;
 use crate::loss::{Elementwise, Weights};
-use crate::matrix::{Dense, Lines};
+use crate::matrix::Lines;
 use crate::pass::Fixed;
 
 /// Sweeps over the coordinates of a row at most.
@@ -53,69 +61,6 @@ pub struct LinesMet {
     /// Σ |projected gradient|, and Σ of the data's part of the gradient.
     pub(crate) violation: f64,
     pub(crate) magnitude: f64,
-}
-
-/// A factor (n × k) transposed: a padded row for each component.
-#[derive(Debug)]
-pub(crate) struct Turned<T> {
-    values: Vec<T>,
-    stride: usize,
-}
-
-/// The room for one component of a line of `length` entries: padded, and not a multiple of a page, whose lines would all
-/// compete for the same places in the cache.
-fn stride<T>(length: usize) -> usize {
-    const PAGE: usize = 4096;
-    let padded = length.next_multiple_of(PADDING);
-    if (padded * size_of::<T>()).is_multiple_of(PAGE) {
-        padded + PADDING
-    } else {
-        padded
-    }
-}
-
-impl<T: Float> Turned<T> {
-    pub(crate) fn of(factor: &Dense<T>) -> Self {
-        let (length, k) = (factor.rows(), factor.cols());
-        let stride = stride::<T>(length);
-        let mut values = vec![T::ZERO; stride * k];
-        let rows = factor.as_slice();
-        turn(&mut values, stride, rows, k, (0, k), length, |place| place);
-        Self { values, stride }
-    }
-}
-
-/// Writes components `from..to` of `count` rows of a factor, a component after another; `place` says which rows.
-#[inline(always)]
-fn turn<T: Float>(
-    out: &mut [T],
-    stride: usize,
-    rows: &[T],
-    k: usize,
-    (from, to): (usize, usize),
-    count: usize,
-    place: impl Fn(usize) -> usize,
-) {
-    const GROUP: usize = 8;
-    for entry in 0..count.min(GROUP) {
-        kernel::fetch(rows, place(entry), k);
-    }
-    for first in (0..count).step_by(GROUP) {
-        let last = (first + GROUP).min(count);
-        for entry in last..(last + GROUP).min(count) {
-            kernel::fetch(rows, place(entry), k);
-        }
-        let mut group: [&[T]; GROUP] = [&[]; GROUP];
-        for (row, entry) in group.iter_mut().zip(first..last) {
-            let start = place(entry) * k;
-            *row = &rows[start + from..start + to];
-        }
-        for (t, out) in out.chunks_exact_mut(stride).take(to - from).enumerate() {
-            for (value, row) in out[first..last].iter_mut().zip(&group) {
-                *value = row[t];
-            }
-        }
-    }
 }
 
 /// Improves the `rows` (r × k) that belong to the lines from `first` on.
@@ -196,134 +141,6 @@ impl<T: Float> WithSimd for Walk<'_, T> {
             }
         }
         met
-    }
-}
-
-/// The work space for one line at a time, in scaled units: v/c, x/c and y/c, where c is the scale of the data.
-struct Room<'a, T: Float> {
-    problem: &'a LineProblem<'a, T>,
-    k: usize,
-    /// Σ h of each component with the L1 penalty, and the L2 penalty.
-    linear: Vec<f64>,
-    l2: f64,
-    scale: T,
-    inverse: T,
-    floor: T,
-    /// Places of the entries; empty where the line is taken whole.
-    places: Vec<usize>,
-    v: Vec<T>,
-    y: Vec<T>,
-    total: f64,
-    /// The rows of H for these entries, transposed: `loaded` of the components.
-    copy: Vec<T>,
-    copy_stride: usize,
-    loaded: (usize, usize),
-    x: Vec<T>,
-    /// At zero, and best there when last looked at.
-    settled: Vec<bool>,
-    copy_values: usize,
-}
-
-impl<'a, T: Float> Room<'a, T> {
-    fn new(problem: &'a LineProblem<'a, T>, copy_values: usize) -> Self {
-        let k = problem.other.rows.cols();
-        let (scale, inverse, floor) = problem.elementwise.units();
-        let columns = problem.other.sums.columns.iter();
-        Self {
-            problem,
-            k,
-            linear: columns.map(|sum| sum + problem.weights.l1).collect(),
-            l2: problem.weights.l2 * scale.to_f64(),
-            scale,
-            inverse,
-            floor,
-            places: Vec::new(),
-            v: Vec::new(),
-            y: Vec::new(),
-            total: 0.0,
-            copy: Vec::new(),
-            copy_stride: 0,
-            loaded: (0, 0),
-            x: vec![T::ZERO; k],
-            settled: vec![false; k],
-            copy_values,
-        }
-    }
-
-    fn clear(&mut self) {
-        self.places.clear();
-        self.v.clear();
-        self.total = 0.0;
-        self.loaded = (0, 0);
-    }
-
-    #[inline(always)]
-    fn take(&mut self, place: usize, value: T) {
-        if value > T::ZERO {
-            self.places.push(place);
-            self.push(value);
-        }
-    }
-
-    #[inline(always)]
-    fn push(&mut self, value: T) {
-        let value = value * self.inverse;
-        self.total += value.to_f64();
-        self.v.push(value);
-    }
-
-    fn take_all(&mut self, line: &[T]) {
-        for &value in line {
-            self.push(value);
-        }
-    }
-
-    /// Pads the line; returns how many components are copied at a time.
-    fn open(&mut self) -> usize {
-        let padded = self.v.len().next_multiple_of(PADDING);
-        self.v.resize(padded, T::ZERO);
-        self.y.clear();
-        self.y.resize(padded, T::ZERO);
-        match self.problem.turned {
-            Some(turned) if self.places.is_empty() => {
-                self.loaded = (0, self.k);
-                self.copy_stride = turned.stride;
-                self.k
-            }
-            _ => {
-                self.copy_stride = stride::<T>(self.places.len());
-                (self.copy_values / self.copy_stride).clamp(1, self.k)
-            }
-        }
-    }
-
-    /// Makes components `from..to` ready.
-    #[inline(always)]
-    fn load(&mut self, from: usize, to: usize) {
-        if self.loaded.0 <= from && to <= self.loaded.1 {
-            return;
-        }
-        let size = self.copy_stride * (to - from);
-        if self.copy.len() < size {
-            self.copy.resize(size, T::ZERO);
-        }
-        let copy = &mut self.copy[..size];
-        let (count, padded) = (self.places.len(), self.v.len());
-        for component in copy.chunks_exact_mut(self.copy_stride) {
-            component[count..padded].fill(T::ZERO);
-        }
-        let rows = self.problem.other.rows.as_slice();
-        let place = |entry: usize| self.places[entry];
-        turn(
-            copy,
-            self.copy_stride,
-            rows,
-            self.k,
-            (from, to),
-            count,
-            place,
-        );
-        self.loaded = (from, to);
     }
 }
 
@@ -518,87 +335,11 @@ fn zero_is_best<S: Simd, T: Float>(simd: S, room: &mut Room<'_, T>, t: usize) ->
     false
 }
 
-/// How strongly the data pull a coordinate upwards: S₁ = Σ v h / y and S₂ = Σ v h² / y², times a unit and its square that
-/// keep both in range.
-struct Pull {
-    first: f64,
-    second: f64,
-    unit: f64,
-}
-
-impl Pull {
-    fn new<T: Float>(slope: T, curvature: T) -> Option<Self> {
-        let fine = slope.is_finite() && curvature.is_finite();
-        fine.then(|| Self {
-            first: slope.to_f64(),
-            second: curvature.to_f64(),
-            unit: 1.0,
-        })
-    }
-
-    /// The same of entries so near the floor that the squares of their shares leave the range of numbers.
-    #[cold]
-    fn at_the_floor<T: Float>(v: &[T], y: &[T], h: &[T], floor: T) -> Self {
-        let unit = floor.to_f64();
-        let (mut first, mut second) = (0.0, 0.0);
-        for ((v, y), h) in v.iter().zip(y).zip(h) {
-            let share = unit / y.to_f64().max(unit) * h.to_f64();
-            first += v.to_f64() * share;
-            second += v.to_f64() * share * share;
-        }
-        Self {
-            first,
-            second,
-            unit,
-        }
-    }
-
-    fn slope(&self) -> f64 {
-        self.first / self.unit
-    }
-
-    fn curvature(&self) -> f64 {
-        self.second / self.unit / self.unit
-    }
-
-    /// The step up against a push s and a penalty l2 on the way: (s + l2 d) (1 + τ d) = S₁, τ = S₂ / S₁.
-    fn rise(&self, push: f64, l2: f64) -> f64 {
-        let mean = self.second / self.first;
-        let gain = self.first - push * self.unit;
-        let b = l2 * self.unit + push * mean;
-        let step = 2.0 * gain / (b + (b * b + 4.0 * l2 * mean * gain).sqrt());
-        if step.is_finite() { step.max(0.0) } else { 0.0 }
-    }
-
-    /// The part u/x of a coordinate that is left: linear + l2 u = S₁ + S₂ (x − u) x / u.
-    fn part(&self, x: f64, push: f64, linear: f64, l2: f64) -> f64 {
-        let slope = self.slope();
-        // No share of an entry is above one, whatever rounding says.
-        let curved = (self.curvature() * x).min(slope);
-        if curved <= 0.0 {
-            return 0.0;
-        }
-        let b = linear - slope + curved;
-        let root = (b * b + 4.0 * l2 * x * curved).sqrt();
-        let part = if b >= 0.0 {
-            2.0 * curved / (b + root)
-        } else {
-            (root - b) / (2.0 * l2 * x)
-        };
-        // Pushed down as it is, it does not grow.
-        if push >= slope && part.is_finite() {
-            part.min(1.0)
-        } else {
-            1.0
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Loss;
-    use crate::matrix::{Compressed, IndexSlice};
+    use crate::matrix::{Compressed, Dense, IndexSlice};
     use crate::threads::Threads;
 
     /// Numbers between `low` and 1 that do not repeat soon.

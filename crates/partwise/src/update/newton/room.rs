@@ -1,0 +1,197 @@
+//! The work space of a row: its line of V, and the rows of the other factor that it needs, transposed.
+
+use super::LineProblem;
+use crate::Float;
+use crate::kernel::{self, PADDING};
+use crate::matrix::Dense;
+
+/// A factor (n × k) transposed: a padded row for each component.
+#[derive(Debug)]
+pub(crate) struct Turned<T> {
+    pub(super) values: Vec<T>,
+    pub(super) stride: usize,
+}
+
+/// The room for one component of a line of `length` entries: padded, and not a multiple of a page, whose lines would all
+/// compete for the same places in the cache.
+fn stride<T>(length: usize) -> usize {
+    const PAGE: usize = 4096;
+    let padded = length.next_multiple_of(PADDING);
+    if (padded * size_of::<T>()).is_multiple_of(PAGE) {
+        padded + PADDING
+    } else {
+        padded
+    }
+}
+
+impl<T: Float> Turned<T> {
+    pub(crate) fn of(factor: &Dense<T>) -> Self {
+        let (length, k) = (factor.rows(), factor.cols());
+        let stride = stride::<T>(length);
+        let mut values = vec![T::ZERO; stride * k];
+        let rows = factor.as_slice();
+        turn(&mut values, stride, rows, k, (0, k), length, |place| place);
+        Self { values, stride }
+    }
+}
+
+/// Writes components `from..to` of `count` rows of a factor, a component after another; `place` says which rows.
+#[inline(always)]
+fn turn<T: Float>(
+    out: &mut [T],
+    stride: usize,
+    rows: &[T],
+    k: usize,
+    (from, to): (usize, usize),
+    count: usize,
+    place: impl Fn(usize) -> usize,
+) {
+    const GROUP: usize = 8;
+    for entry in 0..count.min(GROUP) {
+        kernel::fetch(rows, place(entry), k);
+    }
+    for first in (0..count).step_by(GROUP) {
+        let last = (first + GROUP).min(count);
+        for entry in last..(last + GROUP).min(count) {
+            kernel::fetch(rows, place(entry), k);
+        }
+        let mut group: [&[T]; GROUP] = [&[]; GROUP];
+        for (row, entry) in group.iter_mut().zip(first..last) {
+            let start = place(entry) * k;
+            *row = &rows[start + from..start + to];
+        }
+        for (t, out) in out.chunks_exact_mut(stride).take(to - from).enumerate() {
+            for (value, row) in out[first..last].iter_mut().zip(&group) {
+                *value = row[t];
+            }
+        }
+    }
+}
+
+/// The work space for one line at a time, in scaled units: v/c, x/c and y/c, where c is the scale of the data.
+pub(super) struct Room<'a, T: Float> {
+    pub(super) problem: &'a LineProblem<'a, T>,
+    pub(super) k: usize,
+    /// Σ h of each component with the L1 penalty, and the L2 penalty.
+    pub(super) linear: Vec<f64>,
+    pub(super) l2: f64,
+    pub(super) scale: T,
+    pub(super) inverse: T,
+    pub(super) floor: T,
+    /// Places of the entries; empty where the line is taken whole.
+    pub(super) places: Vec<usize>,
+    pub(super) v: Vec<T>,
+    pub(super) y: Vec<T>,
+    pub(super) total: f64,
+    /// The rows of H for these entries, transposed: `loaded` of the components.
+    pub(super) copy: Vec<T>,
+    pub(super) copy_stride: usize,
+    pub(super) loaded: (usize, usize),
+    pub(super) x: Vec<T>,
+    /// At zero, and best there when last looked at.
+    pub(super) settled: Vec<bool>,
+    pub(super) copy_values: usize,
+}
+
+impl<'a, T: Float> Room<'a, T> {
+    pub(super) fn new(problem: &'a LineProblem<'a, T>, copy_values: usize) -> Self {
+        let k = problem.other.rows.cols();
+        let (scale, inverse, floor) = problem.elementwise.units();
+        let columns = problem.other.sums.columns.iter();
+        Self {
+            problem,
+            k,
+            linear: columns.map(|sum| sum + problem.weights.l1).collect(),
+            l2: problem.weights.l2 * scale.to_f64(),
+            scale,
+            inverse,
+            floor,
+            places: Vec::new(),
+            v: Vec::new(),
+            y: Vec::new(),
+            total: 0.0,
+            copy: Vec::new(),
+            copy_stride: 0,
+            loaded: (0, 0),
+            x: vec![T::ZERO; k],
+            settled: vec![false; k],
+            copy_values,
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.places.clear();
+        self.v.clear();
+        self.total = 0.0;
+        self.loaded = (0, 0);
+    }
+
+    #[inline(always)]
+    pub(super) fn take(&mut self, place: usize, value: T) {
+        if value > T::ZERO {
+            self.places.push(place);
+            self.push(value);
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn push(&mut self, value: T) {
+        let value = value * self.inverse;
+        self.total += value.to_f64();
+        self.v.push(value);
+    }
+
+    pub(super) fn take_all(&mut self, line: &[T]) {
+        for &value in line {
+            self.push(value);
+        }
+    }
+
+    /// Pads the line; returns how many components are copied at a time.
+    pub(super) fn open(&mut self) -> usize {
+        let padded = self.v.len().next_multiple_of(PADDING);
+        self.v.resize(padded, T::ZERO);
+        self.y.clear();
+        self.y.resize(padded, T::ZERO);
+        match self.problem.turned {
+            Some(turned) if self.places.is_empty() => {
+                self.loaded = (0, self.k);
+                self.copy_stride = turned.stride;
+                self.k
+            }
+            _ => {
+                self.copy_stride = stride::<T>(self.places.len());
+                (self.copy_values / self.copy_stride).clamp(1, self.k)
+            }
+        }
+    }
+
+    /// Makes components `from..to` ready.
+    #[inline(always)]
+    pub(super) fn load(&mut self, from: usize, to: usize) {
+        if self.loaded.0 <= from && to <= self.loaded.1 {
+            return;
+        }
+        let size = self.copy_stride * (to - from);
+        if self.copy.len() < size {
+            self.copy.resize(size, T::ZERO);
+        }
+        let copy = &mut self.copy[..size];
+        let (count, padded) = (self.places.len(), self.v.len());
+        for component in copy.chunks_exact_mut(self.copy_stride) {
+            component[count..padded].fill(T::ZERO);
+        }
+        let rows = self.problem.other.rows.as_slice();
+        let place = |entry: usize| self.places[entry];
+        turn(
+            copy,
+            self.copy_stride,
+            rows,
+            self.k,
+            (from, to),
+            count,
+            place,
+        );
+        self.loaded = (from, to);
+    }
+}
