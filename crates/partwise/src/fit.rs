@@ -60,6 +60,7 @@ struct Fit<'a, 's, T: Float> {
     right: Fixed<T>,
     lead: Option<Lead<T>>,
     best: Best<T>,
+    iteration: usize,
     problem: &'a Problem<T>,
     plan: &'a Plan,
     data: &'a Summary,
@@ -112,6 +113,7 @@ pub(crate) fn run<'s, T: Float>(
         right: Fixed::new(right, threads),
         lead: lead.then(Lead::default),
         best: Best::default(),
+        iteration: 0,
         problem,
         plan,
         data,
@@ -135,8 +137,8 @@ pub(crate) fn run<'s, T: Float>(
     }
     let mut stopper = Stopper::new(rule, plan.tolerance, at_start);
     let mut stop = StopReason::MaxIterations;
-    let mut iterations = 0;
     for iteration in 1..=plan.max_iter {
+        fit.iteration = iteration;
         let (now, met) = fit.iterate(stats.take());
         let divergence = fit.divergence(&now);
         let mut objective = divergence + fit.penalty(&now);
@@ -149,7 +151,6 @@ pub(crate) fn run<'s, T: Float>(
         }
         let residual = met[0].residual.max(met[1].residual);
         let seconds = started.elapsed().as_secs_f64();
-        iterations = iteration;
         trace.push(TracePoint {
             iteration,
             seconds,
@@ -186,7 +187,7 @@ pub(crate) fn run<'s, T: Float>(
         left: fit.shard.into_rows(),
         right: fit.right.rows,
         trace,
-        iterations,
+        iterations: fit.iteration,
         stop,
         quality,
     }
@@ -277,8 +278,19 @@ impl<T: Float> Fit<'_, '_, T> {
             statistics,
             right_unchanged: self.holds(Side::Right),
             keep: update && self.best.latest,
-            lead: self.lead.as_ref().map(|lead| lead.share),
+            lead: self.lead.as_ref().filter(|_| update).map(|lead| lead.share),
+            sweeps: self.sweeps(),
         })
+    }
+
+    /// Sweeps over a row at most. Early factors are not worth solving for: they would settle on the zeros of a start that may
+    /// be anywhere.
+    fn sweeps(&self) -> usize {
+        if self.lead.is_some() {
+            self.iteration
+        } else {
+            usize::MAX
+        }
     }
 
     /// Carries the right factor on beyond its step.
@@ -359,6 +371,7 @@ impl<T: Float> Fit<'_, '_, T> {
         const ROWS: usize = 128;
         let k = self.right.rows.cols();
         let (problem, parts) = (self.problem, &stats.parts);
+        let terms = problem.right.at_most(self.sweeps());
         let shared = parts.denominator.len() != parts.numerator.len();
         let rows = self.right.rows.as_mut_slice();
         let violations = self.threads.map_chunks(rows, ROWS * k, |index, rows| {
@@ -370,7 +383,7 @@ impl<T: Float> Fit<'_, '_, T> {
             };
             let parts = (&parts.numerator[span], denominator);
             let gram = &stats.sums.gram;
-            pass::half_step(problem, &problem.right, gram, parts, rows, k, update)
+            pass::half_step(problem, &terms, gram, parts, rows, k, update)
         });
         let magnitude = pass::magnitude(problem, &parts.numerator);
         Met::new(violations.iter().sum(), magnitude)
@@ -454,6 +467,7 @@ impl<T: Float> Fit<'_, '_, T> {
             right_unchanged: false,
             keep: false,
             lead: None,
+            sweeps: 0,
         });
         self.squared_loss(&stats)
     }

@@ -403,7 +403,11 @@ impl Nmf {
         let (w_weights, h_weights) = self.penalty.weights(blocks.rows, blocks.cols);
         let (left_weights, right_weights) = oriented(transposed, w_weights, h_weights);
         let (left_rows, right_rows) = oriented(transposed, blocks.rows, blocks.cols);
-        let stored = blocks.stored as f64;
+        // With one factor held, its product with V is made once and serves every iteration: sweeps cost next to nothing.
+        let stored_per = |rows: usize| match hold {
+            Some(_) => f64::INFINITY,
+            None => blocks.stored as f64 / rows as f64,
+        };
         let w_side = if transposed { Side::Right } else { Side::Left };
         let h_side = if transposed { Side::Left } else { Side::Right };
         let quadratic = if self.loss.is_quadratic() {
@@ -415,8 +419,8 @@ impl Nmf {
             elementwise: Elementwise::new(self.loss, blocks.mean()),
             quadratic,
             lines: solver.lines(self.loss),
-            left: Terms::new(left_weights, stored / left_rows as f64, self.rank),
-            right: Terms::new(right_weights, stored / right_rows as f64, self.rank),
+            left: Terms::new(left_weights, stored_per(left_rows), self.rank),
+            right: Terms::new(right_weights, stored_per(right_rows), self.rank),
         };
         let plan = Plan {
             solver,

@@ -61,6 +61,14 @@ impl Terms {
             sweeps: (1.0 + SHARE * price).min(MOST) as usize,
         }
     }
+
+    /// The same with a limit on sweeps.
+    pub(crate) fn at_most(self, sweeps: usize) -> Self {
+        Self {
+            sweeps: self.sweeps.min(sweeps),
+            ..self
+        }
+    }
 }
 
 /// A factor (rows × k) that stands still, with the sums that its half-step needs.

@@ -44,6 +44,8 @@ pub(crate) struct Request<'a, T: Float> {
     pub(crate) keep: bool,
     /// Carry the rows on beyond their step by this share of it.
     pub(crate) lead: Option<f64>,
+    /// Sweeps over a row at most.
+    pub(crate) sweeps: usize,
 }
 
 /// What a pass leaves behind. Added over shards.
@@ -193,12 +195,15 @@ impl<'a, T: Float> Local<'a, T> {
                     }
                 };
                 let problem = request.problem;
-                let (terms, gram) = (&problem.left, &request.right.sums.gram);
+                let (terms, gram) = (
+                    problem.left.at_most(request.sweeps),
+                    &request.right.sums.gram,
+                );
                 let parts = (numerator, denominator);
                 let met = LinesMet {
                     violation: pass::half_step(
                         problem,
-                        terms,
+                        &terms,
                         gram,
                         parts,
                         rows,

@@ -6,7 +6,7 @@ use std::fmt;
 /// Iterations between two looks at the error, as in scikit-learn.
 const ERROR_INTERVAL: usize = 10;
 /// Iterations in which a plateau must last.
-const PLATEAU: usize = 10;
+const PLATEAU: usize = 20;
 /// An objective below this share of that of the first iteration counts as this share: an exact fit falls forever.
 const EXACT: f64 = 1e-8;
 
@@ -144,9 +144,9 @@ mod tests {
     #[test]
     fn a_plateau_must_last() {
         let mut stopper = Stopper::new(StopRule::Plateau, 1e-2, 0.0);
-        assert!(!(1..=10).any(|i| stopper.converged(&look(i, 2.0 - 0.1 * i as f64))));
-        assert!(!(11..20).any(|i| stopper.converged(&look(i, 1.0))));
-        assert!(stopper.converged(&look(20, 1.0)));
+        assert!(!(1..=20).any(|i| stopper.converged(&look(i, 3.0 - 0.1 * i as f64))));
+        assert!(!(21..40).any(|i| stopper.converged(&look(i, 1.0))));
+        assert!(stopper.converged(&look(40, 1.0)));
     }
 
     #[test]

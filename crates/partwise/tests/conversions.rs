@@ -11,7 +11,8 @@ fn values(rows: usize, cols: usize) -> Array2<f64> {
     })
 }
 
-/// Fits with every solver and loss: the factors of `matrix` are those of the same values in plain rows.
+/// Fits with every solver and loss: the factors of `matrix` are those of the same values in plain rows, or where the
+/// storage decides on the steps, about as good.
 fn compare(matrix: Matrix<'_, f64>, array: ArrayView2<'_, f64>) {
     let (rows, cols) = array.dim();
     let plain: Vec<f64> = array.iter().copied().collect();
@@ -21,6 +22,15 @@ fn compare(matrix: Matrix<'_, f64>, array: ArrayView2<'_, f64>) {
         for solver in Solver::all().filter(|solver| solver.handles(loss)) {
             let nmf = Nmf::new(2).loss(loss).solver(solver).max_iter(5);
             let (found, expected) = (nmf.fit(&matrix).unwrap(), nmf.fit(&plain).unwrap());
+            if !solver.resolve(loss).unwrap().alike_in_storages() {
+                assert!(
+                    found.relative_error < 1.5 * expected.relative_error + 0.01,
+                    "{solver} {loss}: {} {}",
+                    found.relative_error,
+                    expected.relative_error
+                );
+                continue;
+            }
             let pairs = [(&found.w, &expected.w), (&found.h, &expected.h)];
             for (found, expected) in pairs {
                 for (found, expected) in found.as_slice().iter().zip(expected.as_slice()) {

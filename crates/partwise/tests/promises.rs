@@ -120,7 +120,8 @@ fn the_same_blocks_give_the_same_bits_for_any_threads() {
         let what = format!("{solver} {loss} in blocks");
         check_threads(&short(3, solver, loss, 2), &views, &what);
         // Other blocks of the same V differ by rounding only. `als` may follow rounding to another clipping.
-        if solver.descends() && solver.resolve(loss).is_ok_and(Solver::alike_in_blocks) {
+        let road = solver.resolve(loss).unwrap();
+        if road.descends() && road.alike_in_blocks() && road.alike_in_storages() {
             let fit = |blocks: &[Matrix<'_, f64>]| {
                 short(3, solver, loss, 2)
                     .fit_with(blocks, Start::default(), &mut |_: &Progress| {

@@ -70,12 +70,25 @@ impl<T: Float> WithSimd for Sweeps<'_, T> {
         for (rows, rhs) in rows.chunks_mut(size * k).zip(rhs.chunks(size * k)) {
             turn(&mut x, rows, k, size);
             turn(&mut b, rhs, k, size);
-            let first = sweep_group(simd, problem, &inverse, &b, &mut x);
-            violation += first;
+            let zero = T::splat(simd, T::ZERO);
+            let open = T::splat(simd, T::ONE);
+            let mut gate = Gate {
+                met: [open; VECTORS],
+                enough: [zero; VECTORS],
+            };
+            let first = sweep_group(simd, problem, &inverse, &b, &mut x, &gate);
+            violation += total::<T, S>(simd, &first);
+            let share = T::splat(simd, T::from_f64(ENOUGH));
+            gate = Gate {
+                met: first,
+                enough: first.map(|met| T::times(simd, met, share)),
+            };
             for _ in 1..sweeps {
-                if sweep_group(simd, problem, &inverse, &b, &mut x) <= ENOUGH * first {
+                if !gate.is_open(simd) {
                     break;
                 }
+                let met = sweep_group(simd, problem, &inverse, &b, &mut x, &gate);
+                gate.narrow(simd, met);
             }
             for (r, row) in rows.chunks_exact_mut(k).enumerate() {
                 for (value, lanes) in row.iter_mut().zip(x.chunks_exact(size)) {
@@ -85,6 +98,39 @@ impl<T: Float> WithSimd for Sweeps<'_, T> {
         }
         violation
     }
+}
+
+/// Which rows of a group still move: those whose latest violation is above what is enough. Each row decides alone, whatever
+/// its neighbours are.
+struct Gate<T: Float, S: Simd> {
+    met: [T::Vector<S>; VECTORS],
+    enough: [T::Vector<S>; VECTORS],
+}
+
+impl<T: Float, S: Simd> Gate<T, S> {
+    /// Whether any row is left.
+    #[inline(always)]
+    fn is_open(&self, simd: S) -> bool {
+        let (zero, one) = (T::splat(simd, T::ZERO), T::splat(simd, T::ONE));
+        let pairs = self.met.iter().zip(&self.enough);
+        let mut open =
+            pairs.map(|(&met, &enough)| T::where_greater(simd, (met, enough), one, zero));
+        open.any(|open| T::total(simd, open) > T::ZERO)
+    }
+
+    /// Closes for rows that have moved little. A closed row does not move, so it stays closed.
+    #[inline(always)]
+    fn narrow(&mut self, simd: S, met: [T::Vector<S>; VECTORS]) {
+        for (v, met) in met.into_iter().enumerate() {
+            let pair = (self.met[v], self.enough[v]);
+            self.met[v] = T::where_greater(simd, pair, met, self.met[v]);
+        }
+    }
+}
+
+#[inline(always)]
+fn total<T: Float, S: Simd>(simd: S, sums: &[T::Vector<S>; VECTORS]) -> f64 {
+    sums.iter().map(|&sum| T::total(simd, sum).to_f64()).sum()
 }
 
 /// Turns rows of k into k lines of `size`; lanes without a row are zero.
@@ -100,7 +146,7 @@ fn turn<T: Float>(to: &mut [T], rows: &[T], k: usize, size: usize) {
     }
 }
 
-/// One sweep over the coordinates of a group of rows, k lines of lanes; the sum of |projected gradient| met.
+/// One sweep over the coordinates of a group of rows, k lines of lanes; each row's sum of |projected gradient| met.
 #[inline(always)]
 fn sweep_group<T: Float, S: Simd>(
     simd: S,
@@ -108,7 +154,8 @@ fn sweep_group<T: Float, S: Simd>(
     inverse: &[T],
     b: &[T],
     x: &mut [T],
-) -> f64 {
+    gate: &Gate<T, S>,
+) -> [T::Vector<S>; VECTORS] {
     let (b, _) = T::split::<S>(b);
     let (x, _) = T::split_mut::<S>(x);
     let zero = T::splat(simd, T::ZERO);
@@ -150,11 +197,11 @@ fn sweep_group<T: Float, S: Simd>(
             if moves {
                 let to = T::fma(simd, gradient, step, x[v]);
                 let to = T::where_greater(simd, (to, least), T::lesser(simd, to, largest), zero);
-                x[v] = to;
+                x[v] = T::where_greater(simd, (gate.met[v], gate.enough[v]), to, x[v]);
             }
         }
     }
-    met.iter().map(|&met| T::total(simd, met).to_f64()).sum()
+    met
 }
 
 /// One sweep over the coordinates of one row; the sum of |projected gradient| met on the way.

@@ -265,9 +265,10 @@ impl Solver {
         self.0.extrapolates || !self.0.descends
     }
 
-    /// Whether a dense V whose columns lie together takes the same steps as one by rows, up to rounding. A solver that carries
-    /// the factors on beyond each step does not: the factor whose pass comes first leads.
-    pub fn alike_in_layouts(self) -> bool {
+    /// Whether the same V in another storage takes the same steps, up to rounding. A solver that carries the factors on
+    /// beyond each step does not: the factor that goes with the lines leads, and how well each half-step is solved depends
+    /// on what a walk over V costs.
+    pub fn alike_in_storages(self) -> bool {
         !self.0.extrapolates
     }
 

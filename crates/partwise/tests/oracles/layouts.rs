@@ -83,6 +83,9 @@ fn compare(seed: u64, (m, n, k): (usize, usize, usize), zeros: f64, iterations: 
             continue;
         }
         let nmf = Nmf::new(k).solver(solver).loss(loss);
+        if !solver.resolve(loss).unwrap().alike_in_storages() {
+            continue;
+        }
         for hold in [None, Some(Factor::W), Some(Factor::H)] {
             let fit = |blocks: &[Matrix<'_, f64>]| -> (Rows, Rows, f64, f64) {
                 let model = go(&nmf, blocks, (&w, &h), hold, iterations);
@@ -120,7 +123,7 @@ fn compare(seed: u64, (m, n, k): (usize, usize, usize), zeros: f64, iterations: 
             for (name, matrix) in whole {
                 same(name, fit(&[matrix]));
             }
-            if solver.alike_in_blocks() || hold == Some(Factor::H) {
+            if solver.resolve(loss).unwrap().alike_in_blocks() || hold == Some(Factor::H) {
                 same("in blocks", fit(&blocks));
             }
         }
