@@ -42,7 +42,10 @@ def text_files(rng):
         "savetxt.txt": (buffer.getvalue(), None),
         "blanks.txt": ("  1 2\t3\n\n4   5 6  \n   \n\t7 8 9", None),
         "commas.txt": ("1,2, 3\n4 ,5,6\n", ","),
-        "comments.txt": ("# a comment, with a comma\n1 2 # and another\n#\n3 4#at once\n  # indented\n5 6\n", None),
+        "comments.txt": (
+            "# a comment, with a comma\n1 2 # and another\n#\n3 4#at once\n  # indented\n5 6\n",
+            None,
+        ),
         "crlf.txt": ("1 2\r\n3 4\r\n", None),
         "carriage_returns.txt": ("1 2\r3 4\r\r5 6", None),
         "one_number.txt": ("42", None),
@@ -96,7 +99,9 @@ def tables(rng):
     table("unicode.csv", "größe,βeta,☃\n" + "\n".join(lines), cols=["größe", "βeta", "☃"])
     tabs = ["\t".join(row) for row in body]
     table("both.tsv", f"\tBMI\tP 1\tc\nx y\t{tabs[0]}\nz\t{tabs[1]}\n", ["x y", "z"], ["BMI", "P 1", "c"])
-    table("comments.csv", f"# made by hand\n\na,b,c\n{lines[0]}\n# between\n{lines[1]}\n", cols=["a", "b", "c"])
+    table(
+        "comments.csv", f"# made by hand\n\na,b,c\n{lines[0]}\n# between\n{lines[1]}\n", cols=["a", "b", "c"]
+    )
     table("one_column.csv", "height\n1\n2\n", cols=["height"], values=[[1], [2]])
     (DATA / "both.csv.gz").write_bytes(gzip.compress((DATA / "both.csv").read_bytes(), mtime=0))
     EXPECTED["both.csv.gz"] = EXPECTED["both.csv"]
@@ -142,7 +147,9 @@ def npz_files(rng):
     np.savez(DATA / "preferred.npz", zzz=other, V=array)
     for name in ["one.npz", "deflated.npz", "preferred.npz"]:
         expect(name, array)
-    np.savez(DATA / "named.npz", v=array, row_names=np.array(["a", "bß", ""]), col_names=np.array(["x" * 9, "☃"]))
+    np.savez(
+        DATA / "named.npz", v=array, row_names=np.array(["a", "bß", ""]), col_names=np.array(["x" * 9, "☃"])
+    )
     expect("named.npz", array, row_names=["a", "bß", ""], col_names=["x" * 9, "☃"])
     np.savez(DATA / "bad_ambiguous.npz", left=array, right=other)
 
@@ -155,11 +162,14 @@ def npz_files(rng):
             name = f"scipy_{kind}_{form}.npz"
             sparse.save_npz(DATA / name, matrix)
             expect(name, sparse.load_npz(DATA / name).toarray(), sparse=True)
-    repeated = sparse.coo_matrix((np.arange(1.0, 7.0), ([2, 0, 2, 0, 1, 2], [1, 0, 1, 0, 2, 0])), shape=(3, 4))
+    repeated = sparse.coo_matrix(
+        (np.arange(1.0, 7.0), ([2, 0, 2, 0, 1, 2], [1, 0, 1, 0, 2, 0])), shape=(3, 4)
+    )
     sparse.save_npz(DATA / "scipy_coo_repeated.npz", repeated)
     expect("scipy_coo_repeated.npz", repeated.toarray(), sparse=True)
     unsorted = sparse.csr_matrix(
-        (np.array([1, 2, 3, 4, 5, 6], np.float32), np.array([3, 0, 3, 1, 1, 0]), np.array([0, 3, 3, 6])), shape=(3, 4)
+        (np.array([1, 2, 3, 4, 5, 6], np.float32), np.array([3, 0, 3, 1, 1, 0]), np.array([0, 3, 3, 6])),
+        shape=(3, 4),
     )
     sparse.save_npz(DATA / "scipy_csr_unsorted.npz", unsorted, compressed=False)
     expect("scipy_csr_unsorted.npz", unsorted.toarray(), sparse=True, dtype="float32")
@@ -180,7 +190,9 @@ def npz_files(rng):
         indptr=np.array([0, 1, 2]),
     )
 
-    meta = json.dumps({"solver": "cd", "größe": [1, 2.5]}, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+    meta = json.dumps(
+        {"solver": "cd", "größe": [1, 2.5]}, separators=(",", ":"), ensure_ascii=False, sort_keys=True
+    )
     np.savez(
         DATA / "model.npz",
         w=np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.5]]),
@@ -294,7 +306,9 @@ def main():
     market_files(rng, dense)
     pictures(rng)
     bad_arrays()
-    lines = [f"{json.dumps(name)}: {json.dumps(EXPECTED[name], ensure_ascii=False)}" for name in sorted(EXPECTED)]
+    lines = [
+        f"{json.dumps(name)}: {json.dumps(EXPECTED[name], ensure_ascii=False)}" for name in sorted(EXPECTED)
+    ]
     (DATA / "expected.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 

@@ -113,7 +113,9 @@ def run(v, w0, h0, solver, beta, penalty, update_h, tol, max_iter):
         )
     assert w.dtype == h.dtype == v.dtype
     # In double precision: the float32 sums of a sparse matrix have few digits.
-    error = _nmf._beta_divergence(v.astype(np.float64), w.astype(np.float64), h.astype(np.float64), beta, True)
+    error = _nmf._beta_divergence(
+        v.astype(np.float64), w.astype(np.float64), h.astype(np.float64), beta, True
+    )
     if beta < 2:
         dense = v.toarray() if sp.issparse(v) else v
         # A zero of V has no share in v y^(beta - 2).
@@ -189,7 +191,13 @@ def starts(sets):
 def matrices(sets):
     out = {}
     for name, (v, sparse, rank, w0, h0) in sets.items():
-        out[name] = {"rows": v.shape[0], "cols": v.shape[1], "rank": rank, "w0": numbers(w0), "h0": numbers(h0)}
+        out[name] = {
+            "rows": v.shape[0],
+            "cols": v.shape[1],
+            "rank": rank,
+            "w0": numbers(w0),
+            "h0": numbers(h0),
+        }
         if sparse:
             csr = sp.csr_array(v)
             out[name] |= {
