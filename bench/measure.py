@@ -1,7 +1,7 @@
 """Runs one job in a process of its own, with the asked number of threads, and returns its trace.
 
-A trace is a list of (iteration, seconds, objective), the start first. Where only the cost of an iteration is asked
-for, the objective is there for the start and the end only.
+A trace is a list of (iteration, seconds, objective), the start first. Where only the cost of an iteration is
+asked for, the objective of a Python peer is there for the start and the end only.
 """
 
 import json
@@ -91,6 +91,13 @@ def run_worker(job, folder):
     return json.loads(result.read_text())["trace"]
 
 
+def patience(job):
+    """Seconds after which the program is interrupted; one that stops by itself gets as long as any peer."""
+    if job.own_stop:
+        return 10 * job.seconds + GRACE
+    return 1 + job.seconds + Path(job.matrix).stat().st_size / READ
+
+
 def run_program(job, program, folder):
     """The program's trace, from its own report; it is interrupted, as by Ctrl-C, when its time is over."""
     command = [
@@ -111,9 +118,7 @@ def run_program(job, program, folder):
         command, env=environment(job.threads), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            _, complaint = process.communicate(
-                timeout=1 + job.seconds + Path(job.matrix).stat().st_size / READ
-            )
+            _, complaint = process.communicate(timeout=patience(job))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)
             _, complaint = process.communicate()

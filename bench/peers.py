@@ -1,7 +1,8 @@
 """One function a peer: runs its own update from the given start and calls `lap(w, h)` after each iteration.
 
-Each takes V (m × n, array or CSR), W (m × k), H (k × n), the loss and `lap`, which stops the clock, looks at the
-factors, and ends the run by raising. `lap.restart()` after the imports says when the clock starts. A peer whose loop cannot be entered is run in chunks.
+Each takes V (m × n, array or CSR), W (m × k), H (k × n), the loss and `lap`, which stops the clock, looks at
+the factors, and ends the run by raising. `lap.restart()` after the imports says when the clock starts. A peer
+whose loop cannot be entered is run in chunks.
 """
 
 import numpy as np
@@ -117,7 +118,7 @@ def torchnmf_mu(v, w, h, loss, lap):
 
 
 def bare_products(v, w, h, loss, lap):
-    """The two products with V that no iteration can do without: V Hᵀ and WᵀV; for sparse V, VᵀW from the CSC side."""
+    """The two products with V that no iteration can do without: V Hᵀ and WᵀV, for sparse V VᵀW by CSC."""
     turned = v.tocsc().T if sparse.issparse(v) else None
     lap.restart()
     while True:

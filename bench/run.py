@@ -4,8 +4,8 @@
     bench/run.py [NAME ...] [--quick] [--program FILE]
 
 Each NAME is a file of bench/comparisons without its ending; without one, all are run. Results go to
-bench/results/DATE.json, docs/benchmarks.md and docs/images; those of a quick run, or of some comparisons only, to
-target/bench.
+bench/results/DATE.json, docs/benchmarks.md and docs/images; those of a quick run, or of some comparisons
+only, to target/bench.
 """
 
 import argparse
@@ -18,9 +18,9 @@ from pathlib import Path
 
 import config
 from catalogue import BARE, PEERS, PROGRAM, able
+from summary import SLACK
 
 ROOT = Path(__file__).resolve().parent.parent
-SLACK = 1e-5  # a loss counts as reached when it is this close, relatively: sums are rounded differently
 
 
 def say(text):

@@ -1,11 +1,13 @@
-"""One run of one Python peer in a process of its own: a job in (JSON on standard input), its trace out (a file).
+"""One run of one Python peer in a process of its own: a job in as JSON, its trace out as a file.
 
 The clock runs only while the peer works: it is stopped while the objective is evaluated.
 """
 
+import contextlib
 import json
 import sys
 import warnings
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -27,7 +29,7 @@ def due(iteration):
 
 
 class Lap:
-    """Called after an iteration: stops the clock, keeps a point of the trace, ends the run when it is time."""
+    """Called after an iteration: stops the clock, keeps a point, ends the run when it is time."""
 
     def __init__(self, job, evaluate):
         self.job, self.evaluate = job, evaluate
@@ -74,13 +76,10 @@ def main():
     else:
         loop = LOOPS[job["peer"]]
         lap = Lap(job, evaluate)
-        try:
+        with contextlib.suppress(EnoughError):
             loop(v, w, h, job["loss"], lap)
-        except EnoughError:
-            pass
         trace = lap.trace
-    with open(job["result"], "w", encoding="utf-8") as file:
-        json.dump({"trace": [(0, *begin), *trace]}, file)
+    Path(job["result"]).write_text(json.dumps({"trace": [(0, *begin), *trace]}), encoding="utf-8")
 
 
 if __name__ == "__main__":
