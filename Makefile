@@ -41,6 +41,7 @@ $(VENV)/ready: bench/requirements.txt bench/peers.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "bench: Python 3.10 or newer is needed")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet -r bench/requirements.txt
+	@echo "bench: installing the packages to compare against; torch may take some gigabytes and minutes"
 	while read -r peer; do \
 		$(VENV)/bin/python -m pip install --quiet $$peer || echo "bench: $$peer does not install here"; \
 	done < bench/peers.txt

@@ -58,7 +58,7 @@ def costs_table(results, comparison):
         body.append([*case_cells(row), milliseconds(row["bare"]), *shown])
     note = (
         "Milliseconds an iteration, in brackets as a multiple of the two bare products V Hᵀ and WᵀV by numpy "
-        f"(dense) or SciPy (sparse) in the same session. Medians; number of runs, in turns: {comparison['seeds']}.\n\n"
+        f"(dense) or SciPy (sparse) in the same session. Medians of turns ({comparison['seeds']}).\n\n"
     )
     return note + table([*CASE_HEAD, "two products", *(f"`{peer}`" for peer in peers)], body)
 
@@ -81,9 +81,9 @@ def to_loss_table(results, comparison):
         arrivals.append([*case_cells(row), *shown])
     reference = comparison["reference"]
     return (
-        f"Seconds to the loss at which `{reference}` stops by itself with its defaults, from the same start; in "
-        "brackets how many times faster than it (below 1: slower), and how many of the starts arrive if not all "
-        f"do; {NONE} none does. Medians; number of starts: {comparison['seeds']}.\n\n"
+        f"Seconds to the loss at which `{reference}` stops by itself with its defaults, from the same start; "
+        "in brackets how many times faster than it (below 1: slower), and how many of the starts arrive if "
+        f"not all do; {NONE} none does. Medians; number of starts: {comparison['seeds']}.\n\n"
         + table([*CASE_HEAD, *(f"`{peer}`" for peer in peers)], arrivals)
         + "\nEach with its own stopping rule and its defaults: a loss ratio below 1 is a better answer than "
         f"`{reference}`'s, a speed below 1 is slower.\n\n"
@@ -104,9 +104,10 @@ def to_loss_table(results, comparison):
 def solvers_table(results, comparison):
     share = f"{100 * comparison['within']:g} %"
     parts = [
-        f"To within {share} of the lowest objective that any solver of any package found from any start, or that "
-        f"is known. Medians; number of starts: {comparison['seeds']}. A solver that never comes so near shows how "
-        f"far above it ends after {comparison['iterations']} iterations or {comparison['seconds']:g} s.\n"
+        f"To within {share} of the lowest objective that any solver of any package found from any start, or "
+        f"that is known. Medians; number of starts: {comparison['seeds']}. A solver that never comes so near "
+        f"shows how far above it ends after "
+        f"{comparison['iterations']} iterations or {comparison['seconds']:g} s.\n"
     ]
     for row in summary.solvers(results, comparison):
         body = []
@@ -142,7 +143,7 @@ def machine_section(results, name):
         f"- How busy it was: load {machine['load']} when it began",
         f"- {machine['program']} (commit {machine['commit']}), Python {machine['python']}, {versions}",
         f"- Libraries under them: {', '.join(machine['libraries'])}",
-        f"- Began {results['date'].replace('T', ' ')}, took {results['minutes']:g} minutes; traces in `{name}`",
+        f"- Began {results['date'].replace('T', ' ')}, took {results['minutes']:g} min; traces: `{name}`",
     ]
     if absent["packages"]:
         lines.append(f"- Not installed, so left out: {', '.join(absent['packages'])}")

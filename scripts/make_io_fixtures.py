@@ -3,8 +3,9 @@
 
     python scripts/make_io_fixtures.py
 
-needs numpy and scipy. The files lie in crates/partwise-io/tests/data/; expected.json there says for each of them the
-shape, the entries (row-major, as the bytes of little-endian float64 in hexadecimal), and what else is to be found.
+needs numpy and scipy. The files lie in crates/partwise-io/tests/data/; expected.json there says for each of
+them the shape, the entries (row-major, as the bytes of little-endian float64 in hexadecimal), and what else
+is to be found.
 """
 
 import gzip
@@ -53,8 +54,10 @@ def text_files(rng):
         "one_row.txt": ("1 2 3 4 5", None),
         "any_float.txt": (
             "nan NaN -nan +nan\ninf -inf Infinity -INFINITY\n+1 1. .5 -0\n1E5 1e-5 1e+5 007\n"
-            "1e400 -1e400 1e-400 4.9e-324\n2.2250738585072011e-308 0.1 0.30000000000000004 1.7976931348623157e308\n"
-            "9007199254740993 123456789012345678901234567890 0.000000000000000000000000000001 1.00000000000000011102\n",
+            "1e400 -1e400 1e-400 4.9e-324\n"
+            "2.2250738585072011e-308 0.1 0.30000000000000004 1.7976931348623157e308\n"
+            "9007199254740993 123456789012345678901234567890 "
+            "0.000000000000000000000000000001 1.00000000000000011102\n",
             None,
         ),
     }
@@ -131,7 +134,7 @@ def npy_files(rng):
     expect("fortran.npy", array, order="ColumnMajor")
     for version in [(1, 0), (2, 0), (3, 0)]:
         name = f"version_{version[0]}.npy"
-        with open(DATA / name, "wb") as file:
+        with (DATA / name).open("wb") as file:
             np.lib.format.write_array(file, array, version=version)
         expect(name, array, order="RowMajor")
     np.save(DATA / "written_f8.npy", np.array([[1.5, -2.0], [0.1, 1e300], [np.nan, np.inf]]))
@@ -223,7 +226,8 @@ def market_files(rng, dense):
     scipy.io.mmwrite(DATA / "symmetric_array.mtx", square, symmetry="symmetric")
     texts = {
         "pattern.mtx": "%%MatrixMarket matrix coordinate pattern general\n% who\n3 4 3\n3 4\n1 1\n2 2\n",
-        "loose.mtx": "%%MatrixMarket MATRIX Coordinate Real GENERAL\r\n%\r\n\r\n 2 3 2 \r\n\r\n 1 3 1.5e0\r\n 2\t1 -2 \r\n",
+        "loose.mtx": "%%MatrixMarket MATRIX Coordinate Real GENERAL\r\n%\r\n\r\n"
+        " 2 3 2 \r\n\r\n 1 3 1.5e0\r\n 2\t1 -2 \r\n",
         "none.mtx": "%%MatrixMarket matrix coordinate real general\n3 2 0\n",
     }
     for name, text in texts.items():
@@ -278,7 +282,7 @@ def bad_arrays():
     whole = (DATA / "f8.npy").read_bytes()
     (DATA / "bad_truncated.npy").write_bytes(whole[:-10])
     header = {"descr": "<f8", "fortran_order": False, "shape": (10**6, 10**6)}
-    with open(DATA / "bad_claim.npy", "wb") as file:
+    with (DATA / "bad_claim.npy").open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         file.write(bytes(16))
     whole = (DATA / "deflated.npz").read_bytes()
