@@ -200,9 +200,13 @@ def load(folder, names=(), quick=False):
             table = tomllib.loads(file.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{where}: not TOML: {error}") from error
-        comparison = parse(where, file.stem, table, quick and not names)
-        if comparison and (not names or file.stem in names):
+        comparison = parse(where, file.stem, table, quick)
+        if names and file.stem not in names:
+            continue
+        if comparison:
             comparisons.append(comparison)
+        elif names:
+            raise ConfigError(f"{where}: quick: missing; a quick run of it needs a table [quick]")
     return comparisons
 
 

@@ -176,8 +176,10 @@ def write(results, folder, name):
         machine_section(results, name),
     ]
     text += ["## Where others are faster\n", losses_section(results)]
-    scaling = [c for c in results["comparisons"] if c["kind"] == "scaling"]
+    scaling = [c for c in results["comparisons"] if c["kind"] == "scaling" and summary.grouped(results, c)]
     for comparison in results["comparisons"]:
+        if not summary.grouped(results, comparison):
+            continue  # all its data are absent, which the list above says
         shown = TABLES[comparison["kind"]](results, comparison)
         text += [f"## {comparison['title']}\n", shown]
         for title, image in plots.draw(results, comparison, folder / "images"):

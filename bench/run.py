@@ -133,28 +133,30 @@ def measure_all(comparisons, arguments):
     def installed(peer):
         return peer.startswith(PROGRAM) or PEERS[peer].distribution not in absent_peers
 
-    with tempfile.TemporaryDirectory() as folder:
-        runner = Runner(arguments.program, folder)
+    partial = arguments.quick or arguments.names
+    folder = ROOT / ("target/bench" if partial else "bench/results")
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / now.strftime("%Y-%m-%d-%H%M.json")
+    results = {
+        "date": now.isoformat(timespec="minutes"),
+        "quick": arguments.quick,
+        "machine": about,
+        "absent": {"packages": absent_peers, "data": absent_data},
+        "comparisons": [],
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        runner = Runner(arguments.program, scratch)
         for comparison in comparisons:
             say(f"{comparison.name}: {comparison.title}")
             for case in [case for case in comparison.cases if data.absent(case.data)]:
                 absent_data[case.data] = data.absent(case.data)
                 comparison.cases.remove(case)
             runner.comparison(comparison, installed)
-    results = {
-        "date": now.isoformat(timespec="minutes"),
-        "minutes": round((datetime.now().astimezone() - now).total_seconds() / 60, 1),
-        "quick": arguments.quick,
-        "machine": about,
-        "absent": {"packages": absent_peers, "data": absent_data},
-        "comparisons": [{**vars(c), "cases": [vars(case) for case in c.cases]} for c in comparisons],
-        "runs": runner.runs,
-    }
-    partial = arguments.quick or arguments.names
-    folder = ROOT / ("target/bench" if partial else "bench/results")
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / now.strftime("%Y-%m-%d-%H%M.json")
-    file.write_text(json.dumps(results, separators=(",", ":")), encoding="utf-8")
+            # Written after each comparison, so that a long run that is ended leaves what it has.
+            results["comparisons"].append({**vars(comparison), "cases": [vars(c) for c in comparison.cases]})
+            results["minutes"] = round((datetime.now().astimezone() - now).total_seconds() / 60, 1)
+            results["runs"] = runner.runs
+            file.write_text(json.dumps(results, separators=(",", ":")), encoding="utf-8")
     page = report.write(results, folder if partial else ROOT / "docs", file.name)
     say(f"{file}\n{page}")
     return 0

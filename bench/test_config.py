@@ -104,6 +104,13 @@ class Reading(unittest.TestCase):
             with self.assertRaisesRegex(config.ConfigError, "nothing: no such comparison; there are bad"):
                 config.load(folder, ["nothing"])
 
+    def test_a_quick_run_of_some(self):
+        chosen = config.load(HERE / "comparisons", ["solvers"], quick=True)
+        self.assertEqual([comparison.name for comparison in chosen], ["solvers"])
+        self.assertLess(chosen[0].seconds, config.load(HERE / "comparisons", ["solvers"])[0].seconds)
+        with self.assertRaisesRegex(config.ConfigError, "scaling-rows.toml: quick: missing"):
+            config.load(HERE / "comparisons", ["scaling-rows"], quick=True)
+
     def test_the_runner_ends_with_code_2_and_one_line(self):
         command = [sys.executable, str(HERE / "run.py"), "nothing"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
