@@ -34,7 +34,7 @@ STYLES = {
     BARE: ("#777777", ":"),
 }
 OTHER = ("#000000", "-")  # a solver of the program that has no colour yet
-FLOOR = 1e-5  # how near the best the convergence plots show
+FLOOR, CEILING = 1e-5, 10  # what the convergence plots show of the distance from the best
 PANEL = (3.9, 3.0)  # inches
 
 
@@ -45,6 +45,11 @@ def style(peer):
 def plain(value, _):
     """A tick's label without an exponent."""
     return f"{value:g}"
+
+
+def short(value):
+    """A ratio with two digits, or more where it has more before the point."""
+    return f"{value:.2g}" if value < 99.5 else f"{value:.0f}"
 
 
 def percent(value, _):
@@ -127,7 +132,8 @@ def convergence(results, comparison, folder):
                 panel.plot(*zip(*points, strict=True), color=colour, linestyle=line, linewidth=1.5)
                 drawn.add(peer)
         panel.set(xscale="log", yscale="log", title=f"{case[0]}, k = {case[1]}")
-        panel.set_ylim(bottom=max(FLOOR, panel.get_ylim()[0]))
+        low, high = panel.get_ylim()
+        panel.set_ylim(max(FLOOR, low), min(CEILING, high))
         panel.yaxis.set_major_formatter(FuncFormatter(percent))
         panel.xaxis.set_major_formatter(FuncFormatter(plain))
         panel.grid(alpha=0.25)
@@ -155,7 +161,7 @@ def iteration(rows, comparison, folder):
             places = [ranks.index(k) + (index - (len(series) - 1) / 2) * width for k in found]
             shade = {"color": style(peer)[0], "alpha": 1 if count == comparison["threads"][0] else 0.45}
             bars = panel.bar(places, found.values(), width * 0.92, **shade)
-            panel.bar_label(bars, fmt="%.2g", fontsize=7, padding=1)
+            panel.bar_label(bars, fmt=short, fontsize=7, padding=1)
         panel.axhline(1, color=style(BARE)[0], linestyle=style(BARE)[1], linewidth=1.3)
         panel.set_xticks(range(len(ranks)), [f"k = {k}" for k in ranks])
         panel.set_title(f"{pane[0]}, {pane[1]}")

@@ -93,7 +93,7 @@ class Runner:
             if installed(peer) and able(peer, case.data, comparison.loss, dtype)
         ]
         peers += [BARE] if costs else []
-        turn = seed % len(peers)
+        turn = seed % max(1, len(peers))
         for peer in peers[turn:] + peers[:turn]:
             self.run(Job(peer, evaluate=not costs, target=target, **common), key)
 
