@@ -3,8 +3,10 @@
 CARGO ?= cargo
 PROGRAM = target/release/partwise
 DEMO = demo-out
+PYTHON ?= python3
+VENV = bench/.venv
 
-.PHONY: demo build test lint doc clean
+.PHONY: demo build test lint doc clean bench bench-test
 
 ## Factor a photograph and say where the pictures are.
 demo: build
@@ -29,6 +31,27 @@ lint:
 	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features --locked
 
+## Measure the program against other packages: tables and plots in docs/benchmarks.md. ONLY="NAME ..." runs some
+## comparisons, QUICK=1 a subset in about two minutes; both write to target/bench instead.
+bench: build $(VENV)/ready
+	$(VENV)/bin/python bench/run.py $(if $(QUICK),--quick) $(ONLY)
+
+# A package to compare against that does not install here is left out, and the results say so.
+$(VENV)/ready: bench/requirements.txt bench/peers.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "bench: Python 3.10 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet -r bench/requirements.txt
+	@echo "bench: installing the packages to compare against; torch may take some gigabytes and minutes"
+	while read -r peer; do \
+		$(VENV)/bin/python -m pip install --quiet $$peer || echo "bench: $$peer does not install here"; \
+	done < bench/peers.txt
+	touch $@
+
+## Test the benchmark's own reading of comparisons: needs only Python.
+bench-test:
+	$(PYTHON) -m unittest discover -s bench
+	$(PYTHON) bench/run.py --check
+
 clean:
 	$(CARGO) clean
-	rm -rf $(DEMO)
+	rm -rf $(DEMO) $(VENV)

@@ -3,8 +3,9 @@
 
     python scripts/make_io_fixtures.py
 
-needs numpy and scipy. The files lie in crates/partwise-io/tests/data/; expected.json there says for each of them the
-shape, the entries (row-major, as the bytes of little-endian float64 in hexadecimal), and what else is to be found.
+needs numpy and scipy. The files lie in crates/partwise-io/tests/data/; expected.json there says for each of
+them the shape, the entries (row-major, as the bytes of little-endian float64 in hexadecimal), and what else
+is to be found.
 """
 
 import gzip
@@ -42,7 +43,10 @@ def text_files(rng):
         "savetxt.txt": (buffer.getvalue(), None),
         "blanks.txt": ("  1 2\t3\n\n4   5 6  \n   \n\t7 8 9", None),
         "commas.txt": ("1,2, 3\n4 ,5,6\n", ","),
-        "comments.txt": ("# a comment, with a comma\n1 2 # and another\n#\n3 4#at once\n  # indented\n5 6\n", None),
+        "comments.txt": (
+            "# a comment, with a comma\n1 2 # and another\n#\n3 4#at once\n  # indented\n5 6\n",
+            None,
+        ),
         "crlf.txt": ("1 2\r\n3 4\r\n", None),
         "carriage_returns.txt": ("1 2\r3 4\r\r5 6", None),
         "one_number.txt": ("42", None),
@@ -50,8 +54,10 @@ def text_files(rng):
         "one_row.txt": ("1 2 3 4 5", None),
         "any_float.txt": (
             "nan NaN -nan +nan\ninf -inf Infinity -INFINITY\n+1 1. .5 -0\n1E5 1e-5 1e+5 007\n"
-            "1e400 -1e400 1e-400 4.9e-324\n2.2250738585072011e-308 0.1 0.30000000000000004 1.7976931348623157e308\n"
-            "9007199254740993 123456789012345678901234567890 0.000000000000000000000000000001 1.00000000000000011102\n",
+            "1e400 -1e400 1e-400 4.9e-324\n"
+            "2.2250738585072011e-308 0.1 0.30000000000000004 1.7976931348623157e308\n"
+            "9007199254740993 123456789012345678901234567890 "
+            "0.000000000000000000000000000001 1.00000000000000011102\n",
             None,
         ),
     }
@@ -96,7 +102,9 @@ def tables(rng):
     table("unicode.csv", "größe,βeta,☃\n" + "\n".join(lines), cols=["größe", "βeta", "☃"])
     tabs = ["\t".join(row) for row in body]
     table("both.tsv", f"\tBMI\tP 1\tc\nx y\t{tabs[0]}\nz\t{tabs[1]}\n", ["x y", "z"], ["BMI", "P 1", "c"])
-    table("comments.csv", f"# made by hand\n\na,b,c\n{lines[0]}\n# between\n{lines[1]}\n", cols=["a", "b", "c"])
+    table(
+        "comments.csv", f"# made by hand\n\na,b,c\n{lines[0]}\n# between\n{lines[1]}\n", cols=["a", "b", "c"]
+    )
     table("one_column.csv", "height\n1\n2\n", cols=["height"], values=[[1], [2]])
     (DATA / "both.csv.gz").write_bytes(gzip.compress((DATA / "both.csv").read_bytes(), mtime=0))
     EXPECTED["both.csv.gz"] = EXPECTED["both.csv"]
@@ -126,7 +134,7 @@ def npy_files(rng):
     expect("fortran.npy", array, order="ColumnMajor")
     for version in [(1, 0), (2, 0), (3, 0)]:
         name = f"version_{version[0]}.npy"
-        with open(DATA / name, "wb") as file:
+        with (DATA / name).open("wb") as file:
             np.lib.format.write_array(file, array, version=version)
         expect(name, array, order="RowMajor")
     np.save(DATA / "written_f8.npy", np.array([[1.5, -2.0], [0.1, 1e300], [np.nan, np.inf]]))
@@ -142,7 +150,9 @@ def npz_files(rng):
     np.savez(DATA / "preferred.npz", zzz=other, V=array)
     for name in ["one.npz", "deflated.npz", "preferred.npz"]:
         expect(name, array)
-    np.savez(DATA / "named.npz", v=array, row_names=np.array(["a", "bß", ""]), col_names=np.array(["x" * 9, "☃"]))
+    np.savez(
+        DATA / "named.npz", v=array, row_names=np.array(["a", "bß", ""]), col_names=np.array(["x" * 9, "☃"])
+    )
     expect("named.npz", array, row_names=["a", "bß", ""], col_names=["x" * 9, "☃"])
     np.savez(DATA / "bad_ambiguous.npz", left=array, right=other)
 
@@ -155,11 +165,14 @@ def npz_files(rng):
             name = f"scipy_{kind}_{form}.npz"
             sparse.save_npz(DATA / name, matrix)
             expect(name, sparse.load_npz(DATA / name).toarray(), sparse=True)
-    repeated = sparse.coo_matrix((np.arange(1.0, 7.0), ([2, 0, 2, 0, 1, 2], [1, 0, 1, 0, 2, 0])), shape=(3, 4))
+    repeated = sparse.coo_matrix(
+        (np.arange(1.0, 7.0), ([2, 0, 2, 0, 1, 2], [1, 0, 1, 0, 2, 0])), shape=(3, 4)
+    )
     sparse.save_npz(DATA / "scipy_coo_repeated.npz", repeated)
     expect("scipy_coo_repeated.npz", repeated.toarray(), sparse=True)
     unsorted = sparse.csr_matrix(
-        (np.array([1, 2, 3, 4, 5, 6], np.float32), np.array([3, 0, 3, 1, 1, 0]), np.array([0, 3, 3, 6])), shape=(3, 4)
+        (np.array([1, 2, 3, 4, 5, 6], np.float32), np.array([3, 0, 3, 1, 1, 0]), np.array([0, 3, 3, 6])),
+        shape=(3, 4),
     )
     sparse.save_npz(DATA / "scipy_csr_unsorted.npz", unsorted, compressed=False)
     expect("scipy_csr_unsorted.npz", unsorted.toarray(), sparse=True, dtype="float32")
@@ -180,7 +193,9 @@ def npz_files(rng):
         indptr=np.array([0, 1, 2]),
     )
 
-    meta = json.dumps({"solver": "cd", "größe": [1, 2.5]}, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+    meta = json.dumps(
+        {"solver": "cd", "größe": [1, 2.5]}, separators=(",", ":"), ensure_ascii=False, sort_keys=True
+    )
     np.savez(
         DATA / "model.npz",
         w=np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.5]]),
@@ -211,7 +226,8 @@ def market_files(rng, dense):
     scipy.io.mmwrite(DATA / "symmetric_array.mtx", square, symmetry="symmetric")
     texts = {
         "pattern.mtx": "%%MatrixMarket matrix coordinate pattern general\n% who\n3 4 3\n3 4\n1 1\n2 2\n",
-        "loose.mtx": "%%MatrixMarket MATRIX Coordinate Real GENERAL\r\n%\r\n\r\n 2 3 2 \r\n\r\n 1 3 1.5e0\r\n 2\t1 -2 \r\n",
+        "loose.mtx": "%%MatrixMarket MATRIX Coordinate Real GENERAL\r\n%\r\n\r\n"
+        " 2 3 2 \r\n\r\n 1 3 1.5e0\r\n 2\t1 -2 \r\n",
         "none.mtx": "%%MatrixMarket matrix coordinate real general\n3 2 0\n",
     }
     for name, text in texts.items():
@@ -266,7 +282,7 @@ def bad_arrays():
     whole = (DATA / "f8.npy").read_bytes()
     (DATA / "bad_truncated.npy").write_bytes(whole[:-10])
     header = {"descr": "<f8", "fortran_order": False, "shape": (10**6, 10**6)}
-    with open(DATA / "bad_claim.npy", "wb") as file:
+    with (DATA / "bad_claim.npy").open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         file.write(bytes(16))
     whole = (DATA / "deflated.npz").read_bytes()
@@ -294,7 +310,9 @@ def main():
     market_files(rng, dense)
     pictures(rng)
     bad_arrays()
-    lines = [f"{json.dumps(name)}: {json.dumps(EXPECTED[name], ensure_ascii=False)}" for name in sorted(EXPECTED)]
+    lines = [
+        f"{json.dumps(name)}: {json.dumps(EXPECTED[name], ensure_ascii=False)}" for name in sorted(EXPECTED)
+    ]
     (DATA / "expected.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 

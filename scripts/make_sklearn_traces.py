@@ -4,17 +4,19 @@
     pip install numpy==2.4.6 scipy==1.17.1 scikit-learn==1.9.1
     python scripts/make_sklearn_traces.py crates/partwise/tests/data/sklearn
 
-The files are checked in, so that the tests need no Python. They hold small matrices, a start for each, and where
-scikit-learn's two solvers get from it:
+The files are checked in, so that the tests need no Python. They hold small matrices, a start for each, and
+where scikit-learn's two solvers get from it:
 
-- `matrices.json`: V, W0 and H0 of each data set, in multiples of 1/64: the same numbers in float32 and float64;
-- `cd.json`, `mu.json`: the factors after exactly 50 iterations (tol = 0), and sqrt(2 D) there; the iterations with the
-  default tol = 1e-4 and max_iter = 1000, and sqrt(2 D) there; sqrt(2 D) is scikit-learn's `reconstruction_err_`;
+- `matrices.json`: V, W0 and H0 of each data set, in multiples of 1/64: the same numbers in float32 and
+  float64;
+- `cd.json`, `mu.json`: the factors after exactly 50 iterations (tol = 0), and sqrt(2 D) there; the iterations
+  with the default tol = 1e-4 and max_iter = 1000, and sqrt(2 D) there; sqrt(2 D) is scikit-learn's
+  `reconstruction_err_`;
 - `starts.json`: NNDSVD starts with an exact singular value decomposition in place of the randomised one.
 
-scikit-learn raises every y = (WH)ij to at least 1.19e-7 before it takes powers and sets factors below 2.2e-16 to zero.
-partwise has far smaller floors. The script refuses data where these would show: where y comes near the floor although the
-loss takes negative powers of it.
+scikit-learn raises every y = (WH)ij to at least 1.19e-7 before it takes powers and sets factors below 2.2e-16
+to zero. partwise has far smaller floors. The script refuses data where these would show: where y comes near
+the floor although the loss takes negative powers of it.
 
 The same numbers on every run, up to the last digits of the linear algebra library, which are not written.
 """
@@ -113,7 +115,9 @@ def run(v, w0, h0, solver, beta, penalty, update_h, tol, max_iter):
         )
     assert w.dtype == h.dtype == v.dtype
     # In double precision: the float32 sums of a sparse matrix have few digits.
-    error = _nmf._beta_divergence(v.astype(np.float64), w.astype(np.float64), h.astype(np.float64), beta, True)
+    error = _nmf._beta_divergence(
+        v.astype(np.float64), w.astype(np.float64), h.astype(np.float64), beta, True
+    )
     if beta < 2:
         dense = v.toarray() if sp.issparse(v) else v
         # A zero of V has no share in v y^(beta - 2).
@@ -189,7 +193,13 @@ def starts(sets):
 def matrices(sets):
     out = {}
     for name, (v, sparse, rank, w0, h0) in sets.items():
-        out[name] = {"rows": v.shape[0], "cols": v.shape[1], "rank": rank, "w0": numbers(w0), "h0": numbers(h0)}
+        out[name] = {
+            "rows": v.shape[0],
+            "cols": v.shape[1],
+            "rank": rank,
+            "w0": numbers(w0),
+            "h0": numbers(h0),
+        }
         if sparse:
             csr = sp.csr_array(v)
             out[name] |= {
