@@ -1,4 +1,4 @@
-# Every target sets up what it needs. A fresh machine needs only Rust, make and a C compiler.
+# Every target sets up what it needs. A fresh machine needs only Rust, make and a C compiler, for tests and benchmarks Python 3.11.
 
 CARGO ?= cargo
 PROGRAM = target/release/partwise
@@ -21,7 +21,7 @@ build:
 	$(CARGO) build --release --locked -p partwise-cli
 
 ## Everything that continuous integration checks.
-test: lint
+test: lint bench-test
 	$(CARGO) test --workspace --all-features --locked
 	$(CARGO) run --locked -q -p partwise --example factor
 

@@ -298,7 +298,7 @@ fn info_tells_of_matrices_and_models() {
     );
     let json: Value = serde_json::from_str(&place.succeed("info out/model.npz --json")).unwrap();
     assert_eq!((&json["kind"], &json["rank"]), (&"model".into(), &2.into()));
-    assert_eq!(json["meta"]["solver"], "cd");
+    assert_eq!(json["meta"]["solver"], "hals");
 }
 
 #[test]

@@ -48,7 +48,9 @@ fn a_grey_picture_gives_six_files() {
     assert!((0.0..=1.0).contains(&figure("ssim")));
     let ratio = 5.0 * (48.0 + 32.0) / (48.0 * 32.0);
     assert!((figure("stored_values_ratio") - ratio).abs() < 1e-12);
-    assert!(figure("svd_relative_error") <= figure("relative_error"));
+    // The picture is a sum of few parts, so a good fit comes as near as any.
+    let (bound, reached) = (figure("svd_relative_error"), figure("relative_error"));
+    assert!(bound <= reached + 1e-6, "{reached} is below {bound}");
     assert_eq!(run["shape"], serde_json::json!([32, 48]));
     assert_eq!(run["parameters"]["color"], false);
     assert_eq!(place.model("out/model.npz").w.shape(), (32, 5));

@@ -305,7 +305,7 @@ impl<T: Float> Fit<'_, '_, T> {
             None => lead.previous = Some(self.right.rows.clone()),
             Some(previous) if rose => previous.as_mut_slice().copy_from_slice(rows),
             Some(previous) => {
-                pass::extrapolate(rows, previous.as_mut_slice(), lead.share);
+                pass::extrapolate(self.problem, rows, previous.as_mut_slice(), lead.share);
                 self.right.refresh(self.threads);
             }
         }

@@ -404,9 +404,9 @@ impl Nmf {
         let (left_weights, right_weights) = oriented(transposed, w_weights, h_weights);
         let (left_rows, right_rows) = oriented(transposed, blocks.rows, blocks.cols);
         // With one factor held, its product with V is made once and serves every iteration: sweeps cost next to nothing.
-        let stored_per = |rows: usize| match hold {
+        let walked_per = |rows: usize| match hold {
             Some(_) => f64::INFINITY,
-            None => blocks.stored as f64 / rows as f64,
+            None => blocks.walked as f64 / rows as f64,
         };
         let w_side = if transposed { Side::Right } else { Side::Left };
         let h_side = if transposed { Side::Left } else { Side::Right };
@@ -419,8 +419,8 @@ impl Nmf {
             elementwise: Elementwise::new(self.loss, blocks.mean()),
             quadratic,
             lines: solver.lines(self.loss),
-            left: Terms::new(left_weights, stored_per(left_rows), self.rank),
-            right: Terms::new(right_weights, stored_per(right_rows), self.rank),
+            left: Terms::new(left_weights, walked_per(left_rows), self.rank),
+            right: Terms::new(right_weights, walked_per(right_rows), self.rank),
         };
         let plan = Plan {
             solver,

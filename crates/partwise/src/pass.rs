@@ -48,14 +48,14 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// The terms of a factor with rows of k entries, each made from `stored` entries of V.
-    pub(crate) fn new(penalty: Weights, stored: f64, k: usize) -> Self {
+    /// The terms of a factor with rows of k entries, each made from `walked` entries of V.
+    pub(crate) fn new(penalty: Weights, walked: f64, k: usize) -> Self {
         /// Sweeps that never pay.
         const MOST: f64 = 30.0;
         /// The share of a pass that sweeps may cost.
         const SHARE: f64 = 0.5;
-        // A line costs two products of `stored` × k, a sweep one of k × k.
-        let price = 2.0 * stored / k as f64;
+        // A line costs two products of `walked` × k, a sweep one of k × k.
+        let price = 2.0 * walked / k as f64;
         Self {
             penalty,
             sweeps: (1.0 + SHARE * price).min(MOST) as usize,
@@ -227,13 +227,25 @@ pub(crate) fn half_step<T: Float>(
 }
 
 /// Carries rows on beyond their step from `previous`, by a share of it, and remembers where they stood.
-pub(crate) fn extrapolate<T: Float>(rows: &mut [T], previous: &mut [T], share: f64) {
-    let share = T::from_f64(share);
+pub(crate) fn extrapolate<T: Float>(
+    problem: &Problem<T>,
+    rows: &mut [T],
+    previous: &mut [T],
+    share: f64,
+) {
+    /// What must be left of an entry where a divergence of nothing from something would be infinite.
+    const LEFT: f64 = 0.1;
+    let left = if problem.quadratic.is_some() {
+        0.0
+    } else {
+        LEFT
+    };
+    let (share, left) = (T::from_f64(share), T::from_f64(left));
     vectorised(|| {
         for (x, previous) in rows.iter_mut().zip(previous) {
             let step = *x - *previous;
             *previous = *x;
-            *x = settle(*x + share * step);
+            *x = settle((*x + share * step).max(left * *x));
         }
     });
 }

@@ -355,7 +355,7 @@ impl<T: Float> Piece<'_, T> {
         k: usize,
     ) -> BlockStats {
         if let (Some(share), Some(previous)) = (request.lead, self.previous) {
-            pass::extrapolate(self.rows, previous, share);
+            pass::extrapolate(request.problem, self.rows, previous, share);
         }
         BlockStats {
             sums: Sums::of(self.rows, k),

@@ -12,8 +12,8 @@ pub(crate) struct Blocks<'a, T: Float> {
     pub(crate) transposed: bool,
     pub(crate) rows: usize,
     pub(crate) cols: usize,
-    /// Entries that are stored.
-    pub(crate) stored: usize,
+    /// Entries that a walk has to look at: all of a dense block, those above zero of a sparse one.
+    pub(crate) walked: usize,
     pub(crate) summary: Summary,
 }
 
@@ -25,7 +25,7 @@ impl<'a, T: Float> Blocks<'a, T> {
     pub(crate) fn new(blocks: &[Matrix<'a, T>], threads: &Threads) -> Result<Self, Error> {
         let cols = blocks.first().map_or(0, Matrix::cols);
         let mut rows = 0;
-        let mut summary = Summary::default();
+        let (mut walked, mut summary) = (0, Summary::default());
         for block in blocks {
             if block.cols() != cols {
                 return Err(Error::Shape {
@@ -37,6 +37,10 @@ impl<'a, T: Float> Blocks<'a, T> {
                 });
             }
             let found = Summary::of(block, threads).map_err(|error| shifted(error, rows))?;
+            walked += match block {
+                Matrix::Dense(_) => block.stored(),
+                _ => found.positive,
+            };
             summary.append(found, rows);
             rows += block.rows();
         }
@@ -53,7 +57,7 @@ impl<'a, T: Float> Blocks<'a, T> {
             transposed,
             rows,
             cols,
-            stored: blocks.iter().map(Matrix::stored).sum(),
+            walked,
             summary,
         })
     }

@@ -16,6 +16,8 @@ pub(crate) struct Summary {
     pub(crate) squares: f64,
     /// The largest entry.
     pub(crate) largest: f64,
+    /// Number of entries above zero.
+    pub(crate) positive: usize,
     /// The smallest entry above zero, if there is any.
     smallest: Option<f64>,
     /// The first zero met, explicit or not.
@@ -85,6 +87,7 @@ impl Summary {
     fn add(&mut self, other: &Self) {
         self.sum += other.sum;
         self.squares += other.squares;
+        self.positive += other.positive;
         self.largest = self.largest.max(other.largest);
         self.smallest = match (self.smallest, other.smallest) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -155,6 +158,7 @@ fn look<T: Float, I: Iterator<Item = (usize, T)>>(
             part.squares += value * value;
             part.largest = part.largest.max(value);
             if value > 0.0 {
+                part.positive += 1;
                 part.smallest = Some(part.smallest.map_or(value, |least| least.min(value)));
             } else if part.zero.is_none() {
                 part.zero = Some((line, entry));
