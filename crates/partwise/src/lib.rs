@@ -46,6 +46,7 @@ mod fit;
 mod float;
 mod init;
 mod kernel;
+mod lead;
 mod loss;
 mod matrix;
 mod nmf;

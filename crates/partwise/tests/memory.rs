@@ -114,6 +114,8 @@ fn the_factors_are_held_a_few_times_only() {
     ] {
         for (solver, loss, init, rank, iterations) in [
             ("cd", Loss::FROBENIUS, "random", 60, 1),
+            ("hals", Loss::FROBENIUS, "random", 60, 3),
+            ("newton", Loss::KULLBACK_LEIBLER, "random", 40, 2),
             ("als", Loss::FROBENIUS, "random", 40, 2),
             ("mu", Loss::KULLBACK_LEIBLER, "random", 60, 1),
             ("mu", Loss::ITAKURA_SAITO, "random", 60, 1),

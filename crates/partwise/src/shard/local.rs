@@ -1,15 +1,11 @@
-//! Some lines of V with their rows of W, wherever they are: the seam between the loop and the data.
-//!
-//! A [`Shard`] never gives V away. H comes in, and statistics go out and are added: the loop sees one shard, which may
-//! be one matrix in memory ([`Local`]) or several blocks of rows ([`Many`]).
-
-use std::ops::Range;
-use std::slice::ChunksMut;
+//! A block of V in this process.
 
 use faer::MatRef;
 
+use super::piece::{Piece, chunks};
+use super::{Request, Shard, Stats};
 use crate::Float;
-use crate::kernel::{self, Packed};
+use crate::kernel::Packed;
 use crate::loss::Elementwise;
 use crate::matrix::{Dense, Lines, Source};
 use crate::pass::{self, Fixed, Parts, Problem, Sums, TILE_COLS};
@@ -29,71 +25,6 @@ const COLUMN_TILES: usize = 8;
 /// The narrowest tile of columns that keeps the product efficient.
 const NARROWEST_TILE: usize = 32;
 
-/// What is asked of a pass.
-pub(crate) struct Request<'a, T: Float> {
-    pub(crate) problem: &'a Problem<T>,
-    /// The other factor, which stands still.
-    pub(crate) right: &'a Fixed<T>,
-    /// Improve the rows, or only look.
-    pub(crate) update: bool,
-    /// Gather the parts of the other factor's half-step.
-    pub(crate) statistics: bool,
-    /// The other factor is the same as in the last pass, so what does not depend on the rows may be kept.
-    pub(crate) right_unchanged: bool,
-    /// Remember the rows as they are before they change.
-    pub(crate) keep: bool,
-    /// Carry the rows on beyond their step by this share of it.
-    pub(crate) lead: Option<f64>,
-    /// Sweeps over a row at most.
-    pub(crate) sweeps: usize,
-}
-
-/// What a pass leaves behind. Added over shards.
-#[derive(Clone, Debug)]
-pub(crate) struct Stats<T> {
-    /// The parts of the other factor's half-step (n × k), if asked for.
-    pub(crate) parts: Parts<T>,
-    /// Sums of the rows as they are now.
-    pub(crate) sums: Sums,
-    /// Σ |projected gradient| met, and Σ of the data's part of the gradient.
-    pub(crate) violation: f64,
-    pub(crate) magnitude: f64,
-    /// Squared loss: ⟨V Hᵀ, W⟩ with the rows as they are now.
-    pub(crate) inner: f64,
-}
-
-impl<T: Float> Stats<T> {
-    fn add(&mut self, other: &Self) {
-        let add = |to: &mut [T], from: &[T]| {
-            for (to, &from) in to.iter_mut().zip(from) {
-                *to += from;
-            }
-        };
-        add(&mut self.parts.numerator, &other.parts.numerator);
-        add(&mut self.parts.denominator, &other.parts.denominator);
-        self.sums.add(&other.sums);
-        self.violation += other.violation;
-        self.magnitude += other.magnitude;
-        self.inner += other.inner;
-    }
-}
-
-/// Lines of V and their rows of the left factor.
-pub(crate) trait Shard<T: Float>: Sync {
-    /// One walk over V.
-    fn pass(&mut self, request: &Request<'_, T>) -> Stats<T>;
-    /// Σ D(V, WH) over the shard's entries, entry by entry, in scaled units.
-    fn divergence(&self, elementwise: &Elementwise<T>, right: &Fixed<T>) -> f64;
-    /// Whether the shard holds whole columns of V, so that it can improve the other factor from them.
-    fn is_whole(&self) -> bool;
-    /// Improves the other factor (n × k) from the columns of V, with the solver that sees lines.
-    fn improve_right(&mut self, problem: &Problem<T>, right: &mut [T]) -> LinesMet;
-    /// Goes back to the rows that were kept, if any were.
-    fn restore(&mut self);
-    /// Ends the work and hands over the rows.
-    fn into_rows(self: Box<Self>) -> Dense<T>;
-}
-
 /// A block of V in this process.
 pub(crate) struct Local<'a, T: Float> {
     source: Source<'a, T>,
@@ -107,14 +38,6 @@ pub(crate) struct Local<'a, T: Float> {
     threads: Threads,
     run: usize,
     block: usize,
-}
-
-/// What a block of lines adds to the statistics.
-struct BlockStats {
-    sums: Sums,
-    violation: f64,
-    magnitude: f64,
-    inner: f64,
 }
 
 impl<'a, T: Float> Local<'a, T> {
@@ -321,51 +244,6 @@ impl<'a, T: Float> Local<'a, T> {
     }
 }
 
-/// Values of a factor in pieces of a length; none if there is no such factor.
-fn chunks<T: Float>(
-    rows: Option<&mut Dense<T>>,
-    span: Range<usize>,
-    length: usize,
-) -> ChunksMut<'_, T> {
-    let values = rows.map_or(&mut [][..], |rows| &mut rows.as_mut_slice()[span]);
-    values.chunks_mut(length)
-}
-
-/// The rows of a block, with what is remembered of them.
-struct Piece<'a, T> {
-    rows: &'a mut [T],
-    kept: Option<&'a mut [T]>,
-    previous: Option<&'a mut [T]>,
-}
-
-impl<T: Float> Piece<'_, T> {
-    /// Remembers the rows as they are, if that is asked for.
-    fn keep(&mut self, request: &Request<'_, T>) {
-        if let (true, Some(kept)) = (request.keep, &mut self.kept) {
-            kept.copy_from_slice(self.rows);
-        }
-    }
-
-    /// Carries the improved rows on, if that is asked for, and sums them.
-    fn finish(
-        self,
-        request: &Request<'_, T>,
-        numerator: &[T],
-        met: LinesMet,
-        k: usize,
-    ) -> BlockStats {
-        if let (Some(share), Some(previous)) = (request.lead, self.previous) {
-            pass::extrapolate(request.problem, self.rows, previous, share);
-        }
-        BlockStats {
-            sums: Sums::of(self.rows, k),
-            violation: met.violation,
-            magnitude: met.magnitude,
-            inner: kernel::inner(numerator, self.rows),
-        }
-    }
-}
-
 /// The fixed factor transposed, where a solver that sees lines needs it: for dense lines.
 fn turned<T: Float>(lines: &Lines<'_, T>, fixed: &Fixed<T>) -> Option<Turned<T>> {
     matches!(lines, Lines::Dense(_)).then(|| Turned::of(&fixed.rows))
@@ -496,66 +374,5 @@ impl<T: Float> Shard<T> for Local<'_, T> {
 
     fn into_rows(self: Box<Self>) -> Dense<T> {
         self.left
-    }
-}
-
-/// Blocks of rows of one V, their statistics added in order.
-pub(crate) struct Many<'a, T: Float> {
-    shards: Vec<Box<dyn Shard<T> + 'a>>,
-}
-
-impl<'a, T: Float> Many<'a, T> {
-    pub(crate) fn new(shards: Vec<Box<dyn Shard<T> + 'a>>) -> Self {
-        Self { shards }
-    }
-}
-
-impl<T: Float> Shard<T> for Many<'_, T> {
-    fn pass(&mut self, request: &Request<'_, T>) -> Stats<T> {
-        let mut shards = self.shards.iter_mut();
-        let mut total = shards
-            .next()
-            .map(|shard| shard.pass(request))
-            .expect("a matrix has at least one block");
-        for shard in shards {
-            total.add(&shard.pass(request));
-        }
-        if request.statistics {
-            let columns = total.sums.columns.clone();
-            total
-                .parts
-                .set_common_denominator(request.problem, &columns);
-        }
-        total
-    }
-
-    fn divergence(&self, elementwise: &Elementwise<T>, right: &Fixed<T>) -> f64 {
-        let parts = self.shards.iter();
-        parts
-            .map(|shard| shard.divergence(elementwise, right))
-            .sum()
-    }
-
-    fn is_whole(&self) -> bool {
-        false
-    }
-
-    fn improve_right(&mut self, _: &Problem<T>, _: &mut [T]) -> LinesMet {
-        unreachable!("blocks of rows hold no whole columns")
-    }
-
-    fn restore(&mut self) {
-        self.shards.iter_mut().for_each(|shard| shard.restore());
-    }
-
-    fn into_rows(self: Box<Self>) -> Dense<T> {
-        let (mut values, mut rows, mut cols) = (Vec::new(), 0, 0);
-        for shard in self.shards {
-            let block = shard.into_rows();
-            rows += block.rows();
-            cols = block.cols();
-            values.extend(block.into_values());
-        }
-        Dense::from_rows(values, rows, cols).expect("blocks of equal width stack")
     }
 }

@@ -1,0 +1,82 @@
+//! Some lines of V with their rows of W, wherever they are: the seam between the loop and the data.
+//!
+//! A [`Shard`] never gives V away. H comes in, and statistics go out and are added: the loop sees one shard, which may
+//! be one matrix in memory ([`Local`]) or several blocks of rows ([`Many`]).
+
+mod local;
+mod many;
+mod piece;
+
+pub(crate) use local::Local;
+pub(crate) use many::Many;
+
+use crate::Float;
+use crate::loss::Elementwise;
+use crate::matrix::Dense;
+use crate::pass::{Fixed, Parts, Problem, Sums};
+use crate::update::LinesMet;
+
+/// What is asked of a pass.
+pub(crate) struct Request<'a, T: Float> {
+    pub(crate) problem: &'a Problem<T>,
+    /// The other factor, which stands still.
+    pub(crate) right: &'a Fixed<T>,
+    /// Improve the rows, or only look.
+    pub(crate) update: bool,
+    /// Gather the parts of the other factor's half-step.
+    pub(crate) statistics: bool,
+    /// The other factor is the same as in the last pass, so what does not depend on the rows may be kept.
+    pub(crate) right_unchanged: bool,
+    /// Remember the rows as they are before they change.
+    pub(crate) keep: bool,
+    /// Carry the rows on beyond their step by this share of it.
+    pub(crate) lead: Option<f64>,
+    /// Sweeps over a row at most.
+    pub(crate) sweeps: usize,
+}
+
+/// What a pass leaves behind. Added over shards.
+#[derive(Clone, Debug)]
+pub(crate) struct Stats<T> {
+    /// The parts of the other factor's half-step (n × k), if asked for.
+    pub(crate) parts: Parts<T>,
+    /// Sums of the rows as they are now.
+    pub(crate) sums: Sums,
+    /// Σ |projected gradient| met, and Σ of the data's part of the gradient.
+    pub(crate) violation: f64,
+    pub(crate) magnitude: f64,
+    /// Squared loss: ⟨V Hᵀ, W⟩ with the rows as they are now.
+    pub(crate) inner: f64,
+}
+
+impl<T: Float> Stats<T> {
+    fn add(&mut self, other: &Self) {
+        let add = |to: &mut [T], from: &[T]| {
+            for (to, &from) in to.iter_mut().zip(from) {
+                *to += from;
+            }
+        };
+        add(&mut self.parts.numerator, &other.parts.numerator);
+        add(&mut self.parts.denominator, &other.parts.denominator);
+        self.sums.add(&other.sums);
+        self.violation += other.violation;
+        self.magnitude += other.magnitude;
+        self.inner += other.inner;
+    }
+}
+
+/// Lines of V and their rows of the left factor.
+pub(crate) trait Shard<T: Float>: Sync {
+    /// One walk over V.
+    fn pass(&mut self, request: &Request<'_, T>) -> Stats<T>;
+    /// Σ D(V, WH) over the shard's entries, entry by entry, in scaled units.
+    fn divergence(&self, elementwise: &Elementwise<T>, right: &Fixed<T>) -> f64;
+    /// Whether the shard holds whole columns of V, so that it can improve the other factor from them.
+    fn is_whole(&self) -> bool;
+    /// Improves the other factor (n × k) from the columns of V, with the solver that sees lines.
+    fn improve_right(&mut self, problem: &Problem<T>, right: &mut [T]) -> LinesMet;
+    /// Goes back to the rows that were kept, if any were.
+    fn restore(&mut self);
+    /// Ends the work and hands over the rows.
+    fn into_rows(self: Box<Self>) -> Dense<T>;
+}
