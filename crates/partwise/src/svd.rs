@@ -10,9 +10,11 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::float::power_of_two_near;
+use crate::loss::Elementwise;
 use crate::matrix::{Blocks, Dense};
+use crate::pass::{self, Fixed};
 use crate::threads::Threads;
-use crate::{Error, Float, Matrix};
+use crate::{Error, Float, Loss, Matrix};
 
 /// Columns beyond k in the range finder.
 pub(crate) const OVERSAMPLING: usize = 10;
@@ -57,7 +59,45 @@ pub fn truncated_svd<T: Float>(
             legal: format!("expected 1 to {most}, the smaller side of V"),
         });
     }
-    Ok(decompose(&blocks, rank, seed, RESULT_STEPS, &threads))
+    let mut svd = decompose(&blocks, rank, seed, RESULT_STEPS, &threads);
+    if svd.relative_error.powi(2) <= T::CANCELLATION && blocks.summary.squares > 0.0 {
+        // The difference of the energies has lost its digits.
+        let squares = blocks.summary.squares;
+        svd.relative_error = (squared_residual(&blocks, &svd, &threads) / squares).sqrt();
+    }
+    Ok(svd)
+}
+
+/// ‖V − U Σ Vᵀ‖², entry by entry.
+fn squared_residual<T: Float>(
+    blocks: &Blocks<'_, T>,
+    svd: &TruncatedSvd<T>,
+    threads: &Threads,
+) -> f64 {
+    /// Lines in a task.
+    const LINES: usize = 256;
+    let k = svd.values.len();
+    let mut left = svd.left.clone();
+    for row in left.as_mut_slice().chunks_exact_mut(k) {
+        for (x, &value) in row.iter_mut().zip(&svd.values) {
+            *x *= T::from_f64(value);
+        }
+    }
+    let right = Fixed::new(svd.right.clone(), threads);
+    let squared = Elementwise::new(Loss::FROBENIUS, 0.0);
+    let mut total = 0.0;
+    let mut before = 0;
+    for lines in blocks.stored_rows() {
+        let count = lines.count();
+        let parts = threads.map(count.div_ceil(LINES), |task| {
+            let (from, to) = (task * LINES, ((task + 1) * LINES).min(count));
+            let rows = left.row_range(before + from, before + to);
+            pass::divergence(&squared, &lines, (from, to), rows, &right)
+        });
+        total += 2.0 * parts.iter().sum::<f64>();
+        before += count;
+    }
+    total
 }
 
 /// The decomposition after at most `steps` power steps.

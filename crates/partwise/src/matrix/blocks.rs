@@ -67,7 +67,7 @@ impl<'a, T: Float> Blocks<'a, T> {
         self.summary.sum / self.rows as f64 / self.cols as f64
     }
 
-    fn stored_rows(&self) -> impl Iterator<Item = Lines<'_, T>> {
+    pub(crate) fn stored_rows(&self) -> impl Iterator<Item = Lines<'_, T>> {
         self.sources.iter().map(|source| {
             if self.transposed {
                 source.columns()

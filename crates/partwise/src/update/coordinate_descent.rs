@@ -1,7 +1,7 @@
-//! `cd`: cyclic coordinate descent, also called hierarchical alternating least squares (HALS).
+//! `cd` and `hals`: cyclic coordinate descent, also called hierarchical alternating least squares (HALS).
 //!
-//! Each coordinate in turn goes to its minimum, x_t ← max(0, x_t − ((x G)_t + l1 − b_t) / G_tt). One sweep a
-//! half-step, as in scikit-learn. (Cichocki & Phan 2009, IEICE Trans. E92-A:3, doi 10.1587/transfun.E92.A.708.)
+//! Each coordinate in turn goes to its minimum, x_t ← max(0, x_t − ((x G)_t + l1 − b_t) / G_tt). `cd` makes
+//! one sweep a half-step, as scikit-learn does, `hals` as many as pay. (Cichocki & Phan 2009, IEICE Trans. E92-A:3, doi 10.1587/transfun.E92.A.708.)
 //!
 //! Rows are independent of each other and coordinates are not, so a group of rows is turned on its side and every lane
 //! of a vector holds another row.
@@ -14,7 +14,7 @@ use crate::Float;
 /// Vectors in a group of rows: enough independent sums to keep the multipliers busy.
 const VECTORS: usize = 4;
 
-/// A group of rows is solved well enough when the violation of a sweep has fallen below this share of the first's.
+/// A row is solved well enough when the violation of a sweep has fallen below this share of the first's.
 const ENOUGH: f64 = 0.03;
 
 /// One sweep over the coordinates of every row.
@@ -27,7 +27,7 @@ pub(super) fn update<T: Float>(problem: &Quadratic<'_, T>, rhs: &[T], rows: &mut
     })
 }
 
-/// `hals`: sweeps over each group of rows until they no longer pay. How many pay depends on the price of the pass that made
+/// `hals`: sweeps over each row until they no longer pay. How many pay depends on the price of the pass that made
 /// the right-hand sides (Gillis & Glineur 2012, Neural Computation 24:4, doi 10.1162/NECO_a_00256).
 pub(super) fn converge<T: Float>(problem: &Quadratic<'_, T>, rhs: &[T], rows: &mut [T]) -> f64 {
     pulp::Arch::new().dispatch(Sweeps {
@@ -70,19 +70,12 @@ impl<T: Float> WithSimd for Sweeps<'_, T> {
         for (rows, rhs) in rows.chunks_mut(size * k).zip(rhs.chunks(size * k)) {
             turn(&mut x, rows, k, size);
             turn(&mut b, rhs, k, size);
-            let zero = T::splat(simd, T::ZERO);
-            let open = T::splat(simd, T::ONE);
-            let mut gate = Gate {
-                met: [open; VECTORS],
-                enough: [zero; VECTORS],
-            };
-            let first = sweep_group(simd, problem, &inverse, &b, &mut x, &gate);
-            violation += total::<T, S>(simd, &first);
-            let share = T::splat(simd, T::from_f64(ENOUGH));
-            gate = Gate {
-                met: first,
-                enough: first.map(|met| T::times(simd, met, share)),
-            };
+            let first = sweep_group(simd, problem, &inverse, &b, &mut x, &Gate::open(simd));
+            violation += first
+                .iter()
+                .map(|&sum| T::total(simd, sum).to_f64())
+                .sum::<f64>();
+            let mut gate = Gate::after(simd, first);
             for _ in 1..sweeps {
                 if !gate.is_open(simd) {
                     break;
@@ -108,6 +101,25 @@ struct Gate<T: Float, S: Simd> {
 }
 
 impl<T: Float, S: Simd> Gate<T, S> {
+    /// Open for every row.
+    #[inline(always)]
+    fn open(simd: S) -> Self {
+        Self {
+            met: [T::splat(simd, T::ONE); VECTORS],
+            enough: [T::splat(simd, T::ZERO); VECTORS],
+        }
+    }
+
+    /// Open for rows that the first sweep has moved.
+    #[inline(always)]
+    fn after(simd: S, first: [T::Vector<S>; VECTORS]) -> Self {
+        let share = T::splat(simd, T::from_f64(ENOUGH));
+        Self {
+            met: first,
+            enough: first.map(|met| T::times(simd, met, share)),
+        }
+    }
+
     /// Whether any row is left.
     #[inline(always)]
     fn is_open(&self, simd: S) -> bool {
@@ -126,11 +138,6 @@ impl<T: Float, S: Simd> Gate<T, S> {
             self.met[v] = T::where_greater(simd, pair, met, self.met[v]);
         }
     }
-}
-
-#[inline(always)]
-fn total<T: Float, S: Simd>(simd: S, sums: &[T::Vector<S>; VECTORS]) -> f64 {
-    sums.iter().map(|&sum| T::total(simd, sum).to_f64()).sum()
 }
 
 /// Turns rows of k into k lines of `size`; lanes without a row are zero.

@@ -65,7 +65,7 @@ fn a_matrix_of_low_rank_leaves_no_error() {
     let v = partwise::reconstruct(&w, &uniform(&mut rng, 3, 40, 0.0, 0.0));
     for k in [3, 6] {
         let svd = truncated_svd(&Matrix::from(&v), k, 0, None).unwrap();
-        assert!(svd.relative_error < 1e-7, "{}", svd.relative_error);
+        assert!(svd.relative_error < 1e-13, "{}", svd.relative_error);
         assert!(
             svd.values[3..].iter().all(|x| *x < 1e-12 * svd.values[0]),
             "{:?}",
