@@ -278,8 +278,8 @@ pub(crate) struct ReadingArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reporting")]
 pub(crate) struct ReportingArguments {
-    /// Print nothing but errors
-    #[arg(short, long, conflicts_with = "json")]
+    /// Print nothing but errors, and what --json asks for
+    #[arg(short, long)]
     pub(crate) quiet: bool,
     /// Print run.json instead of a table
     #[arg(long)]

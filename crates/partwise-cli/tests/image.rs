@@ -94,4 +94,6 @@ fn json_and_quiet_are_those_of_fit() {
     let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(printed, place.json("out/run.json"));
     assert_eq!(place.succeed("image photo.png -k 2 -o out --quiet"), "");
+    let both = place.succeed("image photo.png -k 2 -o out --json --quiet");
+    assert!(both.starts_with('{'), "{both}");
 }
