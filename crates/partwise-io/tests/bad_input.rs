@@ -304,7 +304,7 @@ fn pictures() {
     let error = fixture("bad_huge.png");
     assert_eq!(
         error,
-        ": needs 38.0 GB (38025000000 bytes) of memory; allowed are 2.15 GB (2147483648 bytes)"
+        ": needs 38.0 GB (38025000000 bytes) of memory; allowed are 4.29 GB (4294967296 bytes)"
     );
 }
 

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use partwise::{Dense, Factorization, Matrix};
 use partwise_apps::image::{
-    Channels, Layers, PictureMatrix, load, psnr_db, ssim, stored_values_ratio,
+    Channels, DEFAULT_LIMIT_BYTES, Layers, PictureMatrix, load, psnr_db, ssim, stored_values_ratio,
 };
 use partwise_report::{
     Cell, Comparison, GALLERY_CELLS, Gallery, Raster, Run, Shading, comparison, decimal, gallery,
@@ -34,7 +34,8 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     } else {
         Channels::Grey
     };
-    let original = load(&arguments.input, channels, memory::available())?;
+    let limit = memory::available().min(DEFAULT_LIMIT_BYTES);
+    let original = load(&arguments.input, channels, limit)?;
     let (rows, cols) = original.shape();
     let v = Matrix::row_major(original.values(), rows, cols)?;
     let job = Job {

@@ -14,8 +14,8 @@ use crate::memory::Budget;
 use crate::real::{Real, at_precision};
 use crate::source::{Source, read_error};
 
-/// Most bytes of a decoded picture if the caller sets no limit: a few bytes of file can claim any size.
-const DEFAULT_LIMIT: u64 = 2 << 30;
+/// Most bytes of a decoded picture and its matrix, whatever memory there is: a few bytes of file can claim any size.
+const MOST_BYTES: u64 = 4 << 30;
 
 /// Rec. 709, as for sRGB.
 const LUMINANCE: [f64; 3] = [0.2126, 0.7152, 0.0722];
@@ -65,7 +65,9 @@ impl FileFormat for Image {
             .total_bytes()
             .saturating_add(pixels.saturating_mul(an_entry));
         drop(decoder);
-        let limit = budget.limit.unwrap_or(DEFAULT_LIMIT);
+        let limit = budget
+            .limit
+            .map_or(MOST_BYTES, |limit| limit.min(MOST_BYTES));
         Budget {
             file: budget.file.clone(),
             limit: Some(limit),
