@@ -272,9 +272,7 @@ pub(crate) fn row_parts<T: Float>(
         (Lines::Dense(view), true) => {
             let block = view.subrows(from, to - from);
             match packed {
-                Some(packed) => {
-                    kernel::times_packed(&mut parts.numerator, block, fixed.rows.view(), packed)
-                }
+                Some(packed) => kernel::times_packed(&mut parts.numerator, block, packed),
                 None => kernel::times(&mut parts.numerator, block, fixed.rows.view()),
             }
         }

@@ -249,9 +249,6 @@ impl<T: Float> WithSimd for TransposedTimes<'_, T> {
     }
 }
 
-/// Bytes in a line of cache.
-const LINE_BYTES: usize = 64;
-
 /// Adds to `sums` (k × ACROSS vectors) what the rows of a tile of V say.
 ///
 /// # Safety
@@ -265,7 +262,6 @@ unsafe fn add_tile<T: Float, S: Simd>(
     k: usize,
     sums: &mut [T::Vector<S>],
 ) {
-    let lines = (ACROSS * T::count::<S>() * size_of::<T>()).div_ceil(LINE_BYTES);
     // Shares as even as they come: a lonely column would wait for its own sums.
     let shares = k.div_ceil(ALONG);
     let mut t = 0;
@@ -273,7 +269,11 @@ unsafe fn add_tile<T: Float, S: Simd>(
         let along = (k + share) / shares;
         let sums = &mut sums[t * ACROSS..(t + along) * ACROSS];
         // Only the first share waits for memory, and fetches the next tile of the rows meanwhile.
-        let ahead = if share == 0 { lines } else { 0 };
+        let ahead = if share == 0 {
+            ACROSS * size_of::<T::Vector<S>>()
+        } else {
+            0
+        };
         // SAFETY: as promised by the caller; columns t to t + along are columns of `left`.
         unsafe {
             match along {
@@ -289,7 +289,7 @@ unsafe fn add_tile<T: Float, S: Simd>(
     }
 }
 
-/// [`add_tile`] for C columns of `left`, from column `t`, fetching `ahead` lines of cache behind each row.
+/// [`add_tile`] for C columns of `left`, from column `t`, fetching `ahead` bytes behind each row.
 ///
 /// # Safety
 /// As [`add_tile`], and t + C is at most k.
@@ -308,13 +308,7 @@ unsafe fn add_columns<T: Float, S: Simd, const C: usize>(
         // SAFETY: r is a row of both, and vectors have the alignment of their numbers.
         let (v, left) = unsafe {
             let row = v.offset(r as isize * stride).cast::<T::Vector<S>>();
-            for line in 0..ahead {
-                prefetch(
-                    row.wrapping_add(ACROSS)
-                        .cast::<u8>()
-                        .wrapping_add(line * LINE_BYTES),
-                );
-            }
+            prefetch(row.wrapping_add(ACROSS), ahead);
             let v: [T::Vector<S>; ACROSS] = std::array::from_fn(|a| row.add(a).read_unaligned());
             (v, left.as_ptr().add(r * k + t))
         };

@@ -40,14 +40,8 @@ pub(crate) fn for_each_group<T: Float>(row: Row<'_, T>, mut visit: impl FnMut(&[
 /// Asks for a row of k values ahead of its use.
 #[inline(always)]
 pub(crate) fn fetch<T>(rows: &[T], place: usize, k: usize) {
-    const LINE: usize = 64;
     let row = &rows[place * k..(place + 1) * k];
-    let (start, bytes) = (row.as_ptr().cast::<u8>(), size_of_val(row));
-    let mut offset = 0;
-    while offset < bytes {
-        prefetch(start.wrapping_add(offset));
-        offset += LINE;
-    }
+    prefetch(row.as_ptr(), size_of_val(row));
 }
 
 /// `out[e]` = x · row `places[e]`.

@@ -16,16 +16,14 @@ mod sums;
 pub(crate) mod view;
 
 pub(crate) use coordinates::{PADDING, advance, slope_and_curvature, slope_without};
-pub(crate) use dense::Packed;
+pub(crate) use dense::{Packed, has_rows, times_packed};
 pub(crate) use entries::{ENTRIES, add_rows, fetch, for_each_group, reconstruct};
 pub(crate) use lanes::Lanes;
 pub(crate) use logarithm::excess_of;
 use prefetch::prefetch;
-pub(crate) use products::{
-    add_times, add_transposed_times, gram, outer, pack, times, times_packed,
-};
+pub(crate) use products::{add_times, add_transposed_times, gram, outer, pack, times};
 pub(crate) use sparse::{dot, for_each_entry, gather_lines};
-pub(crate) use sums::{column_sums, inner, sum};
+pub(crate) use sums::{column_sums, inner, sum, total};
 
 /// Runs `work` compiled for the widest instruction set of this machine.
 #[inline(always)]
@@ -42,6 +40,7 @@ mod tests {
     use super::*;
     use crate::Float;
     use crate::matrix::Compressed;
+    use crate::threads::Threads;
 
     const SIZES: [usize; 7] = [1, 2, 7, 8, 17, 33, 70];
 
@@ -80,6 +79,12 @@ mod tests {
             let mut out = vec![T::ONE; r * k];
             times(&mut out, v_view, right_view);
             assert_close(&out, forward, n);
+            if has_rows(v_view) {
+                let packed = Packed::new(&right, k, &Threads::new(std::num::NonZeroUsize::new(1)));
+                let mut out = vec![T::ONE; r * k];
+                times_packed(&mut out, v_view, &packed);
+                assert_close(&out, forward, n);
+            }
             add_times(&mut out, v_view, right_view);
             assert_close(&out, |e| 2.0 * forward(e), n);
             let mut out = vec![T::ONE; n * k];

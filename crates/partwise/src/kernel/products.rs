@@ -5,27 +5,13 @@
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
-use super::dense::{self, Packed};
+use super::dense;
 use crate::Float;
 
 /// `out` (r × k) = V (r × n) · right (n × k).
 pub(crate) fn times<T: Float>(out: &mut [T], v: MatRef<'_, T>, right: MatRef<'_, T>) {
     let out = MatMut::from_row_major_slice_mut(out, v.nrows(), right.ncols());
     matmul(out, Accum::Replace, v, right, T::ONE, Par::Seq);
-}
-
-/// `out` (r × k) = V (r × n) · right (n × k), for a `right` that has been packed for many products.
-pub(crate) fn times_packed<T: Float>(
-    out: &mut [T],
-    v: MatRef<'_, T>,
-    right: MatRef<'_, T>,
-    packed: &Packed<T>,
-) {
-    if dense::has_rows(v) {
-        dense::times_packed(out, v, packed);
-    } else {
-        times(out, v, right);
-    }
 }
 
 /// `out` (r × k) += V (r × n) · right (n × k).

@@ -16,8 +16,6 @@ const BYTES_AHEAD: usize = 2048;
 const MOST_VECTORS: usize = 8;
 /// Lanes in the widest vector there is.
 const MOST_LANES: usize = 16;
-/// Bytes in a line of cache.
-const LINE_BYTES: usize = 64;
 
 /// `out` (lines × k) = V · other for lines of a sparse V from `from` on, as many as `out` has rows; `other` has a row
 /// of k values for each index.
@@ -139,9 +137,7 @@ impl<T: Float, I: Index> Source<'_, T, I> {
                 .other
                 .as_ptr()
                 .wrapping_add(index.at() * self.k + self.first);
-            for byte in (0..N * size_of::<T::Vector<S>>()).step_by(LINE_BYTES) {
-                prefetch(start.cast::<u8>().wrapping_add(byte));
-            }
+            prefetch(start, N * size_of::<T::Vector<S>>());
         }
         let at = self.indices[entry].at() * self.k + self.first;
         let value = T::splat(simd, self.values[entry]);

@@ -7,17 +7,21 @@ const LANES: usize = 16;
 
 /// Σ aᵢ.
 pub(crate) fn sum<T: Float>(a: &[T]) -> f64 {
-    vectorised(|| {
-        let mut sums = [0.0; LANES];
-        let chunks = a.chunks_exact(LANES);
-        let rest: f64 = chunks.remainder().iter().map(|x| x.to_f64()).sum();
-        for chunk in chunks {
-            for lane in 0..LANES {
-                sums[lane] += chunk[lane].to_f64();
-            }
+    vectorised(|| total::<T, LANES>(a))
+}
+
+/// Σ aᵢ in N lanes, to be called where the code is compiled for vectors already.
+#[inline(always)]
+pub(crate) fn total<T: Float, const N: usize>(a: &[T]) -> f64 {
+    let mut sums = [0.0; N];
+    let chunks = a.chunks_exact(N);
+    let rest: f64 = chunks.remainder().iter().map(|x| x.to_f64()).sum();
+    for chunk in chunks {
+        for (sum, x) in sums.iter_mut().zip(chunk) {
+            *sum += x.to_f64();
         }
-        sums.iter().sum::<f64>() + rest
-    })
+    }
+    sums.iter().sum::<f64>() + rest
 }
 
 /// Σ aᵢ bᵢ.

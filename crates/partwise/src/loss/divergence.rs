@@ -9,13 +9,15 @@
 use super::Loss;
 use crate::Float;
 use crate::float::power_of_two_near;
-use crate::kernel::excess_of;
+use crate::kernel::{excess_of, total};
 
 /// Exponents as near as this to 0 and 1 take a form of the divergence that does not divide rounding by a small β (β − 1).
 const NEAR_NAMED: f64 = 0.1;
 
 /// Entries whose divergences are computed together.
 const BATCH: usize = 64;
+/// Lanes in which their values are added.
+const LANES: usize = 8;
 
 /// One loss at one scale of the data.
 #[derive(Clone, Copy, Debug)]
@@ -182,7 +184,7 @@ impl<T: Float> Elementwise<T> {
             for ((value, &v), &y) in values.iter_mut().zip(v).zip(y) {
                 *value = self.kullback_leibler(v, y);
             }
-            sum += total(values);
+            sum += total::<f64, LANES>(values);
         }
         sum
     }
@@ -197,25 +199,10 @@ impl<T: Float> Elementwise<T> {
             for (scaled, &value) in scaled.iter_mut().zip(values) {
                 *scaled = self.in_units(value);
             }
-            sum += total(scaled);
+            sum += total::<f64, LANES>(scaled);
         }
         sum
     }
-}
-
-/// The sum of some numbers, in lanes.
-#[inline(always)]
-fn total(values: &[f64]) -> f64 {
-    const LANES: usize = 8;
-    let mut sums = [0.0; LANES];
-    let chunks = values.chunks_exact(LANES);
-    let rest: f64 = chunks.remainder().iter().sum();
-    for chunk in chunks {
-        for (sum, value) in sums.iter_mut().zip(chunk) {
-            *sum += value;
-        }
-    }
-    sums.iter().sum::<f64>() + rest
 }
 
 impl<T> Elementwise<T> {

@@ -5,7 +5,7 @@ use faer::MatRef;
 use super::piece::{Piece, chunks};
 use super::{Request, Shard, Stats};
 use crate::Float;
-use crate::kernel::Packed;
+use crate::kernel::{self, Packed};
 use crate::loss::Elementwise;
 use crate::matrix::{Dense, Lines, Source};
 use crate::pass::{self, Fixed, Parts, Problem, Sums, TILE_COLS};
@@ -267,7 +267,7 @@ impl<T: Float> Shard<T> for Local<'_, T> {
             self.cross = None;
         }
         let packed = match (self.source.rows(), problem.quadratic, &self.cross) {
-            (Lines::Dense(_), Some(_), None) => {
+            (Lines::Dense(view), Some(_), None) if kernel::has_rows(view) => {
                 let right = request.right.rows.as_slice();
                 Some(Packed::new(right, k, &self.threads))
             }

@@ -19,22 +19,26 @@ const ENOUGH: f64 = 0.03;
 
 /// One sweep over the coordinates of every row.
 pub(super) fn update<T: Float>(problem: &Quadratic<'_, T>, rhs: &[T], rows: &mut [T]) -> f64 {
-    pulp::Arch::new().dispatch(Sweeps {
-        problem,
-        rhs,
-        rows,
-        sweeps: 1,
-    })
+    sweep_rows(problem, rhs, rows, 1)
 }
 
 /// `hals`: sweeps over each row until they no longer pay. How many pay depends on the price of the pass that made
 /// the right-hand sides (Gillis & Glineur 2012, Neural Computation 24:4, doi 10.1162/NECO_a_00256).
 pub(super) fn converge<T: Float>(problem: &Quadratic<'_, T>, rhs: &[T], rows: &mut [T]) -> f64 {
+    sweep_rows(problem, rhs, rows, problem.sweeps)
+}
+
+fn sweep_rows<T: Float>(
+    problem: &Quadratic<'_, T>,
+    rhs: &[T],
+    rows: &mut [T],
+    sweeps: usize,
+) -> f64 {
     pulp::Arch::new().dispatch(Sweeps {
         problem,
         rhs,
         rows,
-        sweeps: problem.sweeps,
+        sweeps,
     })
 }
 
