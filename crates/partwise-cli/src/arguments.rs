@@ -191,7 +191,10 @@ pub(crate) struct SolvingArguments {
     /// Where to begin
     #[arg(long, default_value_t = Init::auto(), value_parser = FromTable::<Init>::new())]
     pub(crate) init: Init,
-    /// Seed of all random draws
+    /// Starts to try for a few iterations each, the best of which is carried on
+    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]
+    pub(crate) n_init: NonZeroUsize,
+    /// Seed of all random draws; of several starts each has the next seed
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
     /// Tolerance of the solver's stopping rule; 0 runs to the limit on iterations
@@ -243,6 +246,7 @@ impl SolvingArguments {
             .loss(self.loss)
             .solver(self.solver)
             .init(self.init)
+            .n_init(self.n_init)
             .seed(self.seed)
             .tolerance(self.tol)
             .max_iter(self.max_iter)

@@ -34,6 +34,8 @@ struct Shared {
 struct State {
     doing: String,
     iteration: Option<partwise::Progress>,
+    /// Iterations and seconds before the present stretch of iterations of one price.
+    before: (usize, f64),
     ended: bool,
 }
 
@@ -61,11 +63,18 @@ impl Progress {
         let mut state = self.shared.state();
         state.doing = doing.into();
         state.iteration = None;
+        state.before = (0, 0.0);
     }
 
     /// An iteration of a fit ended.
     pub(crate) fn iteration(&self, progress: &partwise::Progress) {
-        self.shared.state().iteration = Some(*progress);
+        let mut state = self.shared.state();
+        if let Some(last) = state.iteration
+            && (last.sketched, last.start) != (progress.sketched, progress.start)
+        {
+            state.before = (last.iteration, last.seconds);
+        }
+        state.iteration = Some(*progress);
     }
 }
 
@@ -135,12 +144,25 @@ fn words(state: &State) -> String {
         return state.doing.clone();
     };
     let (done, most) = (progress.iteration, progress.max_iter);
+    let start = match progress.n_init {
+        1 => String::new(),
+        count => format!("start {} of {count} · ", progress.start),
+    };
+    if progress.sketched {
+        // What an iteration on V will cost is not known yet.
+        return format!(
+            "{start}iteration {done} of at most {most}, on a sketch · objective about {:.3e}",
+            progress.objective
+        );
+    }
     let mut words = format!(
-        "iteration {done} of at most {most} · objective {:.5e}",
+        "{start}iteration {done} of at most {most} · objective {:.5e}",
         progress.objective
     );
-    if done > 0 {
-        let left = progress.seconds / done as f64 * most.saturating_sub(done) as f64;
+    let (iterations, seconds) = state.before;
+    if done > iterations {
+        let price = (progress.seconds - seconds) / (done - iterations) as f64;
+        let left = price * most.saturating_sub(done) as f64;
         words.push_str(&format!(" · at most {} left", duration(left)));
     }
     words
@@ -162,17 +184,24 @@ mod tests {
 
     #[test]
     fn the_time_left_is_that_of_the_iterations_left() {
-        let state = State {
-            doing: "fitting".to_owned(),
-            iteration: Some(partwise::Progress {
-                iteration: 50,
-                max_iter: 200,
-                objective: 1234.5678,
-                residual: 0.1,
-                seconds: 10.0,
-            }),
-            ended: false,
+        let progress = Progress::begin("fitting", true);
+        let iteration = |iteration, seconds, sketched| partwise::Progress {
+            start: 1,
+            n_init: 1,
+            iteration,
+            max_iter: 200,
+            objective: 1234.5678,
+            residual: 0.1,
+            seconds,
+            sketched,
         };
+        progress.iteration(&iteration(30, 1.0, true));
+        assert_eq!(
+            words(&progress.shared.state()),
+            "iteration 30 of at most 200, on a sketch · objective about 1.235e3"
+        );
+        progress.iteration(&iteration(50, 5.0, false));
+        let state = progress.shared.state();
         assert_eq!(
             words(&state),
             "iteration 50 of at most 200 · objective 1.23457e3 · at most 30 s left"

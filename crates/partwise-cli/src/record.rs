@@ -40,6 +40,7 @@ fn parameters(solving: &SolvingArguments) -> BTreeMap<String, Value> {
             ("solver", json!(solving.solver.name())),
             ("loss", json!(solving.loss.to_string())),
             ("init", json!(solving.init.name())),
+            ("n_init", json!(solving.n_init.get())),
             ("seed", json!(solving.seed)),
             ("tol", json!(solving.tol)),
             ("max_iter", json!(solving.max_iter)),
@@ -69,6 +70,7 @@ pub(crate) fn run<T: Number>(
         seconds: point.seconds,
         objective: point.objective,
         residual: point.residual,
+        sketched: point.sketched,
     };
     let mut run = Run {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -164,7 +166,15 @@ pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
     if let Some(init) = run.extra.get("init").and_then(Value::as_str) {
         table.row(
             "start",
-            format!("{}, seed {}", chosen(init, asked.init.name()), asked.seed),
+            format!(
+                "{}, seed {}{}",
+                chosen(init, asked.init.name()),
+                asked.seed,
+                match asked.n_init.get() {
+                    1 => String::new(),
+                    count => format!(", the best of {count}"),
+                }
+            ),
         );
     } else {
         table.row("start", "as given");
@@ -176,7 +186,12 @@ pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
     if let Some(residual) = run.figure("residual") {
         table.row("KKT residual", decimal(residual, 3));
     }
-    table.row("iterations", iterations(run.iterations, &run.stop_reason));
+    let mut count = iterations(run.iterations, &run.stop_reason);
+    let sketched = run.trace.iter().filter(|point| point.sketched).count();
+    if sketched > 0 {
+        count.push_str(&format!(", the first {sketched} on a sketch"));
+    }
+    table.row("iterations", count);
     table.row("time", duration(run.seconds));
     table
 }

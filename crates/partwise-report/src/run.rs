@@ -60,6 +60,9 @@ pub struct TracePoint {
     pub objective: f64,
     /// The optimality residual, or `null` where the solver has none.
     pub residual: Option<f64>,
+    /// Whether a sketch of the data stood for the data: the objective is then an estimate.
+    #[serde(default)]
+    pub sketched: bool,
 }
 
 /// Fall of the objective, first over last, from which its axis is logarithmic.
@@ -164,13 +167,18 @@ pub fn convergence(run: &Run) -> Figure {
         (Some(least), Some(most)) if least > 0.0 && most / least >= LOG_FALL => Scale::Log,
         _ => Scale::Auto,
     };
-    let mut panels = vec![
-        Panel::new(
-            Axis::new("objective").scaled(scale),
-            vec![Series::new("objective", objective)],
-        )
-        .weighted(2.4),
-    ];
+    let stretch = |sketched: bool| -> Vec<(f64, f64)> {
+        let points = run.trace.iter().filter(|point| point.sketched == sketched);
+        points
+            .map(|point| (point.iteration as f64, point.objective))
+            .collect()
+    };
+    let mut series = vec![Series::new("objective", stretch(false))];
+    let estimates = stretch(true);
+    if !estimates.is_empty() {
+        series.push(Series::new("estimate on a sketch of the data", estimates));
+    }
+    let mut panels = vec![Panel::new(Axis::new("objective").scaled(scale), series).weighted(2.4)];
     let residual = course(|point| point.residual);
     if !residual.is_empty() {
         panels.push(Panel::new(

@@ -32,6 +32,7 @@ fn run() -> Run {
                 seconds: iteration as f64 * 0.7,
                 objective: 10_f64.powi(2 - iteration as i32),
                 residual: (iteration > 0).then(|| 10_f64.powi(-(iteration as i32))),
+                sketched: false,
             })
             .collect(),
         extra: Map::new(),
@@ -142,8 +143,19 @@ fn runs_without_a_course_or_a_residual_are_drawn() {
         seconds: 0.0,
         objective: 0.0,
         residual: None,
+        sketched: false,
     }];
     let single = convergence(&short);
     assert_eq!(single.svg().matches("<circle").count(), 1);
     assert!(!single.svg().contains("NaN"));
+}
+
+#[test]
+fn a_stretch_on_a_sketch_is_told_apart() {
+    let mut run = run();
+    assert!(!convergence(&run).svg().contains("sketch"));
+    run.trace[1].sketched = true;
+    run.trace[2].sketched = true;
+    let drawn = convergence(&run);
+    assert!(drawn.svg().contains("estimate on a sketch of the data"));
 }

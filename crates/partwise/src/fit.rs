@@ -16,7 +16,7 @@ use crate::pass::{self, Fixed, Problem};
 use crate::shard::{Request, Shard, Stats};
 use crate::stop::{Look, StopReason, StopRule, Stopper};
 use crate::threads::Threads;
-use crate::{Float, Loss, Solver};
+use crate::{Float, Loss, Nmf, Solver};
 
 /// A side of the problem: the factor that goes with the lines of V, or the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub(crate) enum Side {
 /// How long to go on, and in which order.
 pub(crate) struct Plan {
     pub(crate) solver: Solver,
+    pub(crate) rule: StopRule,
     pub(crate) tolerance: f64,
     pub(crate) max_iter: usize,
     /// The factor that is not changed.
@@ -40,10 +41,80 @@ pub(crate) struct Plan {
 pub(crate) struct Outcome<T> {
     pub(crate) left: Dense<T>,
     pub(crate) right: Dense<T>,
-    pub(crate) trace: Vec<TracePoint>,
-    pub(crate) iterations: usize,
     pub(crate) stop: StopReason,
     pub(crate) quality: Quality,
+}
+
+/// The way that a fit has come, over V and before that over what stood for it.
+#[derive(Clone, Default)]
+pub(crate) struct Past {
+    pub(crate) trace: Vec<TracePoint>,
+    /// Iterations done.
+    pub(crate) iteration: usize,
+}
+
+/// A fit on its way, watched.
+pub(crate) struct Course<'a> {
+    pub(crate) past: Past,
+    /// Whether a sketch stands for V.
+    pub(crate) sketched: bool,
+    started: Instant,
+    /// The number of the start that is being tried, from 1.
+    start: usize,
+    nmf: &'a Nmf,
+    /// Whether the observer has asked to stop.
+    stopped: bool,
+    observer: &'a mut dyn Observer,
+}
+
+impl<'a> Course<'a> {
+    pub(crate) fn new(nmf: &'a Nmf, observer: &'a mut dyn Observer) -> Self {
+        Self {
+            past: Past::default(),
+            sketched: false,
+            started: Instant::now(),
+            start: 1,
+            nmf,
+            stopped: false,
+            observer,
+        }
+    }
+
+    /// Another start is tried.
+    pub(crate) fn begin(&mut self, start: usize) {
+        self.past = Past::default();
+        self.start = start;
+    }
+
+    pub(crate) fn stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Notes where the fit stands, and asks whether to go on.
+    fn note(&mut self, objective: f64, residual: Option<f64>) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let (iteration, sketched) = (self.past.iteration, self.sketched);
+        self.past.trace.push(TracePoint {
+            iteration,
+            seconds,
+            objective,
+            residual,
+            sketched,
+        });
+        if let Some(residual) = residual {
+            let asked = self.observer.observe(&Progress {
+                start: self.start,
+                n_init: self.nmf.n_init.get(),
+                iteration,
+                max_iter: self.nmf.max_iter,
+                objective,
+                residual,
+                seconds,
+                sketched,
+            });
+            self.stopped = asked == ControlFlow::Break(());
+        }
+    }
 }
 
 /// How good a pair of factors is.
@@ -61,7 +132,8 @@ struct Fit<'a, 's, T: Float> {
     right: Fixed<T>,
     lead: Option<Lead<T>>,
     best: Best<T>,
-    iteration: usize,
+    /// Sweeps over a row at most.
+    sweeps: usize,
     problem: &'a Problem<T>,
     plan: &'a Plan,
     data: &'a Summary,
@@ -100,13 +172,12 @@ pub(crate) fn run<'s, T: Float>(
     plan: &Plan,
     data: &Summary,
     threads: &Threads,
-    observer: &mut dyn Observer,
+    course: &mut Course<'_>,
 ) -> Outcome<T> {
-    let started = Instant::now();
     // One factor alone is a convex problem, which needs no lead.
     let lead = plan.solver.extrapolates() && plan.held.is_none();
-    let rule = match plan.solver.stop_rule() {
-        StopRule::Plateau if !lead => StopRule::Violation,
+    let rule = match plan.rule {
+        StopRule::Plateau(_) if !lead => StopRule::Violation,
         rule => rule,
     };
     let mut fit = Fit {
@@ -114,13 +185,12 @@ pub(crate) fn run<'s, T: Float>(
         right: Fixed::new(right, threads),
         lead: lead.then(Lead::default),
         best: Best::default(),
-        iteration: 0,
+        sweeps: usize::MAX,
         problem,
         plan,
         data,
         threads,
     };
-    let mut trace = Vec::new();
     let needs_start =
         plan.first == Side::Right || rule == StopRule::ErrorDrop || problem.quadratic.is_none();
     let mut stats = None;
@@ -128,18 +198,18 @@ pub(crate) fn run<'s, T: Float>(
     if needs_start {
         let look = fit.pass(false, !fit.improves_both());
         at_start = fit.divergence(&look);
-        trace.push(TracePoint {
-            iteration: 0,
-            seconds: started.elapsed().as_secs_f64(),
-            objective: at_start + fit.penalty(&look),
-            residual: None,
-        });
+        course.note(at_start + fit.penalty(&look), None);
         stats = Some(look);
     }
     let mut stopper = Stopper::new(rule, plan.tolerance, at_start);
     let mut stop = StopReason::MaxIterations;
-    for iteration in 1..=plan.max_iter {
-        fit.iteration = iteration;
+    let before = course.past.iteration;
+    while course.past.iteration < plan.max_iter && !course.stopped {
+        course.past.iteration += 1;
+        if fit.lead.is_some() {
+            // Early factors are not worth solving for: they would settle on the zeros of a start that may be anywhere.
+            fit.sweeps = course.past.iteration;
+        }
         let (now, met) = fit.iterate(stats.take());
         let divergence = fit.divergence(&now);
         let mut objective = divergence + fit.penalty(&now);
@@ -150,24 +220,11 @@ pub(crate) fn run<'s, T: Float>(
                 objective = best;
             }
         }
-        let residual = met[0].residual.max(met[1].residual);
-        let seconds = started.elapsed().as_secs_f64();
-        trace.push(TracePoint {
-            iteration,
-            seconds,
-            objective,
-            residual: Some(residual),
-        });
         stats = Some(now);
-        let asked = observer.observe(&Progress {
-            iteration,
-            max_iter: plan.max_iter,
-            objective,
-            residual,
-            seconds,
-        });
+        let residual = met[0].residual.max(met[1].residual);
+        course.note(objective, Some(residual));
         let look = Look {
-            iteration,
+            iteration: course.past.iteration - before,
             violation: met[0].violation + met[1].violation,
             divergence,
             objective,
@@ -176,10 +233,9 @@ pub(crate) fn run<'s, T: Float>(
             stop = StopReason::Converged;
             break;
         }
-        if asked == ControlFlow::Break(()) {
-            stop = StopReason::Stopped;
-            break;
-        }
+    }
+    if course.stopped && stop != StopReason::Converged {
+        stop = StopReason::Stopped;
     }
     drop(stats);
     fit.return_to_best();
@@ -187,8 +243,6 @@ pub(crate) fn run<'s, T: Float>(
     Outcome {
         left: fit.shard.into_rows(),
         right: fit.right.rows,
-        trace,
-        iterations: fit.iteration,
         stop,
         quality,
     }
@@ -213,18 +267,8 @@ impl<T: Float> Fit<'_, '_, T> {
             right_unchanged: self.holds(Side::Right),
             keep: update && self.best.latest,
             lead: self.lead.as_ref().filter(|_| update).map(|lead| lead.share),
-            sweeps: self.sweeps(),
+            sweeps: self.sweeps,
         })
-    }
-
-    /// Sweeps over a row at most. Early factors are not worth solving for: they would settle on the zeros of a start that may
-    /// be anywhere.
-    fn sweeps(&self) -> usize {
-        if self.lead.is_some() {
-            self.iteration
-        } else {
-            usize::MAX
-        }
     }
 
     /// Carries the right factor on beyond its step.
@@ -269,6 +313,7 @@ impl<T: Float> Fit<'_, '_, T> {
         let now = if let (true, Some(stats)) = (unchanged, stats.take()) {
             stats
         } else {
+            // The old statistics are gone by now: two of them would take the room of a factor.
             let update = !self.holds(Side::Left);
             let statistics = !self.holds(Side::Right) && !self.improves_both();
             let now = self.pass(update, statistics);
@@ -305,7 +350,7 @@ impl<T: Float> Fit<'_, '_, T> {
         const ROWS: usize = 128;
         let k = self.right.rows.cols();
         let (problem, parts) = (self.problem, &stats.parts);
-        let terms = problem.right.at_most(self.sweeps());
+        let terms = problem.right.at_most(self.sweeps);
         let shared = parts.denominator.len() != parts.numerator.len();
         let rows = self.right.rows.as_mut_slice();
         let violations = self.threads.map_chunks(rows, ROWS * k, |index, rows| {

@@ -53,6 +53,7 @@ mod nmf;
 mod observe;
 mod pass;
 mod shard;
+mod sketch;
 mod stop;
 mod stored;
 mod svd;

@@ -5,6 +5,10 @@ use std::ops::ControlFlow;
 /// The state after an iteration.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
+    /// The number of the start, from 1. The one that is carried on after several were tried keeps counting its iterations.
+    pub start: usize,
+    /// Starts that are tried.
+    pub n_init: usize,
     /// Iterations done.
     pub iteration: usize,
     /// The limit on iterations.
@@ -18,6 +22,8 @@ pub struct Progress {
     pub residual: f64,
     /// Seconds since the fit began.
     pub seconds: f64,
+    /// Whether a sketch of V stood for V: the objective is then an estimate.
+    pub sketched: bool,
 }
 
 /// Sees every iteration, and can end the fit.
@@ -45,4 +51,6 @@ pub struct TracePoint {
     pub objective: f64,
     /// As in [`Progress::residual`]; `None` at the start, which no half-step has met yet.
     pub residual: Option<f64>,
+    /// As in [`Progress::sketched`].
+    pub sketched: bool,
 }

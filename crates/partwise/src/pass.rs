@@ -93,6 +93,18 @@ impl Sums {
         Self { gram, columns }
     }
 
+    /// The sums of all rows.
+    pub(crate) fn over<T: Float>(rows: &Dense<T>, threads: &Threads) -> Self {
+        let (count, k) = (rows.rows(), rows.cols());
+        let parts = threads.map(count.div_ceil(GRAM_ROWS), |task| {
+            let to = ((task + 1) * GRAM_ROWS).min(count);
+            Self::of(rows.row_range(task * GRAM_ROWS, to), k)
+        });
+        let mut sums = Self::default();
+        parts.iter().for_each(|part| sums.add(part));
+        sums
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
         if self.columns.is_empty() {
             self.clone_from(other);
@@ -132,15 +144,7 @@ impl<T: Float> Fixed<T> {
 
     /// Sums the rows anew after they have changed.
     pub(crate) fn refresh(&mut self, threads: &Threads) {
-        let (count, k) = (self.rows.rows(), self.rows.cols());
-        self.sums = Sums::default();
-        let parts = threads.map(count.div_ceil(GRAM_ROWS), |task| {
-            let to = ((task + 1) * GRAM_ROWS).min(count);
-            Sums::of(self.rows.row_range(task * GRAM_ROWS, to), k)
-        });
-        for part in &parts {
-            self.sums.add(part);
-        }
+        self.sums = Sums::over(&self.rows, threads);
     }
 }
 

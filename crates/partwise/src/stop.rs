@@ -5,8 +5,6 @@ use std::fmt;
 
 /// Iterations between two looks at the error, as in scikit-learn.
 const ERROR_INTERVAL: usize = 10;
-/// Iterations in which a plateau must last.
-const PLATEAU: usize = 20;
 /// An objective below this share of that of the first iteration counts as this share: an exact fit falls forever.
 const EXACT: f64 = 1e-8;
 
@@ -17,8 +15,13 @@ pub(crate) enum StopRule {
     Violation,
     /// The drop of √(2D) over ten iterations, relative to that of the start, penalties excluded.
     ErrorDrop,
-    /// The drop of the objective over some iterations, relative to the objective.
-    Plateau,
+    /// The drop of the objective over this many iterations, relative to the objective.
+    Plateau(usize),
+}
+
+impl StopRule {
+    /// How long a plateau must last, for a solver whose objective may pause.
+    pub(crate) const PLATEAU: Self = Self::Plateau(20);
 }
 
 /// Why a fit ended.
@@ -92,7 +95,7 @@ impl Stopper {
                 self.latest[0] = error;
                 self.first == 0.0 || drop / self.first < self.tolerance
             }
-            StopRule::Plateau => {
+            StopRule::Plateau(lasting) => {
                 if look.iteration == 1 {
                     self.first = look.objective;
                     self.latest.clear();
@@ -101,7 +104,7 @@ impl Stopper {
                 if look.objective == 0.0 {
                     return true;
                 }
-                if self.tolerance <= 0.0 || self.latest.len() <= PLATEAU {
+                if self.tolerance <= 0.0 || self.latest.len() <= lasting {
                     return false;
                 }
                 let before = self.latest.pop_front().unwrap_or_default();
@@ -143,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_plateau_must_last() {
-        let mut stopper = Stopper::new(StopRule::Plateau, 1e-2, 0.0);
+        let mut stopper = Stopper::new(StopRule::PLATEAU, 1e-2, 0.0);
         assert!(!(1..=20).any(|i| stopper.converged(&look(i, 3.0 - 0.1 * i as f64))));
         assert!(!(21..40).any(|i| stopper.converged(&look(i, 1.0))));
         assert!(stopper.converged(&look(40, 1.0)));
@@ -151,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_perfect_start_stops_at_once() {
-        for rule in [StopRule::Violation, StopRule::ErrorDrop, StopRule::Plateau] {
+        for rule in [StopRule::Violation, StopRule::ErrorDrop, StopRule::PLATEAU] {
             let look = look(10, 0.0);
             assert!(Stopper::new(rule, 1e-4, 0.0).converged(&look));
         }

@@ -4,15 +4,14 @@
 //! A randomised range finder with power steps (Halko, Martinsson & Tropp 2011, SIAM Review 53:2,
 //! doi 10.1137/090771806): V is only multiplied, from the left and from the right.
 
-use faer::Mat;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
-use rand_distr::{Distribution, StandardNormal};
+use faer::linalg::solvers::{Qr, Svd};
+use faer::{Mat, MatRef};
 
 use crate::float::power_of_two_near;
 use crate::loss::Elementwise;
 use crate::matrix::{Blocks, Dense};
 use crate::pass::{self, Fixed};
+use crate::sketch::{Products, Sketch};
 use crate::threads::Threads;
 use crate::{Error, Float, Loss, Matrix};
 
@@ -108,55 +107,86 @@ pub(crate) fn decompose<T: Float>(
     steps: usize,
     threads: &Threads,
 ) -> TruncatedSvd<T> {
-    let (m, n) = (blocks.rows, blocks.cols);
-    let width = (k + OVERSAMPLING).min(m).min(n);
-    // Everything is done for V/c with a power of two c, so that products keep away from the ends of the range.
-    let unit = power_of_two_near::<T>(blocks.mean());
-    let inverse = T::from_f64(1.0 / unit);
-    let scaled = |x: &Mat<T>| {
-        let mut dense = Dense::copy_of(x.as_ref());
-        for value in dense.as_mut_slice() {
-            *value *= inverse;
-        }
-        dense
-    };
-    let forward = |x: &Mat<T>| blocks.times(&scaled(x), threads);
-    let backward = |y: &Mat<T>| blocks.transposed_times(&scaled(y), threads);
-
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let noise: Mat<T> = Mat::from_fn(n, width, |_, _| {
-        let draw: f64 = StandardNormal.sample(&mut rng);
-        T::from_f64(draw)
-    });
-    let mut basis = orthonormal(&forward(&noise));
+    let width = (k + OVERSAMPLING).min(blocks.rows).min(blocks.cols);
+    let products = Products::new(blocks, threads);
+    let mut basis = orthonormal(&products.with_noise(width, seed));
     let mut energy = 0.0;
     for step in 0.. {
-        let projected = backward(&basis);
-        let small = projected.view().qr();
-        let Ok(svd) = small.thin_R().thin_svd() else {
-            // Only if it does not converge, which no finite matrix is known to cause.
-            return empty(m, n, k);
+        let projected = products.backward(Dense::copy_of(basis.as_ref()));
+        let Some(small) = Small::of(&projected) else {
+            break;
         };
-        let values: Vec<f64> = (0..k).map(|i| svd.S()[i].to_f64()).collect();
-        let found: f64 = values.iter().map(|x| x * x).sum();
+        let found = small.energy(k);
         let settled = (found - energy).abs() <= SETTLED * found;
-        if step == steps || settled || width == m.min(n) {
-            // Vᵀ Q = (Q₂ U) Σ Wᵀ, so V ≈ (Q W) Σ (Q₂ U)ᵀ.
-            let right = small.compute_thin_Q() * svd.U().subcols(0, k);
-            let left = &basis * svd.V().subcols(0, k);
-            let total = blocks.summary.squares / unit / unit;
-            let rest = ((total - found) / total).max(0.0);
-            return TruncatedSvd {
-                left: Dense::copy_of(left.as_ref()),
-                values: values.iter().map(|x| x * unit).collect(),
-                right: Dense::copy_of(right.as_ref()),
-                relative_error: if total > 0.0 { rest.sqrt() } else { 0.0 },
-            };
+        if step == steps || settled || width == blocks.rows.min(blocks.cols) {
+            return small.finish(basis.as_ref(), k, blocks.summary.squares, products.unit);
         }
         energy = found;
-        basis = orthonormal(&forward(&small.compute_thin_Q()));
+        basis = orthonormal(&products.forward(Dense::copy_of(small.turned().as_ref())));
     }
-    unreachable!("the last step returns")
+    empty(blocks.rows, blocks.cols, k)
+}
+
+/// The decomposition of what a sketch of V holds.
+pub(crate) fn of_sketch<T: Float>(
+    sketch: &Sketch<T>,
+    blocks: &Blocks<'_, T>,
+    k: usize,
+) -> TruncatedSvd<T> {
+    let unit = power_of_two_near::<T>(blocks.mean());
+    let inverse = T::from_f64(1.0 / unit);
+    let mut projected = sketch.projected.clone();
+    projected
+        .as_mut_slice()
+        .iter_mut()
+        .for_each(|x| *x *= inverse);
+    Small::of(&projected).map_or_else(
+        || empty(blocks.rows, blocks.cols, k),
+        |small| small.finish(sketch.basis.view(), k, blocks.summary.squares, unit),
+    )
+}
+
+/// Bᵀ = Q₂ R and R = U Σ Wᵀ, so that Q B = (Q W) Σ (Q₂ U)ᵀ.
+struct Small<T: Float> {
+    qr: Qr<T>,
+    svd: Svd<T>,
+}
+
+impl<T: Float> Small<T> {
+    /// `None` only if it does not converge, which no finite matrix is known to cause.
+    fn of(projected: &Dense<T>) -> Option<Self> {
+        let qr = projected.view().qr();
+        let svd = qr.thin_R().thin_svd().ok()?;
+        Some(Self { qr, svd })
+    }
+
+    fn values(&self, k: usize) -> impl Iterator<Item = f64> {
+        (0..k).map(|i| self.svd.S()[i].to_f64())
+    }
+
+    /// Σσ² of the first k.
+    fn energy(&self, k: usize) -> f64 {
+        self.values(k).map(|x| x * x).sum()
+    }
+
+    /// Q₂.
+    fn turned(&self) -> Mat<T> {
+        self.qr.compute_thin_Q()
+    }
+
+    /// The triplets of Q B · `unit`, for a V with ‖V‖² = `squares`.
+    fn finish(&self, basis: MatRef<'_, T>, k: usize, squares: f64, unit: f64) -> TruncatedSvd<T> {
+        let right = self.turned() * self.svd.U().subcols(0, k);
+        let left = basis * self.svd.V().subcols(0, k);
+        let total = squares / unit / unit;
+        let rest = ((total - self.energy(k)) / total).max(0.0);
+        TruncatedSvd {
+            left: Dense::copy_of(left.as_ref()),
+            values: self.values(k).map(|x| x * unit).collect(),
+            right: Dense::copy_of(right.as_ref()),
+            relative_error: if total > 0.0 { rest.sqrt() } else { 0.0 },
+        }
+    }
 }
 
 fn orthonormal<T: Float>(columns: &Dense<T>) -> Mat<T> {

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use common::{Findings, Storage, Stored, bits, mapped, pairs, random, short};
 use partwise::{
-    Dense, Factor, Float, Init, Loss, Matrix, Nmf, Penalty, Progress, Solver, Start, StopReason,
+    Dense, Factor, Factorization, Float, Init, Loss, Matrix, Nmf, Penalty, Progress, Solver, Start,
+    StopReason,
 };
 
 fn threads(count: usize) -> Option<NonZeroUsize> {
@@ -458,6 +459,10 @@ fn an_observer_sees_every_iteration_and_can_stop_at_any() {
                 let observed = seen.iter().map(|progress| progress.objective);
                 let traced = model.trace.iter().filter(|point| point.iteration > 0);
                 assert!(observed.eq(traced.map(|point| point.objective)), "{what}");
+                if seen.iter().any(|progress| progress.sketched) {
+                    // What was seen was an estimate, and a shorter fit leaves its sketch earlier.
+                    continue;
+                }
                 // The factors returned are the best of those that were seen.
                 let best = seen.iter().map(|progress| progress.objective);
                 let best = best.fold(f64::INFINITY, f64::min);
@@ -500,6 +505,75 @@ fn a_solver_that_rises_gives_back_its_best() {
         }
     }
     assert!(rose > 10, "only {rose} fits ended above their best");
+}
+
+/// Factors after `iterations` from random starts with the seeds from 5 on, the best first.
+fn trials(v: &Dense<f64>, nmf: &Nmf, iterations: usize, count: u64) -> Vec<Factorization<f64>> {
+    let fit = |seed| nmf.clone().seed(seed).max_iter(iterations).fit(&v.into());
+    let mut models: Vec<_> = (5..5 + count).map(|seed| fit(seed).unwrap()).collect();
+    models.sort_by(|a, b| a.objective.total_cmp(&b.objective));
+    models
+}
+
+#[test]
+fn of_several_starts_the_best_is_carried_on() {
+    let v = random::<f64>(40, 30, 1.0, 41);
+    for (solver, loss) in pairs() {
+        if solver.resolve(loss).unwrap() != solver || solver.name() == "sketched" {
+            continue;
+        }
+        let nmf = short(4, solver, loss, 25).init("random".parse().unwrap());
+        let several = nmf.clone().seed(5).n_init(NonZeroUsize::new(4).unwrap());
+        let found = several.fit(&(&v).into()).unwrap();
+        let best = &trials(&v, &nmf, 10, 4)[0];
+        let start = Start {
+            w: Some(&best.w),
+            h: Some(&best.h),
+            hold: None,
+        };
+        let what = format!("{solver} {loss}");
+        // Ten iterations of the trial count.
+        assert_eq!(found.iterations, 25, "{what}");
+        assert!(
+            found.trace.is_sorted_by_key(|point| point.seconds),
+            "{what}"
+        );
+        if solver.alike_in_storages() {
+            let alone = nmf
+                .max_iter(15)
+                .fit_with(&[(&v).into()], start, &mut |_: &Progress| {
+                    ControlFlow::Continue(())
+                });
+            assert_eq!(alone.unwrap().w, found.w, "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_sketch_leads_to_as_good_an_answer() {
+    // Twelve components and noise, wide enough for a sketch to pay.
+    let (w, h) = (
+        random::<f64>(300, 12, 0.4, 42),
+        random::<f64>(12, 260, 0.4, 43),
+    );
+    let mut v = partwise::reconstruct(&w, &h);
+    let noise = random::<f64>(300, 260, 1.0, 44);
+    for (v, noise) in v.as_mut_slice().iter_mut().zip(noise.as_slice()) {
+        *v += 0.1 * noise;
+    }
+    let fit = |name: &str, seed| {
+        let nmf = Nmf::new(12).solver(name.parse().unwrap()).seed(seed);
+        nmf.fit(&(&v).into()).unwrap()
+    };
+    for seed in 0..3 {
+        let (sketched, whole) = (fit("auto", seed), fit("hals", seed));
+        assert_eq!(sketched.solver.name(), "sketched");
+        let stretch = sketched.trace.iter().filter(|point| point.sketched).count();
+        assert!(stretch > 0 && stretch < sketched.trace.len());
+        assert!(!whole.trace.iter().any(|point| point.sketched));
+        let ratio = sketched.objective / whole.objective;
+        assert!(ratio < 1.01, "seed {seed}: {ratio}");
+    }
 }
 
 #[test]

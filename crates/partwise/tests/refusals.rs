@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use common::{Storage, Stored, random};
@@ -226,6 +227,24 @@ fn a_rank_above_the_matrix_is_refused_by_the_starts_that_cannot_have_it() {
         );
         assert!(matches!(error, Error::Parameter { .. }));
     }
+}
+
+#[test]
+fn several_starts_are_refused_where_none_is_drawn() {
+    let v = plain();
+    let several = Nmf::new(2).n_init(NonZeroUsize::new(3).unwrap());
+    for init in Init::all() {
+        let nmf = several.clone().init(init);
+        if init.is_drawn() {
+            nmf.fit(&(&v).into()).unwrap();
+            continue;
+        }
+        let found = fit_none(&nmf, &[(&v).into()], Start::default());
+        check_refused(found, &["n_init = 3", "expected 1", init.name(), "random"]);
+    }
+    let h = Dense::filled(2, v.cols(), 1.0);
+    let found = several.transform(&(&v).into(), &h).map(|_| ());
+    check_refused(found, &["n_init = 3", "no start is drawn"]);
 }
 
 #[test]

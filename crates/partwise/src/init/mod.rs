@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::matrix::{Blocks, Dense};
+use crate::sketch::Sketch;
 use crate::svd::OVERSAMPLING;
 use crate::threads::Threads;
 use crate::{Error, Float};
@@ -17,6 +18,8 @@ pub struct Input<'a, 'v, T: Float> {
     pub(crate) blocks: &'a Blocks<'v, T>,
     pub(crate) k: usize,
     pub(crate) seed: u64,
+    /// A sketch of V, if the fit begins on one.
+    pub(crate) sketch: Option<&'a Sketch<T>>,
     pub(crate) threads: &'a Threads,
 }
 
@@ -42,6 +45,8 @@ struct Spec {
     source: &'static str,
     /// Whether it needs k ≤ min(m, n).
     limited: bool,
+    /// Whether another seed makes another start.
+    drawn: bool,
     /// Columns of the size of the factors' that making it takes beyond k: the sketch of a decomposition, or sums of rows.
     extra: usize,
     rule: StartRule,
@@ -49,12 +54,14 @@ struct Spec {
 
 /// Names one generic function for both number types.
 macro_rules! start {
-    ($name:literal, $title:literal, $source:literal, limited: $limited:literal, extra: $extra:expr, $function:path) => {
+    ($name:literal, $title:literal, $source:literal, limited: $limited:literal, drawn: $drawn:literal,
+        extra: $extra:expr, $function:path) => {
         Spec {
             name: $name,
             title: $title,
             source: $source,
             limited: $limited,
+            drawn: $drawn,
             extra: $extra,
             rule: StartRule {
                 f32: $function,
@@ -71,24 +78,24 @@ const SUMS: usize = 2;
 static STARTS: &[Spec] = &[
     start!(
         "auto", "nndsvda if k is at most the smaller side of V, else random", "",
-        limited: false, extra: SUMS, random::start
+        limited: false, drawn: true, extra: SUMS, random::start
     ),
-    start!("random", "absolute normal values, scaled to the mean of V", "", limited: false, extra: SUMS, random::start),
+    start!("random", "absolute normal values, scaled to the mean of V", "", limited: false, drawn: true, extra: SUMS, random::start),
     start!(
         "nndsvd", "non-negative double singular value decomposition, with zeros",
-        "Boutsidis & Gallopoulos 2008", limited: true, extra: OVERSAMPLING, nndsvd::with_zeros
+        "Boutsidis & Gallopoulos 2008", limited: true, drawn: false, extra: OVERSAMPLING, nndsvd::with_zeros
     ),
     start!(
         "nndsvda", "nndsvd, zeros filled with the mean of V",
-        "Boutsidis & Gallopoulos 2008", limited: true, extra: OVERSAMPLING, nndsvd::with_mean
+        "Boutsidis & Gallopoulos 2008", limited: true, drawn: false, extra: OVERSAMPLING, nndsvd::with_mean
     ),
     start!(
         "nndsvdar", "nndsvd, zeros filled with small random values",
-        "Boutsidis & Gallopoulos 2008", limited: true, extra: OVERSAMPLING, nndsvd::with_noise
+        "Boutsidis & Gallopoulos 2008", limited: true, drawn: true, extra: OVERSAMPLING, nndsvd::with_noise
     ),
     start!(
         "spa", "successive projection: rows of V that are far from each other",
-        "Araújo et al. 2001; Gillis & Vavasis 2014", limited: true, extra: SUMS, spa::start
+        "Araújo et al. 2001; Gillis & Vavasis 2014", limited: true, drawn: false, extra: SUMS, spa::start
     ),
 ];
 
@@ -148,6 +155,19 @@ impl Init {
             });
         }
         Ok(self)
+    }
+
+    /// Whether another seed makes another start.
+    pub fn is_drawn(self) -> bool {
+        self.0.drawn
+    }
+
+    /// Of several starts the one of this number, from 0, where `asked` was asked for: `auto` draws all but the first.
+    pub(crate) fn numbered(self, asked: Self, number: usize) -> Self {
+        if number > 0 && asked == Self::auto() {
+            return asked;
+        }
+        self
     }
 
     /// Columns of the size of the factors' that making it takes beyond k.

@@ -69,7 +69,10 @@ fn largest<T: Float>(factor: &Dense<T>) -> f64 {
 
 fn halves<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
     let (blocks, k) = (input.blocks, input.k);
-    let svd = svd::decompose(blocks, k, input.seed, START_STEPS, input.threads);
+    let svd = match input.sketch {
+        Some(sketch) => svd::of_sketch(sketch, blocks, k),
+        None => svd::decompose(blocks, k, input.seed, START_STEPS, input.threads),
+    };
     let mut w = Dense::zeros(blocks.rows, k);
     let mut ht = Dense::zeros(blocks.cols, k);
     for t in 0..k {

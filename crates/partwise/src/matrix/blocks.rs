@@ -62,6 +62,12 @@ impl<'a, T: Float> Blocks<'a, T> {
         })
     }
 
+    /// Whether every entry is stored.
+    pub(crate) fn is_dense(&self) -> bool {
+        let mut sources = self.sources.iter();
+        sources.all(|source| matches!(source, Source::Dense(_)))
+    }
+
     /// The mean of all entries.
     pub(crate) fn mean(&self) -> f64 {
         self.summary.sum / self.rows as f64 / self.cols as f64

@@ -27,7 +27,7 @@ const NARROWEST_TILE: usize = 32;
 
 /// A block of V in this process.
 pub(crate) struct Local<'a, T: Float> {
-    source: Source<'a, T>,
+    source: &'a Source<'a, T>,
     left: Dense<T>,
     /// The rows before they changed for the last time that this was asked for.
     kept: Option<Dense<T>>,
@@ -42,7 +42,7 @@ pub(crate) struct Local<'a, T: Float> {
 
 impl<'a, T: Float> Local<'a, T> {
     /// `left` has a row for each row of the source.
-    pub(crate) fn new(source: Source<'a, T>, left: Dense<T>, threads: Threads) -> Self {
+    pub(crate) fn new(source: &'a Source<'a, T>, left: Dense<T>, threads: Threads) -> Self {
         // Sizes depend on the shape alone: neither threads nor memory may change the order of sums.
         let (run, block) = match source.rows() {
             Lines::Dense(view) => {

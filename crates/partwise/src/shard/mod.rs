@@ -6,9 +6,11 @@
 mod local;
 mod many;
 mod piece;
+mod sketched;
 
 pub(crate) use local::Local;
 pub(crate) use many::Many;
+pub(crate) use sketched::Sketched;
 
 use crate::Float;
 use crate::loss::Elementwise;

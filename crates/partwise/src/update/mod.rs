@@ -77,14 +77,16 @@ struct Spec {
     descends: bool,
     /// Whether both factors are carried on beyond each step.
     extrapolates: bool,
+    /// Whether it begins on a sketch of V.
+    sketches: bool,
     stop: StopRule,
     quadratic: Option<QuadraticRule>,
     /// The half-step of the Kullback–Leibler loss from the lines of V and the other factor.
     lines: Option<LinesRule>,
     /// Whether it minimises every β-divergence by multiplicative rules.
     divergence: bool,
-    /// For a name that stands for the best of the others: which one, for a loss.
-    road: Option<fn(Loss) -> &'static str>,
+    /// For a name that stands for the best of the others: which one, for a loss and by whether a sketch of V pays.
+    road: Option<fn(Loss, bool) -> &'static str>,
 }
 
 /// What an entry of the table need not say.
@@ -94,6 +96,7 @@ const PLAIN: Spec = Spec {
     source: "",
     descends: true,
     extrapolates: false,
+    sketches: false,
     stop: StopRule::Violation,
     quadratic: None,
     lines: None,
@@ -105,8 +108,9 @@ const PLAIN: Spec = Spec {
 static SOLVERS: &[Spec] = &[
     Spec {
         name: "auto",
-        title: "chosen by the loss: hals for frobenius, newton for kullback-leibler, mu for every other",
-        road: Some(|loss| match loss.exponent() {
+        title: "chosen by the loss: hals for frobenius, or sketched where it pays; newton for kullback-leibler; mu for every other",
+        road: Some(|loss, sketch_pays| match loss.exponent() {
+            2.0 if sketch_pays => "sketched",
             2.0 => "hals",
             1.0 => "newton",
             _ => "mu",
@@ -125,7 +129,17 @@ static SOLVERS: &[Spec] = &[
         title: "coordinate descent as far as each half-step is worth, extrapolated with restarts",
         source: "Gillis & Glineur 2012; Ang & Gillis 2019",
         extrapolates: true,
-        stop: StopRule::Plateau,
+        stop: StopRule::PLATEAU,
+        quadratic: quadratic!(coordinate_descent::converge),
+        ..PLAIN
+    },
+    Spec {
+        name: "sketched",
+        title: "hals on a sketch of V, with far fewer columns, and then on V",
+        source: "Erichson et al. 2018",
+        extrapolates: true,
+        sketches: true,
+        stop: StopRule::PLATEAU,
         quadratic: quadratic!(coordinate_descent::converge),
         ..PLAIN
     },
@@ -143,7 +157,7 @@ static SOLVERS: &[Spec] = &[
         title: "coordinate Newton steps row by row, several sweeps a half-step, extrapolated with restarts",
         source: "Hsieh & Dhillon 2011; Carbonetto et al. 2021",
         extrapolates: true,
-        stop: StopRule::Plateau,
+        stop: StopRule::PLATEAU,
         lines: Some(LinesRule {
             f32: newton::update,
             f64: newton::update,
@@ -228,13 +242,22 @@ impl Solver {
         }
     }
 
-    /// The solver that does the work for this loss: itself, or the one that `auto` stands for.
+    /// The solver that does the work for this loss: itself, or the one that `auto` stands for where a sketch of V does
+    /// not pay.
     ///
     /// # Errors
     /// [`Error::SolverLoss`] if it cannot minimise the loss.
     pub fn resolve(self, loss: Loss) -> Result<Self, Error> {
+        self.road(loss, false)
+    }
+
+    /// The solver that does the work for this loss.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub(crate) fn road(self, loss: Loss, sketch_pays: bool) -> Result<Self, Error> {
         if let Some(road) = self.0.road {
-            return road(loss).parse();
+            return road(loss, sketch_pays).parse();
         }
         if self.handles(loss) {
             return Ok(self);
@@ -258,6 +281,11 @@ impl Solver {
     /// Whether both factors are carried on beyond each step.
     pub(crate) fn extrapolates(self) -> bool {
         self.0.extrapolates
+    }
+
+    /// Whether it begins on a sketch of V.
+    pub(crate) fn sketches(self) -> bool {
+        self.0.sketches
     }
 
     /// Whether the latest factors may not be the best ones.

@@ -1,18 +1,21 @@
 //! The front door: parameters, checked once, and what a fit gives back.
 
+mod checks;
+mod task;
+
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
-use crate::fit::{self, Outcome, Plan, Side};
-use crate::init::{Init, Input, Pair};
-use crate::loss::{Elementwise, Loss, Penalty};
-use crate::matrix::{Blocks, Dense, Lines, Matrix, bad_entry};
+use crate::fit::{Course, Outcome};
+use crate::init::Init;
+use crate::loss::{Loss, Penalty};
+use crate::matrix::{Blocks, Dense, Lines, Matrix};
 use crate::observe::{Observer, Progress, TracePoint};
-use crate::pass::{Problem, Terms};
-use crate::shard::{Local, Many, Shard};
+use crate::sketch;
 use crate::stop::StopReason;
 use crate::threads::Threads;
 use crate::{Error, Float, Solver};
+use task::Task;
 
 /// One of the two factors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,7 @@ impl Factor {
 /// | `loss` | `frobenius` | the divergence between V and W H | any β from −10 to 10 |
 /// | `solver` | `auto` | how it is minimised | see [`Solver::all`] |
 /// | `init` | `auto` | where to begin | see [`Init::all`] |
+/// | `n_init` | 1 | starts to try, the best of which is carried on | ≥ 1; 1 where no start is drawn |
 /// | `seed` | 0 | random starts, and the sketch of the `nndsvd*` starts | any |
 /// | `tolerance` | 1e-4 | when to stop | ≥ 0 |
 /// | `max_iter` | 200 | iterations at most | ≥ 1 |
@@ -61,9 +65,10 @@ pub struct Nmf {
     loss: Loss,
     solver: Solver,
     init: Init,
+    pub(crate) n_init: NonZeroUsize,
     seed: u64,
     tolerance: f64,
-    max_iter: usize,
+    pub(crate) max_iter: usize,
     penalty: Penalty,
     threads: Option<NonZeroUsize>,
 }
@@ -108,7 +113,8 @@ pub struct Factorization<T> {
     pub iterations: usize,
     /// Why the fit ended.
     pub stop: StopReason,
-    /// The objective after each iteration; from iteration 0, the start, where it is known.
+    /// The objective after each iteration; from iteration 0, the start, where it is known. Of several starts that of the one
+    /// that was carried on.
     pub trace: Vec<TracePoint>,
     /// The solver that did the work.
     pub solver: Solver,
@@ -142,6 +148,7 @@ impl Nmf {
             loss: Loss::FROBENIUS,
             solver: Solver::auto(),
             init: Init::auto(),
+            n_init: NonZeroUsize::MIN,
             seed: 0,
             tolerance: 1e-4,
             max_iter: 200,
@@ -168,6 +175,15 @@ impl Nmf {
     #[must_use]
     pub fn init(mut self, init: Init) -> Self {
         self.init = init;
+        self
+    }
+
+    /// Sets how many starts are tried, with the seeds from [`Self::seed`] on. Each gets a few iterations, on a sketch of V
+    /// where the solver takes one, and the best is carried on. Of the starts that `auto` stands for the first is made, and the
+    /// others are drawn.
+    #[must_use]
+    pub fn n_init(mut self, n_init: NonZeroUsize) -> Self {
+        self.n_init = n_init;
         self
     }
 
@@ -233,7 +249,7 @@ impl Nmf {
     }
 
     /// Bytes that a fit of an m × n matrix with `stored` entries needs beyond V itself: the factors, their statistics,
-    /// a bounded work space, and for a sparse V the twin that gives its other axis.
+    /// a bounded work space, for a sparse V the twin that gives its other axis, and the sketch where the solver takes one.
     pub fn memory_needed<T: Float>(&self, matrix: &Matrix<'_, T>) -> u64 {
         /// Blocks in work at once, tiles and small matrices.
         const WORK_SPACE: u64 = 64 << 20;
@@ -251,6 +267,14 @@ impl Nmf {
         };
         let init = self.init.resolve(self.rank, matrix.rows(), matrix.cols());
         let rank = self.rank as u64;
+        let dense = matches!(matrix, Matrix::Dense(_));
+        let pays = dense && sketch::pays(matrix.rows(), matrix.cols(), self.rank);
+        let road = self.solver.road(self.loss, pays);
+        let sketch = match road {
+            Ok(solver) if solver.sketches() => sketch::width(matrix.rows(), matrix.cols(), self.rank),
+            _ => 0,
+        };
+        let sketch = (m + n).saturating_mul(sketch as u64 * value);
         let columns = rank.saturating_add(init.map_or(0, Init::extra_columns) as u64);
         let factors = (m + n)
             .saturating_mul(columns)
@@ -258,7 +282,7 @@ impl Nmf {
         let grams = rank
             .saturating_mul(rank)
             .saturating_mul(8 * GRAMS.min(1 + (m + n) / 256));
-        [factors, grams, twin, WORK_SPACE]
+        [factors, grams, twin, sketch, WORK_SPACE]
             .into_iter()
             .fold(0, u64::saturating_add)
     }
@@ -318,18 +342,28 @@ impl Nmf {
             _ if start.hold.is_some() => None,
             _ => Some(init?),
         };
+        self.check_n_init(init)?;
         let blocks = Blocks::new(blocks, &threads)?;
         let entries = blocks.rows as f64 * blocks.cols as f64;
         blocks.summary.check_loss(self.loss, entries)?;
         self.check_start_size(&start, blocks.summary.largest, entries)?;
-        let solver = self.solver.resolve(self.loss)?;
-        let pair = self.begin(&blocks, &start, init, solver, &threads);
-        let outcome = self.run(blocks, pair, start.hold, solver, &threads, observer);
+        // One factor alone is a convex problem, for which V is walked once.
+        let sketch_pays =
+            start.hold.is_none() && blocks.is_dense() && sketch::pays(rows, cols, self.rank);
+        let solver = self.solver.road(self.loss, sketch_pays)?;
+        let mut course = Course::new(self, observer);
+        let task = Task {
+            nmf: self,
+            blocks: &blocks,
+            given: &start,
+            init,
+            solver,
+            threads: &threads,
+        };
+        let outcome = task.run(&mut course);
         let Outcome {
             left: w,
             right: ht,
-            trace,
-            iterations,
             stop,
             quality,
         } = outcome;
@@ -340,234 +374,17 @@ impl Nmf {
             objective: quality.objective,
             relative_error: quality.relative_error,
             residual: quality.residual,
-            iterations,
+            iterations: course.past.iteration,
             stop,
-            trace,
+            trace: course.past.trace,
             solver,
             init,
             seconds: clock.elapsed().as_secs_f64(),
         })
     }
-
-    /// Factors to begin with: those given, and the rest made.
-    fn begin<T: Float>(
-        &self,
-        blocks: &Blocks<'_, T>,
-        start: &Start<'_, T>,
-        init: Option<Init>,
-        solver: Solver,
-        threads: &Threads,
-    ) -> Pair<T> {
-        let made = init.map(|init| {
-            init.make(&Input {
-                blocks,
-                k: self.rank,
-                seed: self.seed,
-                threads,
-            })
-        });
-        let (made_w, made_ht) = made.map_or((None, None), |pair| (Some(pair.w), Some(pair.ht)));
-        // With one factor held the other begins where scikit-learn's transform does: at zero, or for solvers that
-        // multiply at a constant.
-        let level = if solver.leaves_zero() {
-            T::ZERO
-        } else {
-            T::from_f64((blocks.mean() / self.rank as f64).sqrt())
-        };
-        let flat = |rows| Dense::filled(rows, self.rank, level);
-        Pair {
-            w: start
-                .w
-                .cloned()
-                .or(made_w)
-                .unwrap_or_else(|| flat(blocks.rows)),
-            ht: start
-                .h
-                .map(Dense::transposed)
-                .or(made_ht)
-                .unwrap_or_else(|| flat(blocks.cols)),
-        }
-    }
-
-    /// Sets up the loop in the orientation of the blocks, and turns its result back.
-    fn run<T: Float>(
-        &self,
-        blocks: Blocks<'_, T>,
-        pair: Pair<T>,
-        hold: Option<Factor>,
-        solver: Solver,
-        threads: &Threads,
-        observer: &mut dyn Observer,
-    ) -> Outcome<T> {
-        let transposed = blocks.transposed;
-        let (w_weights, h_weights) = self.penalty.weights(blocks.rows, blocks.cols);
-        let (left_weights, right_weights) = oriented(transposed, w_weights, h_weights);
-        let (left_rows, right_rows) = oriented(transposed, blocks.rows, blocks.cols);
-        // With one factor held, its product with V is made once and serves every iteration: sweeps cost next to nothing.
-        let walked_per = |rows: usize| match hold {
-            Some(_) => f64::INFINITY,
-            None => blocks.walked as f64 / rows as f64,
-        };
-        let w_side = if transposed { Side::Right } else { Side::Left };
-        let h_side = if transposed { Side::Left } else { Side::Right };
-        let quadratic = if self.loss.is_quadratic() {
-            solver.quadratic()
-        } else {
-            None
-        };
-        let problem = Problem {
-            elementwise: Elementwise::new(self.loss, blocks.mean()),
-            quadratic,
-            lines: solver.lines(self.loss),
-            left: Terms::new(left_weights, walked_per(left_rows), self.rank),
-            right: Terms::new(right_weights, walked_per(right_rows), self.rank),
-        };
-        let plan = Plan {
-            solver,
-            tolerance: self.tolerance,
-            max_iter: self.max_iter,
-            held: hold.map(|factor| match factor {
-                Factor::W => w_side,
-                Factor::H => h_side,
-            }),
-            first: if solver.extrapolates() {
-                Side::Left
-            } else {
-                w_side
-            },
-        };
-        let (left, right) = if transposed {
-            (pair.ht, pair.w)
-        } else {
-            (pair.w, pair.ht)
-        };
-        let summary = blocks.summary;
-        let shard = shards(blocks, left, threads);
-        let outcome = fit::run(shard, right, &problem, &plan, &summary, threads, observer);
-        if !transposed {
-            return outcome;
-        }
-        Outcome {
-            left: outcome.right,
-            right: outcome.left,
-            ..outcome
-        }
-    }
-
-    fn check_start<T: Float>(
-        &self,
-        start: &Start<'_, T>,
-        rows: usize,
-        cols: usize,
-    ) -> Result<(), Error> {
-        let given = [
-            (Factor::W, start.w, rows, self.rank),
-            (Factor::H, start.h, self.rank, cols),
-        ];
-        for (factor, matrix, rows, cols) in given {
-            let Some(matrix) = matrix else {
-                if start.hold == Some(factor) {
-                    return Err(Error::HeldWithoutStart {
-                        factor: factor.name(),
-                    });
-                }
-                continue;
-            };
-            if (matrix.rows(), matrix.cols()) != (rows, cols) {
-                return Err(Error::Shape {
-                    matrix: factor.name(),
-                    rows: matrix.rows(),
-                    cols: matrix.cols(),
-                    expected_rows: rows,
-                    expected_cols: cols,
-                });
-            }
-            let legal = |x: &T| *x >= T::ZERO && x.is_finite();
-            if let Some(bad) = matrix.as_slice().iter().position(|x| !legal(x)) {
-                let value = matrix.as_slice()[bad].to_f64();
-                return Err(bad_entry(factor.name(), value, bad / cols, bad % cols));
-            }
-        }
-        Ok(())
-    }
-
-    /// Refuses a rank with which the factors could not be addressed.
-    fn check_rank_size<T>(&self, rows: usize, cols: usize) -> Result<(), Error> {
-        let lines = rows as f64 + cols as f64 + self.rank as f64;
-        // Gram matrices are kept in double precision.
-        let bytes = lines * self.rank as f64 * size_of::<T>().max(size_of::<f64>()) as f64;
-        if bytes < isize::MAX as f64 {
-            return Ok(());
-        }
-        Err(Error::Parameter {
-            name: "rank",
-            value: self.rank.to_string(),
-            legal: format!(
-                "expected a rank with which the factors of a {rows} x {cols} matrix fit in memory"
-            ),
-        })
-    }
-
-    /// Refuses a start so large that its products or the first objective would overflow.
-    fn check_start_size<T: Float>(
-        &self,
-        start: &Start<'_, T>,
-        v_largest: f64,
-        entries: f64,
-    ) -> Result<(), Error> {
-        let largest = |factor: Option<&Dense<T>>| {
-            let values = factor.map_or(&[][..], Dense::as_slice).iter();
-            values.fold(0.0, |max: f64, x| max.max(x.to_f64()))
-        };
-        let (w, h) = (largest(start.w), largest(start.h));
-        // A factor that is not given is made in proportion to √V.
-        let made = |size: f64| if size > 0.0 { size } else { v_largest.sqrt() };
-        let product = self.rank as f64 * made(w) * made(h);
-        let powers = product.powf(self.loss.exponent().max(2.0)) * entries;
-        // Gram matrices and V Hᵀ are kept in the type of V.
-        let sums = (w.max(h) * w.max(h).max(v_largest)) * entries;
-        if powers.is_finite() && T::from_f64(sums).is_finite() {
-            return Ok(());
-        }
-        let (matrix, value) = if w > h { ("W", w) } else { ("H", h) };
-        Err(Error::Scale {
-            matrix,
-            value,
-            what: "its product with the other factor",
-        })
-    }
-}
-
-/// The blocks with their rows of the left factor.
-fn shards<'a, T: Float>(
-    blocks: Blocks<'a, T>,
-    left: Dense<T>,
-    threads: &Threads,
-) -> Box<dyn Shard<T> + 'a> {
-    let mut sources = blocks.sources;
-    if sources.len() == 1
-        && let Some(source) = sources.pop()
-    {
-        return Box::new(Local::new(source, left, threads.clone()));
-    }
-    let k = left.cols();
-    let mut from = 0;
-    let shards = sources.into_iter().map(|source| {
-        let to = from + source.rows().count();
-        let rows = left.row_range(from, to).to_vec();
-        let rows = Dense::from_rows(rows, to - from, k).expect("a range of whole rows");
-        from = to;
-        Box::new(Local::new(source, rows, threads.clone())) as Box<dyn Shard<T> + 'a>
-    });
-    Box::new(Many::new(shards.collect()))
 }
 
 /// An observer that never stops a fit.
 fn go_on(_: &Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
-}
-
-/// What belongs to W and to H, as what belongs to the left and the right factor.
-fn oriented<X>(transposed: bool, w: X, h: X) -> (X, X) {
-    if transposed { (h, w) } else { (w, h) }
 }

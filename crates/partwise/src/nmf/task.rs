@@ -1,0 +1,237 @@
+//! From checked parameters to factors: where to begin, on what, and in which orientation.
+
+use super::{Factor, Nmf, Start};
+use crate::fit::{self, Course, Outcome, Plan, Side};
+use crate::init::{Init, Input, Pair};
+use crate::loss::Elementwise;
+use crate::matrix::{Blocks, Dense, Source};
+use crate::pass::{Problem, Terms};
+use crate::shard::{Local, Many, Shard, Sketched};
+use crate::sketch::{self, Sketch};
+use crate::threads::Threads;
+use crate::{Float, Solver};
+
+/// Iterations of each of several starts, where no sketch is at hand to try them on.
+const TRIAL: usize = 10;
+
+/// A fit that is sure to be possible.
+pub(super) struct Task<'a, 'v, T: Float> {
+    pub(super) nmf: &'a Nmf,
+    pub(super) blocks: &'a Blocks<'v, T>,
+    pub(super) given: &'a Start<'a, T>,
+    /// How to make what of the start is not given; `None` if nothing is to be made.
+    pub(super) init: Option<Init>,
+    pub(super) solver: Solver,
+    pub(super) threads: &'a Threads,
+}
+
+impl<T: Float> Task<'_, '_, T> {
+    /// The factors W and Hᵀ, as left and right.
+    pub(super) fn run(&self, course: &mut Course<'_>) -> Outcome<T> {
+        let sketches = self.solver.sketches() && self.given.hold.is_none();
+        let sketch = sketches.then(|| self.sketch());
+        let pair = self.begin(sketch.as_ref(), course);
+        let outcome = self.on_v(pair, self.nmf.max_iter, course);
+        if !self.blocks.transposed {
+            return outcome;
+        }
+        Outcome {
+            left: outcome.right,
+            right: outcome.left,
+            ..outcome
+        }
+    }
+
+    fn sketch(&self) -> Sketch<T> {
+        let (blocks, nmf) = (self.blocks, self.nmf);
+        let width = sketch::width(blocks.rows, blocks.cols, nmf.rank);
+        Sketch::of(blocks, width, nmf.seed, self.threads)
+    }
+
+    /// Left and right factors to go on from over V: a start, tried or improved on a sketch if there is one, or the best of
+    /// several after a few iterations of each.
+    fn begin(&self, sketch: Option<&Sketch<T>>, course: &mut Course<'_>) -> (Dense<T>, Dense<T>) {
+        let count = self.nmf.n_init.get();
+        let lines = sketch.map(|sketch| sketch.lines(self.blocks.transposed));
+        let mut best = None;
+        let mut least = f64::INFINITY;
+        for number in 0..count {
+            if number > 0 && course.stopped() {
+                break;
+            }
+            course.begin(number + 1);
+            let pair = self.start(number, sketch);
+            let pair = self.oriented(pair.w, pair.ht);
+            let outcome = match &lines {
+                Some(lines) => self.on_sketch(*lines, pair, course),
+                None if count == 1 => return pair,
+                None => self.on_v(pair, TRIAL.min(self.nmf.max_iter), course),
+            };
+            if best.is_none() || outcome.quality.objective < least {
+                least = outcome.quality.objective;
+                best = Some((outcome.left, outcome.right, course.past.clone()));
+            }
+        }
+        let (left, right, past) = best.expect("there is at least one start");
+        course.past = past;
+        (left, right)
+    }
+
+    /// Start `number`, from 0: what is given, and the rest made.
+    fn start(&self, number: usize, sketch: Option<&Sketch<T>>) -> Pair<T> {
+        let (nmf, blocks, given) = (self.nmf, self.blocks, self.given);
+        let made = self.init.map(|init| {
+            let seed = nmf.seed.wrapping_add(number as u64);
+            init.numbered(nmf.init, number).make(&Input {
+                blocks,
+                k: nmf.rank,
+                seed,
+                sketch,
+                threads: self.threads,
+            })
+        });
+        let (made_w, made_ht) = made.map_or((None, None), |pair| (Some(pair.w), Some(pair.ht)));
+        // With one factor held the other begins where scikit-learn's transform does: at zero, or for solvers that
+        // multiply at a constant.
+        let level = if self.solver.leaves_zero() {
+            T::ZERO
+        } else {
+            T::from_f64((blocks.mean() / nmf.rank as f64).sqrt())
+        };
+        let flat = |rows| Dense::filled(rows, nmf.rank, level);
+        let w = given.w.cloned().or(made_w);
+        let ht = given.h.map(Dense::transposed).or(made_ht);
+        Pair {
+            w: w.unwrap_or_else(|| flat(blocks.rows)),
+            ht: ht.unwrap_or_else(|| flat(blocks.cols)),
+        }
+    }
+
+    /// What belongs to W and to H, as what belongs to the left and the right factor.
+    fn oriented<X>(&self, w: X, h: X) -> (X, X) {
+        if self.blocks.transposed {
+            (h, w)
+        } else {
+            (w, h)
+        }
+    }
+
+    /// Factors of the product of two matrices that stands for V.
+    fn on_sketch(
+        &self,
+        (basis, projected): (&Dense<T>, &Dense<T>),
+        (left, right): (Dense<T>, Dense<T>),
+        course: &mut Course<'_>,
+    ) -> Outcome<T> {
+        let summary = &self.blocks.summary;
+        let width = basis.cols() as f64;
+        let plan = Plan {
+            rule: sketch::RULE,
+            tolerance: sketch::TOLERANCE,
+            max_iter: sketch::iterations(self.nmf.max_iter),
+            ..self.plan()
+        };
+        let source = Source::Dense(basis.view());
+        let basis = Local::new(&source, left, self.threads.clone());
+        let shard = Sketched::new(basis, projected, summary.squares, self.threads);
+        let problem = self.problem((width, width));
+        course.sketched = true;
+        let outcome = fit::run(
+            Box::new(shard),
+            right,
+            &problem,
+            &plan,
+            summary,
+            self.threads,
+            course,
+        );
+        course.sketched = false;
+        outcome
+    }
+
+    /// Factors of V.
+    fn on_v(
+        &self,
+        (left, right): (Dense<T>, Dense<T>),
+        max_iter: usize,
+        course: &mut Course<'_>,
+    ) -> Outcome<T> {
+        let (rows, cols) = self.oriented(self.blocks.rows, self.blocks.cols);
+        // With one factor held, its product with V is made once and serves every iteration: sweeps cost next to nothing.
+        let walked_per = |rows: usize| match self.given.hold {
+            Some(_) => f64::INFINITY,
+            None => self.blocks.walked as f64 / rows as f64,
+        };
+        let problem = self.problem((walked_per(rows), walked_per(cols)));
+        let plan = Plan {
+            max_iter,
+            ..self.plan()
+        };
+        let (summary, threads) = (&self.blocks.summary, self.threads);
+        fit::run(
+            self.shards(left),
+            right,
+            &problem,
+            &plan,
+            summary,
+            threads,
+            course,
+        )
+    }
+
+    /// `walked`: the entries that a walk looks at for a row of the left factor, and of the right one.
+    fn problem(&self, walked: (f64, f64)) -> Problem<T> {
+        let (nmf, blocks) = (self.nmf, self.blocks);
+        let (w_weights, h_weights) = nmf.penalty.weights(blocks.rows, blocks.cols);
+        let (left, right) = self.oriented(w_weights, h_weights);
+        let quadratic = if nmf.loss.is_quadratic() {
+            self.solver.quadratic()
+        } else {
+            None
+        };
+        Problem {
+            elementwise: Elementwise::new(nmf.loss, blocks.mean()),
+            quadratic,
+            lines: self.solver.lines(nmf.loss),
+            left: Terms::new(left, walked.0, nmf.rank),
+            right: Terms::new(right, walked.1, nmf.rank),
+        }
+    }
+
+    fn plan(&self) -> Plan {
+        let (w_side, h_side) = self.oriented(Side::Left, Side::Right);
+        Plan {
+            solver: self.solver,
+            rule: self.solver.stop_rule(),
+            tolerance: self.nmf.tolerance,
+            max_iter: self.nmf.max_iter,
+            held: self.given.hold.map(|factor| match factor {
+                Factor::W => w_side,
+                Factor::H => h_side,
+            }),
+            first: if self.solver.extrapolates() {
+                Side::Left
+            } else {
+                w_side
+            },
+        }
+    }
+
+    /// The blocks with their rows of the left factor.
+    fn shards(&self, left: Dense<T>) -> Box<dyn Shard<T> + '_> {
+        let local = |source, rows| Local::new(source, rows, self.threads.clone());
+        if let [source] = &self.blocks.sources[..] {
+            return Box::new(local(source, left));
+        }
+        let k = left.cols();
+        let mut from = 0;
+        let shards = self.blocks.sources.iter().map(|source| {
+            let to = from + source.rows().count();
+            let rows = left.row_range(from, to).to_vec();
+            let rows = Dense::from_rows(rows, to - from, k).expect("a range of whole rows");
+            from = to;
+            Box::new(local(source, rows)) as Box<dyn Shard<T> + '_>
+        });
+        Box::new(Many::new(shards.collect()))
+    }
+}

@@ -1,0 +1,222 @@
+//! A sketch of V: V ≈ Q B with an orthonormal Q (m × l) and l far below n, found by a randomised range finder with a power
+//! step (Halko, Martinsson & Tropp 2011, SIAM Review 53:2, doi 10.1137/090771806). A fit that begins on a sketch walks over
+//! l (m + n) entries instead of m n (Erichson et al. 2018, Pattern Recognition Letters 104,
+//! doi 10.1016/j.patrec.2018.01.007).
+
+use faer::{Mat, MatRef, Side};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rand_distr::{Distribution, StandardNormal};
+
+use crate::Float;
+use crate::float::power_of_two_near;
+use crate::kernel;
+use crate::matrix::{Blocks, Dense};
+use crate::pass::Sums;
+use crate::stop::StopRule;
+use crate::threads::Threads;
+
+/// Columns of a sketch for each component.
+const WIDTH: usize = 2;
+/// Columns beyond k at least.
+const LEAST_EXTRA: usize = 4;
+/// Power steps: what factors of rank k can reach of V need not be known better.
+const STEPS: usize = 1;
+/// Rows in a task.
+const ROWS: usize = 256;
+
+/// Columns of a sketch for factors of rank `k`.
+pub(crate) fn width(rows: usize, cols: usize, k: usize) -> usize {
+    let wanted = k.saturating_mul(WIDTH).max(k.saturating_add(LEAST_EXTRA));
+    wanted.min(rows).min(cols)
+}
+
+/// Whether iterations on a sketch of a dense V, and then a few on V, come cheaper than those on V alone. For a sparse V no
+/// shape was found for which they do.
+pub(crate) fn pays(rows: usize, cols: usize, k: usize) -> bool {
+    /// Price of an iteration on the sketch, in iterations on V, up to which it pays: some thirty of the former, and a making
+    /// that costs about two of the latter, take the place of about a dozen.
+    const PRICE: f64 = 0.35;
+    let (m, n, k) = (rows as f64, cols as f64, k as f64);
+    // Two products an iteration, sweeps for as much again, and one sweep more.
+    let price = |walked: f64| 8.0 * walked * k + 2.0 * (m + n) * k * k;
+    let width = width(rows, cols, k as usize) as f64;
+    price(width * (m + n)) <= PRICE * price(m * n)
+}
+
+/// When iterations on a sketch end: what it cannot tell of V soon outweighs what they still gain.
+pub(crate) const RULE: StopRule = StopRule::Plateau(10);
+/// The tolerance of [`RULE`].
+pub(crate) const TOLERANCE: f64 = 1e-2;
+
+/// Iterations on a sketch at most, of `max_iter` in all.
+pub(crate) fn iterations(max_iter: usize) -> usize {
+    /// Where the rule has never been seen to wait that long.
+    const MOST: usize = 100;
+    (max_iter / 2).min(MOST)
+}
+
+/// V ≈ Q B.
+pub(crate) struct Sketch<T> {
+    /// Q, m × l.
+    pub(crate) basis: Dense<T>,
+    /// Bᵀ = VᵀQ, n × l.
+    pub(crate) projected: Dense<T>,
+}
+
+impl<T: Float> Sketch<T> {
+    /// A sketch with `width` columns.
+    pub(crate) fn of(blocks: &Blocks<'_, T>, width: usize, seed: u64, threads: &Threads) -> Self {
+        let products = Products::new(blocks, threads);
+        let mut basis = products.with_noise(width, seed);
+        orthonormalise(&mut basis, threads);
+        for _ in 0..STEPS {
+            let mut turned = products.backward(basis);
+            orthonormalise(&mut turned, threads);
+            basis = products.forward(turned);
+            orthonormalise(&mut basis, threads);
+        }
+        let mut projected = products.backward(basis.clone());
+        let unit = T::from_f64(products.unit);
+        projected.as_mut_slice().iter_mut().for_each(|x| *x *= unit);
+        Self { basis, projected }
+    }
+
+    /// Two factors (lines × l, length × l) whose product stands for V, or for Vᵀ if it is `transposed`.
+    pub(crate) fn lines(&self, transposed: bool) -> (&Dense<T>, &Dense<T>) {
+        if transposed {
+            (&self.projected, &self.basis)
+        } else {
+            (&self.basis, &self.projected)
+        }
+    }
+}
+
+/// Products with V/c for a power of two c near the mean of V, so that they keep away from the ends of the range.
+pub(crate) struct Products<'a, 'v, T: Float> {
+    blocks: &'a Blocks<'v, T>,
+    pub(crate) unit: f64,
+    threads: &'a Threads,
+}
+
+impl<'a, 'v, T: Float> Products<'a, 'v, T> {
+    pub(crate) fn new(blocks: &'a Blocks<'v, T>, threads: &'a Threads) -> Self {
+        Self {
+            blocks,
+            unit: power_of_two_near::<T>(blocks.mean()),
+            threads,
+        }
+    }
+
+    /// What V makes of noise (n × width).
+    pub(crate) fn with_noise(&self, width: usize, seed: u64) -> Dense<T> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut noise = Dense::zeros(self.blocks.cols, width);
+        for column in 0..width {
+            for row in noise.as_mut_slice().chunks_exact_mut(width) {
+                let draw: f64 = StandardNormal.sample(&mut rng);
+                row[column] = T::from_f64(draw);
+            }
+        }
+        self.forward(noise)
+    }
+
+    /// V (m × n) · x (n × l).
+    pub(crate) fn forward(&self, x: Dense<T>) -> Dense<T> {
+        self.blocks.times(&self.scaled(x), self.threads)
+    }
+
+    /// Vᵀ (n × m) · y (m × l).
+    pub(crate) fn backward(&self, y: Dense<T>) -> Dense<T> {
+        self.blocks.transposed_times(&self.scaled(y), self.threads)
+    }
+
+    fn scaled(&self, mut x: Dense<T>) -> Dense<T> {
+        let inverse = T::from_f64(1.0 / self.unit);
+        x.as_mut_slice().iter_mut().for_each(|x| *x *= inverse);
+        x
+    }
+}
+
+/// Turns columns into an orthonormal basis of what they span, where they stand. Directions that the rest drowns are left
+/// out, as columns of zeros.
+fn orthonormalise<T: Float>(columns: &mut Dense<T>, threads: &Threads) {
+    // The first time gets near, the second time there.
+    for _ in 0..2 {
+        let width = columns.cols();
+        let gram = Sums::over(columns, threads).gram;
+        let gram = MatRef::from_row_major_slice(&gram, width, width);
+        let Ok(eigen) = gram.self_adjoint_eigen(Side::Lower) else {
+            // Only if it does not converge, which no finite matrix is known to cause.
+            return;
+        };
+        let values = eigen.S();
+        let drowned =
+            values[width - 1] * width as f64 * f64::EPSILON.max(T::EPSILON.to_f64().powi(2));
+        let turn: Mat<T> = Mat::from_fn(width, width, |i, j| match values[j] {
+            value if value > drowned => T::from_f64(eigen.U()[(i, j)] / value.sqrt()),
+            _ => T::ZERO,
+        });
+        let turn = Dense::copy_of(turn.as_ref());
+        threads.map_chunks(columns.as_mut_slice(), ROWS * width, |_, rows| {
+            let before = rows.to_vec();
+            let before = MatRef::from_row_major_slice(&before, rows.len() / width, width);
+            kernel::times(rows, before, turn.view());
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Matrix;
+
+    /// A matrix of rank 3, 40 × 30.
+    fn low_rank<T: Float>() -> Vec<T> {
+        let entry = |i: usize, j: usize| {
+            let wave = |t: usize, x: usize| 1.0 + (((t + 2) * x) as f64 * 0.37).sin();
+            (0..3).map(|t| wave(t, i) * wave(t + 3, j)).sum::<f64>()
+        };
+        let entries = (0..40).flat_map(|i| (0..30).map(move |j| (i, j)));
+        entries.map(|(i, j)| T::from_f64(entry(i, j))).collect()
+    }
+
+    fn check<T: Float>(tolerance: f64) {
+        let values = low_rank::<T>();
+        let v = Matrix::row_major(&values, 40, 30).unwrap();
+        let threads = Threads::new(None);
+        let blocks = Blocks::new(std::slice::from_ref(&v), &threads).unwrap();
+        // Wider than the rank: the columns beyond it have nothing to hold.
+        let sketch = Sketch::of(&blocks, 8, 5, &threads);
+        for (i, row) in values.chunks(30).enumerate() {
+            for (j, v) in row.iter().enumerate() {
+                let pairs = sketch.basis.row(i).iter().zip(sketch.projected.row(j));
+                let found: f64 = pairs.map(|(q, b)| q.to_f64() * b.to_f64()).sum();
+                assert!(
+                    (found - v.to_f64()).abs() < tolerance,
+                    "{i},{j}: {found} for {v:?}"
+                );
+            }
+        }
+        let gram = Sums::over(&sketch.basis, &threads).gram;
+        for (index, g) in gram.iter().enumerate() {
+            let (i, j) = (index / 8, index % 8);
+            let near = |x: f64| (g - x).abs() < tolerance;
+            assert!(near(0.0) || i == j && near(1.0), "{i},{j}: {g}");
+        }
+    }
+
+    #[test]
+    fn holds_all_of_a_matrix_of_low_rank() {
+        check::<f64>(1e-10);
+        check::<f32>(1e-3);
+    }
+
+    #[test]
+    fn pays_for_pictures_and_not_for_short_lines() {
+        assert!(pays(512, 512, 32));
+        assert!(pays(60_000, 784, 30));
+        assert!(!pays(1797, 64, 16));
+        assert!(!pays(5, 4, 2));
+    }
+}
