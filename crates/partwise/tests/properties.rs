@@ -353,6 +353,8 @@ proptest! {
         let solver = if solver.handles(loss) { solver } else { Solver::auto() };
         let rank = rank_for(&shape, draw);
         prop_assume!(is_steady(solver, &shape, rank));
+        // A sketch is drawn with a number for each column, in their order.
+        prop_assume!(solver.name() != "sketched");
         let v = shape.draw();
         let (w, h) = (random::<f64>(shape.rows, rank, 1.0, shape.seed ^ 1), random::<f64>(rank, shape.cols, 1.0, shape.seed ^ 2));
         let (by_row, by_col) = (order(shape.rows, shape.seed), order(shape.cols, !shape.seed));
