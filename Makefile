@@ -6,7 +6,7 @@ DEMO = demo-out
 PYTHON ?= python3
 VENV = bench/.venv
 
-.PHONY: demo build test lint doc clean bench bench-test
+.PHONY: demo build test lint clean bench bench-kernels bench-test
 
 ## Factor a photograph and say where the pictures are.
 demo: build
@@ -46,6 +46,10 @@ $(VENV)/ready: bench/requirements.txt bench/peers.txt
 		$(VENV)/bin/python -m pip install --quiet $$peer || echo "bench: $$peer does not install here"; \
 	done < bench/peers.txt
 	touch $@
+
+## Measure the kernels against what this machine can do at most.
+bench-kernels:
+	$(CARGO) bench --locked -p partwise --features kernels --bench kernels
 
 ## Test the benchmark's own reading of comparisons: needs only Python.
 bench-test:

@@ -46,6 +46,9 @@ mod fit;
 mod float;
 mod init;
 mod kernel;
+#[cfg(feature = "kernels")]
+#[doc(hidden)]
+pub mod kernels;
 mod lead;
 mod loss;
 mod matrix;

@@ -267,7 +267,9 @@ fn nndsvd_starts_are_those_of_scikit_learn() {
         } else {
             1e-5
         };
-        for solver in Solver::all().filter(|solver| solver.handles(Loss::FROBENIUS)) {
+        // A start from a sketch holds fewer digits.
+        let exact = Solver::all().filter(|solver| solver.name() != "sketched");
+        for solver in exact.filter(|solver| solver.handles(Loss::FROBENIUS)) {
             let nmf = Nmf::new(rank).solver(solver).init(init).max_iter(1);
             let made = nmf.fit(&data.matrix()).unwrap();
             let from_given = nmf.fit_with(&[data.matrix()], given, &mut go_on).unwrap();

@@ -2,6 +2,9 @@
 
 use pulp::Simd;
 
+/// Numbers that are turned together.
+pub(crate) const QUAD: usize = 4;
+
 /// A number that travels in SIMD vectors. Every method is one instruction, or few.
 pub trait Lanes: Copy + 'static {
     /// A full vector on the instruction set `S`.
@@ -48,13 +51,19 @@ pub trait Lanes: Copy + 'static {
         x: Self::Vector<S>,
         other: Self::Vector<S>,
     ) -> Self::Vector<S>;
+    /// Rows of [`QUAD`] numbers, one after another in four vectors, as a vector for each of the four places. Rows keep the
+    /// same lane in every place, but not their order.
+    fn turn<S: Simd>(simd: S, rows: [Self::Vector<S>; QUAD]) -> [Self::Vector<S>; QUAD];
+    /// What [`Self::turn`] has turned, turned back.
+    fn turn_back<S: Simd>(simd: S, places: [Self::Vector<S>; QUAD]) -> [Self::Vector<S>; QUAD];
     /// The sum of the lanes.
     fn total<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
 }
 
 macro_rules! lanes {
     ($type:ident, $vector:ident, $split:ident, $split_mut:ident, $splat:ident,
-     $part:ident, $store_part:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $max:ident, $mul_add:ident, $abs:ident, $min:ident, $greater:ident, $select:ident, $sum:ident) => {
+     $part:ident, $store_part:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $max:ident, $mul_add:ident, $abs:ident, $min:ident, $greater:ident, $select:ident, $turn:ident,
+     $turn_back:ident, $sum:ident) => {
         impl Lanes for $type {
             type Vector<S: Simd> = S::$vector;
 
@@ -120,6 +129,14 @@ macro_rules! lanes {
                 simd.$select(simd.$greater(a, b), x, other)
             }
             #[inline(always)]
+            fn turn<S: Simd>(simd: S, rows: [S::$vector; QUAD]) -> [S::$vector; QUAD] {
+                simd.$turn(rows)
+            }
+            #[inline(always)]
+            fn turn_back<S: Simd>(simd: S, places: [S::$vector; QUAD]) -> [S::$vector; QUAD] {
+                simd.$turn_back(places)
+            }
+            #[inline(always)]
             fn total<S: Simd>(simd: S, a: S::$vector) -> Self {
                 simd.$sum(a)
             }
@@ -144,6 +161,8 @@ lanes!(
     min_f32s,
     greater_than_f32s,
     select_f32s,
+    deinterleave_shfl_f32s,
+    interleave_shfl_f32s,
     reduce_sum_f32s
 );
 lanes!(
@@ -164,5 +183,7 @@ lanes!(
     min_f64s,
     greater_than_f64s,
     select_f64s,
+    deinterleave_shfl_f64s,
+    interleave_shfl_f64s,
     reduce_sum_f64s
 );

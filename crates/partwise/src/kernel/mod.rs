@@ -18,7 +18,7 @@ pub(crate) mod view;
 pub(crate) use coordinates::{PADDING, advance, slope_and_curvature, slope_without};
 pub(crate) use dense::{Packed, has_rows, times_packed};
 pub(crate) use entries::{ENTRIES, add_rows, fetch, for_each_group, reconstruct};
-pub(crate) use lanes::Lanes;
+pub(crate) use lanes::{Lanes, QUAD};
 pub(crate) use logarithm::excess_of;
 use prefetch::prefetch;
 pub(crate) use products::{add_times, add_transposed_times, gram, outer, pack, times};

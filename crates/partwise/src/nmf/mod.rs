@@ -271,7 +271,9 @@ impl Nmf {
         let pays = dense && sketch::pays(matrix.rows(), matrix.cols(), self.rank);
         let road = self.solver.road(self.loss, pays);
         let sketch = match road {
-            Ok(solver) if solver.sketches() => sketch::width(matrix.rows(), matrix.cols(), self.rank),
+            Ok(solver) if solver.sketches() => {
+                sketch::width(matrix.rows(), matrix.cols(), self.rank)
+            }
             _ => 0,
         };
         let sketch = (m + n).saturating_mul(sketch as u64 * value);

@@ -10,6 +10,7 @@ use pulp::{Simd, WithSimd};
 
 use super::{Quadratic, projected, settle};
 use crate::Float;
+use crate::kernel::QUAD;
 
 /// Vectors in a group of rows: enough independent sums to keep the multipliers busy.
 const VECTORS: usize = 4;
@@ -70,10 +71,11 @@ impl<T: Float> WithSimd for Sweeps<'_, T> {
             .collect();
         let mut x = vec![T::ZERO; k * size];
         let mut b = vec![T::ZERO; k * size];
+        let mut quads = vec![T::ZERO; size * QUAD];
         let mut violation = 0.0;
         for (rows, rhs) in rows.chunks_mut(size * k).zip(rhs.chunks(size * k)) {
-            turn(&mut x, rows, k, size);
-            turn(&mut b, rhs, k, size);
+            turn(simd, &mut x, rows, &mut quads, k);
+            turn(simd, &mut b, rhs, &mut quads, k);
             let first = sweep_group(simd, problem, &inverse, &b, &mut x, &Gate::open(simd));
             violation += first
                 .iter()
@@ -87,11 +89,7 @@ impl<T: Float> WithSimd for Sweeps<'_, T> {
                 let met = sweep_group(simd, problem, &inverse, &b, &mut x, &gate);
                 gate.narrow(simd, met);
             }
-            for (r, row) in rows.chunks_exact_mut(k).enumerate() {
-                for (value, lanes) in row.iter_mut().zip(x.chunks_exact(size)) {
-                    *value = lanes[r];
-                }
-            }
+            turn_back(simd, &x, rows, &mut quads, k);
         }
         violation
     }
@@ -144,15 +142,56 @@ impl<T: Float, S: Simd> Gate<T, S> {
     }
 }
 
-/// Turns rows of k into k lines of `size`; lanes without a row are zero.
+/// Turns rows of k into k lines of lanes, a row in each lane; lanes without a row are zero. `quads` holds four coordinates
+/// of every row on the way.
 #[inline(always)]
-fn turn<T: Float>(to: &mut [T], rows: &[T], k: usize, size: usize) {
-    if rows.len() < size * k {
-        to.fill(T::ZERO);
+fn turn<T: Float, S: Simd>(simd: S, to: &mut [T], rows: &[T], quads: &mut [T], k: usize) {
+    let (to, _) = T::split_mut::<S>(to);
+    if rows.len() < to.len() / VECTORS * quads.len() / QUAD {
+        quads.fill(T::ZERO);
     }
-    for (r, row) in rows.chunks_exact(k).enumerate() {
-        for (&value, lanes) in row.iter().zip(to.chunks_exact_mut(size)) {
-            lanes[r] = value;
+    for (first, to) in (0..k).step_by(QUAD).zip(to.chunks_mut(QUAD * VECTORS)) {
+        for (row, quad) in rows.chunks_exact(k).zip(quads.chunks_exact_mut(QUAD)) {
+            copy(quad, &row[first..]);
+        }
+        let (quads, _) = T::split::<S>(quads);
+        for (v, rows) in quads.chunks_exact(QUAD).enumerate() {
+            let places = T::turn(simd, [rows[0], rows[1], rows[2], rows[3]]);
+            for (line, place) in to.chunks_exact_mut(VECTORS).zip(places) {
+                line[v] = place;
+            }
+        }
+    }
+}
+
+/// Turns lines of lanes back into rows.
+#[inline(always)]
+fn turn_back<T: Float, S: Simd>(simd: S, from: &[T], rows: &mut [T], quads: &mut [T], k: usize) {
+    let (from, _) = T::split::<S>(from);
+    let zero = T::splat(simd, T::ZERO);
+    for (first, from) in (0..k).step_by(QUAD).zip(from.chunks(QUAD * VECTORS)) {
+        let (vectors, _) = T::split_mut::<S>(quads);
+        for (v, vectors) in vectors.chunks_exact_mut(QUAD).enumerate() {
+            let mut places = [zero; QUAD];
+            for (place, line) in places.iter_mut().zip(from.chunks_exact(VECTORS)) {
+                *place = line[v];
+            }
+            vectors.copy_from_slice(&T::turn_back(simd, places));
+        }
+        for (row, quad) in rows.chunks_exact_mut(k).zip(quads.chunks_exact(QUAD)) {
+            copy(&mut row[first..], quad);
+        }
+    }
+}
+
+/// Copies four numbers at once, or as many as there are.
+#[inline(always)]
+fn copy<T: Float>(to: &mut [T], from: &[T]) {
+    match (to.first_chunk_mut::<QUAD>(), from.first_chunk::<QUAD>()) {
+        (Some(to), Some(from)) => *to = *from,
+        _ => {
+            let count = to.len().min(from.len());
+            to[..count].copy_from_slice(&from[..count]);
         }
     }
 }
