@@ -301,9 +301,19 @@ impl Nmf {
         start: Start<'_, T>,
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
+        let threads = Threads::new(self.threads).interruptible(observer.interrupt());
+        threads.until_interrupted(|| self.fit_on(&threads, blocks, start, observer))
+    }
+
+    fn fit_on<T: Float>(
+        &self,
+        threads: &Threads,
+        blocks: &[Matrix<'_, T>],
+        start: Start<'_, T>,
+        observer: &mut dyn Observer,
+    ) -> Result<Factorization<T>, Error> {
         let clock = std::time::Instant::now();
         self.check()?;
-        let threads = Threads::new(self.threads);
         let rows = blocks.iter().map(Matrix::rows).sum();
         let cols = blocks.first().map_or(0, Matrix::cols);
         if rows == 0 || cols == 0 {
@@ -318,13 +328,13 @@ impl Nmf {
             _ if start.hold.is_some() => None,
             _ => Some(init?),
         };
-        let blocks = Blocks::new(blocks, &threads)?;
+        let blocks = Blocks::new(blocks, threads)?;
         let entries = blocks.rows as f64 * blocks.cols as f64;
         blocks.summary.check_loss(self.loss, entries)?;
         self.check_start_size(&start, blocks.summary.largest, entries)?;
         let solver = self.solver.resolve(self.loss)?;
-        let pair = self.begin(&blocks, &start, init, solver, &threads);
-        let outcome = self.run(blocks, pair, start.hold, solver, &threads, observer);
+        let pair = self.begin(&blocks, &start, init, solver, threads);
+        let outcome = self.run(blocks, pair, start.hold, solver, threads, observer);
         let Outcome {
             left: w,
             right: ht,

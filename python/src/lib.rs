@@ -1,0 +1,40 @@
+//! The engine as a Python module, `partwise._partwise`: arrays in and out, errors, signals. No algorithm lives here; what
+//! users see is in `partwise/`.
+
+mod arrays;
+mod errors;
+mod fit;
+mod watch;
+
+use partwise::{Init, Loss, Solver};
+use pyo3::prelude::*;
+
+/// The engine's solvers as (name, what it does), `auto` first.
+#[pyfunction]
+fn solvers() -> Vec<(&'static str, &'static str)> {
+    Solver::all().map(|s| (s.name(), s.title())).collect()
+}
+
+/// The engine's starts as (name, what it does), `auto` first.
+#[pyfunction]
+fn inits() -> Vec<(&'static str, &'static str)> {
+    Init::all().map(|i| (i.name(), i.title())).collect()
+}
+
+/// Whether a solver minimises the beta-divergence.
+#[pyfunction]
+fn handles(solver: &str, beta_loss: f64) -> PyResult<bool> {
+    let solver: Solver = solver.parse().map_err(errors::to_python)?;
+    let loss = Loss::beta(beta_loss).map_err(errors::to_python)?;
+    Ok(solver.handles(loss))
+}
+
+#[pymodule]
+fn _partwise(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_function(wrap_pyfunction!(solvers, module)?)?;
+    module.add_function(wrap_pyfunction!(inits, module)?)?;
+    module.add_function(wrap_pyfunction!(handles, module)?)?;
+    module.add_function(wrap_pyfunction!(fit::fit, module)?)?;
+    Ok(())
+}
