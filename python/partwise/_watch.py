@@ -67,6 +67,8 @@ class Watch:
             if info.iteration % 10 == 0:
                 error = (2 * info.objective) ** 0.5
                 print(f"Epoch {info.iteration:02d} reached after {info.seconds:.3f} seconds, error: {error:f}")
+        elif self._solver == "minibatch":
+            print(f"Minibatch step {info.iteration}/{info.max_iter}: mean batch cost: {info.objective}")
         else:
             print(f"iteration {info.iteration}: objective {info.objective:.6g}, residual {info.residual:.3g}")
 

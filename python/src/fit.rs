@@ -17,9 +17,6 @@ use crate::watch::{self, Watcher};
 pub(crate) struct Options {
     n_components: usize,
     beta_loss: f64,
-    solver: String,
-    init: String,
-    seed: u64,
     tol: f64,
     max_iter: usize,
     #[pyo3(item("alpha_W"))]
@@ -28,6 +25,31 @@ pub(crate) struct Options {
     alpha_h: f64,
     l1_ratio: f64,
     n_threads: Option<usize>,
+}
+
+impl Options {
+    /// The loss, penalties, limits and threads, whatever the solver and the start.
+    pub(crate) fn common(&self) -> Result<Nmf, partwise::Error> {
+        Ok(Nmf::new(self.n_components)
+            .loss(Loss::beta(self.beta_loss)?)
+            .tolerance(self.tol)
+            .max_iter(self.max_iter)
+            .penalty(Penalty {
+                alpha_w: self.alpha_w,
+                alpha_h: self.alpha_h,
+                l1_ratio: self.l1_ratio,
+            })
+            .threads(self.n_threads.and_then(NonZeroUsize::new)))
+    }
+}
+
+/// How a fit is minimised, and where it begins: further items of the dictionary.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Road {
+    solver: String,
+    init: String,
+    seed: u64,
 }
 
 /// What comes back: a dictionary.
@@ -49,32 +71,6 @@ pub(crate) struct Fit<'py> {
     trace: Vec<(usize, f64, f64, f64)>,
 }
 
-impl Options {
-    fn nmf(&self) -> Result<Nmf, partwise::Error> {
-        Ok(Nmf::new(self.n_components)
-            .loss(Loss::beta(self.beta_loss)?)
-            .solver(self.solver.parse()?)
-            .init(self.init.parse()?)
-            .seed(self.seed)
-            .tolerance(self.tol)
-            .max_iter(self.max_iter)
-            .penalty(self.penalty())
-            .threads(self.threads()))
-    }
-
-    pub(crate) fn penalty(&self) -> Penalty {
-        Penalty {
-            alpha_w: self.alpha_w,
-            alpha_h: self.alpha_h,
-            l1_ratio: self.l1_ratio,
-        }
-    }
-
-    pub(crate) fn threads(&self) -> Option<NonZeroUsize> {
-        self.n_threads.and_then(NonZeroUsize::new)
-    }
-}
-
 /// Factors X ≈ W H. `hold` is "W", "H" or None; W and H are starts, or held.
 #[pyfunction]
 #[pyo3(signature = (x, options, w=None, h=None, hold=None, callback=None, keep_best=false))]
@@ -82,7 +78,7 @@ impl Options {
 pub(crate) fn fit<'py>(
     py: Python<'py>,
     x: &Bound<'py, PyAny>,
-    options: Options,
+    options: Bound<'py, PyAny>,
     w: Option<&Bound<'py, PyAny>>,
     h: Option<&Bound<'py, PyAny>>,
     hold: Option<&str>,
@@ -102,10 +98,20 @@ pub(crate) fn fit<'py>(
         callback,
         keep_best,
     };
+    let (common, road): (Options, Road) = (options.extract()?, options.extract()?);
+    let nmf = configured(&common, &road).map_err(to_python)?;
     match AnyStored::of(x)? {
-        AnyStored::F32(x) => fit_stored(py, &x, &options, (w, h, hold), watcher),
-        AnyStored::F64(x) => fit_stored(py, &x, &options, (w, h, hold), watcher),
+        AnyStored::F32(x) => fit_stored(py, &x, &nmf, (w, h, hold), watcher),
+        AnyStored::F64(x) => fit_stored(py, &x, &nmf, (w, h, hold), watcher),
     }
+}
+
+fn configured(common: &Options, road: &Road) -> Result<Nmf, partwise::Error> {
+    Ok(common
+        .common()?
+        .solver(road.solver.parse()?)
+        .init(road.init.parse()?)
+        .seed(road.seed))
 }
 
 /// W and H if given, and which of them is held.
@@ -118,11 +124,10 @@ type Given<'a, 'py> = (
 fn fit_stored<'py, T: Number>(
     py: Python<'py>,
     x: &Stored<'py, T>,
-    options: &Options,
+    nmf: &Nmf,
     (w, h, hold): Given<'_, 'py>,
     watcher: Watcher,
 ) -> PyResult<Fit<'py>> {
-    let nmf = options.nmf().map_err(to_python)?;
     let matrix = x.matrix()?;
     let (w, h) = (arrays::factor(w)?, arrays::factor(h)?);
     let fitted: Factorization<T> = watch::run(py, watcher, |observer| {

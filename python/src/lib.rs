@@ -4,6 +4,7 @@
 mod arrays;
 mod errors;
 mod fit;
+mod minibatch;
 mod watch;
 
 use partwise::{Init, Loss, Solver};
@@ -36,5 +37,8 @@ fn _partwise(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(inits, module)?)?;
     module.add_function(wrap_pyfunction!(handles, module)?)?;
     module.add_function(wrap_pyfunction!(fit::fit, module)?)?;
+    module.add_function(wrap_pyfunction!(minibatch::fit_batches, module)?)?;
+    module.add_function(wrap_pyfunction!(minibatch::fit_batch, module)?)?;
+    module.add_function(wrap_pyfunction!(minibatch::transform_batches, module)?)?;
     Ok(())
 }

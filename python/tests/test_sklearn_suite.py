@@ -5,13 +5,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-import pytest
 import sklearn.decomposition
 
 import partwise
 from partwise import _starts
 
 DEVIATIONS = {
+    "test_minibatch_nmf_partial_fit": (
+        "a defect that is not copied: scikit-learn overwrites the H that it is given, so that both estimators of this test "
+        "hold one array, whatever they compute"
+    ),
 }
 """Tests that must fail, by name or name[parameters], each with its reason."""
 
@@ -23,7 +26,7 @@ def _load():
     )
     ours = {
         "NMF": partwise.NMF,
-        "MiniBatchNMF": getattr(partwise, "MiniBatchNMF", sklearn.decomposition.MiniBatchNMF),
+        "MiniBatchNMF": partwise.MiniBatchNMF,
         "non_negative_factorization": partwise.non_negative_factorization,
         "_nmf": internals,
     }

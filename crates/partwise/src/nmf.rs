@@ -57,15 +57,15 @@ impl Factor {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Nmf {
-    rank: usize,
-    loss: Loss,
+    pub(crate) rank: usize,
+    pub(crate) loss: Loss,
     solver: Solver,
     init: Init,
     seed: u64,
-    tolerance: f64,
-    max_iter: usize,
-    penalty: Penalty,
-    threads: Option<NonZeroUsize>,
+    pub(crate) tolerance: f64,
+    pub(crate) max_iter: usize,
+    pub(crate) penalty: Penalty,
+    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 /// Factors to begin with, or to hold fixed.
@@ -464,7 +464,7 @@ impl Nmf {
         }
     }
 
-    fn check_start<T: Float>(
+    pub(crate) fn check_start<T: Float>(
         &self,
         start: &Start<'_, T>,
         rows: usize,
@@ -502,7 +502,7 @@ impl Nmf {
     }
 
     /// Refuses a rank with which the factors could not be addressed.
-    fn check_rank_size<T>(&self, rows: usize, cols: usize) -> Result<(), Error> {
+    pub(crate) fn check_rank_size<T>(&self, rows: usize, cols: usize) -> Result<(), Error> {
         let lines = rows as f64 + cols as f64 + self.rank as f64;
         // Gram matrices are kept in double precision.
         let bytes = lines * self.rank as f64 * size_of::<T>().max(size_of::<f64>()) as f64;
@@ -519,7 +519,7 @@ impl Nmf {
     }
 
     /// Refuses a start so large that its products or the first objective would overflow.
-    fn check_start_size<T: Float>(
+    pub(crate) fn check_start_size<T: Float>(
         &self,
         start: &Start<'_, T>,
         v_largest: f64,

@@ -67,6 +67,14 @@ impl Threads {
         Self { pool, interrupt }
     }
 
+    /// The calling thread alone.
+    pub(crate) fn one() -> Self {
+        Self {
+            pool: None,
+            interrupt: None,
+        }
+    }
+
     /// The same threads, which stop work once the flag is set.
     pub(crate) fn interruptible(self, interrupt: Option<Arc<AtomicBool>>) -> Self {
         Self { interrupt, ..self }
