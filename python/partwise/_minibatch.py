@@ -160,6 +160,7 @@ class MiniBatchNMF(BaseNMF):
         self._validate_params()
         X = self._checked(X, reset=True)
         W, H = self._begin(X, W, H)
+        self._settle_forgetting(X)
         options = self._batch_options(H.shape[0])
         with Watch(callback=self.callback, verbose=self.verbose, solver="minibatch") as watch:
             x = engine_input(X)
@@ -215,9 +216,7 @@ class MiniBatchNMF(BaseNMF):
         if first:
             H = self._begin(X, W, H)[1]
             memory = H, H, H * 0 + 1
-            # How much a batch makes forget is settled by the first one.
-            batch_size = min(self.batch_size, X.shape[0])
-            self._rho = self.forget_factor ** (batch_size / X.shape[0])
+            self._settle_forgetting(X)
         else:
             memory = (self.components_, self._components_numerator, self._components_denominator)
             memory = tuple(engine_input(array.astype(X.dtype, copy=False)) for array in memory)
@@ -226,6 +225,10 @@ class MiniBatchNMF(BaseNMF):
         self._keep(*memory)
         self.n_steps_ = 1 if first else self.n_steps_ + 1
         return self
+
+    def _settle_forgetting(self, X):
+        """What a batch leaves of the old statistics: settled by the first X that is seen."""
+        self._rho = self.forget_factor ** (min(self.batch_size, X.shape[0]) / X.shape[0])
 
     def _begin(self, X, W, H):
         if self.init == "custom":
