@@ -5,6 +5,8 @@ import scipy.sparse as sp
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_non_negative
 
+from . import _partwise
+
 DTYPES = [np.float64, np.float32]
 """What the engine computes with; every other number becomes the first."""
 
@@ -40,6 +42,13 @@ def _parts(X):
     if well_formed:
         indices, values = indices[:stored], values[:stored]
     return X.format == "csr", shape, offsets, indices, values
+
+
+def refuse_malformed(X):
+    """Looks at the indices of a sparse matrix before SciPy follows them anywhere."""
+    if sp.issparse(X):
+        _partwise.check(_parts(X))
+    return X
 
 
 def checked_factor(A, shape, whom, dtype):

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _partwise
-from ._arrays import DTYPES, checked_factor
+from ._arrays import DTYPES, checked_factor, refuse_malformed
 
 BETA = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 """Losses that have a name."""
@@ -78,7 +78,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return float(BETA.get(self.beta_loss, self.beta_loss) if isinstance(self.beta_loss, str) else self.beta_loss)
 
     def _checked(self, X, reset):
-        return validate_data(self, X, accept_sparse=("csr", "csc"), dtype=DTYPES, reset=reset)
+        return refuse_malformed(validate_data(self, X, accept_sparse=("csr", "csc"), dtype=DTYPES, reset=reset))
 
     def _options(self, n_components, **others):
         """The engine's parameters by name."""

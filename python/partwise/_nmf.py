@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from . import _partwise, _starts
-from ._arrays import DTYPES, checked_factor, engine_input
+from ._arrays import DTYPES, checked_factor, engine_input, refuse_malformed
 from ._base import SOLVERS, BaseNMF, reconstruction_error
 from ._watch import Watch
 
@@ -392,6 +392,6 @@ def non_negative_factorization(
             raise ValueError(f"The {name!r} parameter must be a bool. Got {value!r} instead.")
     if not (update_W or update_H):
         raise ValueError("update_W=False and update_H=False leave nothing to find; at most one factor can be held.")
-    X = check_array(X, accept_sparse=("csr", "csc"), dtype=DTYPES)
+    X = refuse_malformed(check_array(X, accept_sparse=("csr", "csc"), dtype=DTYPES))
     fitted = model._factor(X, W, H, update_W, update_H)
     return fitted["W"], fitted["H"], fitted["n_iter"]

@@ -30,12 +30,22 @@ fn handles(solver: &str, beta_loss: f64) -> PyResult<bool> {
     Ok(solver.handles(loss))
 }
 
+/// Refuses the parts of a sparse matrix that do not fit together.
+#[pyfunction]
+fn check(x: &Bound<'_, PyAny>) -> PyResult<()> {
+    match arrays::AnyStored::of(x)? {
+        arrays::AnyStored::F32(x) => x.matrix().map(|_| ()),
+        arrays::AnyStored::F64(x) => x.matrix().map(|_| ()),
+    }
+}
+
 #[pymodule]
 fn _partwise(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(solvers, module)?)?;
     module.add_function(wrap_pyfunction!(inits, module)?)?;
     module.add_function(wrap_pyfunction!(handles, module)?)?;
+    module.add_function(wrap_pyfunction!(check, module)?)?;
     module.add_function(wrap_pyfunction!(fit::fit, module)?)?;
     module.add_function(wrap_pyfunction!(minibatch::fit_batches, module)?)?;
     module.add_function(wrap_pyfunction!(minibatch::fit_batch, module)?)?;
