@@ -33,7 +33,7 @@ def available_threads(n_threads):
 class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What NMF and MiniBatchNMF share."""
 
-    _parameter_constraints: dict = {  # noqa: RUF012
+    _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None, StrOptions({"auto"})],
         "init": [StrOptions({*INITS, "custom"}), None],
         "beta_loss": [StrOptions(set(BETA)), Real],

@@ -14,8 +14,8 @@ from ._watch import Watch
 class MiniBatchNMF(BaseNMF):
     """Non-negative matrix factorisation, a batch of samples at a time.
 
-    As scikit-learn's: batches come in order, take a multiplicative step of their rows of W, and H follows from statistics
-    in which old batches count less and less. `partial_fit` takes one batch after another from anywhere.
+    As scikit-learn's: batches come in order, take a multiplicative step of their rows of W, and H follows from
+    statistics in which old batches count less and less. `partial_fit` takes one batch after another from anywhere.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ class MiniBatchNMF(BaseNMF):
     n_threads : int or None, default=None
         Threads to work with; None takes OMP_NUM_THREADS or all processors. The answer has the same bits for any number.
     callback : callable or None, default=None
-        Called with an `IterationInfo` after each step: `objective` is the cost of the batch per sample and `residual` the
-        change of H. A true return ends the fit.
+        Called with an `IterationInfo` after each step: `objective` is the cost of the batch per sample and `residual`
+        the change of H. A true return ends the fit.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class MiniBatchNMF(BaseNMF):
     >>> H = model.components_
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012
+    _parameter_constraints: dict = {
         **BaseNMF._parameter_constraints,
         "max_no_improvement": [Interval(Integral, 1, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],

@@ -60,14 +60,14 @@ class NMF(BaseNMF):
     n_threads : int or None, default=None
         Threads to work with; None takes OMP_NUM_THREADS or all processors. The answer has the same bits for any number.
     n_init : int, default=1
-        Starts to try; the fit with the lowest objective is kept. The first begins as `init` says, the others are random.
+        Starts to try; the fit with the lowest objective is kept. The first begins as `init` says, the others at random.
     warm_start : bool, default=False
         Begin where the last call of `fit` ended.
     progress : bool, default=False
         Show a bar with the objective.
     callback : callable or None, default=None
-        Called with an `IterationInfo` after each iteration. A true return ends the fit with the best factors so far. With
-        a callback or a bar Ctrl-C does so, too.
+        Called with an `IterationInfo` after each iteration. A true return ends the fit with the best factors so far.
+        With a callback or a bar Ctrl-C does so, too.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class NMF(BaseNMF):
     True
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012
+    _parameter_constraints: dict = {
         **BaseNMF._parameter_constraints,
         "solver": [StrOptions(set(SOLVERS))],
         "shuffle": ["boolean"],
@@ -161,7 +161,7 @@ class NMF(BaseNMF):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Non-negative data. Read in place if it is an array of float64 or float32 (any strides) or a CSR or CSC matrix.
+            Non-negative data. Read in place if it is an array of float64 or float32, or a CSR or CSC matrix of them.
         y : Ignored
             Present for API consistency by convention.
         W : array-like of shape (n_samples, n_components), default=None
@@ -242,7 +242,9 @@ class NMF(BaseNMF):
         hold, ignored, name = ("H", W, "W") if update_W else ("W", H, "H")
         if ignored is not None:
             warnings.warn(
-                f"When update_{hold}=False, the provided initial {name} is not used.", RuntimeWarning, stacklevel=4
+                f"When update_{hold}=False, the provided initial {name} is not used.",
+                RuntimeWarning,
+                stacklevel=4,
             )
         k = X.shape[1] if self.n_components is None else self.n_components
         shape = (k, X.shape[1]) if update_W else (X.shape[0], k)

@@ -18,9 +18,7 @@ def chosen(init, n_components, shape):
     if init is None:
         return "nndsvda" if fits else "random"
     if init in LIMITED and not fits:
-        raise ValueError(
-            f"init = '{init}' can only be used when n_components <= min(n_samples, n_features)"
-        )
+        raise ValueError(f"init = '{init}' can only be used when n_components <= min(n_samples, n_features)")
     return init
 
 

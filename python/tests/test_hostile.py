@@ -52,9 +52,21 @@ REFUSED = {
     "negative": (replaced(plain(), (1, 2), -1.0), ValueError, "Negative values in data passed to"),
     "too large": (plain() * 1e300, ValueError, "leaves the range of numbers"),
     "sparse nan": (broken_csr(data=replaced(whole.data, 3, np.nan)), ValueError, "Input X contains NaN"),
-    "sparse negative": (broken_csr(data=replaced(whole.data, 3, -1)), ValueError, "Negative values in data passed to"),
-    "index above": (broken_csr(indices=replaced(whole.indices, 3, 99)), ValueError, "99 in line 0 is out of range"),
-    "index below": (broken_csr(indices=replaced(whole.indices, 3, -1)), ValueError, "-1 in line 0 is out of range"),
+    "sparse negative": (
+        broken_csr(data=replaced(whole.data, 3, -1)),
+        ValueError,
+        "Negative values in data passed to",
+    ),
+    "index above": (
+        broken_csr(indices=replaced(whole.indices, 3, 99)),
+        ValueError,
+        "99 in line 0 is out of range",
+    ),
+    "index below": (
+        broken_csr(indices=replaced(whole.indices, 3, -1)),
+        ValueError,
+        "-1 in line 0 is out of range",
+    ),
     "offsets fall": (broken_csr(indptr=replaced(whole.indptr, 2, 1)), ValueError, "offset"),
     "offsets beyond": (broken_csr(indptr=replaced(whole.indptr, -1, 999)), ValueError, "offset"),
     "offsets begin late": (broken_csr(indptr=replaced(whole.indptr, 0, 1)), ValueError, "offset"),
@@ -183,14 +195,20 @@ def test_repeated_row_without_memory():
 
 def test_memory_mapped_file(tmp_path):
     X = mapped(plain(), tmp_path)
-    assert_allclose(partwise.NMF(2, random_state=0).fit_transform(X), partwise.NMF(2, random_state=0).fit_transform(plain()))
+    assert_allclose(
+        partwise.NMF(2, random_state=0).fit_transform(X),
+        partwise.NMF(2, random_state=0).fit_transform(plain()),
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int64, np.float16, np.longdouble, bool])
 def test_other_numbers_become_double(dtype):
     X = (10 * plain()).astype(dtype)
     assert partwise.NMF(2, random_state=0).fit_transform(X).dtype == np.float64
-    assert partwise.NMF(2, random_state=0).fit_transform(sp.csr_array(X.astype(float)).astype(np.float32)).dtype == np.float32
+    assert (
+        partwise.NMF(2, random_state=0).fit_transform(sp.csr_array(X.astype(float)).astype(np.float32)).dtype
+        == np.float32
+    )
 
 
 def test_all_zeros():
@@ -211,7 +229,10 @@ def test_all_zeros():
         ({"n_components": 0}, "The 'n_components' parameter of NMF must be"),
         ({"n_components": 2.5}, "The 'n_components' parameter of NMF must be"),
         ({"n_components": 1 << 62}, "array is too big"),
-        ({"solver": "newton"}, "Invalid beta_loss parameter: solver 'newton' does not handle beta_loss = 'frobenius'"),
+        (
+            {"solver": "newton"},
+            "Invalid beta_loss parameter: solver 'newton' does not handle beta_loss = 'frobenius'",
+        ),
         ({"solver": "none"}, "The 'solver' parameter of NMF must be a str among"),
         ({"init": "spa", "n_components": 6}, "init = 'spa' can only be used when"),
         ({"n_threads": 0}, "The 'n_threads' parameter of NMF must be"),
@@ -237,7 +258,7 @@ def test_starts_are_refused_and_left_alone():
         model.fit(X, W=replaced(W, (0, 0), np.nan), H=H)
     with pytest.raises(ValueError, match=r"Negative values in data passed to NMF"):
         model.fit(-X, W=W, H=H)
-    for model in (model, partwise.MiniBatchNMF(2, init="custom")):
+    for model in (partwise.NMF(2, init="custom"), partwise.MiniBatchNMF(2, init="custom")):
         before = W.copy(), H.copy()
         model.fit(X, W=W, H=H)
-        assert (W == before[0]).all() and (H == before[1]).all()
+        assert (before[0] == W).all() and (before[1] == H).all()

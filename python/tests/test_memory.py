@@ -29,7 +29,7 @@ else:
     count = 20_000_000
     X = sp.csr_array((200_000, 50_000), dtype=np.float64)
     X.data = np.random.RandomState(0).uniform(size=count)
-    X.indices = (np.arange(count, dtype=np.int32) * 499 % 500 * 97 + np.arange(count, dtype=np.int32) // 100_000).astype(np.int32)
+    X.indices = np.arange(count, dtype=np.int32) * 499 % 500 * 97 + np.arange(count, dtype=np.int32) // 100_000
     X.indptr = np.arange(0, count + 1, 100, dtype=np.int32)
     X.sort_indices()
     held = X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
@@ -56,6 +56,9 @@ print((peak() - before) / held)
 )
 def test_peak_above_the_input(kind, solver, share):
     found = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PROGRAM, kind, solver], check=True, capture_output=True, text=True
+        [sys.executable, "-W", "ignore", "-c", PROGRAM, kind, solver],
+        check=True,
+        capture_output=True,
+        text=True,
     )
     assert float(found.stdout) < share

@@ -15,7 +15,9 @@ PENALTIES = [{}, {"alpha_W": 0.002, "l1_ratio": 0.5}, {"alpha_W": 0.0, "alpha_H"
 
 def data(rows=60, cols=23, density=1.0, seed=0):
     random = np.random.RandomState(seed)
-    X = random.gamma(0.7, size=(rows, 5)) @ random.gamma(0.7, size=(5, cols)) + 0.05 * random.gamma(1.0, size=(rows, cols))
+    X = random.gamma(0.7, size=(rows, 5)) @ random.gamma(0.7, size=(5, cols)) + 0.05 * random.gamma(
+        1.0, size=(rows, cols)
+    )
     if density < 1:
         X *= random.uniform(size=X.shape) < density
     return X
@@ -84,7 +86,9 @@ def test_minibatch_storages(storage, beta_loss):
     assert_allclose(ours.reconstruction_err_, theirs.reconstruction_err_, rtol=1e-6)
 
 
-@pytest.mark.parametrize("limits", [{"tol": 0, "max_no_improvement": 3}, {"tol": 1e-2}, {"tol": 1e-2, "forget_factor": 0.2}])
+@pytest.mark.parametrize(
+    "limits", [{"tol": 0, "max_no_improvement": 3}, {"tol": 1e-2}, {"tol": 1e-2, "forget_factor": 0.2}]
+)
 def test_minibatch_stops_where_scikit_learn_stops(limits):
     parameters = dict(n_components=4, batch_size=16, random_state=1, init="nndsvdar", **limits)
     ours, theirs = partwise.MiniBatchNMF(**parameters), sklearn.decomposition.MiniBatchNMF(**parameters)

@@ -1,4 +1,4 @@
-"""scikit-learn's own tests of NMF, as its wheel ships them, with partwise's classes and functions in the place of its own."""
+"""scikit-learn's own tests of NMF, as its wheel ships them, with partwise in the place of what they test."""
 
 import importlib.util
 from pathlib import Path
@@ -12,8 +12,8 @@ from partwise import _starts
 
 DEVIATIONS = {
     "test_minibatch_nmf_partial_fit": (
-        "a defect that is not copied: scikit-learn overwrites the H that it is given, so that both estimators of this test "
-        "hold one array, whatever they compute"
+        "a defect that is not copied: scikit-learn overwrites the H that it is given, so that both estimators of this "
+        "test hold one array, whatever they compute"
     ),
 }
 """Tests that must fail, by name or name[parameters], each with its reason."""
