@@ -58,7 +58,7 @@ bench-test:
 
 ## Build the Python package into python/.venv.
 python: $(PYTHON_VENV)/ready
-	$(PYTHON_BIN)/maturin develop --release --locked --quiet --manifest-path python/Cargo.toml
+	cd python && .venv/bin/maturin develop --release --locked --quiet
 
 ## Test the Python package, with scikit-learn's own tests of NMF among others.
 python-test: python
