@@ -10,6 +10,7 @@
 
 mod rows;
 mod rule;
+mod tiles;
 mod work;
 
 use std::ops::ControlFlow;

@@ -1,10 +1,11 @@
-//! How H follows from the statistics of the batches.
+//! The multiplicative step of W, and how H follows from the statistics of the batches.
 
 use super::Memory;
 use crate::Float;
+use crate::kernel::vectorised;
 use crate::loss::Weights;
 use crate::matrix::Dense;
-use crate::pass::{Fixed, Sums};
+use crate::pass::Fixed;
 use crate::update::settle;
 
 /// What stands for a denominator of zero, as in scikit-learn: the precision of single numbers.
@@ -33,18 +34,17 @@ impl<T: Float> Statistics<T> {
     }
 }
 
-/// How H follows from its statistics.
+/// The step of one factor, in the units of its parts: a numerator for each entry, and a denominator for each entry or for
+/// each component.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Rule {
     pub(super) beta: f64,
-    /// What scaled parts are multiplied by.
-    pub(super) unit: f64,
-    /// What is left of the old statistics.
-    pub(super) keep: f64,
-    /// The penalties of H for the rows of the batch.
+    /// The penalties, in the same units.
     pub(super) penalty: Weights,
 }
 
 impl Rule {
+    /// The exponent of `mu`. (Févotte & Idier 2011.)
     fn gamma(&self) -> f64 {
         if self.beta < 1.0 {
             1.0 / (2.0 - self.beta)
@@ -55,59 +55,103 @@ impl Rule {
         }
     }
 
-    /// Adds the parts of some rows of Hᵀ (r × k) to A and B.
+    /// Multiplies rows of W (r × k): x ← x · (up / (down + l1 + l2 x))^γ.
+    pub(super) fn advance<T: Float>(&self, up: &[T], down: &[T], rows: &mut [T], k: usize) {
+        let (l1, l2) = (T::from_f64(self.penalty.l1), T::from_f64(self.penalty.l2));
+        let near_nothing = T::from_f64(NEAR_NOTHING);
+        let mut factors = vec![T::ZERO; rows.len()];
+        vectorised(|| {
+            for (i, factors) in factors.chunks_exact_mut(k).enumerate() {
+                let (up, x) = (row(up, i, k), row(rows, i, k));
+                let down = row_or_all(down, i, k);
+                for t in 0..k {
+                    let total = down[t] + l1 + l2 * x[t];
+                    factors[t] = up[t]
+                        / if total == T::ZERO {
+                            near_nothing
+                        } else {
+                            total
+                        };
+                }
+            }
+        });
+        raise(&mut factors, self.gamma());
+        vectorised(|| {
+            for (x, factor) in rows.iter_mut().zip(factors) {
+                *x = settle(*x * factor);
+            }
+        });
+    }
+
+    /// Adds the parts of some rows of Hᵀ (r × k), times a unit, to what is left of A and B.
     pub(super) fn add<T: Float>(
         &self,
         (up, down): (&[T], &[T]),
-        left: &Sums,
+        (keep, unit): (f64, f64),
         rows: &[T],
-        a: &mut [T],
-        b: &mut [T],
+        (a, b): (&mut [T], &mut [T]),
+        k: usize,
     ) {
-        let k = left.columns.len();
-        let gamma = self.gamma();
-        let down_at = |row: &[T], entry: usize, t: usize| -> f64 {
-            if self.beta == 2.0 {
-                let gram = &left.gram[t * k..(t + 1) * k];
-                return gram.iter().zip(row).map(|(g, x)| g * x.to_f64()).sum();
-            }
-            let down = down[entry % down.len()].to_f64() * self.unit;
-            // Components that no sample of the batch holds.
-            if self.beta == 1.0 && down == 0.0 {
-                1.0
-            } else {
-                down
-            }
-        };
-        for (index, row) in rows.chunks_exact(k).enumerate() {
-            for (t, &x) in row.iter().enumerate() {
-                let (entry, x) = (index * k + t, x.to_f64());
-                let mut total = down_at(row, entry, t) + self.penalty.l1 + self.penalty.l2 * x;
-                if total == 0.0 {
-                    total = NEAR_NOTHING;
+        let mut lifted = rows.to_vec();
+        raise(&mut lifted, 1.0 / self.gamma());
+        // With the Kullback–Leibler loss, a component that no sample of the batch holds counts one.
+        let nothing = if self.beta == 1.0 { 1.0 } else { 0.0 };
+        let Weights { l1, l2 } = self.penalty;
+        vectorised(|| {
+            for (i, (a, b)) in a.chunks_exact_mut(k).zip(b.chunks_exact_mut(k)).enumerate() {
+                let (up, x, lifted) = (row(up, i, k), row(rows, i, k), row(&lifted, i, k));
+                let down = row_or_all(down, i, k);
+                for t in 0..k {
+                    let down = down[t].to_f64() * unit;
+                    let down = if down == 0.0 { nothing } else { down };
+                    let total = down + l1 + l2 * x[t].to_f64();
+                    let total = if total == 0.0 { NEAR_NOTHING } else { total };
+                    let data = up[t].to_f64() * unit * lifted[t].to_f64();
+                    a[t] = settle(T::from_f64(keep * a[t].to_f64() + data));
+                    b[t] = settle(T::from_f64(keep * b[t].to_f64() + total));
                 }
-                let lifted = if gamma == 1.0 { x } else { x.powf(1.0 / gamma) };
-                let data = up[entry].to_f64() * self.unit * lifted;
-                a[entry] = T::from_f64(self.keep * a[entry].to_f64() + data);
-                b[entry] = T::from_f64(self.keep * b[entry].to_f64() + total);
             }
-        }
+        });
     }
 
     /// (A / B)^γ.
-    pub(super) fn quotient<T: Float>(&self, a: T, b: T) -> T {
-        let gamma = self.gamma();
-        let quotient = a.to_f64() / b.to_f64();
-        let x = if gamma == 1.0 {
-            quotient
-        } else {
-            quotient.powf(gamma)
-        };
-        // Small entries would leave the range of powers.
-        if self.beta <= 1.0 && x < f64::EPSILON {
-            T::ZERO
-        } else {
-            settle(T::from_f64(x))
+    pub(super) fn quotients<T: Float>(&self, a: &[T], b: &[T], out: &mut [T]) {
+        for ((x, &a), &b) in out.iter_mut().zip(a).zip(b) {
+            *x = a / b;
         }
+        raise(out, self.gamma());
+        // Small entries would leave the range of powers.
+        let least = if self.beta <= 1.0 { f64::EPSILON } else { 0.0 };
+        for x in out {
+            *x = if x.to_f64() < least {
+                T::ZERO
+            } else {
+                settle(*x)
+            };
+        }
+    }
+}
+
+fn row<T>(values: &[T], i: usize, k: usize) -> &[T] {
+    &values[i * k..(i + 1) * k]
+}
+
+/// The row of a matrix of rows, or the one row there is for all.
+fn row_or_all<T>(values: &[T], i: usize, k: usize) -> &[T] {
+    if values.len() == k {
+        values
+    } else {
+        row(values, i, k)
+    }
+}
+
+/// Raises values to a power. The usual power is 1, and costs nothing.
+fn raise<T: Float>(values: &mut [T], power: f64) {
+    if power == 1.0 {
+        return;
+    }
+    let power = T::from_f64(power);
+    for x in values {
+        *x = x.powf(power);
     }
 }

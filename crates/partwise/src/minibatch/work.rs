@@ -1,14 +1,17 @@
 //! A step: some rows of W, the cost of their batch, and what its columns say about H.
 
+use faer::MatRef;
+
 use super::MiniBatch;
 use super::rows::{Batch, RowsOf};
 use super::rule::{Rule, Statistics};
+use super::tiles;
+use crate::Float;
 use crate::kernel::{self, Packed};
-use crate::loss::{Elementwise, Loss, Weights};
+use crate::loss::{Elementwise, Weights};
 use crate::matrix::{Dense, Lines, Source};
 use crate::pass::{self, Fixed, Parts, Problem, TILE_COLS, Terms};
 use crate::threads::Threads;
-use crate::{Float, Solver};
 
 /// Rows of W in a task.
 const ROWS: usize = 128;
@@ -54,18 +57,16 @@ impl<'a, T: Float> Work<'a, T> {
         threads: &'a Threads,
     ) -> Self {
         let nmf = &parameters.nmf;
-        let multiplicative: Option<Solver> = "mu".parse().ok();
         // Penalties of H grow with the rows of a batch: here those of one row.
         let alpha = nmf.penalty.weights(1, rows.v.cols());
-        let quadratic = nmf.loss.is_quadratic().then_some(multiplicative).flatten();
-        let terms = |weights| Terms::new(weights, 0.0, nmf.rank);
+        let unused = Terms::new(Weights::default(), 0.0, nmf.rank);
         Self {
             problem: Problem {
                 elementwise: Elementwise::new(nmf.loss, mean),
-                quadratic: quadratic.and_then(Solver::quadratic),
+                quadratic: None,
                 lines: None,
-                left: terms(alpha.0),
-                right: terms(alpha.1),
+                left: unused,
+                right: unused,
             },
             right: Fixed::new(h.transposed(), threads),
             alpha,
@@ -92,9 +93,26 @@ impl<'a, T: Float> Work<'a, T> {
         };
         let left = Dense::from_rows(rows.to_vec(), count, self.k).expect("k entries a row");
         let left = Fixed::new(left, self.threads);
-        let cost = self.divergence(&lines, &left, batch.squares, inner) + self.penalty(&left);
-        self.move_right(&batch.source, &left, keep, sums);
+        let (parts, seen) = self.column_parts(&batch.source, &left);
+        let divergence =
+            seen.unwrap_or_else(|| self.divergence(&lines, &left, batch.squares, inner));
+        let cost = divergence + self.penalty(&left);
+        self.move_right(&parts, &left, keep, sums);
         cost / count as f64
+    }
+
+    fn is_quadratic(&self) -> bool {
+        self.problem.elementwise.beta == 2.0
+    }
+
+    /// x G for some rows of a factor and the Gram matrix of the other: the denominators of a squared loss.
+    fn times_gram(&self, rows: &[T], gram: &[f64]) -> Vec<T> {
+        let k = self.k;
+        let gram: Vec<T> = gram.iter().map(|g| T::from_f64(*g)).collect();
+        let mut out = vec![T::ZERO; rows.len()];
+        let rows = MatRef::from_row_major_slice(rows, rows.len() / k, k);
+        kernel::times(&mut out, rows, MatRef::from_row_major_slice(&gram, k, k));
+        out
     }
 
     /// The penalties of a batch in its cost. scikit-learn counts the squares whole there, not half.
@@ -112,7 +130,7 @@ impl<'a, T: Float> Work<'a, T> {
     pub(super) fn solve(&self, lines: &Lines<'_, T>, rows: &mut [T], limit: usize) -> f64 {
         let mean = self.mean(lines);
         rows.fill(T::from_f64((mean / self.k as f64).sqrt()));
-        let cross = self.problem.quadratic.is_some().then(|| self.cross(lines));
+        let cross = self.is_quadratic().then(|| self.cross(lines));
         let mut before = rows.to_vec();
         let mut inner = 0.0;
         for _ in 0..limit {
@@ -137,7 +155,7 @@ impl<'a, T: Float> Work<'a, T> {
     /// The fixed factor packed for dense products of a squared loss.
     fn packed(&self, lines: &Lines<'_, T>) -> Option<Packed<T>> {
         match lines {
-            Lines::Dense(view) if self.problem.quadratic.is_some() && kernel::has_rows(*view) => {
+            Lines::Dense(view) if self.is_quadratic() && kernel::has_rows(*view) => {
                 let right = self.right.rows.as_slice();
                 Some(Packed::new(right, self.k, self.threads))
             }
@@ -166,21 +184,34 @@ impl<'a, T: Float> Work<'a, T> {
             None => self.packed(lines),
             Some(_) => None,
         };
+        let unit = problem.elementwise.gradient_unit();
+        let rule = Rule {
+            beta: problem.elementwise.beta,
+            penalty: Weights {
+                l1: self.alpha.0.l1 / unit,
+                l2: self.alpha.0.l2 / unit,
+            },
+        };
         let inner = self.threads.map_chunks(rows, ROWS * k, |index, rows| {
             let (from, to) = (index * ROWS, index * ROWS + rows.len() / k);
-            let mut parts;
-            let (numerator, denominator) = match cross {
-                Some(cross) => (&cross[from * k..to * k], &[][..]),
+            let mut parts = Parts::default();
+            let numerator = match cross {
+                Some(cross) => &cross[from * k..to * k],
                 None => {
                     parts = Parts::zeros(problem, to - from, k);
                     let fixed = (&self.right, packed.as_ref());
                     pass::row_parts(problem, lines, (from, to), rows, fixed, &mut parts);
-                    (&parts.numerator[..], &parts.denominator[..])
+                    &parts.numerator
                 }
             };
-            let gram = &self.right.sums.gram;
-            let both = (numerator, denominator);
-            pass::half_step(problem, &problem.left, gram, both, rows, k, true);
+            let products;
+            let denominator = if self.is_quadratic() {
+                products = self.times_gram(rows, &self.right.sums.gram);
+                &products
+            } else {
+                &parts.denominator
+            };
+            rule.advance(numerator, denominator, rows, k);
             kernel::inner(numerator, rows)
         });
         inner.iter().sum()
@@ -188,21 +219,18 @@ impl<'a, T: Float> Work<'a, T> {
 
     /// D of some rows.
     fn divergence(&self, lines: &Lines<'_, T>, left: &Fixed<T>, squares: f64, inner: f64) -> f64 {
-        if self.problem.quadratic.is_some() {
+        if self.is_quadratic() {
             let expanded = 0.5 * squares - inner + 0.5 * left.sums.inner(&self.right.sums);
             if expanded > T::CANCELLATION * 0.5 * squares {
                 return expanded;
             }
         }
-        let elementwise = match self.problem.quadratic {
-            Some(_) => Elementwise::new(Loss::FROBENIUS, 0.0),
-            None => self.problem.elementwise,
-        };
+        let elementwise = &self.problem.elementwise;
         let count = lines.count();
         let parts = self.threads.map(count.div_ceil(ROWS), |index| {
             let (from, to) = (index * ROWS, ((index + 1) * ROWS).min(count));
             let rows = left.rows.row_range(from, to);
-            pass::divergence(&elementwise, lines, (from, to), rows, &self.right)
+            pass::divergence(elementwise, lines, (from, to), rows, &self.right)
         });
         parts.iter().sum::<f64>() * elementwise.unit()
     }
@@ -212,7 +240,7 @@ impl<'a, T: Float> Work<'a, T> {
         let left = Dense::from_rows(rows.to_vec(), all.count, self.k).expect("k entries a row");
         let left = Fixed::new(left, self.threads);
         let (mut squares, mut inner) = (0.0, 0.0);
-        if self.problem.quadratic.is_some() {
+        if self.is_quadratic() {
             squares = lines.squares(self.threads).iter().sum();
             inner = kernel::inner(&self.cross(&lines), rows);
         }
@@ -222,23 +250,21 @@ impl<'a, T: Float> Work<'a, T> {
     /// Adds what a batch says to A and B, and takes H from them.
     fn move_right(
         &mut self,
-        source: &Source<'_, T>,
+        parts: &Parts<T>,
         left: &Fixed<T>,
         keep: f64,
         sums: &mut Statistics<T>,
     ) {
         let k = self.k;
-        let parts = self.column_parts(source, left);
         let count = left.rows.rows() as f64;
         let rule = Rule {
             beta: self.problem.elementwise.beta,
-            unit: self.problem.elementwise.gradient_unit(),
-            keep,
             penalty: Weights {
                 l1: count * self.alpha.1.l1,
                 l2: count * self.alpha.1.l2,
             },
         };
+        let share = (keep, self.problem.elementwise.gradient_unit());
         let Statistics {
             numerator,
             denominator,
@@ -251,27 +277,29 @@ impl<'a, T: Float> Work<'a, T> {
                 let span = index * COLUMNS * k..index * COLUMNS * k + a.len();
                 let rows = right.row_range(span.start / k, span.end / k);
                 let up = &parts.numerator[span.clone()];
-                let down = if parts.denominator.len() == parts.numerator.len() {
-                    &parts.denominator[span]
-                } else {
+                let products;
+                let down = if self.is_quadratic() {
+                    products = self.times_gram(rows, &left.sums.gram);
+                    &products[..]
+                } else if parts.denominator.len() == k {
                     &parts.denominator[..]
+                } else {
+                    &parts.denominator[span]
                 };
-                rule.add((up, down), &left.sums, rows, a, b);
+                rule.add((up, down), share, rows, (a, b), k);
             },
         );
         let (a, b) = (numerator.as_slice(), denominator.as_slice());
         self.threads
             .map_chunks(right.as_mut_slice(), COLUMNS * k, |index, rows| {
-                let first = index * COLUMNS * k;
-                for (entry, x) in rows.iter_mut().enumerate() {
-                    *x = rule.quotient(a[first + entry], b[first + entry]);
-                }
+                let span = index * COLUMNS * k..index * COLUMNS * k + rows.len();
+                rule.quotients(&a[span.clone()], &b[span], rows);
             });
         self.right = Fixed::new(right, self.threads);
     }
 
-    /// What the columns of a batch say about H, while W stands still.
-    fn column_parts(&self, source: &Source<'_, T>, left: &Fixed<T>) -> Parts<T> {
+    /// What the columns of a batch say about H, while W stands still, and D where that was seen on the way.
+    fn column_parts(&self, source: &Source<'_, T>, left: &Fixed<T>) -> (Parts<T>, Option<f64>) {
         let (problem, k) = (&self.problem, self.k);
         let columns = self.right.rows.rows();
         let mut parts = Parts::zeros(problem, columns, k);
@@ -279,13 +307,18 @@ impl<'a, T: Float> Work<'a, T> {
             Source::Dense(_) => columns.div_ceil(TILES).clamp(NARROWEST_TILE, TILE_COLS),
             _ => COLUMNS,
         };
-        let fill = |index: usize, numerator: &mut [T], denominator: &mut [T]| {
+        let fill = |index: usize, numerator: &mut [T], denominator: &mut [T]| -> f64 {
             let (from, to) = (index * width, index * width + numerator.len() / k);
             let right = self.right.rows.row_range(from, to);
             match source.rows() {
                 Lines::Dense(view) => {
                     let tile = view.subcols(from, to - from);
                     let rows = left.rows.as_slice();
+                    if !self.is_quadratic() {
+                        let sides = (rows, right, k);
+                        let elementwise = &problem.elementwise;
+                        return tiles::walk(elementwise, tile, sides, numerator, denominator);
+                    }
                     pass::column_parts(problem, tile, rows, right, k, numerator, denominator);
                 }
                 Lines::Sparse(_) => {
@@ -299,24 +332,27 @@ impl<'a, T: Float> Work<'a, T> {
                     }
                 }
             }
+            0.0
         };
         let Parts {
             numerator,
             denominator,
         } = &mut parts;
-        if denominator.len() == numerator.len() {
+        let seen = if denominator.len() == numerator.len() {
             self.threads.map_chunks_of_two(
                 (numerator, width * k),
                 (denominator, width * k),
                 |index, numerator, denominator| fill(index, numerator, denominator),
-            );
+            )
         } else {
             self.threads
                 .map_chunks(numerator, width * k, |index, numerator| {
-                    fill(index, numerator, &mut []);
-                });
-        }
+                    fill(index, numerator, &mut [])
+                })
+        };
         parts.set_common_denominator(problem, &left.sums.columns);
-        parts
+        let sees = matches!(source, Source::Dense(_)) && !self.is_quadratic();
+        let seen = sees.then(|| seen.iter().sum::<f64>() * problem.elementwise.unit());
+        (parts, seen)
     }
 }
