@@ -69,12 +69,15 @@ python-test: python
 ## A wheel for every Linux with glibc 2.17 or newer and any Python from 3.10 on, tried in an empty environment.
 wheel: $(PYTHON_VENV)/ready
 	rm -rf target/wheels target/wheel-venv
+	$(PYTHON_BIN)/python -m pip install --quiet ziglang
 	$(PYTHON_BIN)/maturin build --release --locked --compatibility manylinux2014 --zig \
 		--manifest-path python/Cargo.toml --out target/wheels
 	$(PYTHON) -m venv target/wheel-venv
 	target/wheel-venv/bin/python -m pip install --quiet target/wheels/*.whl
-	cd target && wheel-venv/bin/python -c "import numpy, partwise; \
-		print(partwise.NMF(2, random_state=0).fit(numpy.eye(4) + 1).components_)"
+	cd target && wheel-venv/bin/python -W error -c "import numpy as np, partwise; \
+		X = np.outer(np.arange(1., 9.), np.arange(1., 6.)); \
+		W = partwise.NMF(1, random_state=0).fit(X).transform(X); \
+		print('partwise', partwise.__version__, 'works:', W.shape)"
 
 $(PYTHON_VENV)/ready: python/requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "python: Python 3.11 or newer is needed")'

@@ -25,7 +25,7 @@ use crate::{Error, Float, Nmf};
 
 use rows::RowsOf;
 use rule::Statistics;
-use work::{Work, relative_change};
+use work::Work;
 
 /// A factorisation to be fitted batch by batch.
 ///
@@ -182,7 +182,7 @@ impl MiniBatch {
             let batch = rows.batch(0, rows.count);
             let mut w = Dense::zeros(rows.count, self.nmf.rank);
             let fresh = Some(self.fresh_iterations);
-            let cost = work.step(&batch, w.as_mut_slice(), fresh, keep, &mut sums);
+            let (cost, _) = work.step(&batch, w.as_mut_slice(), fresh, keep, &mut sums);
             *memory = sums.into_memory(&work.right);
             Ok(cost)
         })
@@ -276,11 +276,9 @@ impl MiniBatch {
                     &made
                 }
             };
-            let before = work.right.rows.clone();
             let part = &mut w.as_mut_slice()[from * k..to * k];
-            let cost = work.step(batch, part, fresh, keep, &mut sums);
+            let (cost, change) = work.step(batch, part, fresh, keep, &mut sums);
             steps = step + 1;
-            let change = relative_change(work.right.rows.as_slice(), before.as_slice());
             let asked = observer.observe(&Progress {
                 iteration: steps,
                 max_iter: limit,

@@ -83,23 +83,25 @@ impl Rule {
         });
     }
 
-    /// Adds the parts of some rows of Hᵀ (r × k), times a unit, to what is left of A and B.
-    pub(super) fn add<T: Float>(
+    /// Adds the parts of some rows of Hᵀ (r × k), times a unit, to what is left of A and B; then x ← (A / B)^γ.
+    pub(super) fn follow<T: Float>(
         &self,
         (up, down): (&[T], &[T]),
         (keep, unit): (f64, f64),
-        rows: &[T],
-        (a, b): (&mut [T], &mut [T]),
+        (a, b, rows): (&mut [T], &mut [T], &mut [T]),
         k: usize,
-    ) {
-        let mut lifted = rows.to_vec();
-        raise(&mut lifted, 1.0 / self.gamma());
+    ) -> Change {
+        let gamma = self.gamma();
+        // A gathers x^(1/γ), in the rows themselves where that is x.
+        let before = rows.to_vec();
+        raise(rows, 1.0 / gamma);
         // With the Kullback–Leibler loss, a component that no sample of the batch holds counts one.
         let nothing = if self.beta == 1.0 { 1.0 } else { 0.0 };
         let Weights { l1, l2 } = self.penalty;
         vectorised(|| {
-            for (i, (a, b)) in a.chunks_exact_mut(k).zip(b.chunks_exact_mut(k)).enumerate() {
-                let (up, x, lifted) = (row(up, i, k), row(rows, i, k), row(&lifted, i, k));
+            let parts = a.chunks_exact_mut(k).zip(b.chunks_exact_mut(k));
+            for (i, ((a, b), lifted)) in parts.zip(rows.chunks_exact_mut(k)).enumerate() {
+                let (up, x) = (row(up, i, k), row(&before, i, k));
                 let down = row_or_all(down, i, k);
                 for t in 0..k {
                     let down = down[t].to_f64() * unit;
@@ -109,25 +111,67 @@ impl Rule {
                     let data = up[t].to_f64() * unit * lifted[t].to_f64();
                     a[t] = settle(T::from_f64(keep * a[t].to_f64() + data));
                     b[t] = settle(T::from_f64(keep * b[t].to_f64() + total));
+                    lifted[t] = a[t] / b[t];
                 }
             }
         });
-    }
-
-    /// (A / B)^γ.
-    pub(super) fn quotients<T: Float>(&self, a: &[T], b: &[T], out: &mut [T]) {
-        for ((x, &a), &b) in out.iter_mut().zip(a).zip(b) {
-            *x = a / b;
-        }
-        raise(out, self.gamma());
+        raise(rows, gamma);
         // Small entries would leave the range of powers.
         let least = if self.beta <= 1.0 { f64::EPSILON } else { 0.0 };
-        for x in out {
-            *x = if x.to_f64() < least {
-                T::ZERO
-            } else {
-                settle(*x)
-            };
+        vectorised(|| {
+            for x in rows.iter_mut() {
+                *x = if x.to_f64() < least {
+                    T::ZERO
+                } else {
+                    settle(*x)
+                };
+            }
+        });
+        Change::of(rows, &before)
+    }
+}
+
+/// How far a factor has moved: ‖new − old‖² and ‖new‖².
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Change {
+    difference: f64,
+    size: f64,
+}
+
+impl Change {
+    pub(super) fn of<T: Float>(new: &[T], old: &[T]) -> Self {
+        /// Sums that do not wait for each other.
+        const LANES: usize = 8;
+        let (mut difference, mut size) = ([0.0; LANES], [0.0; LANES]);
+        vectorised(|| {
+            for (new, old) in new.chunks(LANES).zip(old.chunks(LANES)) {
+                for (lane, (new, old)) in new.iter().zip(old).enumerate() {
+                    let (new, old) = (new.to_f64(), old.to_f64());
+                    difference[lane] += (new - old) * (new - old);
+                    size[lane] += new * new;
+                }
+            }
+        });
+        Self {
+            difference: difference.iter().sum(),
+            size: size.iter().sum(),
+        }
+    }
+
+    /// The change of all parts together.
+    pub(super) fn sum(parts: &[Self]) -> Self {
+        Self {
+            difference: parts.iter().map(|part| part.difference).sum(),
+            size: parts.iter().map(|part| part.size).sum(),
+        }
+    }
+
+    /// ‖new − old‖ / ‖new‖.
+    pub(super) fn relative(&self) -> f64 {
+        if self.difference == 0.0 {
+            0.0
+        } else {
+            (self.difference / self.size).sqrt()
         }
     }
 }

@@ -4,7 +4,7 @@ use faer::MatRef;
 
 use super::MiniBatch;
 use super::rows::{Batch, RowsOf};
-use super::rule::{Rule, Statistics};
+use super::rule::{Change, Rule, Statistics};
 use super::tiles;
 use crate::Float;
 use crate::kernel::{self, Packed};
@@ -21,21 +21,6 @@ const COLUMNS: usize = 256;
 const TILES: usize = 8;
 /// The narrowest tile of columns in a task.
 const NARROWEST_TILE: usize = 32;
-
-/// ‖new − old‖ / ‖new‖.
-pub(super) fn relative_change<T: Float>(new: &[T], old: &[T]) -> f64 {
-    let (mut difference, mut size) = (0.0, 0.0);
-    for (new, old) in new.iter().zip(old) {
-        let (new, old) = (new.to_f64(), old.to_f64());
-        difference += (new - old) * (new - old);
-        size += new * new;
-    }
-    if difference == 0.0 {
-        0.0
-    } else {
-        (difference / size).sqrt()
-    }
-}
 
 /// The parts of a step that do not change from batch to batch, and Hᵀ.
 pub(super) struct Work<'a, T: Float> {
@@ -76,7 +61,8 @@ impl<'a, T: Float> Work<'a, T> {
         }
     }
 
-    /// One step; `fresh` solves for the rows of W anew with so many steps at most. Returns the cost per row.
+    /// One step; `fresh` solves for the rows of W anew with so many steps at most. Returns the cost per row and the change
+    /// of H relative to H.
     pub(super) fn step(
         &mut self,
         batch: &Batch<'_, T>,
@@ -84,7 +70,7 @@ impl<'a, T: Float> Work<'a, T> {
         fresh: Option<usize>,
         keep: f64,
         sums: &mut Statistics<T>,
-    ) -> f64 {
+    ) -> (f64, f64) {
         let lines = batch.source.rows();
         let count = lines.count();
         let inner = match fresh {
@@ -97,8 +83,8 @@ impl<'a, T: Float> Work<'a, T> {
         let divergence =
             seen.unwrap_or_else(|| self.divergence(&lines, &left, batch.squares, inner));
         let cost = divergence + self.penalty(&left);
-        self.move_right(&parts, &left, keep, sums);
-        cost / count as f64
+        let change = self.move_right(&parts, &left, keep, sums);
+        (cost / count as f64, change.relative())
     }
 
     fn is_quadratic(&self) -> bool {
@@ -135,7 +121,7 @@ impl<'a, T: Float> Work<'a, T> {
         let mut inner = 0.0;
         for _ in 0..limit {
             inner = self.improve(lines, cross.as_deref(), rows);
-            if self.tolerance > 0.0 && relative_change(rows, &before) <= self.tolerance {
+            if self.tolerance > 0.0 && Change::of(rows, &before).relative() <= self.tolerance {
                 break;
             }
             before.copy_from_slice(rows);
@@ -247,14 +233,14 @@ impl<'a, T: Float> Work<'a, T> {
         self.divergence(&lines, &left, squares, inner)
     }
 
-    /// Adds what a batch says to A and B, and takes H from them.
+    /// Adds what a batch says to A and B, and takes H from them; returns how far H has moved.
     fn move_right(
         &mut self,
         parts: &Parts<T>,
         left: &Fixed<T>,
         keep: f64,
         sums: &mut Statistics<T>,
-    ) {
+    ) -> Change {
         let k = self.k;
         let count = left.rows.rows() as f64;
         let rule = Rule {
@@ -270,12 +256,13 @@ impl<'a, T: Float> Work<'a, T> {
             denominator,
         } = sums;
         let mut right = std::mem::replace(&mut self.right.rows, Dense::zeros(0, k));
-        self.threads.map_chunks_of_two(
-            (numerator.as_mut_slice(), COLUMNS * k),
-            (denominator.as_mut_slice(), COLUMNS * k),
-            |index, a, b| {
-                let span = index * COLUMNS * k..index * COLUMNS * k + a.len();
-                let rows = right.row_range(span.start / k, span.end / k);
+        let a = numerator.as_mut_slice().chunks_mut(COLUMNS * k);
+        let b = denominator.as_mut_slice().chunks_mut(COLUMNS * k);
+        let pieces = a.zip(b).zip(right.as_mut_slice().chunks_mut(COLUMNS * k));
+        let changes = self
+            .threads
+            .map_pieces(pieces.collect(), |index, ((a, b), rows)| {
+                let span = index * COLUMNS * k..index * COLUMNS * k + rows.len();
                 let up = &parts.numerator[span.clone()];
                 let products;
                 let down = if self.is_quadratic() {
@@ -286,16 +273,10 @@ impl<'a, T: Float> Work<'a, T> {
                 } else {
                     &parts.denominator[span]
                 };
-                rule.add((up, down), share, rows, (a, b), k);
-            },
-        );
-        let (a, b) = (numerator.as_slice(), denominator.as_slice());
-        self.threads
-            .map_chunks(right.as_mut_slice(), COLUMNS * k, |index, rows| {
-                let span = index * COLUMNS * k..index * COLUMNS * k + rows.len();
-                rule.quotients(&a[span.clone()], &b[span], rows);
+                rule.follow((up, down), share, (a, b, rows), k)
             });
         self.right = Fixed::new(right, self.threads);
+        Change::sum(&changes)
     }
 
     /// What the columns of a batch say about H, while W stands still, and D where that was seen on the way.
