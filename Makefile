@@ -70,7 +70,7 @@ python-test: python
 wheel: $(PYTHON_VENV)/ready
 	rm -rf target/wheels target/wheel-venv
 	$(PYTHON_BIN)/python -m pip install --quiet ziglang
-	$(PYTHON_BIN)/maturin build --release --locked --compatibility manylinux2014 --zig \
+	PATH=$(CURDIR)/$(PYTHON_BIN):$$PATH maturin build --release --locked --compatibility manylinux2014 --zig \
 		--manifest-path python/Cargo.toml --out target/wheels
 	$(PYTHON) -m venv target/wheel-venv
 	target/wheel-venv/bin/python -m pip install --quiet target/wheels/*.whl

@@ -53,6 +53,8 @@ class MiniBatchNMF(BaseNMF):
         Print each step.
     n_threads : int or None, default=None
         Threads to work with; None takes OMP_NUM_THREADS or all processors. The answer has the same bits for any number.
+    progress : bool, default=False
+        Show a bar with the cost.
     callback : callable or None, default=None
         Called with an `IterationInfo` after each step: `objective` is the cost of the batch per sample and `residual`
         the change of H. A true return ends the fit.
@@ -92,6 +94,7 @@ class MiniBatchNMF(BaseNMF):
         "fresh_restarts": ["boolean"],
         "fresh_restarts_max_iter": [Interval(Integral, 1, None, closed="left")],
         "transform_max_iter": [Interval(Integral, 1, None, closed="left"), None],
+        "progress": ["boolean"],
         "callback": [callable, None],
     }
 
@@ -115,6 +118,7 @@ class MiniBatchNMF(BaseNMF):
         random_state=None,
         verbose=0,
         n_threads=None,
+        progress=False,
         callback=None,
     ):
         super().__init__(
@@ -136,6 +140,7 @@ class MiniBatchNMF(BaseNMF):
         self.fresh_restarts = fresh_restarts
         self.fresh_restarts_max_iter = fresh_restarts_max_iter
         self.transform_max_iter = transform_max_iter
+        self.progress = progress
         self.callback = callback
 
     def fit_transform(self, X, y=None, W=None, H=None):
@@ -162,7 +167,8 @@ class MiniBatchNMF(BaseNMF):
         W, H = self._begin(X, W, H)
         self._settle_forgetting(X)
         options = self._batch_options(H.shape[0])
-        with Watch(callback=self.callback, verbose=self.verbose, solver="minibatch") as watch:
+        watched = {"callback": self.callback, "verbose": self.verbose, "progress": self.progress}
+        with Watch(solver="minibatch", **watched) as watch:
             x = engine_input(X)
             fitted = _partwise.fit_batches(x, options, W, H, watch.function, watch.keeps_best)
         self._keep(*fitted["memory"])

@@ -206,7 +206,7 @@ class NMF(BaseNMF):
         check_is_fitted(self)
         X = self._checked(X, reset=False)
         H = self.components_.astype(X.dtype, copy=False)
-        return self._run(X, H.shape[0], H=H, hold="H")["W"]
+        return self._run(X, H.shape[0], H=H, hold="H", watch={"verbose": self.verbose})["W"]
 
     def save(self, path, W=None):
         """Write the fitted model as the program's model.npz, whole or not at all.
@@ -352,24 +352,25 @@ class NMF(BaseNMF):
             return None
         W = getattr(self, "_last_W", None)
         if W is None or W.shape[0] != X.shape[0]:
-            W = self._run(X, n_components, H=H, hold="H", quiet=True)["W"]
+            W = self._run(X, n_components, H=H, hold="H", watch={}, warn=False)["W"]
         return {"W": W.astype(X.dtype, copy=False), "H": H}
 
-    def _run(self, X, n_components, *, W=None, H=None, hold=None, init="random", seed=0, quiet=False):
-        """One fit by the engine."""
+    def _run(self, X, n_components, *, W=None, H=None, hold=None, init="random", seed=0, watch=None, warn=True):
+        """One fit by the engine, watched as the parameters say unless `watch` says otherwise."""
+        if watch is None:
+            watch = {"callback": self.callback, "verbose": self.verbose, "progress": self.progress}
         options = self._options(n_components, solver=self.solver, init=init, seed=seed)
         order = None
         if self.shuffle and self.solver == "cd" and hold is None and W is not None:
             order = check_random_state(self.random_state).permutation(n_components)
             W, H = W[:, order], H[order]
-        watched = {} if quiet else {"callback": self.callback, "verbose": self.verbose, "progress": self.progress}
-        with Watch(solver=self.solver, **watched) as watch:
+        with Watch(solver=self.solver, **watch) as watch:
             factors = (None if A is None else engine_input(A) for A in (W, H))
             fitted = _partwise.fit(engine_input(X), options, *factors, hold, watch.function, watch.keeps_best)
         if order is not None:
             back = np.argsort(order)
             fitted["W"], fitted["H"] = fitted["W"][:, back], fitted["H"][back]
-        if not quiet and fitted["stop"] != "stopped":
+        if warn and fitted["stop"] != "stopped":
             self._warn_if_cut_short(fitted["n_iter"])
         return fitted
 

@@ -125,9 +125,12 @@ def test_progress(X, capsys, monkeypatch, missing):
         monkeypatch.setitem(__import__("sys").modules, "tqdm.auto", None)
     else:
         pytest.importorskip("tqdm")
-    NMF(3, progress=True, random_state=0, max_iter=5).fit(X)
-    out, err = capsys.readouterr()
-    assert out == "" and "5/5" in err and "objective" in err
+    for Estimator in (NMF, MiniBatchNMF):
+        model = Estimator(3, progress=True, random_state=0, max_iter=5, tol=0).fit(X)
+        out, err = capsys.readouterr()
+        assert out == "" and "5/5" in err and "objective" in err
+        model.transform(X)
+        assert capsys.readouterr() == ("", "")
 
 
 def interrupted_after(delay, fit):
