@@ -5,7 +5,7 @@ use numpy::{
     Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
     PyUntypedArray, PyUntypedArrayMethods,
 };
-use partwise::{Dense, Float, IndexSlice, Matrix};
+use partwise::{Dense, Error, Float, IndexSlice, Matrix};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -92,10 +92,45 @@ impl<'py, T: Number> Stored<'py, T> {
         Ok(Some(Self::Dense(array.try_readonly()?)))
     }
 
-    /// The engine's view.
-    pub(crate) fn matrix(&self) -> PyResult<Matrix<'_, T>> {
+    /// The same memory without Python: what can be looked at while other threads of Python work.
+    pub(crate) fn view(&self) -> PyResult<View<'_, T>> {
+        Ok(match self {
+            Self::Dense(array) => View::Dense(array.as_array().into()),
+            Self::Sparse {
+                by_rows,
+                shape,
+                offsets,
+                indices,
+                values,
+            } => View::Sparse {
+                by_rows: *by_rows,
+                shape: *shape,
+                offsets: offsets.slice()?,
+                indices: indices.slice()?,
+                values: values.as_slice()?,
+            },
+        })
+    }
+}
+
+/// Memory that holds a matrix, if its parts fit together.
+#[derive(Clone, Copy)]
+pub(crate) enum View<'a, T: Number> {
+    Dense(Matrix<'a, T>),
+    Sparse {
+        by_rows: bool,
+        shape: (usize, usize),
+        offsets: IndexSlice<'a>,
+        indices: IndexSlice<'a>,
+        values: &'a [T],
+    },
+}
+
+impl<'a, T: Number> View<'a, T> {
+    /// Looks at every index.
+    pub(crate) fn matrix(self) -> Result<Matrix<'a, T>, Error> {
         match self {
-            Self::Dense(array) => Ok(array.as_array().into()),
+            Self::Dense(matrix) => Ok(matrix),
             Self::Sparse {
                 by_rows,
                 shape: (rows, cols),
@@ -103,10 +138,8 @@ impl<'py, T: Number> Stored<'py, T> {
                 indices,
                 values,
             } => {
-                let make = if *by_rows { Matrix::csr } else { Matrix::csc };
-                let values = values.as_slice()?;
-                make(*rows, *cols, offsets.slice()?, indices.slice()?, values)
-                    .map_err(errors::to_python)
+                let make = if by_rows { Matrix::csr } else { Matrix::csc };
+                make(rows, cols, offsets, indices, values)
             }
         }
     }

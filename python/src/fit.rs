@@ -128,7 +128,7 @@ fn fit_stored<'py, T: Number>(
     (w, h, hold): Given<'_, 'py>,
     watcher: Watcher,
 ) -> PyResult<Fit<'py>> {
-    let matrix = x.matrix()?;
+    let view = x.view()?;
     let (w, h) = (arrays::factor(w)?, arrays::factor(h)?);
     let fitted: Factorization<T> = watch::run(py, watcher, |observer| {
         let start = Start {
@@ -136,7 +136,7 @@ fn fit_stored<'py, T: Number>(
             h: h.as_ref(),
             hold,
         };
-        nmf.fit_with(&[matrix], start, observer)
+        nmf.fit_with(&[view.matrix()?], start, observer)
     })?;
     let trace = fitted.trace.iter().map(|point| {
         let residual = point.residual.unwrap_or(f64::NAN);

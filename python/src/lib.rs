@@ -32,11 +32,18 @@ fn handles(solver: &str, beta_loss: f64) -> PyResult<bool> {
 
 /// Refuses the parts of a sparse matrix that do not fit together.
 #[pyfunction]
-fn check(x: &Bound<'_, PyAny>) -> PyResult<()> {
-    match arrays::AnyStored::of(x)? {
-        arrays::AnyStored::F32(x) => x.matrix().map(|_| ()),
-        arrays::AnyStored::F64(x) => x.matrix().map(|_| ()),
-    }
+fn check(py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<()> {
+    let checked = match arrays::AnyStored::of(x)? {
+        arrays::AnyStored::F32(x) => {
+            let view = x.view()?;
+            py.detach(|| view.matrix().map(drop))
+        }
+        arrays::AnyStored::F64(x) => {
+            let view = x.view()?;
+            py.detach(|| view.matrix().map(drop))
+        }
+    };
+    checked.map_err(errors::to_python)
 }
 
 #[pymodule]

@@ -97,9 +97,11 @@ pub(crate) fn fit_batches<'py>(
         (w, h): (&Bound<'py, PyAny>, &Bound<'py, PyAny>),
         watcher: Watcher,
     ) -> PyResult<Fit<'py>> {
-        let matrix = x.matrix()?;
+        let view = x.view()?;
         let (w, h) = (needed::<T>(w)?, needed::<T>(h)?);
-        let fitted = watch::run(py, watcher, |observer| model.fit(&matrix, w, h, observer))?;
+        let fitted = watch::run(py, watcher, |observer| {
+            model.fit(&view.matrix()?, w, h, observer)
+        })?;
         Ok(Fit {
             w: arrays::to_numpy(py, fitted.w)?,
             memory: memory_to_numpy(py, fitted.memory)?,
@@ -136,11 +138,11 @@ pub(crate) fn fit_batch<'py>(
         memory: &Arrays<'py>,
         keep: f64,
     ) -> PyResult<(Arrays<'py>, f64)> {
-        let matrix = x.matrix()?;
+        let view = x.view()?;
         let memory = memory_of::<T>(memory)?;
         let (memory, cost) = watch::run(py, silent(), move |observer| {
             let mut memory = memory;
-            let cost = model.partial_fit(&matrix, &mut memory, keep, observer)?;
+            let cost = model.partial_fit(&view.matrix()?, &mut memory, keep, observer)?;
             Ok::<_, Error>((memory, cost))
         })?;
         Ok((memory_to_numpy(py, memory)?, cost))
@@ -166,10 +168,10 @@ pub(crate) fn transform_batches<'py>(
         model: &MiniBatch,
         h: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let matrix = x.matrix()?;
+        let view = x.view()?;
         let h = needed::<T>(h)?;
         let w = watch::run(py, silent(), |observer| {
-            model.transform(&matrix, &h, observer)
+            model.transform(&view.matrix()?, &h, observer)
         })?;
         arrays::to_numpy(py, w)
     }

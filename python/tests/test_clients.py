@@ -175,3 +175,15 @@ def test_imports_nothing_that_is_optional():
 
 def test_version():
     assert partwise.__version__.count(".") == 2
+
+
+@both
+def test_metadata_routing(Estimator, digits):
+    import sklearn.decomposition
+
+    X = digits[0][:100]
+    with sklearn.config_context(enable_metadata_routing=True):
+        theirs = getattr(sklearn.decomposition, Estimator.__name__)(3)
+        assert str(Estimator(3).get_metadata_routing()) == str(theirs.get_metadata_routing())
+        pipeline = make_pipeline(MinMaxScaler(), Estimator(3, random_state=0))
+        assert pipeline.fit_transform(X).shape == (100, 3)
