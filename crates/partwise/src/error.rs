@@ -106,6 +106,9 @@ pub enum Error {
         /// The columns needed.
         expected_cols: usize,
     },
+    /// The observer's flag was set; see [`crate::Observer::interrupt`].
+    #[error("interrupted before the end of an iteration; nothing of the fit was kept")]
+    Interrupted,
     /// A factor is held fixed but no value was given for it.
     #[error(
         "{factor} is held fixed, but no start was given for it; give {factor} with the builder's start method"

@@ -1,6 +1,8 @@
 //! What a fit reports while it works, and how it is told to stop.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// The state after an iteration.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,6 +34,12 @@ pub struct Progress {
 pub trait Observer {
     /// Called after each iteration. [`ControlFlow::Break`] ends the fit, which returns the best factors so far.
     fn observe(&mut self, progress: &Progress) -> ControlFlow<()>;
+
+    /// A flag that, once set from any thread, ends the fit between two blocks of work with [`crate::Error::Interrupted`]:
+    /// for whoever cannot wait for the end of an iteration. Nothing of the fit is kept.
+    fn interrupt(&self) -> Option<Arc<AtomicBool>> {
+        None
+    }
 }
 
 impl<F: FnMut(&Progress) -> ControlFlow<()>> Observer for F {

@@ -1,36 +1,57 @@
 //! Threads over fixed pieces of work. How work is cut depends on shapes only, and results come back in order, so
 //! that the number of threads never changes a bit of the answer.
+//!
+//! **Interruption.** Between two pieces of work a flag is looked at. Once it is set the piece unwinds, through the pool and
+//! the loops, to [`Threads::until_interrupted`]: without a panic's message, and with everything dropped on the way.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
+use crate::Error;
+
 /// A number of threads to work with. One thread works without a pool.
 #[derive(Clone, Debug)]
 pub(crate) struct Threads {
     pool: Option<Arc<ThreadPool>>,
+    interrupt: Option<Arc<AtomicBool>>,
 }
+
+/// What an interrupted piece of work unwinds with.
+struct Interrupted;
+
+/// The pools of a process, by the number of threads. Threads do not follow into a forked process, which makes its own.
+type Pools = HashMap<(u32, usize), Arc<ThreadPool>>;
 
 impl Threads {
     /// `None` takes all processors. Pools are kept for the life of the process: a fit spins up none.
     pub(crate) fn new(count: Option<NonZeroUsize>) -> Self {
-        static POOLS: OnceLock<Mutex<HashMap<usize, Arc<ThreadPool>>>> = OnceLock::new();
+        static POOLS: OnceLock<Mutex<Pools>> = OnceLock::new();
+        let interrupt = None;
         let count = count
             .or_else(|| std::thread::available_parallelism().ok())
             .map_or(1, NonZeroUsize::get);
         if count == 1 {
-            return Self { pool: None };
+            return Self {
+                pool: None,
+                interrupt,
+            };
         }
         let mut pools = POOLS
             .get_or_init(Mutex::default)
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = pools.get(&count) {
+        let key = (process::id(), count);
+        if let Some(pool) = pools.get(&key) {
             return Self {
                 pool: Some(pool.clone()),
+                interrupt,
             };
         }
         let pool = rayon::ThreadPoolBuilder::new()
@@ -41,13 +62,53 @@ impl Threads {
             .map(Arc::new);
         // Where the system gives no threads, one does the work.
         if let Some(pool) = &pool {
-            pools.insert(count, pool.clone());
+            pools.insert(key, pool.clone());
         }
-        Self { pool }
+        Self { pool, interrupt }
+    }
+
+    /// The calling thread alone.
+    pub(crate) fn one() -> Self {
+        Self {
+            pool: None,
+            interrupt: None,
+        }
+    }
+
+    /// The same threads, which stop work once the flag is set.
+    pub(crate) fn interruptible(self, interrupt: Option<Arc<AtomicBool>>) -> Self {
+        Self { interrupt, ..self }
+    }
+
+    /// The result of `work`, or [`Error::Interrupted`] if the flag ended it.
+    pub(crate) fn until_interrupted<R>(
+        &self,
+        work: impl FnOnce() -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        // What was under way is dropped: nobody sees it half done.
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
+            if payload.is::<Interrupted>() {
+                Err(Error::Interrupted)
+            } else {
+                resume_unwind(payload)
+            }
+        })
+    }
+
+    fn check(&self) {
+        if let Some(flag) = &self.interrupt
+            && flag.load(Ordering::Relaxed)
+        {
+            resume_unwind(Box::new(Interrupted));
+        }
     }
 
     /// Results of `task(0)`, `task(1)`, … in order.
     pub(crate) fn map<R: Send>(&self, tasks: usize, task: impl Fn(usize) -> R + Sync) -> Vec<R> {
+        let task = |i| {
+            self.check();
+            task(i)
+        };
         match &self.pool {
             Some(pool) if tasks > 1 => {
                 pool.install(|| (0..tasks).into_par_iter().map(&task).collect())
@@ -63,6 +124,10 @@ impl Threads {
         length: usize,
         task: impl Fn(usize, &mut [T]) -> R + Sync,
     ) -> Vec<R> {
+        let task = |i, chunk: &mut [T]| {
+            self.check();
+            task(i, chunk)
+        };
         match &self.pool {
             Some(pool) if values.len() > length => pool.install(|| {
                 values
@@ -86,6 +151,10 @@ impl Threads {
         (b, b_length): (&mut [U], usize),
         task: impl Fn(usize, &mut [T], &mut [U]) -> R + Sync,
     ) -> Vec<R> {
+        let task = |i, a: &mut [T], b: &mut [U]| {
+            self.check();
+            task(i, a, b)
+        };
         match &self.pool {
             Some(pool) if a.len() > a_length => pool.install(|| {
                 a.par_chunks_mut(a_length)
@@ -109,7 +178,10 @@ impl Threads {
         pieces: Vec<P>,
         task: impl Fn(usize, P) -> R + Sync,
     ) -> Vec<R> {
-        let numbered = |(i, piece)| task(i, piece);
+        let numbered = |(i, piece)| {
+            self.check();
+            task(i, piece)
+        };
         match &self.pool {
             Some(pool) if pieces.len() > 1 => {
                 pool.install(|| pieces.into_par_iter().enumerate().map(numbered).collect())

@@ -123,6 +123,15 @@ impl<'a, T: Float> Matrix<'a, T> {
         }
     }
 
+    /// Rows `from..to`, over the same memory; `None` for a matrix stored by columns, which has no rows to part.
+    pub(crate) fn row_range(self, from: usize, to: usize) -> Option<Self> {
+        match self {
+            Self::Dense(view) => Some(Self::Dense(view.subrows(from, to - from))),
+            Self::Csr(sparse) => Some(Self::Csr(sparse.line_range(from, to))),
+            Self::Csc(_) => None,
+        }
+    }
+
     /// Whether the columns lie together in memory, so that the transposed problem is the one to walk. A sparse matrix
     /// is walked both ways in any case.
     pub(crate) fn prefers_columns(&self) -> bool {

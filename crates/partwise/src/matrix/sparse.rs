@@ -229,7 +229,16 @@ impl<'a, T: Float> Compressed<'a, T> {
 
     /// Number of stored entries.
     pub fn stored(&self) -> usize {
-        self.values.len()
+        self.offsets.get(self.major) - self.offsets.get(0)
+    }
+
+    /// Lines `from..to` of the major axis: offsets then count from the first entry of the whole matrix.
+    pub(crate) fn line_range(&self, from: usize, to: usize) -> Self {
+        Self {
+            major: to - from,
+            offsets: self.offsets.slice(from, to + 1),
+            ..*self
+        }
     }
 
     /// Where the entries of a line begin and end.
@@ -272,7 +281,8 @@ impl<T: Float> Twin<T> {
     pub(crate) fn of(matrix: &Compressed<'_, T>) -> Self {
         let (major, minor) = (matrix.minor, matrix.major);
         let mut offsets = vec![0usize; major + 1];
-        with_indices!(matrix.indices, indices => {
+        let (first, last) = (matrix.offsets.get(0), matrix.offsets.get(matrix.major));
+        with_indices!(matrix.indices.slice(first, last), indices => {
             for index in indices {
                 offsets[index.at() + 1] += 1;
             }

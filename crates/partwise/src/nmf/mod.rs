@@ -61,16 +61,16 @@ impl Factor {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Nmf {
-    rank: usize,
-    loss: Loss,
+    pub(crate) rank: usize,
+    pub(crate) loss: Loss,
     solver: Solver,
     init: Init,
     pub(crate) n_init: NonZeroUsize,
     seed: u64,
-    tolerance: f64,
+    pub(crate) tolerance: f64,
     pub(crate) max_iter: usize,
-    penalty: Penalty,
-    threads: Option<NonZeroUsize>,
+    pub(crate) penalty: Penalty,
+    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 /// Factors to begin with, or to hold fixed.
@@ -327,9 +327,19 @@ impl Nmf {
         start: Start<'_, T>,
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
+        let threads = Threads::new(self.threads).interruptible(observer.interrupt());
+        threads.until_interrupted(|| self.fit_on(&threads, blocks, start, observer))
+    }
+
+    fn fit_on<T: Float>(
+        &self,
+        threads: &Threads,
+        blocks: &[Matrix<'_, T>],
+        start: Start<'_, T>,
+        observer: &mut dyn Observer,
+    ) -> Result<Factorization<T>, Error> {
         let clock = std::time::Instant::now();
         self.check()?;
-        let threads = Threads::new(self.threads);
         let rows = blocks.iter().map(Matrix::rows).sum();
         let cols = blocks.first().map_or(0, Matrix::cols);
         if rows == 0 || cols == 0 {
@@ -345,7 +355,7 @@ impl Nmf {
             _ => Some(init?),
         };
         self.check_n_init(init)?;
-        let blocks = Blocks::new(blocks, &threads)?;
+        let blocks = Blocks::new(blocks, threads)?;
         let entries = blocks.rows as f64 * blocks.cols as f64;
         blocks.summary.check_loss(self.loss, entries)?;
         self.check_start_size(&start, blocks.summary.largest, entries)?;
@@ -360,7 +370,7 @@ impl Nmf {
             given: &start,
             init,
             solver,
-            threads: &threads,
+            threads,
         };
         let outcome = task.run(&mut course);
         let Outcome {

@@ -1,0 +1,357 @@
+//! Mini-batch NMF: H improves after every few rows of V, from statistics in which old rows count less and less.
+//!
+//! A step takes a batch of b rows. Their rows of W take a multiplicative step, or are solved for anew; then
+//!
+//! A ← ρ A + H^(1/γ) · Σ v y^(β−2) w,  B ← ρ B + Σ y^(β−1) w + l1 + l2 H,  H ← (A / B)^γ,
+//!
+//! with y = WH and the γ of `mu`. Batches come in order, and ρ = f^(b/m) for the forget factor f, so that a walk over V
+//! multiplies what is old by f. (Lefèvre, Bach & Févotte 2011, doi 10.1109/ASPAA.2011.6082314; the steps, the cost of a
+//! batch and the rules to stop are scikit-learn's.)
+
+mod rows;
+mod rule;
+mod tiles;
+mod work;
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use crate::matrix::{Dense, Matrix, Summary};
+use crate::nmf::Start;
+use crate::observe::{Observer, Progress};
+use crate::stop::StopReason;
+use crate::threads::Threads;
+use crate::{Error, Float, Nmf};
+
+use rows::RowsOf;
+use rule::Statistics;
+use work::Work;
+
+/// A factorisation to be fitted batch by batch.
+///
+/// | name | default | purpose | range |
+/// |---|---|---|---|
+/// | `nmf` | | rank, loss, penalties, threads; `tolerance` on the change of H in a step; `max_iter` walks over V | see [`Nmf`] |
+/// | `batch_size` | 1024 | rows in a batch | ≥ 1 |
+/// | `forget_factor` | 0.7 | what is left of old statistics after a walk over V | 0 to 1 |
+/// | `patience` | 10 | steps in a row without a lower smoothed cost before the fit ends; `None` goes on | ≥ 1 |
+/// | `fresh_restarts` | no | solve for each batch's rows of W anew | |
+/// | `fresh_iterations` | 30 | steps at most when a batch's rows of W are solved for | ≥ 1 |
+/// | `solve_iterations` | 200 | steps at most when W is solved for at the end or in a transform | ≥ 1 |
+#[derive(Clone, Debug, PartialEq)]
+pub struct MiniBatch {
+    /// Rank, loss, penalties, threads, tolerance and limit; its solver and start are not used.
+    pub nmf: Nmf,
+    /// Rows in a batch.
+    pub batch_size: usize,
+    /// What is left of old statistics after a walk over V.
+    pub forget_factor: f64,
+    /// Steps in a row without a lower smoothed cost before the fit ends.
+    pub patience: Option<usize>,
+    /// Solve for each batch's rows of W anew.
+    pub fresh_restarts: bool,
+    /// Steps at most when a batch's rows of W are solved for.
+    pub fresh_iterations: usize,
+    /// Steps at most when W is solved for at the end of a fit with fresh restarts, or in a transform.
+    pub solve_iterations: usize,
+}
+
+/// The components, and the statistics of all batches so far. Each is k × n.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Memory<T> {
+    /// H.
+    pub h: Dense<T>,
+    /// A.
+    pub numerator: Dense<T>,
+    /// B.
+    pub denominator: Dense<T>,
+}
+
+/// V ≈ W H, fitted batch by batch.
+#[derive(Clone, Debug)]
+pub struct MiniBatchFit<T> {
+    /// How much of each component each sample holds, m × k.
+    pub w: Dense<T>,
+    /// The components and the statistics behind them.
+    pub memory: Memory<T>,
+    /// D(V, WH) without penalties.
+    pub divergence: f64,
+    /// Batches seen.
+    pub steps: usize,
+    /// Walks over V begun.
+    pub iterations: usize,
+    /// Why the fit ended.
+    pub stop: StopReason,
+}
+
+impl<T: Float> Memory<T> {
+    /// What is known before the first batch: nothing but the start H (k × n).
+    pub fn new(h: Dense<T>) -> Self {
+        let numerator = h.clone();
+        let denominator = Dense::filled(h.rows(), h.cols(), T::ONE);
+        Self {
+            h,
+            numerator,
+            denominator,
+        }
+    }
+}
+
+impl MiniBatch {
+    /// Mini-batches for a factorisation, with the defaults of the table above.
+    pub fn new(nmf: Nmf) -> Self {
+        Self {
+            nmf,
+            batch_size: 1024,
+            forget_factor: 0.7,
+            patience: Some(10),
+            fresh_restarts: false,
+            fresh_iterations: 30,
+            solve_iterations: 200,
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let refuse = |name, value: String, legal: &str| {
+            Err(Error::Parameter {
+                name,
+                value,
+                legal: legal.to_owned(),
+            })
+        };
+        self.nmf.check()?;
+        if self.batch_size == 0 {
+            return refuse("batch_size", "0".into(), "expected at least 1 row");
+        }
+        if !(0.0..=1.0).contains(&self.forget_factor) {
+            let value = self.forget_factor.to_string();
+            return refuse("forget_factor", value, "expected a number from 0 to 1");
+        }
+        let counts = [
+            ("max_no_improvement", self.patience),
+            ("fresh_restarts_max_iter", Some(self.fresh_iterations)),
+            ("transform_max_iter", Some(self.solve_iterations)),
+        ];
+        for (name, count) in counts {
+            if count == Some(0) {
+                return refuse(name, "0".into(), "expected at least 1");
+            }
+        }
+        Ok(())
+    }
+
+    /// Factors V from a start, batch by batch in order.
+    ///
+    /// The observer sees each step: `objective` is the cost of the batch per row, `residual` the change of H relative to H.
+    ///
+    /// # Errors
+    /// As [`Nmf::fit_with`].
+    pub fn fit<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        w: Dense<T>,
+        h: Dense<T>,
+        observer: &mut dyn Observer,
+    ) -> Result<MiniBatchFit<T>, Error> {
+        let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
+        threads.until_interrupted(|| {
+            let mean = self.look(v, Some(&w), &h, &threads)?;
+            let rows = RowsOf::new(*v);
+            Ok(self.run(&rows, w, h, mean, &threads, observer))
+        })
+    }
+
+    /// One step with new rows: their W is solved for, and the memory moves on. `keep` is ρ, what is left of the old
+    /// statistics. Returns the cost of the batch per row.
+    ///
+    /// # Errors
+    /// As [`Nmf::fit_with`]; the memory is then as it was.
+    pub fn partial_fit<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        memory: &mut Memory<T>,
+        keep: f64,
+        observer: &mut dyn Observer,
+    ) -> Result<f64, Error> {
+        let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
+        threads.until_interrupted(|| {
+            let mean = self.look(v, None, &memory.h, &threads)?;
+            let rows = RowsOf::new(*v);
+            let mut work = Work::new(self, &rows, mean, &memory.h, &threads);
+            let mut sums = Statistics::of(memory);
+            let batch = rows.batch(0, rows.count);
+            let mut w = Dense::zeros(rows.count, self.nmf.rank);
+            let fresh = Some(self.fresh_iterations);
+            let (cost, _) = work.step(&batch, w.as_mut_slice(), fresh, keep, &mut sums);
+            *memory = sums.into_memory(&work.right);
+            Ok(cost)
+        })
+    }
+
+    /// Finds W for new samples while H (k × n) is held.
+    ///
+    /// # Errors
+    /// As [`Nmf::fit_with`].
+    pub fn transform<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        h: &Dense<T>,
+        observer: &mut dyn Observer,
+    ) -> Result<Dense<T>, Error> {
+        let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
+        threads.until_interrupted(|| {
+            let mean = self.look(v, None, h, &threads)?;
+            let rows = RowsOf::new(*v);
+            let work = Work::new(self, &rows, mean, h, &threads);
+            let mut w = Dense::zeros(rows.count, self.nmf.rank);
+            work.solve(
+                &rows.lines(0, rows.count),
+                w.as_mut_slice(),
+                self.solve_iterations,
+            );
+            Ok(w)
+        })
+    }
+
+    /// Checks everything before any work; returns the mean of V.
+    fn look<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        w: Option<&Dense<T>>,
+        h: &Dense<T>,
+        threads: &Threads,
+    ) -> Result<f64, Error> {
+        self.check()?;
+        let (rows, cols) = (v.rows(), v.cols());
+        if rows == 0 || cols == 0 {
+            return Err(Error::Empty { rows, cols });
+        }
+        self.nmf.check_rank_size::<T>(rows, cols)?;
+        let start = Start {
+            w,
+            h: Some(h),
+            hold: None,
+        };
+        self.nmf.check_start(&start, rows, cols)?;
+        let summary = Summary::of(v, threads)?;
+        let entries = rows as f64 * cols as f64;
+        summary.check_loss(self.nmf.loss, entries)?;
+        self.nmf
+            .check_start_size(&start, summary.largest, entries)?;
+        Ok(summary.sum / entries)
+    }
+
+    fn run<T: Float>(
+        &self,
+        rows: &RowsOf<'_, T>,
+        mut w: Dense<T>,
+        h: Dense<T>,
+        mean: f64,
+        threads: &Threads,
+        observer: &mut dyn Observer,
+    ) -> MiniBatchFit<T> {
+        let clock = Instant::now();
+        let (m, k) = (rows.count, self.nmf.rank);
+        let size = self.batch_size.min(m);
+        let batches = m.div_ceil(size);
+        let limit = self.nmf.max_iter.saturating_mul(batches);
+        let keep = self.forget_factor.powf(size as f64 / m as f64);
+        let mut work = Work::new(self, rows, mean, &h, threads);
+        let mut sums = Statistics::of(&Memory::new(h));
+        let span = |batch: usize| (batch * size, ((batch + 1) * size).min(m));
+        let ready = rows.keeps_twins(batches);
+        let ready: Vec<_> = (0..if ready { batches } else { 0 })
+            .map(|batch| rows.batch(span(batch).0, span(batch).1))
+            .collect();
+        let fresh = self.fresh_restarts.then_some(self.fresh_iterations);
+        let mut patience = Patience::new(self.patience, m);
+        let (mut steps, mut stop) = (0, StopReason::MaxIterations);
+        for step in 0..limit {
+            let (from, to) = span(step % batches);
+            let made;
+            let batch = match ready.get(step % batches) {
+                Some(batch) => batch,
+                None => {
+                    made = rows.batch(from, to);
+                    &made
+                }
+            };
+            let part = &mut w.as_mut_slice()[from * k..to * k];
+            let (cost, change) = work.step(batch, part, fresh, keep, &mut sums);
+            steps = step + 1;
+            let asked = observer.observe(&Progress {
+                start: 1,
+                n_init: 1,
+                sketched: false,
+                iteration: steps,
+                max_iter: limit,
+                objective: cost,
+                residual: change,
+                seconds: clock.elapsed().as_secs_f64(),
+            });
+            // The first step says nothing yet: H has only just left its start.
+            let settled = self.nmf.tolerance > 0.0 && change <= self.nmf.tolerance;
+            if step > 0 && (patience.exhausted(cost, to - from, settled) || settled) {
+                stop = StopReason::Converged;
+                break;
+            }
+            if asked == ControlFlow::Break(()) {
+                stop = StopReason::Stopped;
+                break;
+            }
+        }
+        if self.fresh_restarts {
+            work.solve(&rows.lines(0, m), w.as_mut_slice(), self.solve_iterations);
+        }
+        MiniBatchFit {
+            divergence: work.divergence_of_all(rows, w.as_slice()),
+            w,
+            memory: sums.into_memory(&work.right),
+            steps,
+            iterations: steps.div_ceil(batches),
+            stop,
+        }
+    }
+}
+
+/// When to give up on a lower cost: the exponentially weighted mean of the batches' costs must reach a new low every few
+/// steps.
+struct Patience {
+    limit: Option<usize>,
+    rows: usize,
+    smoothed: Option<f64>,
+    lowest: f64,
+    waited: usize,
+}
+
+impl Patience {
+    fn new(limit: Option<usize>, rows: usize) -> Self {
+        Self {
+            limit,
+            rows,
+            smoothed: None,
+            lowest: f64::INFINITY,
+            waited: 0,
+        }
+    }
+
+    /// Takes the cost of a batch with so many rows; whether too many steps brought no new low.
+    fn exhausted(&mut self, cost: f64, rows: usize, settled: bool) -> bool {
+        let share = (rows as f64 / (self.rows + 1) as f64).min(1.0);
+        let smoothed = match self.smoothed {
+            None => cost,
+            Some(before) => before * (1.0 - share) + cost * share,
+        };
+        self.smoothed = Some(smoothed);
+        if settled {
+            return false;
+        }
+        if smoothed < self.lowest {
+            self.lowest = smoothed;
+            self.waited = 0;
+        } else {
+            self.waited += 1;
+        }
+        self.limit.is_some_and(|limit| self.waited >= limit)
+    }
+}

@@ -1,0 +1,69 @@
+"""Arrays as the engine takes them: without a copy wherever it can read them in place."""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_non_negative
+
+from . import _partwise
+
+DTYPES = [np.float64, np.float32]
+"""What the engine computes with; every other number becomes the first."""
+
+
+def engine_input(X):
+    """A checked matrix for the engine: a dense array, or the parts of a CSR or CSC matrix."""
+    if sp.issparse(X):
+        return _parts(X)
+    X = np.asarray(X)
+    if not X.flags.aligned or any(step % X.itemsize for step in X.strides):
+        X = X.copy()
+    return X
+
+
+def _parts(X):
+    offsets = X.indptr
+    stored = int(offsets[-1]) if len(offsets) else 0
+    # What is not well formed is left for the engine, which says where.
+    well_formed = (
+        len(offsets) == X.shape[X.format == "csc"] + 1
+        and offsets[0] == 0
+        and stored <= len(X.indices) == len(X.data)
+        and bool((offsets[1:] >= offsets[:-1]).all())
+    )
+    if well_formed and not X.has_canonical_format:
+        # SciPy adds up what is stored twice. This is the only copy that is ever made of a sparse X.
+        X = X.copy()
+        X.sum_duplicates()
+        stored = int(X.indptr[-1])
+    shape = tuple(int(length) for length in X.shape)
+    flat = (np.require(array, requirements=["C", "A"]) for array in (X.indptr, X.indices, X.data))
+    offsets, indices, values = flat
+    if well_formed:
+        indices, values = indices[:stored], values[:stored]
+    return X.format == "csr", shape, offsets, indices, values
+
+
+def refuse_malformed(X):
+    """Looks at the indices of a sparse matrix before SciPy follows them anywhere."""
+    if sp.issparse(X):
+        _partwise.check(_parts(X))
+    return X
+
+
+def checked_factor(A, shape, whom, dtype):
+    """A start or a held factor, in scikit-learn's words where it does not fit. "auto" fits any length."""
+    A = check_array(A, dtype=None, input_name=whom)
+    for position, name in enumerate(("first", "second")):
+        if shape[position] != "auto" and A.shape[position] != shape[position]:
+            raise ValueError(
+                f"Array with wrong {name} dimension passed to {whom}. Expected {shape[position]}, "
+                f"but got {A.shape[position]}."
+            )
+    check_non_negative(A, whom)
+    if np.max(A) == 0:
+        raise ValueError(f"Array passed to {whom} is full of zeros.")
+    if A.dtype != dtype:
+        name = whom[-2]
+        raise TypeError(f"H and W should have the same dtype as X. Got {name}.dtype = {A.dtype}.")
+    return engine_input(A)

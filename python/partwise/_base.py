@@ -1,0 +1,172 @@
+"""What both estimators share: parameters, checks, and names of what comes out."""
+
+import os
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from . import _partwise
+from ._arrays import DTYPES, checked_factor, refuse_malformed
+
+BETA = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
+"""Losses that have a name."""
+
+SOLVERS = tuple(name for name, _ in _partwise.solvers())
+INITS = tuple(name for name, _ in _partwise.inits() if name != "auto")
+
+
+def available_threads(n_threads):
+    """The number of threads for the engine: as asked for, else OMP_NUM_THREADS, else None for all processors."""
+    if n_threads is not None:
+        return int(n_threads)
+    try:
+        return max(int(os.environ["OMP_NUM_THREADS"].split(",")[0]), 1)
+    except (KeyError, ValueError):
+        return None
+
+
+class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """What NMF and MiniBatchNMF share."""
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left"), None, StrOptions({"auto"})],
+        "init": [StrOptions({*INITS, "custom"}), None],
+        "beta_loss": [StrOptions(set(BETA)), Real],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "alpha_W": [Interval(Real, 0, None, closed="left")],
+        "alpha_H": [Interval(Real, 0, None, closed="left"), StrOptions({"same"})],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "verbose": ["verbose"],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    def __init__(
+        self,
+        n_components="auto",
+        *,
+        init=None,
+        beta_loss="frobenius",
+        tol=1e-4,
+        max_iter=200,
+        random_state=None,
+        alpha_W=0.0,
+        alpha_H="same",
+        l1_ratio=0.0,
+        verbose=0,
+        n_threads=None,
+    ):
+        self.n_components = n_components
+        self.init = init
+        self.beta_loss = beta_loss
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.alpha_W = alpha_W
+        self.alpha_H = alpha_H
+        self.l1_ratio = l1_ratio
+        self.verbose = verbose
+        self.n_threads = n_threads
+
+    def _beta(self):
+        return float(BETA.get(self.beta_loss, self.beta_loss) if isinstance(self.beta_loss, str) else self.beta_loss)
+
+    def _checked(self, X, reset):
+        return refuse_malformed(validate_data(self, X, accept_sparse=("csr", "csc"), dtype=DTYPES, reset=reset))
+
+    def _options(self, n_components, **others):
+        """The engine's parameters by name."""
+        alpha_H = self.alpha_W if self.alpha_H == "same" else self.alpha_H
+        return {
+            "n_components": int(n_components),
+            "beta_loss": self._beta(),
+            "tol": float(self.tol),
+            "max_iter": int(self.max_iter),
+            "alpha_W": float(self.alpha_W),
+            "alpha_H": float(alpha_H),
+            "l1_ratio": float(self.l1_ratio),
+            "n_threads": available_threads(self.n_threads),
+            **others,
+        }
+
+    def _given_start(self, X, W, H):
+        """The factors of init="custom", checked, and their number of components."""
+        k, (n_samples, n_features) = self.n_components, X.shape
+        k = n_features if k is None else k
+        H = checked_factor(H, (k, n_features), "NMF (input H)", X.dtype)
+        W = checked_factor(W, (n_samples, H.shape[0] if k == "auto" else k), "NMF (input W)", X.dtype)
+        return W, H
+
+    def _warn_of_ignored_start(self, W, H):
+        if W is not None or H is not None:
+            warnings.warn(
+                "When init!='custom', provided W or H are ignored. Set  init='custom' to use them as initialization.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+
+    def _warn_if_cut_short(self, n_iter):
+        if n_iter == self.max_iter and self.tol > 0:
+            warnings.warn(
+                f"Maximum number of iterations {self.max_iter} reached. Increase it to improve convergence.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def fit(self, X, y=None, **params):
+        """Learn the components of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Non-negative data.
+        y : Ignored
+            Present for API consistency by convention.
+        **params : kwargs
+            Passed to `fit_transform`: starts W and H for ``init="custom"``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        self.fit_transform(X, **params)
+        return self
+
+    def inverse_transform(self, X):
+        """Turn transformed data back: ``X @ components_``.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse matrix} of shape (n_samples, n_components)
+            Transformed data.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            Data of the original shape.
+        """
+        check_is_fitted(self)
+        return X @ self.components_
+
+    @property
+    def _n_features_out(self):
+        return self.components_.shape[0]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def reconstruction_error(divergence):
+    """sqrt(2 D): for the Frobenius loss the norm of the difference."""
+    return float(np.sqrt(2.0 * divergence))

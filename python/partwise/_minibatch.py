@@ -1,0 +1,263 @@
+"""MiniBatchNMF."""
+
+from numbers import Integral, Real
+
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from . import _partwise, _starts
+from ._arrays import engine_input
+from ._base import BaseNMF, reconstruction_error
+from ._watch import Watch
+
+
+class MiniBatchNMF(BaseNMF):
+    """Non-negative matrix factorisation, a batch of samples at a time.
+
+    As scikit-learn's: batches come in order, take a multiplicative step of their rows of W, and H follows from
+    statistics in which old batches count less and less. `partial_fit` takes one batch after another from anywhere.
+
+    Parameters
+    ----------
+    n_components : int, {"auto"} or None, default="auto"
+        Number of components. "auto" takes that of H where H is given, else the number of features, as None does.
+    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "spa", "custom"}, default=None
+        Where to begin, as in `NMF`; number for number scikit-learn's.
+    batch_size : int, default=1024
+        Samples in a batch.
+    beta_loss : float or {"frobenius", "kullback-leibler", "itakura-saito"}, default="frobenius"
+        The divergence; beta ≤ 0 needs every entry of X above zero.
+    tol : float, default=1e-4
+        The fit ends when a step changes H by less than this share; 0 turns that off.
+    max_no_improvement : int or None, default=10
+        The fit ends after so many steps without a lower smoothed cost.
+    max_iter : int, default=200
+        Limit on walks over X.
+    alpha_W : float, default=0.0
+        Strength of the penalty on W.
+    alpha_H : float or "same", default="same"
+        Strength of the penalty on H.
+    l1_ratio : float, default=0.0
+        Share of the L1 norm in the penalties, from 0 to 1.
+    forget_factor : float, default=0.7
+        What is left of old statistics after a walk over X.
+    fresh_restarts : bool, default=False
+        Solve for each batch's rows of W anew.
+    fresh_restarts_max_iter : int, default=30
+        Steps at most when a batch's rows of W are solved for.
+    transform_max_iter : int or None, default=None
+        Steps at most in `transform`; None takes `max_iter`.
+    random_state : int, RandomState instance or None, default=None
+        For random starts, and the sketch of the nndsvd* starts.
+    verbose : int, default=0
+        Print each step.
+    n_threads : int or None, default=None
+        Threads to work with; None takes OMP_NUM_THREADS or all processors. The answer has the same bits for any number.
+    progress : bool, default=False
+        Show a bar with the cost.
+    callback : callable or None, default=None
+        Called with an `IterationInfo` after each step: `objective` is the cost of the batch per sample and `residual`
+        the change of H. A true return ends the fit.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        H.
+    n_components_ : int
+        Number of components.
+    reconstruction_err_ : float
+        sqrt(2 D(X, WH)): for the Frobenius loss the norm of X − WH.
+    n_iter_ : int
+        Walks over X begun.
+    n_steps_ : int
+        Batches seen.
+    n_features_in_ : int
+        Number of features seen during `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features, where X has any that are all strings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from partwise import MiniBatchNMF
+    >>> X = np.array([[1, 1], [2, 1], [3, 1.2], [4, 1], [5, 0.8], [6, 1]])
+    >>> model = MiniBatchNMF(n_components=2, init="random", random_state=0)
+    >>> W = model.fit_transform(X)
+    >>> H = model.components_
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNMF._parameter_constraints,
+        "max_no_improvement": [Interval(Integral, 1, None, closed="left"), None],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "forget_factor": [Interval(Real, 0, 1, closed="both")],
+        "fresh_restarts": ["boolean"],
+        "fresh_restarts_max_iter": [Interval(Integral, 1, None, closed="left")],
+        "transform_max_iter": [Interval(Integral, 1, None, closed="left"), None],
+        "progress": ["boolean"],
+        "callback": [callable, None],
+    }
+
+    def __init__(
+        self,
+        n_components="auto",
+        *,
+        init=None,
+        batch_size=1024,
+        beta_loss="frobenius",
+        tol=1e-4,
+        max_no_improvement=10,
+        max_iter=200,
+        alpha_W=0.0,
+        alpha_H="same",
+        l1_ratio=0.0,
+        forget_factor=0.7,
+        fresh_restarts=False,
+        fresh_restarts_max_iter=30,
+        transform_max_iter=None,
+        random_state=None,
+        verbose=0,
+        n_threads=None,
+        progress=False,
+        callback=None,
+    ):
+        super().__init__(
+            n_components=n_components,
+            init=init,
+            beta_loss=beta_loss,
+            tol=tol,
+            max_iter=max_iter,
+            random_state=random_state,
+            alpha_W=alpha_W,
+            alpha_H=alpha_H,
+            l1_ratio=l1_ratio,
+            verbose=verbose,
+            n_threads=n_threads,
+        )
+        self.max_no_improvement = max_no_improvement
+        self.batch_size = batch_size
+        self.forget_factor = forget_factor
+        self.fresh_restarts = fresh_restarts
+        self.fresh_restarts_max_iter = fresh_restarts_max_iter
+        self.transform_max_iter = transform_max_iter
+        self.progress = progress
+        self.callback = callback
+
+    def fit_transform(self, X, y=None, W=None, H=None):
+        """Learn the components of X and return W.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Non-negative data.
+        y : Ignored
+            Present for API consistency by convention.
+        W : array-like of shape (n_samples, n_components), default=None
+            The start of W for ``init="custom"``.
+        H : array-like of shape (n_components, n_features), default=None
+            The start of H for ``init="custom"``.
+
+        Returns
+        -------
+        W : ndarray of shape (n_samples, n_components)
+            How much of each component each sample holds.
+        """
+        self._validate_params()
+        X = self._checked(X, reset=True)
+        W, H = self._begin(X, W, H)
+        self._settle_forgetting(X)
+        options = self._batch_options(H.shape[0])
+        watched = {"callback": self.callback, "verbose": self.verbose, "progress": self.progress}
+        with Watch(solver="minibatch", **watched) as watch:
+            x = engine_input(X)
+            fitted = _partwise.fit_batches(x, options, W, H, watch.function, watch.keeps_best)
+        self._keep(*fitted["memory"])
+        self.reconstruction_err_ = reconstruction_error(fitted["divergence"])
+        self.n_iter_ = fitted["n_iter"]
+        self.n_steps_ = fitted["n_steps"]
+        if fitted["stop"] != "stopped":
+            self._warn_if_cut_short(self.n_iter_)
+        return fitted["W"]
+
+    def transform(self, X):
+        """Find W for new samples, the components as they are.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Non-negative data.
+
+        Returns
+        -------
+        W : ndarray of shape (n_samples, n_components)
+            How much of each component each sample holds.
+        """
+        check_is_fitted(self)
+        X = self._checked(X, reset=False)
+        H = self.components_.astype(X.dtype, copy=False)
+        return _partwise.transform_batches(engine_input(X), self._batch_options(H.shape[0]), engine_input(H))
+
+    def partial_fit(self, X, y=None, W=None, H=None):
+        """Update the components with one batch of samples.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Non-negative data.
+        y : Ignored
+            Present for API consistency by convention.
+        W : array-like of shape (n_samples, n_components), default=None
+            The start of W for ``init="custom"``, in the first call.
+        H : array-like of shape (n_components, n_features), default=None
+            The start of H for ``init="custom"``, in the first call.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        self._validate_params()
+        first = not hasattr(self, "components_")
+        X = self._checked(X, reset=first)
+        if first:
+            H = self._begin(X, W, H)[1]
+            memory = H, H, H * 0 + 1
+            self._settle_forgetting(X)
+        else:
+            memory = (self.components_, self._components_numerator, self._components_denominator)
+            memory = tuple(engine_input(array.astype(X.dtype, copy=False)) for array in memory)
+        options = self._batch_options(memory[0].shape[0])
+        memory, _ = _partwise.fit_batch(engine_input(X), options, memory, self._rho)
+        self._keep(*memory)
+        self.n_steps_ = 1 if first else self.n_steps_ + 1
+        return self
+
+    def _settle_forgetting(self, X):
+        """What a batch leaves of the old statistics: settled by the first X that is seen."""
+        self._rho = self.forget_factor ** (min(self.batch_size, X.shape[0]) / X.shape[0])
+
+    def _begin(self, X, W, H):
+        if self.init == "custom":
+            return self._given_start(X, W, H)
+        self._warn_of_ignored_start(W, H)
+        k = X.shape[1] if self.n_components in (None, "auto") else self.n_components
+        return _starts.initialize(X, k, self.init, self.random_state)
+
+    def _keep(self, H, numerator, denominator):
+        self.components_ = H
+        self.n_components_ = self._n_components = H.shape[0]
+        self._components_numerator = numerator
+        self._components_denominator = denominator
+
+    def _batch_options(self, n_components):
+        limit = self.max_iter if self.transform_max_iter is None else self.transform_max_iter
+        patience = self.max_no_improvement
+        return self._options(
+            n_components,
+            batch_size=int(self.batch_size),
+            forget_factor=float(self.forget_factor),
+            max_no_improvement=None if patience is None else int(patience),
+            fresh_restarts=bool(self.fresh_restarts),
+            fresh_restarts_max_iter=int(self.fresh_restarts_max_iter),
+            transform_max_iter=int(limit),
+        )

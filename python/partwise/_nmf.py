@@ -1,0 +1,462 @@
+"""NMF and the function non_negative_factorization."""
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from . import _model, _partwise, _starts
+from ._arrays import DTYPES, checked_factor, engine_input, refuse_malformed
+from ._base import SOLVERS, BaseNMF, reconstruction_error
+from ._watch import Watch
+
+SAME_STARTS = ("cd", "mu")
+"""Solvers that follow scikit-learn's, which begin where it begins."""
+
+
+class NMF(BaseNMF):
+    """Non-negative matrix factorisation.
+
+    Finds W (n_samples × n_components) and H (n_components × n_features), nothing in them below zero, such that X ≈ W H.
+    What is minimised is, as in scikit-learn,
+
+    ``D(X, WH) + alpha_W · l1_ratio · n_features · ‖W‖₁ + alpha_H · l1_ratio · n_samples · ‖H‖₁
+    + ½ alpha_W · (1 − l1_ratio) · n_features · ‖W‖² + ½ alpha_H · (1 − l1_ratio) · n_samples · ‖H‖²``
+
+    where D is half the squared Frobenius norm of X − WH or another beta-divergence.
+
+    Parameters
+    ----------
+    n_components : int, {"auto"} or None, default="auto"
+        Number of components. "auto" takes that of H where H is given, else the number of features, as None does.
+    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "spa", "custom"}, default=None
+        Where to begin. None: "nndsvda" if ``n_components <= min(n_samples, n_features)``, else "random".
+        "spa" (successive projection) takes rows of X that are far from each other; "custom" takes the W and H given to
+        `fit_transform`. With ``solver="cd"`` or ``"mu"`` the start is scikit-learn's, number for number.
+    solver : str, default="auto"
+        "auto" takes the best for the loss. "cd" and "mu" are scikit-learn's, with its stopping rules; further "hals",
+        "sketched", "newton", "als", "anls", "pg" and "apg".
+    beta_loss : float or {"frobenius", "kullback-leibler", "itakura-saito"}, default="frobenius"
+        The divergence; beta ≤ 0 needs every entry of X above zero.
+    tol : float, default=1e-4
+        Tolerance of the solver's stopping rule.
+    max_iter : int, default=200
+        Limit on iterations.
+    random_state : int, RandomState instance or None, default=None
+        For random starts, and the sketch of the nndsvd* starts.
+    alpha_W : float, default=0.0
+        Strength of the penalty on W.
+    alpha_H : float or "same", default="same"
+        Strength of the penalty on H.
+    l1_ratio : float, default=0.0
+        Share of the L1 norm in the penalties, from 0 to 1.
+    verbose : int, default=0
+        Print each iteration.
+    shuffle : bool, default=False
+        Draw the order in which ``solver="cd"`` visits the components, once a fit.
+    n_threads : int or None, default=None
+        Threads to work with; None takes OMP_NUM_THREADS or all processors. The answer has the same bits for any number.
+    n_init : int, default=1
+        Starts to try; the fit with the lowest objective is kept. The first begins as `init` says, the others at random.
+    warm_start : bool, default=False
+        Begin where the last call of `fit` ended.
+    progress : bool, default=False
+        Show a bar with the objective.
+    callback : callable or None, default=None
+        Called with an `IterationInfo` after each iteration. A true return ends the fit with the best factors so far.
+        With a callback or a bar Ctrl-C does so, too.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        H.
+    n_components_ : int
+        Number of components.
+    reconstruction_err_ : float
+        sqrt(2 D(X, WH)): for the Frobenius loss the norm of X − WH.
+    n_iter_ : int
+        Iterations done.
+    n_features_in_ : int
+        Number of features seen during `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features, where X has any that are all strings.
+    objective_ : float
+        What was minimised, penalties included.
+    solver_ : str
+        The solver that did the work.
+    stop_reason_ : {"converged", "max_iter", "stopped"}
+        Why the fit ended.
+    history_ : dict of ndarray
+        "iteration", "seconds", "objective", "residual" and "sketched" after each iteration: on a sketch of X the
+        objective is an estimate.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from partwise import NMF
+    >>> X = np.array([[1, 1], [2, 1], [3, 1.2], [4, 1], [5, 0.8], [6, 1]])
+    >>> model = NMF(n_components=2, init="random", random_state=0)
+    >>> W = model.fit_transform(X)
+    >>> H = model.components_
+    >>> bool(model.reconstruction_err_ < 0.01)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNMF._parameter_constraints,
+        "solver": [StrOptions(set(SOLVERS))],
+        "shuffle": ["boolean"],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "progress": ["boolean"],
+        "callback": [callable, None],
+    }
+
+    def __init__(
+        self,
+        n_components="auto",
+        *,
+        init=None,
+        solver="auto",
+        beta_loss="frobenius",
+        tol=1e-4,
+        max_iter=200,
+        random_state=None,
+        alpha_W=0.0,
+        alpha_H="same",
+        l1_ratio=0.0,
+        verbose=0,
+        shuffle=False,
+        n_threads=None,
+        n_init=1,
+        warm_start=False,
+        progress=False,
+        callback=None,
+    ):
+        super().__init__(
+            n_components=n_components,
+            init=init,
+            beta_loss=beta_loss,
+            tol=tol,
+            max_iter=max_iter,
+            random_state=random_state,
+            alpha_W=alpha_W,
+            alpha_H=alpha_H,
+            l1_ratio=l1_ratio,
+            verbose=verbose,
+            n_threads=n_threads,
+        )
+        self.solver = solver
+        self.shuffle = shuffle
+        self.n_init = n_init
+        self.warm_start = warm_start
+        self.progress = progress
+        self.callback = callback
+
+    def fit_transform(self, X, y=None, W=None, H=None):
+        """Learn the components of X and return W.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Non-negative data. Read in place if it is an array of float64 or float32, or a CSR or CSC matrix of them.
+        y : Ignored
+            Present for API consistency by convention.
+        W : array-like of shape (n_samples, n_components), default=None
+            The start of W for ``init="custom"``.
+        H : array-like of shape (n_components, n_features), default=None
+            The start of H for ``init="custom"``.
+
+        Returns
+        -------
+        W : ndarray of shape (n_samples, n_components)
+            How much of each component each sample holds.
+        """
+        self._validate_params()
+        X = self._checked(X, reset=True)
+        fitted = self._factor(X, W, H)
+        self.components_ = fitted["H"]
+        self.n_components_ = self._n_components = fitted["H"].shape[0]
+        self.reconstruction_err_ = reconstruction_error(fitted["divergence"])
+        self.objective_ = fitted["objective"]
+        self.n_iter_ = fitted["n_iter"]
+        self.solver_ = fitted["solver"]
+        self.stop_reason_ = fitted["stop"]
+        columns = np.array(fitted["trace"], dtype=float).reshape(-1, 5).T
+        self.history_ = dict(zip(("iteration", "seconds", "objective", "residual", "sketched"), columns, strict=True))
+        if self.warm_start:
+            self._last_W = fitted["W"]
+        return fitted["W"]
+
+    def transform(self, X):
+        """Find W for new samples, the components as they are.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Non-negative data.
+
+        Returns
+        -------
+        W : ndarray of shape (n_samples, n_components)
+            How much of each component each sample holds.
+        """
+        check_is_fitted(self)
+        X = self._checked(X, reset=False)
+        H = self.components_.astype(X.dtype, copy=False)
+        return self._run(X, H.shape[0], H=H, hold="H", watch={"verbose": self.verbose})["W"]
+
+    def save(self, path, W=None):
+        """Write the fitted model as the program's model.npz, whole or not at all.
+
+        ``partwise transform`` finds new samples in it, ``partwise info`` describes it, `load` reads it.
+
+        Parameters
+        ----------
+        path : path-like
+            The file, replaced if it is there.
+        W : array-like of shape (n_samples, n_components), default=None
+            What `fit_transform` returned, to be kept beside the components.
+        """
+        check_is_fitted(self)
+        k = self.n_components_
+        if W is not None:
+            W = check_array(W, dtype=DTYPES)
+            if W.shape[1] != k:
+                raise ValueError(f"W has {W.shape[1]} columns; expected one for each of the {k} components")
+        _model.write(path, self, W)
+
+    @classmethod
+    def load(cls, path):
+        """Read a model that `save` or the program has written.
+
+        Parameters
+        ----------
+        path : path-like
+            The file. Its W, if there is one, is ``numpy.load(path)["w"]``.
+
+        Returns
+        -------
+        model : NMF
+            A fitted estimator, ready to transform.
+        """
+        H, meta, names = _model.read(path)
+        loss = meta["loss"]
+        model = cls(
+            n_components=H.shape[0],
+            solver=meta["solver"],
+            init=None if meta.get("init") in (None, "auto") else meta["init"],
+            beta_loss=float(loss[len("beta=") :]) if loss.startswith("beta=") else loss,
+            tol=meta["tol"],
+            max_iter=meta["max_iter"],
+            random_state=meta["seed"],
+            alpha_W=meta["alpha_w"],
+            alpha_H=meta["alpha_h"],
+            l1_ratio=meta["l1_ratio"],
+        )
+        model._validate_params()
+        model.components_ = H
+        model.n_components_ = model._n_components = H.shape[0]
+        model.n_features_in_ = H.shape[1]
+        if names is not None:
+            model.feature_names_in_ = names.astype(object)
+        model.solver_ = meta["solver"]
+        figures = {"objective": "objective_", "iterations": "n_iter_", "stop_reason": "stop_reason_"}
+        for name, attribute in {**figures, "reconstruction_err": "reconstruction_err_"}.items():
+            if name in meta:
+                setattr(model, attribute, meta[name])
+        return model
+
+    def _factor(self, X, W, H, update_W=True, update_H=True):
+        """Factors X from the start that the parameters ask for."""
+        self._check_solver()
+        if not (update_W and update_H):
+            return self._solve_one(X, W, H, update_W)
+        k = self.n_components
+        if k is None or (k == "auto" and self.init != "custom"):
+            k = X.shape[1]
+        if self.init == "custom":
+            W, H = self._given_start(X, W, H)
+            k = H.shape[0]
+        else:
+            self._warn_of_ignored_start(W, H)
+            W = H = None
+        last = self._last_factors(X, k) if W is None else None
+        best = None
+        for init, random_state in self._tries(k, X.shape):
+            start = {"W": W, "H": H}
+            if last is not None and best is None:
+                start = last
+            elif init != "custom":
+                start = self._start(X, k, init, random_state)
+            fitted = self._run(X, k, **start)
+            if best is None or fitted["objective"] < best["objective"]:
+                best = fitted
+            if fitted["stop"] == "stopped":
+                break
+        return best
+
+    def _solve_one(self, X, W, H, update_W):
+        """Finds one factor while the other is held."""
+        hold, ignored, name = ("H", W, "W") if update_W else ("W", H, "H")
+        if ignored is not None:
+            warnings.warn(
+                f"When update_{hold}=False, the provided initial {name} is not used.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+        k = X.shape[1] if self.n_components is None else self.n_components
+        shape = (k, X.shape[1]) if update_W else (X.shape[0], k)
+        held = checked_factor(H if update_W else W, shape, f"NMF (input {hold})", X.dtype)
+        k = held.shape[0] if update_W else held.shape[1]
+        return self._run(X, k, **{hold: held}, hold=hold)
+
+    def _check_solver(self):
+        if not _partwise.handles(self.solver, self._beta()):
+            raise ValueError(
+                f"Invalid beta_loss parameter: solver {self.solver!r} does not handle beta_loss = {self.beta_loss!r}"
+            )
+        if self.solver == "mu" and self.init == "nndsvd":
+            warnings.warn(
+                "The multiplicative update ('mu') solver cannot update zeros present in the initialization, and so "
+                "leads to poorer results when used jointly with init='nndsvd'. You may try init='nndsvda' or "
+                "init='nndsvdar' instead.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def _tries(self, n_components, shape):
+        """(init, random_state) of each start; those after the first are random and take seeds of their own."""
+        init = self.init if self.init == "custom" else _starts.chosen(self.init, n_components, shape)
+        yield init, self.random_state
+        random = check_random_state(self.random_state)
+        for _ in range(self.n_init - 1):
+            yield "random", random.randint(np.iinfo(np.int32).max)
+
+    def _start(self, X, n_components, init, random_state):
+        """What to hand to the engine for a start: both factors, or a name and a seed."""
+        if init == "random" or (init != "spa" and self.solver in SAME_STARTS):
+            W, H = _starts.initialize(X, n_components, init, random_state)
+            return {"W": W, "H": H}
+        seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+        return {"init": init, "seed": seed}
+
+    def _last_factors(self, X, n_components):
+        """The factors of the last fit, where they can begin this one."""
+        if not (self.warm_start and hasattr(self, "components_")):
+            return None
+        H = self.components_.astype(X.dtype, copy=False)
+        if H.shape != (n_components, X.shape[1]):
+            return None
+        W = getattr(self, "_last_W", None)
+        if W is None or W.shape[0] != X.shape[0]:
+            W = self._run(X, n_components, H=H, hold="H", watch={}, warn=False)["W"]
+        return {"W": W.astype(X.dtype, copy=False), "H": H}
+
+    def _run(self, X, n_components, *, W=None, H=None, hold=None, init="random", seed=0, watch=None, warn=True):
+        """One fit by the engine, watched as the parameters say unless `watch` says otherwise."""
+        if watch is None:
+            watch = {"callback": self.callback, "verbose": self.verbose, "progress": self.progress}
+        options = self._options(n_components, solver=self.solver, init=init, seed=seed)
+        order = None
+        if self.shuffle and self.solver == "cd" and hold is None and W is not None:
+            order = check_random_state(self.random_state).permutation(n_components)
+            W, H = W[:, order], H[order]
+        with Watch(solver=self.solver, **watch) as watch:
+            factors = (None if A is None else engine_input(A) for A in (W, H))
+            fitted = _partwise.fit(engine_input(X), options, *factors, hold, watch.function, watch.keeps_best)
+        if order is not None:
+            back = np.argsort(order)
+            fitted["W"], fitted["H"] = fitted["W"][:, back], fitted["H"][back]
+        if warn and fitted["stop"] != "stopped":
+            self._warn_if_cut_short(fitted["n_iter"])
+        return fitted
+
+
+def non_negative_factorization(
+    X,
+    W=None,
+    H=None,
+    n_components="auto",
+    *,
+    init=None,
+    update_H=True,
+    solver="auto",
+    beta_loss="frobenius",
+    tol=1e-4,
+    max_iter=200,
+    alpha_W=0.0,
+    alpha_H="same",
+    l1_ratio=0.0,
+    random_state=None,
+    verbose=0,
+    shuffle=False,
+    update_W=True,
+    **ours,
+):
+    """Find W and H such that X ≈ W H, nothing in them below zero.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Non-negative data.
+    W : array-like of shape (n_samples, n_components), default=None
+        The start of W for ``init="custom"``; W itself if ``update_W=False``.
+    H : array-like of shape (n_components, n_features), default=None
+        The start of H for ``init="custom"``; H itself if ``update_H=False``.
+    n_components : int, {"auto"} or None, default="auto"
+        Number of components.
+    update_H : bool, default=True
+        False holds H and finds W only.
+    update_W : bool, default=True
+        False holds W and finds H only.
+    init, solver, beta_loss, tol, max_iter, alpha_W, alpha_H, l1_ratio, random_state, verbose, shuffle
+        As in `NMF`.
+    **ours
+        `n_threads`, `n_init`, `progress` and `callback` as in `NMF`.
+
+    Returns
+    -------
+    W : ndarray of shape (n_samples, n_components)
+        How much of each component each sample holds.
+    H : ndarray of shape (n_components, n_features)
+        The components.
+    n_iter : int
+        Iterations done.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from partwise import non_negative_factorization
+    >>> X = np.array([[1, 1], [2, 1], [3, 1.2], [4, 1], [5, 0.8], [6, 1]])
+    >>> W, H, n_iter = non_negative_factorization(X, n_components=2, init="random", random_state=0)
+    >>> W.shape, H.shape
+    ((6, 2), (2, 2))
+    """
+    model = NMF(
+        n_components=n_components,
+        init=init,
+        solver=solver,
+        beta_loss=beta_loss,
+        tol=tol,
+        max_iter=max_iter,
+        random_state=random_state,
+        alpha_W=alpha_W,
+        alpha_H=alpha_H,
+        l1_ratio=l1_ratio,
+        verbose=verbose,
+        shuffle=shuffle,
+        **ours,
+    )
+    model._validate_params()
+    for name, value in (("update_W", update_W), ("update_H", update_H)):
+        if not isinstance(value, (bool, np.bool_)):
+            raise ValueError(f"The {name!r} parameter must be a bool. Got {value!r} instead.")
+    if not (update_W or update_H):
+        raise ValueError("update_W=False and update_H=False leave nothing to find; at most one factor can be held.")
+    X = refuse_malformed(check_array(X, accept_sparse=("csr", "csc"), dtype=DTYPES))
+    fitted = model._factor(X, W, H, update_W, update_H)
+    return fitted["W"], fitted["H"], fitted["n_iter"]

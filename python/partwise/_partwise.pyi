@@ -1,0 +1,60 @@
+"""The engine as a module: arrays in and out, errors, signals."""
+
+from collections.abc import Callable
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Real = NDArray[np.float64] | NDArray[np.float32]
+_Indices = NDArray[np.int32] | NDArray[np.int64]
+_Stored = _Real | tuple[bool, tuple[int, int], _Indices, _Indices, _Real]
+_Memory = tuple[_Real, _Real, _Real]
+_Callback = Callable[[int, int, float, float, float], object]
+
+class _Fit(TypedDict):
+    W: _Real
+    H: _Real
+    divergence: float
+    objective: float
+    relative_error: float
+    residual: float
+    n_iter: int
+    stop: str
+    solver: str
+    seconds: float
+    trace: list[tuple[int, float, float, float, bool]]
+
+class _MiniBatchFit(TypedDict):
+    W: _Real
+    memory: _Memory
+    divergence: float
+    n_iter: int
+    n_steps: int
+    stop: str
+
+__version__: str
+
+def solvers() -> list[tuple[str, str]]: ...
+def inits() -> list[tuple[str, str]]: ...
+def handles(solver: str, beta_loss: float) -> bool: ...
+def check(x: _Stored) -> None: ...
+def fit(
+    x: _Stored,
+    options: dict[str, Any],
+    w: _Real | None = None,
+    h: _Real | None = None,
+    hold: str | None = None,
+    callback: _Callback | None = None,
+    keep_best: bool = False,
+) -> _Fit: ...
+def fit_batches(
+    x: _Stored,
+    options: dict[str, Any],
+    w: _Real,
+    h: _Real,
+    callback: _Callback | None = None,
+    keep_best: bool = False,
+) -> _MiniBatchFit: ...
+def fit_batch(x: _Stored, options: dict[str, Any], memory: _Memory, keep: float) -> tuple[_Memory, float]: ...
+def transform_batches(x: _Stored, options: dict[str, Any], h: _Real) -> _Real: ...

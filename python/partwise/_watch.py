@@ -1,0 +1,121 @@
+"""What is shown of a fit while it works."""
+
+import sys
+from typing import NamedTuple
+
+
+class IterationInfo(NamedTuple):
+    """What a callback is told after each iteration."""
+
+    iteration: int
+    """Iterations done."""
+    max_iter: int
+    """The limit on iterations."""
+    objective: float
+    """The divergence and the penalties: what is minimised."""
+    residual: float
+    """Distance from a stationary point: |projected gradient| over its data part, the larger of both factors'."""
+    seconds: float
+    """Seconds since the fit began."""
+
+
+class Watch:
+    """Calls the callback, prints what `verbose` asks for, and moves the bar. A context for one fit."""
+
+    def __init__(self, *, callback=None, verbose=0, progress=False, solver=""):
+        self._callback = callback
+        self._verbose = verbose
+        self._progress = progress
+        self._solver = solver
+        self._bar = None
+        self._first = None
+
+    @property
+    def function(self):
+        """What the engine calls after each iteration; None if nobody looks."""
+        wanted = self._callback is not None or self._verbose or self._progress
+        return self._see if wanted else None
+
+    @property
+    def keeps_best(self):
+        """Whether Ctrl-C ends the fit and keeps the best factors so far, rather than raise."""
+        return self._callback is not None or bool(self._progress)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._bar is not None:
+            self._bar.close()
+
+    def _see(self, *fields):
+        info = IterationInfo(*fields)
+        if self._verbose:
+            self._print(info)
+        if self._progress:
+            if self._bar is None:
+                self._bar = _bar(info.max_iter)
+            self._bar.show(info)
+        return bool(self._callback is not None and self._callback(info))
+
+    def _print(self, info):
+        if self._solver == "cd":
+            if self._first is None:
+                self._first = info.residual or 1.0
+            print("violation:", info.residual / self._first)
+        elif self._solver == "mu":
+            if info.iteration % 10 == 0:
+                error = (2 * info.objective) ** 0.5
+                print(f"Epoch {info.iteration:02d} reached after {info.seconds:.3f} seconds, error: {error:f}")
+        elif self._solver == "minibatch":
+            print(f"Minibatch step {info.iteration}/{info.max_iter}: mean batch cost: {info.objective}")
+        else:
+            print(f"iteration {info.iteration}: objective {info.objective:.6g}, residual {info.residual:.3g}")
+
+
+def _bar(total):
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        return _Line(total)
+    return _Tqdm(tqdm(total=total, unit="it", desc="NMF"))
+
+
+class _Tqdm:
+    """A bar of tqdm, in notebooks too."""
+
+    def __init__(self, bar):
+        self._bar = bar
+
+    def show(self, info):
+        self._bar.set_postfix_str(f"objective {info.objective:.6g}", refresh=False)
+        self._bar.update(info.iteration - self._bar.n)
+
+    def close(self):
+        self._bar.close()
+
+
+class _Line:
+    """A line on standard error, written over at most ten times a second."""
+
+    INTERVAL = 0.1
+
+    def __init__(self, total):
+        self._total = total
+        self._shown = 0.0
+        self._last = None
+
+    def show(self, info):
+        self._last = info
+        if info.seconds - self._shown >= self.INTERVAL:
+            self._shown = info.seconds
+            self._write(info)
+
+    def close(self):
+        if self._last is not None:
+            self._write(self._last)
+        print(file=sys.stderr)
+
+    def _write(self, info):
+        text = f"NMF: {info.iteration}/{self._total} iterations, objective {info.objective:.6g}, {info.seconds:.1f} s"
+        print(f"\r{text:<78}", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,319 @@
+"""Pictures of a factorisation: components, convergence, reconstruction, and who holds how much of what.
+
+Every function draws into the matplotlib Axes that it is given, or makes a figure of its own, and returns the Axes.
+Components are given as a fitted estimator or as H itself. matplotlib is needed only when something is drawn.
+"""
+
+import numpy as np
+
+SEQUENTIAL = "viridis"
+DIVERGING = "RdBu_r"
+
+
+def images(components, shape, *, axes=None, columns=None, names=None, cmap="magma"):
+    """Draw each component as an image.
+
+    Parameters
+    ----------
+    components : estimator or array-like of shape (n_components, n_features)
+        A fitted estimator, or H.
+    shape : (int, int)
+        Rows and columns of an image; their product is n_features.
+    axes : array-like of Axes, default=None
+        Where to draw, one for each component.
+    columns : int, default=None
+        Images in a row of a new figure.
+    names : sequence of str, default=None
+        Titles; by default the components' numbers, counted from 0.
+    cmap : str or Colormap, default="magma"
+        The colours. Each image has a scale of its own, from zero to its largest value.
+
+    Returns
+    -------
+    axes : ndarray of Axes
+        One for each component.
+    """
+    H = _components(components)
+    if int(np.prod(shape)) != H.shape[1]:
+        raise ValueError(f"shape = {tuple(shape)}: {int(np.prod(shape))} pixels, but {H.shape[1]} features")
+    ratio = shape[0] / shape[1]
+    axes = _grid(len(H), axes, columns, size=(1.5, 1.5 * ratio + 0.25))
+    for ax, row, name in zip(axes, H, _names(names, len(H)), strict=True):
+        ax.imshow(row.reshape(shape), cmap=cmap, vmin=0, interpolation="nearest")
+        ax.set_title(name, fontsize="small")
+        ax.set_xticks([])
+        ax.set_yticks([])
+    return axes
+
+
+def terms(components, feature_names, *, n_top=8, axes=None, columns=None, names=None, color="#31688e"):
+    """Draw the largest entries of each component as bars beside their names: the top words of topics.
+
+    Parameters
+    ----------
+    components : estimator or array-like of shape (n_components, n_features)
+        A fitted estimator, or H.
+    feature_names : sequence of str of length n_features
+        What the features are called.
+    n_top : int, default=8
+        Entries of each component.
+    axes : array-like of Axes, default=None
+        Where to draw, one for each component.
+    columns : int, default=None
+        Components in a row of a new figure.
+    names : sequence of str, default=None
+        Titles; by default the components' numbers, counted from 0.
+    color : colour, default="#31688e"
+        Of the bars.
+
+    Returns
+    -------
+    axes : ndarray of Axes
+        One for each component.
+    """
+    H = _components(components)
+    feature_names = np.asarray(feature_names, dtype=object)
+    if feature_names.shape != (H.shape[1],):
+        raise ValueError(f"{feature_names.size} names; expected one for each of {H.shape[1]} features")
+    n_top = min(n_top, H.shape[1])
+    axes = _grid(len(H), axes, columns, size=(2.6, 0.22 * n_top + 0.5))
+    for ax, row, name in zip(axes, H, _names(names, len(H)), strict=True):
+        top = row.argsort(kind="stable")[::-1][:n_top]
+        places = np.arange(n_top)
+        largest = row.max() or 1.0
+        ax.barh(places, row[top] / largest, color=color, height=0.75)
+        ax.set_yticks(places, feature_names[top], fontsize="small")
+        ax.set_ylim(n_top - 0.4, -0.6)
+        ax.set_xlim(0, 1)
+        ax.set_xticks([])
+        ax.set_title(name, fontsize="small")
+        ax.spines[["top", "right", "bottom"]].set_visible(False)
+        ax.tick_params(axis="y", length=0)
+    return axes
+
+
+def spectra(components, x=None, *, ax=None, names=None, xlabel="feature", cmap=SEQUENTIAL):
+    """Draw each component as a curve above the one before, all on one scale of features: spectra, notes.
+
+    Parameters
+    ----------
+    components : estimator or array-like of shape (n_components, n_features)
+        A fitted estimator, or H.
+    x : array-like of length n_features, default=None
+        Where the features lie: wavelengths, frequencies.
+    ax : Axes, default=None
+        Where to draw.
+    names : sequence of str, default=None
+        Labels; by default the components' numbers, counted from 0.
+    xlabel : str, default="feature"
+        What `x` is.
+    cmap : str or Colormap, default="viridis"
+        The colours, from the first component to the last. Each curve is scaled to its largest value.
+
+    Returns
+    -------
+    ax : Axes
+    """
+    H = _components(components)
+    x = np.arange(H.shape[1]) if x is None else np.asarray(x)
+    if x.shape != (H.shape[1],):
+        raise ValueError(f"x has {x.size} places; expected one for each of {H.shape[1]} features")
+    ax = _axes(ax, (6, 0.55 * len(H) + 1))
+    colors = _colormap(cmap)(np.linspace(0.0, 0.85, len(H)))
+    for i, (row, color) in enumerate(zip(H, colors, strict=True)):
+        base = len(H) - 1 - i
+        curve = base + 0.9 * row / (row.max() or 1.0)
+        ax.fill_between(x, base, curve, color=color, alpha=0.35, linewidth=0)
+        ax.plot(x, curve, color=color, linewidth=1.2)
+    ax.set_yticks(np.arange(len(H))[::-1], _names(names, len(H)), fontsize="small")
+    ax.set_xlim(x.min(), x.max())
+    ax.set_ylim(-0.1, len(H))
+    ax.set_xlabel(xlabel)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    return ax
+
+
+def convergence(models, *, ax=None, against="iteration", cmap=SEQUENTIAL):
+    """Draw the objective over the iterations or seconds of fits.
+
+    Parameters
+    ----------
+    models : estimator or dict of str to estimator
+        One fitted `NMF`, or several by name.
+    ax : Axes, default=None
+        Where to draw.
+    against : {"iteration", "seconds"}, default="iteration"
+        What goes to the right.
+    cmap : str or Colormap, default="viridis"
+        The colours.
+
+    Returns
+    -------
+    ax : Axes
+    """
+    if against not in ("iteration", "seconds"):
+        raise ValueError(f"against = {against!r}: expected 'iteration' or 'seconds'")
+    several = isinstance(models, dict)
+    models = models if several else {"": models}
+    ax = _axes(ax, (5, 3.4))
+    low, high = np.inf, 0.0
+    colors = _colormap(cmap)(np.linspace(0.0, 0.8, len(models)))
+    for (name, model), color in zip(models.items(), colors, strict=True):
+        # A start may lie powers of ten above, and not every solver looks at it.
+        seen = model.history_["iteration"] > 0
+        objective = model.history_["objective"][seen]
+        ax.plot(model.history_[against][seen], objective, color=color, label=name, linewidth=1.6)
+        low, high = min(low, objective.min()), max(high, objective.max())
+    # Over less than a power of ten a logarithmic axis has hardly a tick.
+    if low > 0 and high / low > 10:
+        ax.set_yscale("log")
+    ax.set_xlabel("iteration" if against == "iteration" else "seconds")
+    ax.set_ylabel("objective")
+    ax.margins(x=0.02)
+    ax.spines[["top", "right"]].set_visible(False)
+    if several:
+        ax.legend(frameon=False)
+    return ax
+
+
+def reconstruction(X, W, components, *, shape=None, sample=0, axes=None, cmap=SEQUENTIAL):
+    """Draw X beside W H and their difference.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The data.
+    W : array-like of shape (n_samples, n_components)
+        What `fit_transform` returned.
+    components : estimator or array-like of shape (n_components, n_features)
+        A fitted estimator, or H.
+    shape : (int, int), default=None
+        Draw one sample as an image of this shape; by default the whole matrix is the image.
+    sample : int, default=0
+        Which sample.
+    axes : array-like of three Axes, default=None
+        Where to draw.
+    cmap : str or Colormap, default="viridis"
+        The colours of X and W H, on one scale.
+
+    Returns
+    -------
+    axes : ndarray of three Axes
+    """
+    H, W = _components(components), np.asarray(W)
+    if shape is not None:
+        if int(np.prod(shape)) != H.shape[1]:
+            raise ValueError(f"shape = {tuple(shape)}: {int(np.prod(shape))} pixels, but {H.shape[1]} features")
+        X, W = X[[sample]], W[[sample]]
+    X = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
+    Y = W @ H
+    if shape is not None:
+        X, Y = X.reshape(shape), Y.reshape(shape)
+    ratio = min(max(X.shape[0] / X.shape[1], 0.4), 1.6)
+    axes = _grid(3, axes, 3, size=(2.6, 2.6 * ratio + 0.4))
+    high = max(X.max(), Y.max()) or 1.0
+    most = np.abs(X - Y).max() or 1.0
+    relative = np.linalg.norm(X - Y) / (np.linalg.norm(X) or 1.0)
+    # A matrix of another form than a picture fills its Axes.
+    look = {"interpolation": "nearest", "aspect": "equal" if shape is not None else "auto"}
+    scales = ({"cmap": cmap, "vmin": 0, "vmax": high},) * 2 + ({"cmap": DIVERGING, "vmin": -most, "vmax": most},)
+    titles = ("original", f"{len(H)} components", f"difference ({relative:.1%})")
+    for ax, image, scale, title in zip(axes, (X, Y, X - Y), scales, titles, strict=True):
+        drawn = ax.imshow(image, **scale, **look)
+        ax.set_title(title, fontsize="small")
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.figure.colorbar(drawn, ax=ax, fraction=0.046, pad=0.03).ax.tick_params(labelsize="x-small")
+    return axes
+
+
+def weights(W, *, ax=None, names=None, share=True, cmap=SEQUENTIAL):
+    """Draw W as a heat map, samples in order of the component that they hold most of, and of how much.
+
+    Parameters
+    ----------
+    W : array-like of shape (n_samples, n_components)
+        What `fit_transform` or `transform` returned.
+    ax : Axes, default=None
+        Where to draw.
+    names : sequence of str, default=None
+        Labels of the components; by default their numbers, counted from 0.
+    share : bool, default=True
+        Scale each sample to a sum of one.
+    cmap : str or Colormap, default="viridis"
+        The colours.
+
+    Returns
+    -------
+    ax : Axes
+    """
+    W = np.asarray(W, dtype=float)
+    if W.ndim != 2:
+        raise ValueError(f"W has {W.ndim} dimensions; expected 2")
+    if share:
+        sums = W.sum(axis=1, keepdims=True)
+        W = np.divide(W, sums, out=np.zeros_like(W), where=sums > 0)
+    cluster = W.argmax(axis=1)
+    order = np.lexsort((-W.max(axis=1), cluster))
+    k = W.shape[1]
+    ax = _axes(ax, (0.45 * k + 2, 4.5))
+    drawn = ax.imshow(W[order], aspect="auto", interpolation="nearest", cmap=cmap, vmin=0)
+    for edge in np.cumsum(np.bincount(cluster, minlength=k))[:-1]:
+        ax.axhline(edge - 0.5, color="white", linewidth=0.6)
+    ax.set_xticks(np.arange(k), names if names is not None else np.arange(k), fontsize="small")
+    ax.set_xlabel("component")
+    ax.set_ylabel("samples, by largest component")
+    ax.set_yticks([])
+    label = "share of the sample" if share else "weight"
+    ax.figure.colorbar(drawn, ax=ax, label=label)
+    return ax
+
+
+def _components(components):
+    H = np.asarray(getattr(components, "components_", components))
+    if H.ndim != 2:
+        raise ValueError(f"components have {H.ndim} dimensions; expected 2: (n_components, n_features)")
+    return H
+
+
+def _names(names, count):
+    if names is None:
+        return [f"component {i}" for i in range(count)]
+    if len(names) != count:
+        raise ValueError(f"{len(names)} names; expected one for each of {count} components")
+    return list(names)
+
+
+def _colormap(cmap):
+    import matplotlib
+
+    return matplotlib.colormaps[cmap] if isinstance(cmap, str) else cmap
+
+
+def _axes(ax, size):
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def _grid(count, axes, columns, size):
+    """`count` Axes: those given, or a new figure's."""
+    if axes is not None:
+        axes = np.asarray(axes, dtype=object).ravel()
+        if len(axes) < count:
+            raise ValueError(f"{len(axes)} axes; expected one for each of {count} pictures")
+        return axes[:count]
+    import matplotlib.pyplot as plt
+
+    columns = min(count, columns or 5)
+    rows = -(-count // columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(columns * size[0], rows * size[1]), squeeze=False, layout="constrained"
+    )
+    axes = axes.ravel()
+    for ax in axes[count:]:
+        ax.remove()
+    return axes[:count]

@@ -1,0 +1,159 @@
+//! A fit, with the parameters by name and the results by name.
+
+use std::num::NonZeroUsize;
+
+use partwise::{Factor, Factorization, Loss, Nmf, Penalty, Start};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyAny;
+
+use crate::arrays::{self, AnyStored, Number, Stored};
+use crate::errors::to_python;
+use crate::watch::{self, Watcher};
+
+/// The parameters of a fit: the items of a dictionary.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Options {
+    n_components: usize,
+    beta_loss: f64,
+    tol: f64,
+    max_iter: usize,
+    #[pyo3(item("alpha_W"))]
+    alpha_w: f64,
+    #[pyo3(item("alpha_H"))]
+    alpha_h: f64,
+    l1_ratio: f64,
+    n_threads: Option<usize>,
+}
+
+impl Options {
+    /// The loss, penalties, limits and threads, whatever the solver and the start.
+    pub(crate) fn common(&self) -> Result<Nmf, partwise::Error> {
+        Ok(Nmf::new(self.n_components)
+            .loss(Loss::beta(self.beta_loss)?)
+            .tolerance(self.tol)
+            .max_iter(self.max_iter)
+            .penalty(Penalty {
+                alpha_w: self.alpha_w,
+                alpha_h: self.alpha_h,
+                l1_ratio: self.l1_ratio,
+            })
+            .threads(self.n_threads.and_then(NonZeroUsize::new)))
+    }
+}
+
+/// How a fit is minimised, and where it begins: further items of the dictionary.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Road {
+    solver: String,
+    init: String,
+    seed: u64,
+}
+
+/// What comes back: a dictionary.
+#[derive(IntoPyObject)]
+pub(crate) struct Fit<'py> {
+    #[pyo3(item("W"))]
+    w: Bound<'py, PyAny>,
+    #[pyo3(item("H"))]
+    h: Bound<'py, PyAny>,
+    divergence: f64,
+    objective: f64,
+    relative_error: f64,
+    residual: f64,
+    n_iter: usize,
+    stop: String,
+    solver: &'static str,
+    seconds: f64,
+    /// (iteration, seconds, objective, residual or NaN, whether on a sketch) after each iteration.
+    trace: Vec<(usize, f64, f64, f64, bool)>,
+}
+
+/// Factors X ≈ W H. `hold` is "W", "H" or None; W and H are starts, or held.
+#[pyfunction]
+#[pyo3(signature = (x, options, w=None, h=None, hold=None, callback=None, keep_best=false))]
+#[expect(clippy::too_many_arguments, reason = "Python's arguments by name")]
+pub(crate) fn fit<'py>(
+    py: Python<'py>,
+    x: &Bound<'py, PyAny>,
+    options: Bound<'py, PyAny>,
+    w: Option<&Bound<'py, PyAny>>,
+    h: Option<&Bound<'py, PyAny>>,
+    hold: Option<&str>,
+    callback: Option<Py<PyAny>>,
+    keep_best: bool,
+) -> PyResult<Fit<'py>> {
+    let hold = match hold {
+        None => None,
+        Some("W") => Some(Factor::W),
+        Some("H") => Some(Factor::H),
+        Some(other) => {
+            let text = format!("hold = {other:?}: expected 'W', 'H' or None");
+            return Err(PyValueError::new_err(text));
+        }
+    };
+    let watcher = Watcher {
+        callback,
+        keep_best,
+    };
+    let (common, road): (Options, Road) = (options.extract()?, options.extract()?);
+    let nmf = configured(&common, &road).map_err(to_python)?;
+    match AnyStored::of(x)? {
+        AnyStored::F32(x) => fit_stored(py, &x, &nmf, (w, h, hold), watcher),
+        AnyStored::F64(x) => fit_stored(py, &x, &nmf, (w, h, hold), watcher),
+    }
+}
+
+fn configured(common: &Options, road: &Road) -> Result<Nmf, partwise::Error> {
+    Ok(common
+        .common()?
+        .solver(road.solver.parse()?)
+        .init(road.init.parse()?)
+        .seed(road.seed))
+}
+
+/// W and H if given, and which of them is held.
+type Given<'a, 'py> = (
+    Option<&'a Bound<'py, PyAny>>,
+    Option<&'a Bound<'py, PyAny>>,
+    Option<Factor>,
+);
+
+fn fit_stored<'py, T: Number>(
+    py: Python<'py>,
+    x: &Stored<'py, T>,
+    nmf: &Nmf,
+    (w, h, hold): Given<'_, 'py>,
+    watcher: Watcher,
+) -> PyResult<Fit<'py>> {
+    let view = x.view()?;
+    let (w, h) = (arrays::factor(w)?, arrays::factor(h)?);
+    let fitted: Factorization<T> = watch::run(py, watcher, |observer| {
+        let start = Start {
+            w: w.as_ref(),
+            h: h.as_ref(),
+            hold,
+        };
+        nmf.fit_with(&[view.matrix()?], start, observer)
+    })?;
+    let trace = fitted.trace.iter().map(|point| {
+        let residual = point.residual.unwrap_or(f64::NAN);
+        let at = (point.iteration, point.seconds, point.objective);
+        (at.0, at.1, at.2, residual, point.sketched)
+    });
+    Ok(Fit {
+        trace: trace.collect(),
+        divergence: fitted.divergence,
+        objective: fitted.objective,
+        relative_error: fitted.relative_error,
+        residual: fitted.residual,
+        n_iter: fitted.iterations,
+        stop: fitted.stop.to_string(),
+        solver: fitted.solver.name(),
+        seconds: fitted.seconds,
+        w: arrays::to_numpy(py, fitted.w)?,
+        h: arrays::to_numpy(py, fitted.h)?,
+    })
+}

@@ -1,0 +1,61 @@
+//! The engine as a Python module, `partwise._partwise`: arrays in and out, errors, signals. No algorithm lives here; what
+//! users see is in `partwise/`.
+
+mod arrays;
+mod errors;
+mod fit;
+mod minibatch;
+mod watch;
+
+use partwise::{Init, Loss, Solver};
+use pyo3::prelude::*;
+
+/// The engine's solvers as (name, what it does), `auto` first.
+#[pyfunction]
+fn solvers() -> Vec<(&'static str, &'static str)> {
+    Solver::all().map(|s| (s.name(), s.title())).collect()
+}
+
+/// The engine's starts as (name, what it does), `auto` first.
+#[pyfunction]
+fn inits() -> Vec<(&'static str, &'static str)> {
+    Init::all().map(|i| (i.name(), i.title())).collect()
+}
+
+/// Whether a solver minimises the beta-divergence.
+#[pyfunction]
+fn handles(solver: &str, beta_loss: f64) -> PyResult<bool> {
+    let solver: Solver = solver.parse().map_err(errors::to_python)?;
+    let loss = Loss::beta(beta_loss).map_err(errors::to_python)?;
+    Ok(solver.handles(loss))
+}
+
+/// Refuses the parts of a sparse matrix that do not fit together.
+#[pyfunction]
+fn check(py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<()> {
+    let checked = match arrays::AnyStored::of(x)? {
+        arrays::AnyStored::F32(x) => {
+            let view = x.view()?;
+            py.detach(|| view.matrix().map(drop))
+        }
+        arrays::AnyStored::F64(x) => {
+            let view = x.view()?;
+            py.detach(|| view.matrix().map(drop))
+        }
+    };
+    checked.map_err(errors::to_python)
+}
+
+#[pymodule]
+fn _partwise(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_function(wrap_pyfunction!(solvers, module)?)?;
+    module.add_function(wrap_pyfunction!(inits, module)?)?;
+    module.add_function(wrap_pyfunction!(handles, module)?)?;
+    module.add_function(wrap_pyfunction!(check, module)?)?;
+    module.add_function(wrap_pyfunction!(fit::fit, module)?)?;
+    module.add_function(wrap_pyfunction!(minibatch::fit_batches, module)?)?;
+    module.add_function(wrap_pyfunction!(minibatch::fit_batch, module)?)?;
+    module.add_function(wrap_pyfunction!(minibatch::transform_batches, module)?)?;
+    Ok(())
+}

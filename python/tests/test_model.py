@@ -1,0 +1,126 @@
+"""Models in files, exchanged with the program."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from partwise import NMF
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def X():
+    random = np.random.RandomState(0)
+    return random.uniform(size=(30, 3)) @ random.uniform(size=(3, 12)) + 0.01
+
+
+def program():
+    """The command-line program: built already, or by cargo."""
+    for profile in ("debug", "release"):
+        path = REPOSITORY / "target" / profile / "partwise"
+        if path.exists():
+            return path
+    if shutil.which("cargo") is None:
+        pytest.skip("the program is not built, and there is no cargo to build it")
+    command = ["cargo", "build", "--locked", "-p", "partwise-cli"]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
+    return REPOSITORY / "target" / "debug" / "partwise"
+
+
+@pytest.mark.parametrize("beta_loss", ["frobenius", "kullback-leibler", 1.5])
+def test_round_trip(X, tmp_path, beta_loss):
+    model = NMF(3, beta_loss=beta_loss, alpha_W=1e-4, random_state=0)
+    W = model.fit_transform(X)
+    model.save(tmp_path / "model.npz", W)
+    back = NMF.load(tmp_path / "model.npz")
+    assert (back.components_ == model.components_).all()
+    assert (back.transform(X) == model.transform(X)).all()
+    assert back.reconstruction_err_ == model.reconstruction_err_ and back.n_iter_ == model.n_iter_
+    assert (np.load(tmp_path / "model.npz")["w"] == W).all()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.npz"]
+    model.save(tmp_path / "model.npz")
+    assert np.load(tmp_path / "model.npz")["w"].shape == (0, 3)
+
+
+def test_names_of_features(X, tmp_path):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=[f"wörd{i}" for i in range(12)])
+    NMF(3, random_state=0).fit(frame).save(tmp_path / "model.npz")
+    back = NMF.load(tmp_path / "model.npz")
+    assert list(back.feature_names_in_) == list(frame.columns)
+    assert back.transform(frame).shape == (30, 3)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_program_reads_what_python_writes(X, tmp_path, dtype):
+    X = X.astype(dtype)
+    model = NMF(3, random_state=0, solver="cd", tol=1e-6, max_iter=1000).fit(X)
+    for W in (None, model.transform(X)):
+        model.save(tmp_path / "model.npz", W)
+        np.save(tmp_path / "new.npy", X[:7])
+        command = [program(), "transform", "model.npz", "new.npy", "-o", "w.npy"]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+        assert_allclose(np.load(tmp_path / "w.npy"), model.transform(X[:7]), rtol=1e-4, atol=1e-5)
+        described = subprocess.run([program(), "info", "model.npz"], cwd=tmp_path, check=True, capture_output=True)
+        assert b"frobenius" in described.stdout
+    command = [program(), "reconstruct", "model.npz", "-o", "v.npy"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert_allclose(np.load(tmp_path / "v.npy"), model.inverse_transform(model.transform(X)), rtol=1e-4)
+
+
+def test_python_reads_what_the_program_writes(X, tmp_path):
+    np.save(tmp_path / "v.npy", X)
+    command = [program(), "fit", "v.npy", "-k", "3", "--loss", "kl", "--init", "random", "-o", "out"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    model = NMF.load(tmp_path / "out" / "model.npz")
+    assert model.beta_loss == "kullback-leibler" and model.init == "random"
+    W = np.load(tmp_path / "out" / "model.npz")["w"]
+    assert_allclose(W @ model.components_, X, rtol=0.3)
+    assert_allclose(model.transform(X), W, atol=0.1 * W.max())
+
+
+def test_refuses_what_is_no_model(X, tmp_path):
+    path = tmp_path / "model.npz"
+    NMF(3, random_state=0).fit(X).save(path)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    meta = json.loads(str(arrays["meta"]))
+    cases = {
+        "no array 'meta'": {"h": arrays["h"]},
+        "meta is no JSON object": {**arrays, "meta": np.array("{")},
+        "meta has no 'tol'": {**arrays, "meta": np.array(json.dumps({k: v for k, v in meta.items() if k != "tol"}))},
+        "h must be a non-negative matrix": {**arrays, "h": -arrays["h"]},
+        "The 'solver' parameter": {**arrays, "meta": np.array(json.dumps({**meta, "solver": "none"}))},
+        "2 names for 12 columns": {**arrays, "col_names": np.array(["a", "b"])},
+        "is no model": {**arrays, "meta": np.array([{"a": 1}], dtype=object)},
+    }
+    for text, parts in cases.items():
+        np.savez(path, **parts)
+        with pytest.raises(ValueError, match=text):
+            NMF.load(path)
+    path.write_text("some text")
+    with pytest.raises(ValueError, match="is no model"):
+        NMF.load(path)
+    with pytest.raises(FileNotFoundError):
+        NMF.load(tmp_path / "nothing.npz")
+
+
+def test_leaves_nothing_half_written(X, tmp_path, monkeypatch):
+    model = NMF(3, random_state=0).fit(X)
+    model.save(tmp_path / "model.npz")
+    before = (tmp_path / "model.npz").read_bytes()
+
+    def full(*args, **kwargs):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="no space left"):
+        model.save(tmp_path / "model.npz")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.npz"]
+    assert (tmp_path / "model.npz").read_bytes() == before

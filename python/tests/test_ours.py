@@ -1,0 +1,244 @@
+"""What scikit-learn's NMF has not: every solver, held factors, several starts, warm starts, callbacks, Ctrl-C."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+
+from partwise import NMF, IterationInfo, MiniBatchNMF, _base, non_negative_factorization
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(scope="module")
+def X():
+    return load_digits().data[:200] + 0.01
+
+
+@pytest.mark.parametrize("solver", _base.SOLVERS)
+def test_every_solver(solver, X):
+    beta_loss = 1 if solver == "newton" else 2
+    model = NMF(5, solver=solver, beta_loss=beta_loss, random_state=0, max_iter=300)
+    W = model.fit_transform(X)
+    assert np.linalg.norm(X - W @ model.components_) < 0.5 * np.linalg.norm(X)
+    assert model.solver_ == solver or solver == "auto" and model.solver_ in ("hals", "sketched")
+    assert_allclose(model.transform(X), W, atol=0.3 * W.max())
+    of_X = model.history_["sketched"] == 0
+    assert model.history_["objective"][of_X].min() == pytest.approx(model.objective_, rel=1e-6)
+
+
+@pytest.mark.parametrize("init", _base.INITS)
+def test_every_start(init, X):
+    errors = [NMF(5, init=init, random_state=seed, max_iter=100).fit(X).reconstruction_err_ for seed in (0, 0, 1)]
+    assert errors[0] == errors[1]
+    assert errors[0] == pytest.approx(errors[2], rel=0.1)
+
+
+def test_auto_ends_no_higher_than_cd(X):
+    auto = NMF(10, random_state=0).fit(X)
+    cd = NMF(10, random_state=0, solver="cd").fit(X)
+    assert auto.reconstruction_err_ < 1.005 * cd.reconstruction_err_
+
+
+def test_held_factors(X):
+    W, H, _ = non_negative_factorization(X, n_components=5, random_state=0)
+    W2, H2, _ = non_negative_factorization(X, H=H, update_H=False, tol=1e-6, max_iter=2000)
+    assert (H2 == H).all()
+    assert np.linalg.norm(X - W2 @ H) <= np.linalg.norm(X - W @ H) * (1 + 1e-9)
+    W3, H3, _ = non_negative_factorization(X, W=W, update_W=False, tol=1e-6, max_iter=2000)
+    assert (W3 == W).all()
+    assert np.linalg.norm(X - W @ H3) <= np.linalg.norm(X - W @ H) * (1 + 1e-9)
+    # X ≈ W H is Xᵀ ≈ Hᵀ Wᵀ.
+    turned, _, _ = non_negative_factorization(X.T, H=W.T, update_H=False, tol=1e-6, max_iter=2000)
+    assert_allclose(turned, H3.T, atol=1e-3 * H3.max())
+    with pytest.raises(ValueError, match="leave nothing to find"):
+        non_negative_factorization(X, W=W, H=H, update_W=False, update_H=False)
+    with pytest.warns(RuntimeWarning, match="the provided initial H is not used"):
+        non_negative_factorization(X, W=W, H=H, update_W=False)
+
+
+def test_best_of_several_starts(X):
+    objectives = [NMF(8, init="random", random_state=0, n_init=n, max_iter=60).fit(X).objective_ for n in (1, 4)]
+    assert objectives[1] <= objectives[0]
+    alone = NMF(8, init="random", random_state=0, max_iter=60).fit(X)
+    assert alone.objective_ == objectives[0]
+
+
+def test_warm_start(X):
+    model = NMF(5, random_state=0, max_iter=20, tol=0, warm_start=True, solver="cd").fit(X)
+    first = model.objective_
+    assert model.fit(X).objective_ < first
+    assert model.fit(X[:50]).components_.shape == (5, 64)
+    assert NMF(5, random_state=0, max_iter=40, tol=0, solver="cd").fit(X).objective_ == pytest.approx(
+        NMF(5, random_state=0, max_iter=20, tol=0, warm_start=True, solver="cd").fit(X).fit(X).objective_,
+        rel=1e-9,
+    )
+
+
+def test_shuffle(X):
+    models = [NMF(5, solver="cd", shuffle=True, random_state=seed, init="nndsvda").fit(X) for seed in (0, 0, 1)]
+    assert (models[0].components_ == models[1].components_).all()
+    assert not np.allclose(models[0].components_, models[2].components_, atol=1e-12)
+    assert models[0].reconstruction_err_ == pytest.approx(models[2].reconstruction_err_, rel=0.02)
+
+
+def test_callback_sees_and_stops(X):
+    seen = []
+    model = NMF(5, random_state=0, callback=lambda info: seen.append(info) or info.iteration == 7).fit(X)
+    assert [info.iteration for info in seen] == list(range(1, 8))
+    assert isinstance(seen[0], IterationInfo) and seen[0].max_iter == 200
+    assert model.n_iter_ == 7 and model.stop_reason_ == "stopped"
+    objectives = [info.objective for info in seen]
+    assert objectives == sorted(objectives, reverse=True)
+    seen.clear()
+    model = MiniBatchNMF(5, batch_size=50, random_state=0, callback=lambda info: seen.append(info) or len(seen) == 3)
+    assert model.fit(X).n_steps_ == 3
+
+
+def test_exceptions_of_callbacks_pass_through(X):
+    def fail(info):
+        raise ZeroDivisionError("from the callback")
+
+    with pytest.raises(ZeroDivisionError, match="from the callback"):
+        NMF(5, callback=fail).fit(X)
+
+
+def test_verbose(X, capsys):
+    NMF(3, solver="cd", verbose=1, random_state=0, max_iter=5).fit(X)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5 and lines[0] == "violation: 1.0"
+    NMF(3, solver="mu", verbose=1, random_state=0, max_iter=20).fit(X)
+    assert capsys.readouterr().out.startswith("Epoch 10 reached after ")
+    MiniBatchNMF(3, verbose=1, random_state=0, max_iter=2).fit(X)
+    assert capsys.readouterr().out.startswith("Minibatch step 1/2: mean batch cost: ")
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_progress(X, capsys, monkeypatch, missing):
+    if missing:
+        monkeypatch.setitem(__import__("sys").modules, "tqdm.auto", None)
+    else:
+        pytest.importorskip("tqdm")
+    for Estimator in (NMF, MiniBatchNMF):
+        model = Estimator(3, progress=True, random_state=0, max_iter=5, tol=0).fit(X)
+        out, err = capsys.readouterr()
+        assert out == "" and "5/5" in err and "objective" in err
+        model.transform(X)
+        assert capsys.readouterr() == ("", "")
+
+
+def interrupted_after(delay, fit):
+    """Seconds from Ctrl-C to the end of a fit, and what it raised."""
+    sent = []
+
+    def interrupt():
+        time.sleep(delay)
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    raised = None
+    try:
+        fit()
+    except KeyboardInterrupt as error:
+        raised = error
+    ended = time.perf_counter()
+    thread.join()
+    return ended - sent[0], raised
+
+
+@pytest.fixture(scope="module")
+def slow():
+    return np.random.RandomState(0).uniform(size=(6000, 2000))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        NMF(20, solver="cd", init="random", max_iter=100_000, tol=0),
+        # One iteration takes seconds.
+        NMF(200, solver="mu", beta_loss=0.5, init="random", max_iter=100_000, tol=0),
+        MiniBatchNMF(20, init="random", max_iter=100_000, tol=0, max_no_improvement=None),
+    ],
+    ids=["short iterations", "long iterations", "minibatch"],
+)
+def test_ctrl_c(model, slow):
+    seconds, raised = interrupted_after(1.0, lambda: model.fit(slow))
+    assert isinstance(raised, KeyboardInterrupt)
+    # 0.2 seconds on an idle machine.
+    assert seconds < 0.6
+    assert not hasattr(model, "components_")
+
+
+def test_ctrl_c_keeps_the_best_with_a_callback(slow):
+    model = NMF(20, solver="cd", init="random", max_iter=100_000, tol=0, callback=lambda info: False)
+    _, raised = interrupted_after(1.0, lambda: model.fit(slow))
+    assert raised is None
+    assert model.stop_reason_ == "stopped" and model.components_.shape == (20, 2000)
+
+
+def test_other_python_threads_go_on(slow):
+    ticks = []
+    done = threading.Event()
+
+    def tick():
+        while not done.is_set():
+            ticks.append(time.perf_counter())
+            time.sleep(0.005)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    NMF(20, init="random", max_iter=10, tol=0, n_threads=1).fit(slow)
+    done.set()
+    thread.join()
+    assert len(ticks) > 5
+
+
+def test_transform_in_another_precision(X):
+    model = NMF(5, random_state=0).fit(X)
+    W = model.transform(X.astype(np.float32))
+    assert W.dtype == np.float32
+    assert_allclose(W, model.transform(X), atol=1e-2 * W.max())
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array, sp.csc_array])
+def test_explicit_zeros_and_every_loss(storage, X):
+    X = np.where(X > 1, X, 0.0)
+    S = storage(X)
+    if sp.issparse(S):
+        S.data[::7] = 0.0
+        X = S.toarray()
+    for beta_loss in (2, 1.5, 1, 0.5):
+        model = NMF(4, solver="mu", beta_loss=beta_loss, random_state=0, max_iter=20, tol=0)
+        assert np.isfinite(model.fit(S).reconstruction_err_)
+        assert model.reconstruction_err_ == pytest.approx(
+            NMF(4, solver="mu", beta_loss=beta_loss, random_state=0, max_iter=20, tol=0).fit(X).reconstruction_err_,
+            rel=1e-6,
+        )
+
+
+def test_penalty_with_held_components_does_not_grow(X):
+    model = NMF(5, solver="mu", beta_loss=1, alpha_W=0.01, l1_ratio=1, random_state=0, tol=0, max_iter=200).fit(X)
+    long = model.set_params(max_iter=400).transform(X)
+    short = model.set_params(max_iter=200).transform(X)
+    assert_allclose(long.sum(), short.sum(), rtol=0.01)
+
+
+def test_error_of_an_exact_sparse_fit_is_a_number():
+    W, H = sp.random(40, 3, 0.5, random_state=0), sp.random(3, 30, 0.5, random_state=1)
+    S = sp.csr_array(W @ H)
+    model = NMF(3, init="random", random_state=0, max_iter=3000, tol=1e-12).fit(S)
+    assert 0 <= model.reconstruction_err_ < 0.05 * sp.linalg.norm(S)
+
+
+def test_warns_when_cut_short(X):
+    with pytest.warns(ConvergenceWarning, match="Maximum number of iterations 2 reached"):
+        NMF(5, max_iter=2).fit(X)

@@ -1,0 +1,113 @@
+"""Pictures: what is drawn, where, and with which labels."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.datasets import load_digits
+
+from partwise import NMF, plot
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+plt = pytest.importorskip("matplotlib.pyplot")
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X = load_digits().data[:300]
+    model = NMF(6, random_state=0, max_iter=60)
+    return X, model.fit_transform(X), model
+
+
+def drawn(ax):
+    """The picture in pixels: the same twice, and not empty."""
+    ax.figure.canvas.draw()
+    pixels = np.asarray(ax.figure.canvas.buffer_rgba())
+    assert len(np.unique(pixels.reshape(-1, 4), axis=0)) > 20
+    return pixels
+
+
+def test_images(fitted):
+    X, _, model = fitted
+    axes = plot.images(model, (8, 8), columns=3)
+    assert len(axes) == 6
+    assert (axes[2].images[0].get_array() == model.components_[2].reshape(8, 8)).all()
+    assert axes[0].get_title() == "component 0"
+    drawn(axes[0])
+    _, own = plt.subplots(2, 4)
+    assert plot.images(model.components_, (8, 8), axes=own, names=list("abcdef"))[5] is own.ravel()[5]
+    assert own[0, 1].get_title() == "b"
+    with pytest.raises(ValueError, match="63 pixels, but 64 features"):
+        plot.images(model, (7, 9))
+    with pytest.raises(ValueError, match="2 axes; expected one for each of 6"):
+        plot.images(model, (8, 8), axes=own.ravel()[:2])
+
+
+def test_terms():
+    H = np.array([[0.0, 3.0, 1.0, 2.0], [5.0, 0.0, 0.0, 1.0]])
+    axes = plot.terms(H, ["river", "ship", "harbour", "sail"], n_top=2, names=["sea", "land"])
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == ["ship", "sail"]
+    assert [label.get_text() for label in axes[1].get_yticklabels()] == ["river", "sail"]
+    assert axes[0].patches[0].get_width() == 1.0
+    drawn(axes[0])
+    with pytest.raises(ValueError, match="2 names; expected one for each of 4 features"):
+        plot.terms(H, ["a", "b"])
+
+
+def test_spectra(fitted):
+    _, _, model = fitted
+    ax = plot.spectra(model, x=np.linspace(400, 700, 64), xlabel="wavelength (nm)")
+    assert len(ax.lines) == 6 and ax.get_xlabel() == "wavelength (nm)"
+    assert ax.lines[0].get_ydata().min() >= 5 and ax.lines[0].get_ydata().max() == pytest.approx(5.9)
+    drawn(ax)
+    _, own = plt.subplots()
+    assert plot.spectra(np.zeros((2, 5)), ax=own) is own
+    with pytest.raises(ValueError, match="3 places; expected one for each of 64"):
+        plot.spectra(model, x=[1, 2, 3])
+
+
+def test_convergence(fitted):
+    X, _, model = fitted
+    ax = plot.convergence(model)
+    objective = model.history_["objective"][model.history_["iteration"] > 0]
+    assert (ax.lines[0].get_ydata() == objective).all()
+    ax = plot.convergence({"auto": model, "cd": NMF(6, solver="cd", random_state=0).fit(X)}, against="seconds")
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["auto", "cd"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("seconds", "objective")
+    drawn(ax)
+    with pytest.raises(ValueError, match="against = 'time'"):
+        plot.convergence(model, against="time")
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
+def test_reconstruction(fitted, storage):
+    X, W, model = fitted
+    axes = plot.reconstruction(storage(X), W, model, shape=(8, 8), sample=7)
+    images = [ax.images[0].get_array() for ax in axes]
+    assert (images[0] == X[7].reshape(8, 8)).all()
+    np.testing.assert_allclose(images[0] - images[1], images[2])
+    assert axes[0].images[0].get_clim() == axes[1].images[0].get_clim()
+    low, high = axes[2].images[0].get_clim()
+    assert low == -high
+    drawn(axes[0])
+    assert plot.reconstruction(storage(X), W, model)[0].images[0].get_array().shape == X.shape
+
+
+def test_weights(fitted):
+    _, W, _ = fitted
+    ax = plot.weights(W)
+    shown = ax.images[0].get_array()
+    np.testing.assert_allclose(shown.sum(axis=1), 1)
+    assert (np.diff(shown.argmax(axis=1)) >= 0).all()
+    drawn(ax)
+    shown = plot.weights(W, share=False, names=list("abcdef")).images[0].get_array()
+    assert sorted(shown.max(axis=1)) == sorted(W.max(axis=1))
+    drawn(plot.weights(np.vstack([W, np.zeros(6)])))

@@ -1,0 +1,128 @@
+"""The same start gives scikit-learn's answer: iterations, components, error."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import sklearn.decomposition
+from numpy.testing import assert_allclose
+
+import partwise
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+PENALTIES = [{}, {"alpha_W": 0.002, "l1_ratio": 0.5}, {"alpha_W": 0.0, "alpha_H": 0.001}]
+
+
+def data(rows=60, cols=23, density=1.0, seed=0):
+    random = np.random.RandomState(seed)
+    X = random.gamma(0.7, size=(rows, 5)) @ random.gamma(0.7, size=(5, cols)) + 0.05 * random.gamma(
+        1.0, size=(rows, cols)
+    )
+    if density < 1:
+        X *= random.uniform(size=X.shape) < density
+    return X
+
+
+def assert_same(ours, theirs, X, tolerance=1e-5):
+    W, expected = ours.fit_transform(X), theirs.fit_transform(X)
+    assert ours.n_iter_ == theirs.n_iter_
+    assert getattr(ours, "n_steps_", None) == getattr(theirs, "n_steps_", None)
+    assert_allclose(ours.components_, theirs.components_, atol=tolerance * theirs.components_.max(), rtol=0)
+    assert_allclose(W, expected, atol=tolerance * expected.max(), rtol=0)
+    assert_allclose(ours.reconstruction_err_, theirs.reconstruction_err_, rtol=max(1e-6, tolerance / 10))
+    assert W.dtype == expected.dtype
+    assert ours.components_.dtype == theirs.components_.dtype
+    if ours._beta() == 1 and ours.alpha_W * ours.l1_ratio > 0 and getattr(ours, "solver", "") == "mu":
+        return  # With H held, scikit-learn adds the penalty anew in each iteration.
+    new, expected = ours.transform(X[:20]), theirs.transform(X[:20])
+    assert_allclose(new, expected, atol=10 * tolerance * expected.max(), rtol=0)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=["plain", "both", "h"])
+@pytest.mark.parametrize("init", [None, "random", "nndsvd", "nndsvdar"])
+@pytest.mark.parametrize("storage", [np.asarray, np.asfortranarray, sp.csr_array, sp.csc_matrix])
+def test_cd(storage, init, penalty):
+    X = storage(data(density=0.6))
+    parameters = dict(n_components=4, init=init, solver="cd", random_state=3, max_iter=300, **penalty)
+    assert_same(partwise.NMF(**parameters), sklearn.decomposition.NMF(**parameters), X)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=["plain", "both", "h"])
+@pytest.mark.parametrize("beta_loss", ["frobenius", "kullback-leibler", "itakura-saito", 0.5, 1.5, 3])
+def test_mu(beta_loss, penalty):
+    X = data() + 0.01
+    parameters = dict(n_components=4, init="random", solver="mu", beta_loss=beta_loss, random_state=3, **penalty)
+    assert_same(partwise.NMF(**parameters), sklearn.decomposition.NMF(**parameters), X)
+
+
+@pytest.mark.parametrize("beta_loss", [2, 1, 1.5])
+def test_mu_sparse(beta_loss):
+    X = sp.csr_array(data(density=0.4))
+    parameters = dict(n_components=4, solver="mu", beta_loss=beta_loss, random_state=3)
+    assert_same(partwise.NMF(**parameters), sklearn.decomposition.NMF(**parameters), X)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=["plain", "both", "h"])
+@pytest.mark.parametrize("beta_loss", ["frobenius", "kullback-leibler", "itakura-saito", 0.5, 1.5, 3])
+@pytest.mark.parametrize("fresh_restarts", [False, True])
+def test_minibatch(beta_loss, fresh_restarts, penalty):
+    X = data() + 0.01
+    parameters = dict(n_components=4, batch_size=16, beta_loss=beta_loss, random_state=3, init="random", max_iter=30)
+    parameters.update(fresh_restarts=fresh_restarts, **penalty)
+    assert_same(partwise.MiniBatchNMF(**parameters), sklearn.decomposition.MiniBatchNMF(**parameters), X)
+
+
+@pytest.mark.parametrize("storage", [np.asfortranarray, sp.csr_matrix, sp.csc_array])
+@pytest.mark.parametrize("beta_loss", [2, 1, 1.5])
+def test_minibatch_storages(storage, beta_loss):
+    X = data(density=0.4)
+    parameters = dict(n_components=4, batch_size=16, beta_loss=beta_loss, random_state=3, init="random", max_iter=40)
+    ours, theirs = partwise.MiniBatchNMF(**parameters), sklearn.decomposition.MiniBatchNMF(**parameters)
+    # scikit-learn's answers for CSC and a loss other than Frobenius are wrong: it pairs entries in two orders.
+    ours.fit(storage(X))
+    theirs.fit(X if storage is np.asfortranarray else sp.csr_array(X))
+    assert ours.n_steps_ == theirs.n_steps_
+    assert_allclose(ours.components_, theirs.components_, atol=1e-5 * theirs.components_.max(), rtol=0)
+    assert_allclose(ours.reconstruction_err_, theirs.reconstruction_err_, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"tol": 0, "max_no_improvement": 3}, {"tol": 1e-2}, {"tol": 1e-2, "forget_factor": 0.2}]
+)
+def test_minibatch_stops_where_scikit_learn_stops(limits):
+    parameters = dict(n_components=4, batch_size=16, random_state=1, init="nndsvdar", **limits)
+    ours, theirs = partwise.MiniBatchNMF(**parameters), sklearn.decomposition.MiniBatchNMF(**parameters)
+    assert_same(ours, theirs, data())
+    assert theirs.n_iter_ < 200
+
+
+@pytest.mark.parametrize("beta_loss", [2, 1, 0.5])
+def test_partial_fit(beta_loss):
+    X = data() + 0.01
+    parameters = dict(n_components=4, beta_loss=beta_loss, random_state=5, init="random")
+    ours, theirs = partwise.MiniBatchNMF(**parameters), sklearn.decomposition.MiniBatchNMF(**parameters)
+    for start in (0, 20, 40, 0, 20):
+        ours.partial_fit(X[start : start + 20])
+        theirs.partial_fit(X[start : start + 20])
+    assert ours.n_steps_ == theirs.n_steps_ == 5
+    assert_allclose(ours.components_, theirs.components_, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("solver", ["cd", "mu"])
+def test_single_precision(solver):
+    X = data().astype(np.float32)
+    parameters = dict(n_components=4, init="random", solver=solver, random_state=3, max_iter=20, tol=0)
+    ours, theirs = partwise.NMF(**parameters), sklearn.decomposition.NMF(**parameters)
+    assert_same(ours, theirs, X, tolerance=2e-3)
+    assert ours.components_.dtype == np.float32
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_threads_change_nothing(n_threads):
+    X = data(rows=3000)
+    one = partwise.NMF(4, random_state=0, n_threads=1, max_iter=20, tol=0).fit(X)
+    other = partwise.NMF(4, random_state=0, n_threads=n_threads, max_iter=20, tol=0).fit(X)
+    assert (one.components_ == other.components_).all()
+    one = partwise.MiniBatchNMF(4, random_state=0, n_threads=1, max_iter=5).fit(X)
+    other = partwise.MiniBatchNMF(4, random_state=0, n_threads=n_threads, max_iter=5).fit(X)
+    assert (one.components_ == other.components_).all()
