@@ -68,7 +68,7 @@ python: $(PYTHON_VENV)/ready
 python-test: python
 	$(PYTHON_BIN)/ruff check python
 	$(PYTHON_BIN)/ruff format --check python
-	$(PYTHON_BIN)/python -m pytest python
+	SCIPY_ARRAY_API=1 $(PYTHON_BIN)/python -m pytest python
 
 ## A wheel for every Linux with glibc 2.17 or newer and any Python from 3.10 on, tried in an empty environment.
 wheel: $(PYTHON_VENV)/ready

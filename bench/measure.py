@@ -136,7 +136,9 @@ def program_trace(job, report, model):
         end = objective(v, factors["w"], factors["h"], job.loss)
     if abs(end - report["objective"]) > AGREE[job.dtype] * max(end, 1e-6 * start):
         raise MeasureError(f"its objective {report['objective']:.9g} is not that of its factors, {end:.9g}")
-    points = [(p["iteration"], p["seconds"], p["objective"]) for p in report["trace"] if p["iteration"] > 0]
+    # On a sketch the objective is an estimate, which arrives nowhere.
+    known = [(p, None if p["sketched"] else p["objective"]) for p in report["trace"] if p["iteration"] > 0]
+    points = [(p["iteration"], p["seconds"], objective) for p, objective in known]
     if job.own_stop:
         return [(0, 0.0, start), (report["iterations"], report["seconds"], end)]
     points = [p for p in points if p[1] <= job.seconds] or points[:1]
