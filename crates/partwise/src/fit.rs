@@ -239,6 +239,9 @@ pub(crate) fn run<'s, T: Float>(
     }
     drop(stats);
     fit.return_to_best();
+    if lead && problem.is_free() {
+        fit.balance();
+    }
     let quality = fit.quality();
     Outcome {
         left: fit.shard.into_rows(),
@@ -297,6 +300,22 @@ impl<T: Float> Fit<'_, '_, T> {
                 self.shard.restore();
             }
         }
+    }
+
+    /// Gives both factors of each component about the same norm. Carried on beyond its steps, one may have grown at the cost
+    /// of the other, and who compares components by W alone would compare nothing. Powers of two round nothing.
+    fn balance(&mut self) {
+        let (left, right) = (self.shard.squares(), &self.right.sums);
+        let share = |(left, right): (&f64, f64)| match (right / left).log2() / 4.0 {
+            power if power.is_finite() => power.round().exp2(),
+            _ => 1.0,
+        };
+        let shares: Vec<f64> = left.iter().zip(right.squares()).map(share).collect();
+        let factors: Vec<T> = shares.iter().map(|&share| T::from_f64(share)).collect();
+        self.shard.scale(&factors);
+        let factors: Vec<T> = shares.iter().map(|&x| T::from_f64(1.0 / x)).collect();
+        pass::scale(&mut self.right.rows, &factors);
+        self.right.refresh(self.threads);
     }
 
     /// One iteration. `stats` are those of the last pass, if there was one.

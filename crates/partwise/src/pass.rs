@@ -39,6 +39,14 @@ pub(crate) struct Problem<T: Float> {
     pub(crate) right: Terms,
 }
 
+impl<T: Float> Problem<T> {
+    /// Whether a component may pass scale from one factor to the other at no cost.
+    pub(crate) fn is_free(&self) -> bool {
+        let free = |terms: &Terms| terms.penalty.l1 == 0.0 && terms.penalty.l2 == 0.0;
+        free(&self.left) && free(&self.right)
+    }
+}
+
 /// What a half-step needs to know of its factor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
@@ -121,9 +129,13 @@ impl Sums {
 
     /// The penalty of the factor.
     pub(crate) fn penalty(&self, weights: &Weights) -> f64 {
+        weights.of(self.columns.iter().sum(), self.squares().sum())
+    }
+
+    /// Σ x² of each column.
+    pub(crate) fn squares(&self) -> impl Iterator<Item = f64> {
         let k = self.columns.len();
-        let squares = (0..k).map(|t| self.gram[t * k + t]).sum();
-        weights.of(self.columns.iter().sum(), squares)
+        (0..k).map(move |t| self.gram[t * k + t])
     }
 
     /// ⟨G, other G⟩ = ‖W H‖² for the Gram matrices of W and Hᵀ.
@@ -252,6 +264,15 @@ pub(crate) fn extrapolate<T: Float>(
             *x = settle((*x + share * step).max(left * *x));
         }
     });
+}
+
+/// Multiplies each column of some rows.
+pub(crate) fn scale<T: Float>(rows: &mut Dense<T>, factors: &[T]) {
+    for row in rows.as_mut_slice().chunks_exact_mut(factors.len()) {
+        for (x, &factor) in row.iter_mut().zip(factors) {
+            *x = settle(*x * factor);
+        }
+    }
 }
 
 /// Σ of the data's part of the gradient, in the units of the objective.

@@ -550,6 +550,30 @@ fn of_several_starts_the_best_is_carried_on() {
 }
 
 #[test]
+fn solvers_that_carry_factors_on_give_both_about_the_same_norm() {
+    fn check<T: Float>(v: &Dense<T>) {
+        for (solver, loss) in pairs() {
+            if !["hals", "sketched", "newton"].contains(&solver.name()) {
+                continue;
+            }
+            let model = short(4, solver, loss, 30).fit(&v.into()).unwrap();
+            for t in 0..4 {
+                let norm = |values: &mut dyn Iterator<Item = T>| {
+                    values.map(|x| x.to_f64().powi(2)).sum::<f64>().sqrt()
+                };
+                let w = norm(&mut (0..v.rows()).map(|i| model.w.get(i, t)));
+                let h = norm(&mut model.h.row(t).iter().copied());
+                let what = format!("{solver} {loss} component {t}: {w} and {h}");
+                assert!(w * h == 0.0 || (0.49..2.05).contains(&(w / h)), "{what}");
+            }
+        }
+    }
+    let v = random::<f64>(40, 30, 0.7, 45);
+    check::<f64>(&v);
+    check::<f32>(&mapped(&v, |x| x));
+}
+
+#[test]
 fn a_sketch_leads_to_as_good_an_answer() {
     // Twelve components and noise, wide enough for a sketch to pay.
     let (w, h) = (

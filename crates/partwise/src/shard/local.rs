@@ -372,6 +372,14 @@ impl<T: Float> Shard<T> for Local<'_, T> {
         }
     }
 
+    fn squares(&self) -> Vec<f64> {
+        Sums::over(&self.left, &self.threads).squares().collect()
+    }
+
+    fn scale(&mut self, factors: &[T]) {
+        pass::scale(&mut self.left, factors);
+    }
+
     fn into_rows(self: Box<Self>) -> Dense<T> {
         self.left
     }

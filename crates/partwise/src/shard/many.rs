@@ -56,6 +56,23 @@ impl<T: Float> Shard<T> for Many<'_, T> {
         self.shards.iter_mut().for_each(|shard| shard.restore());
     }
 
+    fn squares(&self) -> Vec<f64> {
+        let mut shards = self.shards.iter().map(|shard| shard.squares());
+        let mut total = shards.next().expect("a matrix has at least one block");
+        for squares in shards {
+            for (sum, x) in total.iter_mut().zip(squares) {
+                *sum += x;
+            }
+        }
+        total
+    }
+
+    fn scale(&mut self, factors: &[T]) {
+        self.shards
+            .iter_mut()
+            .for_each(|shard| shard.scale(factors));
+    }
+
     fn into_rows(self: Box<Self>) -> Dense<T> {
         let (mut values, mut rows, mut cols) = (Vec::new(), 0, 0);
         for shard in self.shards {

@@ -79,6 +79,10 @@ pub(crate) trait Shard<T: Float>: Sync {
     fn improve_right(&mut self, problem: &Problem<T>, right: &mut [T]) -> LinesMet;
     /// Goes back to the rows that were kept, if any were.
     fn restore(&mut self);
+    /// Σ x² of each column of the rows.
+    fn squares(&self) -> Vec<f64>;
+    /// Multiplies each column of the rows.
+    fn scale(&mut self, factors: &[T]);
     /// Ends the work and hands over the rows.
     fn into_rows(self: Box<Self>) -> Dense<T>;
 }

@@ -92,6 +92,14 @@ impl<T: Float> Shard<T> for Sketched<'_, T> {
         self.basis.restore();
     }
 
+    fn squares(&self) -> Vec<f64> {
+        self.basis.squares()
+    }
+
+    fn scale(&mut self, factors: &[T]) {
+        self.basis.scale(factors);
+    }
+
     fn into_rows(self: Box<Self>) -> Dense<T> {
         Box::new(self.basis).into_rows()
     }
