@@ -65,7 +65,7 @@ fn the_file_is_flat_and_named_as_documented() {
     assert_eq!(value["parameters"]["rank"], json!(20));
     assert_eq!(
         value["trace"][0],
-        json!({"iteration": 0, "seconds": 0.0, "objective": 100.0, "residual": null})
+        json!({"iteration": 0, "seconds": 0.0, "objective": 100.0, "residual": null, "sketched": false})
     );
     assert!(value.get("extra").is_none());
 }
