@@ -162,14 +162,6 @@ impl Init {
         self.0.drawn
     }
 
-    /// Of several starts the one of this number, from 0, where `asked` was asked for: `auto` draws all but the first.
-    pub(crate) fn numbered(self, asked: Self, number: usize) -> Self {
-        if number > 0 && asked == Self::auto() {
-            return asked;
-        }
-        self
-    }
-
     /// Columns of the size of the factors' that making it takes beyond k.
     pub(crate) fn extra_columns(self) -> usize {
         self.0.extra

@@ -268,9 +268,7 @@ impl Nmf {
         let init = self.init.resolve(self.rank, matrix.rows(), matrix.cols());
         let rank = self.rank as u64;
         let dense = matches!(matrix, Matrix::Dense(_));
-        let pays = dense && sketch::pays(matrix.rows(), matrix.cols(), self.rank);
-        let road = self.solver.road(self.loss, pays);
-        let sketch = match road {
+        let sketch = match self.road(dense, matrix.rows(), matrix.cols()) {
             Ok(solver) if solver.sketches() => {
                 sketch::width(matrix.rows(), matrix.cols(), self.rank)
             }
@@ -287,6 +285,12 @@ impl Nmf {
         [factors, grams, twin, sketch, WORK_SPACE]
             .into_iter()
             .fold(0, u64::saturating_add)
+    }
+
+    /// The solver that does the work for a shape, where a sketch of V may be worth its price.
+    fn road(&self, sketchable: bool, rows: usize, cols: usize) -> Result<Solver, Error> {
+        let pays = sketchable && sketch::pays(rows, cols, self.rank);
+        self.solver.road(self.loss, pays)
     }
 
     /// Factors V.
@@ -360,9 +364,8 @@ impl Nmf {
         blocks.summary.check_loss(self.loss, entries)?;
         self.check_start_size(&start, blocks.summary.largest, entries)?;
         // One factor alone is a convex problem, for which V is walked once.
-        let sketch_pays =
-            start.hold.is_none() && blocks.is_dense() && sketch::pays(rows, cols, self.rank);
-        let solver = self.solver.road(self.loss, sketch_pays)?;
+        let sketchable = start.hold.is_none() && blocks.is_dense();
+        let solver = self.road(sketchable, rows, cols)?;
         let mut course = Course::new(self, observer);
         let task = Task {
             nmf: self,

@@ -80,9 +80,11 @@ impl<T: Float> Task<'_, '_, T> {
     /// Start `number`, from 0: what is given, and the rest made.
     fn start(&self, number: usize, sketch: Option<&Sketch<T>>) -> Pair<T> {
         let (nmf, blocks, given) = (self.nmf, self.blocks, self.given);
-        let made = self.init.map(|init| {
+        let made = self.init.map(|first| {
             let seed = nmf.seed.wrapping_add(number as u64);
-            init.numbered(nmf.init, number).make(&Input {
+            // What `auto` stands for is made first; itself it draws.
+            let init = if number == 0 { first } else { nmf.init };
+            init.make(&Input {
                 blocks,
                 k: nmf.rank,
                 seed,
