@@ -55,7 +55,7 @@ pub(crate) struct Staged {
     folder: PathBuf,
     /// Dropped before `made`, since it lies in there.
     stage: TempDir,
-    names: Vec<&'static str>,
+    names: Vec<String>,
     made: NewFolders,
 }
 
@@ -81,8 +81,8 @@ impl Staged {
     }
 
     /// Where to write the file `name` for now.
-    fn place(&mut self, name: &'static str) -> PathBuf {
-        self.names.push(name);
+    fn place(&mut self, name: &str) -> PathBuf {
+        self.names.push(name.to_owned());
         self.stage.path().join(name)
     }
 
@@ -92,7 +92,7 @@ impl Staged {
     /// If the system refuses, with the place where the file was to be.
     pub(crate) fn write_with(
         &mut self,
-        name: &'static str,
+        name: &str,
         write: impl FnOnce(&Path) -> Result<(), partwise_io::Error>,
     ) -> anyhow::Result<()> {
         let place = self.place(name);
@@ -108,7 +108,7 @@ impl Staged {
     ///
     /// # Errors
     /// If the system refuses.
-    pub(crate) fn write(&mut self, name: &'static str, bytes: &[u8]) -> anyhow::Result<()> {
+    pub(crate) fn write(&mut self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
         let place = self.place(name);
         let write = || {
             fs::write(&place, bytes)?;
