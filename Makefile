@@ -18,6 +18,7 @@ demo: build
 	@echo "The photograph beside its factorisation: $(DEMO)/comparison.png"
 	@echo "Its 20 layers: $(DEMO)/components.png"
 	@echo "How the fit converged: $(DEMO)/convergence.png"
+	@echo "All of it on one page to play with: $(DEMO)/report.html"
 
 ## Build the program.
 build:
