@@ -5,22 +5,20 @@
  * `choose(index)` when one is pressed, `look(index)` while one is pointed at or focused, `leave()` after that.
  */
 function choices(container, items, { choose, look, leave }) {
-  let current = 0;
   const focusable = (index) => {
-    items.forEach((item, i) => (item.tabIndex = i === index ? 0 : -1));
-    current = index;
+    items.forEach((item, i) => item.setAttribute("tabindex", i === index ? "0" : "-1"));
   };
-  const shown = (index) => !items[index].hidden;
+  /** The indices as they stand on the page, which may be another order than that of items. */
+  const inOrder = () => items.map((_, index) => index).sort((a, b) =>
+    items[a].compareDocumentPosition(items[b]) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1);
   const columns = () => {
     const top = (item) => item.getBoundingClientRect().top;
-    const visible = items.filter((item) => !item.hidden);
-    const first = visible.length ? top(visible[0]) : 0;
-    return Math.max(visible.filter((item) => top(item) === first).length, 1);
+    const first = top(items[inOrder()[0]]);
+    return Math.max(items.filter((item) => top(item) === first).length, 1);
   };
   const step = (from, by) => {
-    const visible = items.map((_, i) => i).filter(shown);
-    const place = visible.indexOf(from);
-    return visible[clamp(place + by, 0, visible.length - 1)];
+    const order = inOrder();
+    return order[clamp(order.indexOf(from) + by, 0, order.length - 1)];
   };
   container.addEventListener("keydown", (event) => {
     const at = items.indexOf(event.target);
@@ -42,6 +40,7 @@ function choices(container, items, { choose, look, leave }) {
     items[to].focus();
   });
   items.forEach((item, index) => {
+    item.setAttribute("tabindex", "-1");
     item.addEventListener("click", () => {
       focusable(index);
       if (choose) choose(index);
@@ -62,9 +61,6 @@ function choices(container, items, { choose, look, leave }) {
     mark(index) {
       items.forEach((item, i) => item.setAttribute("aria-pressed", String(i === index)));
       if (index >= 0) focusable(index);
-    },
-    get current() {
-      return current;
     },
   };
 }

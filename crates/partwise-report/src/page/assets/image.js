@@ -118,7 +118,7 @@ function makeStage() {
   const stage = el("div", { class: "stage" }, original, sum, light, names, divider);
   const ratio = picture.width / picture.height;
   stage.style.aspectRatio = String(ratio);
-  stage.style.maxWidth = `min(100%, ${Math.round(Math.max(picture.width, 420))}px, calc(78vh * ${ratio}))`;
+  stage.style.maxWidth = `min(100%, ${Math.round(Math.max(picture.width, 640))}px, calc(78vh * ${ratio}))`;
   let at = 50;
   const move = (to) => {
     at = clamp(to, 0, 100);

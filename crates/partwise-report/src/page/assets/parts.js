@@ -107,7 +107,6 @@ function describeImage(number, place, showPart) {
   const imageList = el("div", { class: "tiles scroller dense", id: "images", role: "group", "aria-label": "Pictures" });
   const heading = el("h3", {});
   const chosen = { image: -1, part: -1 };
-  let imageChoice = null;
 
   /** Puts the pictures in an order: as they came, or by how much of a part they hold. */
   const arrange = () => {
@@ -131,7 +130,7 @@ function describeImage(number, place, showPart) {
     describeImage(number, detail, showPart);
   };
   arrange();
-  imageChoice = choices(imageList, imageItems, { choose: showImage });
+  choices(imageList, imageItems, { choose: showImage });
   described.push("Press a picture to see its parts.");
   if (count < SECTION.total) described.push(`To keep this file small, it holds ${count} of the ${SECTION.total} pictures, evenly spread.`);
   const [fullWidth, fullHeight] = SECTION.fullSize;
