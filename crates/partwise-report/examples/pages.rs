@@ -283,7 +283,7 @@ fn topics(count: usize, documents: usize) -> TopicsSection {
             Topic {
                 name: names.join(", "),
                 share: shares[t] / total,
-                npmi: 0.25 - 0.03 * t as f64,
+                npmi: 0.25 - 0.4 * t as f64 / count as f64,
                 position: [noise() * 2.0, noise() * 2.0],
                 typical: (0..documents).filter(|d| d % count == t).take(5).collect(),
                 terms,

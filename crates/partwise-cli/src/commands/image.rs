@@ -86,7 +86,7 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     let components = pictures.components(&fit)?;
     let comparison = pictures.comparison(&figures.caption(solving.rank))?;
     let reconstruction_png = reconstruction.to_png()?;
-    let section = || Ok(Section::Image(pictures.section(&fit)?));
+    let section = || Ok(Section::Image(section(&title, &original, &fit.w, &fit.h)?));
     let page = record::page(&run, &arguments.page, section)?;
 
     progress.doing("writing the results");
@@ -193,21 +193,6 @@ impl Pictures<'_> {
         Ok(figure.to_png()?)
     }
 
-    /// What the page plays with.
-    fn section(&self, fit: &Factorization<f32>) -> anyhow::Result<ImageSection> {
-        Ok(ImageSection {
-            name: self.title.to_owned(),
-            width: self.original.width(),
-            height: self.original.height(),
-            channels: self.original.channels().count(),
-            rank: fit.h.rows(),
-            w: fit.w.as_slice().to_vec(),
-            h: fit.h.as_slice().to_vec(),
-            original: raster(self.original)?,
-            rate_distortion: Vec::new(),
-        })
-    }
-
     /// The layers, the brightest first.
     fn components(&self, fit: &Factorization<f32>) -> anyhow::Result<Vec<u8>> {
         let rank = fit.h.rows();
@@ -234,6 +219,26 @@ impl Pictures<'_> {
         })?;
         Ok(figure.to_png()?)
     }
+}
+
+/// What the page plays with.
+pub(super) fn section(
+    title: &str,
+    original: &PictureMatrix,
+    w: &Dense<f32>,
+    h: &Dense<f32>,
+) -> anyhow::Result<ImageSection> {
+    Ok(ImageSection {
+        name: title.to_owned(),
+        width: original.width(),
+        height: original.height(),
+        channels: original.channels().count(),
+        rank: h.rows(),
+        w: w.as_slice().to_vec(),
+        h: h.as_slice().to_vec(),
+        original: raster(original)?,
+        rate_distortion: Vec::new(),
+    })
 }
 
 fn raster(picture: &PictureMatrix) -> anyhow::Result<Raster> {
