@@ -53,8 +53,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     )?;
 
     let song = run("song.wav", 3, [513, 130]);
-    write("audio", page(&song, &Section::Audio(audio(3)))?)?;
-    let mut beep = audio(1);
+    write("audio", page(&song, &Section::Audio(audio(3, 1024)))?)?;
+    let mut beep = audio(1, 1000);
     beep.sources.clear();
     beep.notes.clear();
     let one = run("beep.wav", 1, [513, 130]);
@@ -335,12 +335,11 @@ fn topics(count: usize, documents: usize) -> TopicsSection {
 }
 
 /// Tones, one a component, each sounding in its own stretches of the recording.
-fn audio(rank: usize) -> AudioSection {
+fn audio(rank: usize, frame: usize) -> AudioSection {
     const RATE: u32 = 11_025;
-    const FRAME: usize = 1024;
-    const HOP: usize = 256;
     const LENGTH: usize = 33_075;
-    let frames = LENGTH / HOP + 1;
+    let hop = frame / 4;
+    let frames = LENGTH / hop + 1;
     let frequency = |c: usize| 440.0 * 1.5_f64.powi(c as i32);
     let period = |c: usize| 0.5 + 0.25 * c as f64;
     let loud = |c: usize, seconds: f64| (seconds / period(c)).fract() < 0.6;
@@ -353,18 +352,18 @@ fn audio(rank: usize) -> AudioSection {
             }
         }
     }
-    let bins = FRAME / 2 + 1;
+    let bins = frame / 2 + 1;
     let mut w = vec![1e-5_f32; bins * rank];
     let mut h = vec![1e-4_f32; rank * frames];
     let mut notes = Vec::new();
     for c in 0..rank {
-        let bin = (frequency(c) / f64::from(RATE) * FRAME as f64).round() as usize;
+        let bin = (frequency(c) / f64::from(RATE) * frame as f64).round() as usize;
         for (offset, value) in [(0, 1.0), (1, 0.5), (2, 0.05)] {
             w[(bin + offset) * rank + c] = value;
             w[(bin - offset) * rank + c] = value;
         }
         for t in 0..frames {
-            if loud(c, (t * HOP) as f64 / f64::from(RATE)) {
+            if loud(c, (t * hop) as f64 / f64::from(RATE)) {
                 h[c * frames + t] = 60.0;
             }
         }
@@ -389,8 +388,8 @@ fn audio(rank: usize) -> AudioSection {
         name: "song.wav".to_owned(),
         sample_rate: RATE,
         samples,
-        frame: FRAME,
-        hop: HOP,
+        frame,
+        hop,
         rank,
         exponent: 1.0,
         w,

@@ -1,7 +1,46 @@
 // The short-time Fourier transform, there and back, and the masks of the components.
 
-/** The discrete Fourier transform of n complex numbers in place, n a power of two; (re, im) swapped goes back, times n. */
+/** The discrete Fourier transform of n complex numbers in place; (re, im) swapped goes back, times n. */
 function makeFourier(n) {
+  return Number.isInteger(Math.log2(n)) ? makePowerFourier(n) : makeChirpFourier(n);
+}
+
+/** Any n by a convolution with a chirp, whose length is a power of two (Bluestein 1970): f·i = (f² + i² − (f − i)²) / 2. */
+function makeChirpFourier(n) {
+  const size = 2 ** Math.ceil(Math.log2(2 * n));
+  const fourier = makePowerFourier(size);
+  // e^(−πi i²/n), with i² taken modulo 2n, where the wave repeats and the angle stays exact.
+  const angle = (i) => (Math.PI * ((i * i) % (2 * n))) / n;
+  const cosine = Float64Array.from({ length: n }, (_, i) => Math.cos(angle(i)));
+  const sine = Float64Array.from({ length: n }, (_, i) => Math.sin(angle(i)));
+  const [chirpRe, chirpIm] = [new Float64Array(size), new Float64Array(size)];
+  for (let i = 0; i < n; i++) {
+    chirpRe[i] = chirpRe[(size - i) % size] = cosine[i];
+    chirpIm[i] = chirpIm[(size - i) % size] = sine[i];
+  }
+  fourier(chirpRe, chirpIm);
+  const [a, b] = [new Float64Array(size), new Float64Array(size)];
+  return (re, im) => {
+    a.fill(0);
+    b.fill(0);
+    for (let i = 0; i < n; i++) {
+      a[i] = re[i] * cosine[i] + im[i] * sine[i];
+      b[i] = im[i] * cosine[i] - re[i] * sine[i];
+    }
+    fourier(a, b);
+    for (let i = 0; i < size; i++) {
+      [a[i], b[i]] = [a[i] * chirpRe[i] - b[i] * chirpIm[i], a[i] * chirpIm[i] + b[i] * chirpRe[i]];
+    }
+    fourier(b, a);
+    for (let f = 0; f < n; f++) {
+      re[f] = (a[f] * cosine[f] + b[f] * sine[f]) / size;
+      im[f] = (b[f] * cosine[f] - a[f] * sine[f]) / size;
+    }
+  };
+}
+
+/** The fast one, for n a power of two. */
+function makePowerFourier(n) {
   const levels = Math.log2(n);
   const cosine = Float64Array.from({ length: n / 2 }, (_, i) => Math.cos((2 * Math.PI * i) / n));
   const sine = Float64Array.from({ length: n / 2 }, (_, i) => Math.sin((2 * Math.PI * i) / n));
@@ -37,7 +76,7 @@ function makeFourier(n) {
 
 /**
  * Frames centred on multiples of hop, with a periodic Hann window before and after, and zeros beyond the ends.
- * Spectra are frames × bins, frames / 2 + 1 bins each.
+ * Spectra are frames × bins, frame / 2 + 1 bins each; frame is even.
  */
 function makeStft({ frame, hop, frames, length }) {
   const fourier = makeFourier(frame);
