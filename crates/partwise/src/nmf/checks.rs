@@ -1,7 +1,7 @@
 //! What can be refused of a fit before any work.
 
 use super::{Factor, Nmf, Start};
-use crate::matrix::{Dense, bad_entry};
+use crate::matrix::{Dense, Summary, bad_entry};
 use crate::{Error, Float, Init};
 
 impl Nmf {
@@ -26,6 +26,26 @@ impl Nmf {
             value: self.n_init.to_string(),
             legal,
         })
+    }
+
+    /// Refuses starts and solvers that need every entry of V.
+    pub(crate) fn check_weighted<T: Float>(&self, start: &Start<'_, T>) -> Result<(), Error> {
+        let refuse = |name, value: &str, legal: &str| {
+            Err(Error::Parameter {
+                name,
+                value: value.to_owned(),
+                legal: format!("expected {legal} where entries are missing or weighted"),
+            })
+        };
+        let makes_start = start.hold.is_none() && (start.w.is_none() || start.h.is_none());
+        if makes_start && ![Init::auto(), Init::drawn()].contains(&self.init) {
+            let legal = format!("{} or given factors", Init::drawn().name());
+            return refuse("init", self.init.name(), &legal);
+        }
+        if self.solver.sketches() {
+            return refuse("solver", self.solver.name(), "a solver without a sketch");
+        }
+        Ok(())
     }
 
     pub(crate) fn check_start<T: Float>(
@@ -86,9 +106,9 @@ impl Nmf {
     pub(crate) fn check_start_size<T: Float>(
         &self,
         start: &Start<'_, T>,
-        v_largest: f64,
-        entries: f64,
+        v: &Summary,
     ) -> Result<(), Error> {
+        let (v_largest, entries) = (v.largest, v.weight);
         let largest = |factor: Option<&Dense<T>>| {
             let values = factor.map_or(&[][..], Dense::as_slice).iter();
             values.fold(0.0, |max: f64, x| max.max(x.to_f64()))

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use crate::fit::{Course, Outcome};
 use crate::init::Init;
 use crate::loss::{Loss, Penalty};
-use crate::matrix::{Blocks, Dense, Lines, Matrix};
+use crate::matrix::{Blocks, Dense, Lines, Matrix, Weighting};
 use crate::observe::{Observer, Progress, TracePoint};
 use crate::sketch;
 use crate::stop::StopReason;
@@ -332,13 +332,35 @@ impl Nmf {
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
         let threads = Threads::new(self.threads).interruptible(observer.interrupt());
-        threads.until_interrupted(|| self.fit_on(&threads, blocks, start, observer))
+        threads.until_interrupted(|| self.fit_on(&threads, blocks, None, start, observer))
+    }
+
+    /// Factors a V of which some entries are missing or count more than others; what is missing shows in W H.
+    ///
+    /// Each line of V has sums of its own here, so the squared loss costs about k/2 times what it costs where every entry
+    /// counts. A row of W or a column of H of which no entry is known becomes zero. The start is drawn, or given.
+    ///
+    /// # Errors
+    /// As [`Self::fit_with`]; weights of another shape than V's, below zero or not finite; no entry that counts; a start or
+    /// a solver that needs every entry.
+    pub fn fit_weighted<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        weighting: &Weighting<'_, T>,
+        start: Start<'_, T>,
+        observer: &mut dyn Observer,
+    ) -> Result<Factorization<T>, Error> {
+        let weighting = Some(weighting).filter(|weighting| !weighting.is_even());
+        let blocks = std::slice::from_ref(v);
+        let threads = Threads::new(self.threads).interruptible(observer.interrupt());
+        threads.until_interrupted(|| self.fit_on(&threads, blocks, weighting, start, observer))
     }
 
     fn fit_on<T: Float>(
         &self,
         threads: &Threads,
         blocks: &[Matrix<'_, T>],
+        weighting: Option<&Weighting<'_, T>>,
         start: Start<'_, T>,
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
@@ -351,7 +373,13 @@ impl Nmf {
         }
         self.check_rank_size::<T>(rows, cols)?;
         self.check_start(&start, rows, cols)?;
-        let init = self.init.resolve(self.rank, rows, cols);
+        if weighting.is_some() {
+            self.check_weighted(&start)?;
+        }
+        let init = match weighting {
+            Some(_) => Ok(Init::drawn()),
+            None => self.init.resolve(self.rank, rows, cols),
+        };
         // A start that is not made cannot be refused.
         let init = match (start.w, start.h) {
             (Some(_), Some(_)) => None,
@@ -359,12 +387,14 @@ impl Nmf {
             _ => Some(init?),
         };
         self.check_n_init(init)?;
-        let blocks = Blocks::new(blocks, threads)?;
-        let entries = blocks.rows as f64 * blocks.cols as f64;
-        blocks.summary.check_loss(self.loss, entries)?;
-        self.check_start_size(&start, blocks.summary.largest, entries)?;
+        let blocks = match weighting {
+            Some(weighting) => Blocks::weighted(&blocks[0], weighting, threads)?,
+            None => Blocks::new(blocks, threads)?,
+        };
+        blocks.summary.check_loss(self.loss)?;
+        self.check_start_size(&start, &blocks.summary)?;
         // One factor alone is a convex problem, for which V is walked once.
-        let sketchable = start.hold.is_none() && blocks.is_dense();
+        let sketchable = start.hold.is_none() && blocks.is_dense() && weighting.is_none();
         let solver = self.road(sketchable, rows, cols)?;
         let mut course = Course::new(self, observer);
         let task = Task {

@@ -7,6 +7,7 @@ mod layouts;
 mod naive;
 mod objective;
 mod starts;
+mod weighted;
 
 use std::ops::ControlFlow;
 

@@ -119,6 +119,14 @@ impl<'a, T: Float> Room<'a, T> {
         }
     }
 
+    /// Takes Σ ω h over the entries of the next line for the sums over all columns.
+    pub(super) fn weigh(&mut self, sums: &[T]) {
+        let l1 = self.problem.weights.l1;
+        for (linear, sum) in self.linear.iter_mut().zip(sums) {
+            *linear = sum.to_f64() + l1;
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.places.clear();
         self.v.clear();
