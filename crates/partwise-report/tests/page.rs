@@ -11,7 +11,8 @@ fn run() -> Run {
         "version": "0.1.0", "command": ["partwise", "fit", "a b.csv"], "parameters": { "rank": 2, "hold": null },
         "shape": [3, 4], "nonzeros": 12, "rank": 2, "loss": "frobenius", "solver": "cd", "objective": 0.5,
         "relative_error": 0.1, "iterations": 7, "converged": true, "stop_reason": "converged", "seconds": 0.2,
-        "trace": [], "input": "<b>.csv", "psnr_db": "Infinity",
+        "trace": [], "input": "folder/<b>.csv", "psnr_db": "Infinity",
+        "seconds_counting": 0.25, "documents_read": 12345, "new_figure": 0.123456,
     });
     Run::from_json(&text.to_string()).unwrap()
 }
@@ -163,7 +164,17 @@ fn words_of_the_run_are_escaped_and_its_command_is_quoted() {
     assert!(page.contains("<title>&lt;b&gt;.csv – 2 components</title>"));
     assert!(page.contains(">partwise fit &#39;a b.csv&#39;</code>"));
     assert!(!page.contains("<b>"));
-    assert!(page.contains("<dt>PSNR</dt><dd>∞\u{a0}dB</dd>"));
+    for (name, value) in [
+        ("PSNR", "∞\u{a0}dB"),
+        ("time counting", "250\u{a0}ms"),
+        ("documents read", "12345"),
+        ("new figure", "0.123"),
+    ] {
+        assert!(
+            page.contains(&format!("<dt>{name}</dt><dd>{value}</dd>")),
+            "{name}"
+        );
+    }
 }
 
 #[test]

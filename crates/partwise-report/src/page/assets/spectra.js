@@ -144,7 +144,7 @@ function pianoRoll(section, duration, seek) {
   return timeline({
     name: "Notes", height: clamp(lanes * 12, 120, 320) + 42, duration, yLabel: pitches.length ? "note" : "", yTicks, seek,
     draw({ picture, across, top, inside }) {
-      const tall = Math.max((inside / lanes) * 0.8, 2);
+      const tall = Math.max((inside / lanes) * 0.8, 4);
       for (const [component, onset, end, midi, strength] of notes) {
         const words = [`component ${component + 1}`, midi === null ? "no pitch" : noteName(midi), `${decimal(onset, 3)} to ${decimal(end, 3)} s`];
         picture.append(svg("rect", {
