@@ -9,12 +9,16 @@ const parts = (() => {
   const images = numbers(SECTION.images);
   const w = numbers(SECTION.w);
   const h = numbers(SECTION.h);
-  const sums = Array.from({ length: rank }, (_, c) => h.subarray(c * pixels, (c + 1) * pixels).reduce((a, b) => a + b, 0));
+  const each = (merge) => Array.from({ length: rank }, (_, c) => h.subarray(c * pixels, (c + 1) * pixels).reduce(merge, 0));
+  const sums = each((a, b) => a + b);
+  const tops = each((a, b) => Math.max(a, b));
   return {
     count: SECTION.names.length, width, height, rank, pixels, h,
     image: (number) => images.subarray(number * pixels, (number + 1) * pixels),
     part: (c) => h.subarray(c * pixels, (c + 1) * pixels),
     weight: (number, c) => w[number * rank + c],
+    /** The weight of a part that is scaled so that its brightest pixel is white. */
+    shownWeight: (number, c) => (SECTION.white > 0 ? (w[number * rank + c] * tops[c]) / SECTION.white : 0),
     /** What a part adds to a picture: the sum of its pixels there. */
     brightness: (number, c) => w[number * rank + c] * sums[c],
     /** The sum of some of a picture's parts. */
@@ -67,23 +71,26 @@ function describeImage(number, place, showPart) {
   const term = (canvas, weight, words, attributes) =>
     el("li", attributes || {}, el("span", { class: "sign", "aria-hidden": "true" }, "+"), canvas, el("span", {}, weight), el("span", { class: "quiet" }, words));
   const terms = strongest.map((c) => {
-    const one = parts.sum(number, [c]);
-    const shown = button({ class: "tile", "aria-label": `Part ${c + 1}, weight ${decimal(parts.weight(number, c), 3)}: show what it is in` , onclick: () => showPart(c) }, greyCanvas(one, white));
-    return term(shown, `${decimal(parts.weight(number, c), 3)} × part ${c + 1}`, percent(total > 0 ? parts.brightness(number, c) / total : 0), { "data-part": c, "data-weight": parts.weight(number, c) });
+    const weight = parts.shownWeight(number, c);
+    const shown = button({ class: "tile", "aria-label": `Part ${c + 1}, weight ${decimal(weight, 3)}: show what it is in`, onclick: () => showPart(c) }, partCanvas(c));
+    return term(shown, `${decimal(weight, 3)} × part${UNIT_SPACE}${c + 1}`, percent(total > 0 ? parts.brightness(number, c) / total : 0), { "data-part": c, "data-weight": weight });
   });
   if (others.length) {
     const rest = others.reduce((a, c) => a + parts.brightness(number, c), 0);
     terms.push(term(el("span", { class: "tile" }, greyCanvas(parts.sum(number, others), white)), plural(others.length, "other part"), percent(rest / total)));
   }
   const box = (canvas, words) => el("figure", { class: "pair" }, canvas, el("figcaption", {}, words));
-  place.replaceChildren(
+  place.replaceChildren();
+  dress(place, {}, [
     el("h3", {}, SECTION.names[number]),
     el("div", { class: "pairs" },
       box(greyCanvas(original, white, { id: "picture" }), "original"),
       box(greyCanvas(sum, white, { id: "sum" }), `sum of its parts, ${percent(error)} off`)),
     order.length
-      ? el("ol", { class: "sum", "aria-label": "The picture as a sum" }, terms)
-      : note("No part is in this picture."));
+      ? [el("p", { class: "quiet small" }, "The brightest pixel of every part is white; percentages are shares of the sum's brightness."),
+        el("ol", { class: "sum", "aria-label": "The picture as a sum" }, terms)]
+      : note("No part is in this picture."),
+  ]);
 }
 
 (() => {
