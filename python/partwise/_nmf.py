@@ -168,12 +168,12 @@ class NMF(BaseNMF):
         self.progress = progress
         self.callback = callback
 
-    def fit(self, X, y=None, sample_weight=None, entry_weight=None, **params):
+    def fit(self, X, y=None, sample_weight=None, entry_weight=None, fixed_W=None, fixed_H=None, **params):
         """Learn the components of X.
 
         Parameters
         ----------
-        X, y, sample_weight, entry_weight
+        X, y, sample_weight, entry_weight, fixed_W, fixed_H
             As in `fit_transform`.
         **params : kwargs
             Passed to `fit_transform`: starts W and H for ``init="custom"``.
@@ -183,10 +183,13 @@ class NMF(BaseNMF):
         self : object
             The fitted estimator.
         """
-        self.fit_transform(X, sample_weight=sample_weight, entry_weight=entry_weight, **params)
+        ours = {"sample_weight": sample_weight, "entry_weight": entry_weight, "fixed_W": fixed_W, "fixed_H": fixed_H}
+        self.fit_transform(X, **ours, **params)
         return self
 
-    def fit_transform(self, X, y=None, W=None, H=None, sample_weight=None, entry_weight=None):
+    def fit_transform(
+        self, X, y=None, W=None, H=None, sample_weight=None, entry_weight=None, fixed_W=None, fixed_H=None
+    ):
         """Learn the components of X and return W.
 
         Where entries are missing or weighted each row and each column of X has sums of its own: that takes about
@@ -206,6 +209,10 @@ class NMF(BaseNMF):
             What the divergence of each sample is multiplied by, zero or more.
         entry_weight : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
             What the divergence of each entry is multiplied by, zero or more; what a sparse one does not store has weight 0.
+        fixed_W : array-like of int or bool, default=None
+            Components whose columns of W stay as given, by number or as a mask; for ``init="custom"``.
+        fixed_H : array-like of int or bool, default=None
+            Components whose rows of H stay as given: known sources among unknown ones; for ``init="custom"``.
 
         Returns
         -------
@@ -214,7 +221,8 @@ class NMF(BaseNMF):
         """
         self._validate_params()
         X = self._checked(X, reset=True)
-        fitted = self._factor(X, W, H, self._weighting(X, sample_weight, entry_weight))
+        weights = self._weighting(X, sample_weight, entry_weight)
+        fitted = self._factor(X, W, H, weights, fixed={"fixed_W": fixed_W, "fixed_H": fixed_H})
         self.components_ = fitted["H"]
         self.n_components_ = self._n_components = fitted["H"].shape[0]
         self.reconstruction_err_ = reconstruction_error(fitted["divergence"])
@@ -316,7 +324,7 @@ class NMF(BaseNMF):
                 setattr(model, attribute, meta[name])
         return model
 
-    def _factor(self, X, W, H, weights, update_W=True, update_H=True):
+    def _factor(self, X, W, H, weights, update_W=True, update_H=True, fixed=None):
         """Factors X from the start that the parameters ask for."""
         self._check_solver()
         if not (update_W and update_H):
@@ -324,10 +332,14 @@ class NMF(BaseNMF):
         k = self.n_components
         if k is None or (k == "auto" and self.init != "custom"):
             k = X.shape[1]
+        fixed = {name: value for name, value in (fixed or {}).items() if value is not None}
         if self.init == "custom":
             W, H = self._given_start(X, W, H)
             k = H.shape[0]
+            fixed = {name: _component_numbers(name, value, k) for name, value in fixed.items()}
         else:
+            if fixed:
+                raise ValueError(f"{' and '.join(fixed)} needs init='custom' with W and H given; got init={self.init!r}")
             self._warn_of_ignored_start(W, H)
             W = H = None
         last = self._last_factors(X, k, weights) if W is None else None
@@ -338,7 +350,7 @@ class NMF(BaseNMF):
                 start = last
             elif init != "custom":
                 start = self._start(X, k, init, random_state, weights)
-            fitted = self._run(X, k, weights, **start)
+            fitted = self._run(X, k, weights, **start, fixed=fixed)
             if best is None or fitted["objective"] < best["objective"]:
                 best = fitted
             if fitted["stop"] == "stopped":
@@ -431,15 +443,19 @@ class NMF(BaseNMF):
             return None
         return missing, sample_weight, entry_weight
 
-    def _run(self, X, n_components, weights, *, W=None, H=None, hold=None, init="random", seed=0, watch=None, warn=True):
+    def _run(self, X, n_components, weights, *, W=None, H=None, hold=None, init="random", seed=0, watch=None, warn=True, fixed=None):
         """One fit by the engine, watched as the parameters say unless `watch` says otherwise."""
         if watch is None:
             watch = {"callback": self.callback, "verbose": self.verbose, "progress": self.progress}
-        options = self._options(n_components, solver=self.solver, init=init, seed=seed)
+        fixed = {"fixed_W": [], "fixed_H": [], **(fixed or {})}
+        options = self._options(n_components, solver=self.solver, init=init, seed=seed, **fixed)
         order = None
         if self.shuffle and self.solver == "cd" and hold is None and W is not None:
             order = check_random_state(self.random_state).permutation(n_components)
             W, H = W[:, order], H[order]
+            places = np.argsort(order)
+            for name in ("fixed_W", "fixed_H"):
+                options[name] = [int(places[component]) for component in options[name]]
         with Watch(solver=self.solver, **watch) as watch:
             factors = (None if A is None else engine_input(A) for A in (W, H))
             fitted = _partwise.fit(
@@ -451,6 +467,24 @@ class NMF(BaseNMF):
         if warn and fitted["stop"] != "stopped":
             self._warn_if_cut_short(fitted["n_iter"])
         return fitted
+
+
+def _component_numbers(name, value, n_components):
+    """Numbers of components from numbers or a mask."""
+    if value is None:
+        return []
+    value = np.asarray(value)
+    legal = f"expected numbers of components from 0 to {n_components - 1}, or a mask of {n_components}"
+    if value.ndim != 1 or (value.size and value.dtype.kind not in "bui"):
+        raise ValueError(f"{name} = {value!r}: {legal}")
+    if value.dtype.kind == "b":
+        if len(value) != n_components:
+            raise ValueError(f"{name} is a mask of {len(value)}: {legal}")
+        value = np.flatnonzero(value)
+    for component in value:
+        if not 0 <= component < n_components:
+            raise ValueError(f"{name} has the component {component}: {legal}")
+    return [int(component) for component in value]
 
 
 def non_negative_factorization(

@@ -51,6 +51,11 @@ pub(crate) struct Road {
     solver: String,
     init: String,
     seed: u64,
+    /// Components whose columns of W, and whose rows of H, stay as they are given.
+    #[pyo3(item("fixed_W"))]
+    fixed_w: Vec<usize>,
+    #[pyo3(item("fixed_H"))]
+    fixed_h: Vec<usize>,
 }
 
 /// What comes back: a dictionary.
@@ -125,8 +130,8 @@ pub(crate) fn fit<'py>(
     let (common, road): (Options, Road) = (options.extract()?, options.extract()?);
     let nmf = configured(&common, &road).map_err(to_python)?;
     match AnyStored::of(x)? {
-        AnyStored::F32(x) => fit_stored(py, &x, &nmf, (w, h, hold), weights, watcher),
-        AnyStored::F64(x) => fit_stored(py, &x, &nmf, (w, h, hold), weights, watcher),
+        AnyStored::F32(x) => fit_stored(py, &x, &nmf, (w, h, hold), &road, weights, watcher),
+        AnyStored::F64(x) => fit_stored(py, &x, &nmf, (w, h, hold), &road, weights, watcher),
     }
 }
 
@@ -150,13 +155,16 @@ fn fit_stored<'py, T: Number>(
     x: &Stored<'py, T>,
     nmf: &Nmf,
     (w, h, hold): Given<'_, 'py>,
+    road: &Road,
     weights: Option<Weights<'py>>,
     watcher: Watcher,
 ) -> PyResult<Fit<'py>> {
     let view = x.view()?;
     let (w, h) = (arrays::factor(w)?, arrays::factor(h)?);
     let Weights(_, of_rows, of_entries) = weights.as_ref().unwrap_or(&Weights(None, None, None));
-    let missing = weights.as_ref().map_or(Ok(Missing::None), Weights::missing)?;
+    let missing = weights
+        .as_ref()
+        .map_or(Ok(Missing::None), Weights::missing)?;
     let of_rows: Option<PyReadonlyArray1<'_, T>> =
         of_rows.as_ref().map(|x| x.extract()).transpose()?;
     let of_rows = of_rows.as_ref().map(|x| x.as_slice()).transpose()?;
@@ -167,6 +175,8 @@ fn fit_stored<'py, T: Number>(
             w: w.as_ref(),
             h: h.as_ref(),
             hold,
+            held_w: &road.fixed_w,
+            held_h: &road.fixed_h,
         };
         let weighting = Weighting {
             missing,

@@ -30,7 +30,7 @@ impl<T: Float> HalfStep<'_, T> {
         if let (Some(improve), true) = (self.problem.lines, update) {
             let problem = LineProblem {
                 elementwise: &self.problem.elementwise,
-                weights: &self.terms.penalty,
+                terms: &self.terms,
                 other: self.fixed,
                 lines: LinesOf::Counted(self.lines),
                 turned: None,
@@ -45,7 +45,7 @@ impl<T: Float> HalfStep<'_, T> {
             let Some(entries) = walk.next() else { break };
             if entries.places.is_empty() {
                 if update {
-                    x.fill(T::ZERO);
+                    self.terms.clear(x);
                 }
                 continue;
             }

@@ -463,8 +463,8 @@ impl<T: Float> Fit<'_, '_, T> {
                 .ok()
                 .and_then(Solver::quadratic),
             lines: None,
-            left: self.problem.left,
-            right: self.problem.right,
+            left: self.problem.left.clone(),
+            right: self.problem.right.clone(),
         };
         let stats = self.shard.pass(&Request {
             problem: &problem,

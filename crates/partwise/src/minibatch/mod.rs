@@ -230,7 +230,7 @@ impl MiniBatch {
         let start = Start {
             w,
             h: Some(h),
-            hold: None,
+            ..Start::default()
         };
         self.nmf.check_start(&start, rows, cols)?;
         let summary = Summary::of(v, threads)?;

@@ -55,12 +55,23 @@ impl Nmf {
         cols: usize,
     ) -> Result<(), Error> {
         let given = [
-            (Factor::W, start.w, rows, self.rank),
-            (Factor::H, start.h, self.rank, cols),
+            (Factor::W, start.w, rows, self.rank, start.held_w),
+            (Factor::H, start.h, self.rank, cols, start.held_h),
         ];
-        for (factor, matrix, rows, cols) in given {
+        for (factor, matrix, rows, cols, held) in given {
+            if let Some(component) = held.iter().find(|component| **component >= self.rank) {
+                return Err(Error::Parameter {
+                    name: "held component",
+                    value: component.to_string(),
+                    legal: format!(
+                        "expected a component of {} from 0 to {}",
+                        factor.name(),
+                        self.rank - 1
+                    ),
+                });
+            }
             let Some(matrix) = matrix else {
-                if start.hold == Some(factor) {
+                if start.hold == Some(factor) || !held.is_empty() {
                     return Err(Error::HeldWithoutStart {
                         factor: factor.name(),
                     });

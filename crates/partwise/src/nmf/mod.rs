@@ -82,6 +82,10 @@ pub struct Start<'a, T: Float> {
     pub h: Option<&'a Dense<T>>,
     /// The factor that is not to be changed.
     pub hold: Option<Factor>,
+    /// Components, from 0, whose columns of W stay as `w` has them.
+    pub held_w: &'a [usize],
+    /// Components, from 0, whose rows of H stay as `h` has them: known sources among unknown ones.
+    pub held_h: &'a [usize],
 }
 
 impl<T: Float> Default for Start<'_, T> {
@@ -90,7 +94,34 @@ impl<T: Float> Default for Start<'_, T> {
             w: None,
             h: None,
             hold: None,
+            held_w: &[],
+            held_h: &[],
         }
+    }
+}
+
+impl<T: Float> Start<'_, T> {
+    /// A factor of which every component is held is held.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if nothing is left to find.
+    fn settled(self, rank: usize) -> Result<Self, Error> {
+        let all = |held: &[usize]| (0..rank).all(|component| held.contains(&component));
+        let w = self.hold == Some(Factor::W) || all(self.held_w);
+        let h = self.hold == Some(Factor::H) || all(self.held_h);
+        let hold = match (w, h) {
+            (true, true) => {
+                return Err(Error::Parameter {
+                    name: "held components",
+                    value: "all of W and H".to_owned(),
+                    legal: "expected at least one component of W or H that may change".to_owned(),
+                });
+            }
+            (true, false) => Some(Factor::W),
+            (false, true) => Some(Factor::H),
+            (false, false) => None,
+        };
+        Ok(Self { hold, ..self })
     }
 }
 
@@ -314,6 +345,7 @@ impl Nmf {
             w: None,
             h: Some(h),
             hold: Some(Factor::H),
+            ..Start::default()
         };
         self.fit_with(std::slice::from_ref(v), start, &mut go_on)
     }
@@ -373,6 +405,7 @@ impl Nmf {
         }
         self.check_rank_size::<T>(rows, cols)?;
         self.check_start(&start, rows, cols)?;
+        let start = start.settled(self.rank)?;
         if weighting.is_some() {
             self.check_weighted(&start)?;
         }

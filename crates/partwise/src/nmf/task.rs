@@ -194,6 +194,7 @@ impl<T: Float> Task<'_, '_, T> {
         let (nmf, blocks) = (self.nmf, self.blocks);
         let (w_weights, h_weights) = nmf.penalty.weights(blocks.rows, blocks.cols);
         let (left, right) = self.oriented(w_weights, h_weights);
+        let held = self.oriented(self.given.held_w, self.given.held_h);
         let quadratic = if nmf.loss.is_quadratic() {
             self.solver.quadratic()
         } else {
@@ -203,8 +204,8 @@ impl<T: Float> Task<'_, '_, T> {
             elementwise: Elementwise::new(nmf.loss, blocks.mean()),
             quadratic,
             lines: self.solver.lines(nmf.loss),
-            left: Terms::new(left, walked.0, nmf.rank),
-            right: Terms::new(right, walked.1, nmf.rank),
+            left: Terms::new(left, walked.0, nmf.rank).holding(held.0, nmf.rank),
+            right: Terms::new(right, walked.1, nmf.rank).holding(held.1, nmf.rank),
         }
     }
 

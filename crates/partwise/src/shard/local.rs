@@ -91,7 +91,7 @@ impl<'a, T: Float> Local<'a, T> {
         });
         let line_problem = LineProblem {
             elementwise: &request.problem.elementwise,
-            weights: &request.problem.left.penalty,
+            terms: &request.problem.left,
             other: request.right,
             lines: LinesOf::All(lines),
             turned,
@@ -350,7 +350,7 @@ impl<T: Float> Shard<T> for Local<'_, T> {
         let turned = improve.and_then(|_| turned(&lines, &left));
         let line_problem = LineProblem {
             elementwise: &problem.elementwise,
-            weights: &problem.right.penalty,
+            terms: &problem.right,
             other: &left,
             lines: LinesOf::All(lines),
             turned: turned.as_ref(),

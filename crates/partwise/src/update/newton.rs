@@ -32,9 +32,9 @@ use super::{projected, settle};
 use crate::Float;
 use crate::counted;
 use crate::kernel;
-use crate::loss::{Elementwise, Weights};
+use crate::loss::Elementwise;
 use crate::matrix::{Counted, Lines};
-use crate::pass::Fixed;
+use crate::pass::{Fixed, Terms};
 
 /// Sweeps over the coordinates of a row at most.
 const SWEEPS: usize = 8;
@@ -52,7 +52,7 @@ const TILE_LINES: usize = 16;
 /// The rows of one factor, to be improved from the lines of V while the other factor stands still.
 pub struct LineProblem<'a, T: Float> {
     pub(crate) elementwise: &'a Elementwise<T>,
-    pub(crate) weights: &'a Weights,
+    pub(crate) terms: &'a Terms,
     pub(crate) other: &'a Fixed<T>,
     pub(crate) lines: LinesOf<'a, T>,
     /// The other factor transposed, for dense lines.
@@ -221,9 +221,12 @@ fn improve_row<S: Simd, T: Float>(
     }
     if room.total == 0.0 {
         // Nothing pulls upwards: zero is the minimum.
-        for (x, linear) in row.iter_mut().zip(&room.linear) {
+        for ((x, linear), held) in row.iter_mut().zip(&room.linear).zip(&room.held) {
+            if *held {
+                continue;
+            }
             if *x > T::ZERO {
-                met.violation += linear + room.problem.weights.l2 * x.to_f64();
+                met.violation += linear + room.problem.terms.penalty.l2 * x.to_f64();
             }
             *x = T::ZERO;
         }
@@ -234,7 +237,7 @@ fn improve_row<S: Simd, T: Float>(
         begin(room);
     }
     reconstruct(simd, room, block);
-    room.settled.fill(false);
+    room.settled.copy_from_slice(&room.held);
     let mut first = 0.0;
     for sweep in 0..SWEEPS {
         let mut swept = Swept::default();
@@ -264,7 +267,10 @@ fn improve_row<S: Simd, T: Float>(
 /// Leaves the corner where all coordinates are zero: to the best row of equal coordinates.
 fn begin<T: Float>(room: &mut Room<'_, T>) {
     let columns = room.problem.other.sums.columns.iter();
-    let live: Vec<bool> = columns.map(|sum| *sum > 0.0).collect();
+    let live: Vec<bool> = columns
+        .zip(&room.held)
+        .map(|(sum, held)| *sum > 0.0 && !held)
+        .collect();
     let count = live.iter().filter(|live| **live).count() as f64;
     let slopes = room.linear.iter().zip(&live);
     let slope: f64 = slopes.filter(|(_, live)| **live).map(|(s, _)| s).sum();
@@ -375,6 +381,7 @@ fn zero_is_best<S: Simd, T: Float>(simd: S, room: &mut Room<'_, T>, t: usize) ->
 mod tests {
     use super::*;
     use crate::Loss;
+    use crate::loss::Weights;
     use crate::matrix::{Compressed, Dense, IndexSlice};
     use crate::threads::Threads;
 
@@ -427,7 +434,7 @@ mod tests {
             let line = Compressed::new("line", 1, n, &offsets[..], &places[..], &v).unwrap();
             let problem = LineProblem {
                 elementwise: &elementwise,
-                weights: &weights,
+                terms: &Terms::new(weights, 1.0, k),
                 other: &other,
                 lines: LinesOf::All(Lines::Sparse(line)),
                 turned: None,
@@ -476,7 +483,7 @@ mod tests {
             let lines = LinesOf::All(lines);
             let problem = LineProblem {
                 elementwise: &elementwise,
-                weights: &weights,
+                terms: &Terms::new(weights, 1.0, k),
                 other: &other,
                 lines,
                 turned,
@@ -505,7 +512,7 @@ mod tests {
         let view = faer::MatRef::from_row_major_slice(&v, 1, 2);
         let problem = LineProblem {
             elementwise: &elementwise,
-            weights: &weights,
+            terms: &Terms::new(weights, 1.0, 2),
             other: &other,
             lines: LinesOf::All(Lines::Dense(view)),
             turned: Some(&turned),

@@ -233,6 +233,7 @@ fn a_row_of_weight_two_is_a_row_met_twice() {
                 w: Some(&w),
                 h: Some(&h),
                 hold: None,
+                ..Start::default()
             };
             let mut watch = |_: &Progress| ControlFlow::Continue(());
             nmf.fit_weighted(v, weighting, start, &mut watch).unwrap()
@@ -363,6 +364,7 @@ fn what_is_missing_is_filled_in() {
             w: None,
             h: Some(&model.h),
             hold: Some(Factor::H),
+            ..Start::default()
         };
         let again = nmf_transform(loss, k)
             .fit_weighted(&v, &weighting, start, &mut watch)
