@@ -145,11 +145,6 @@ function curveColour(number) {
   return `var(--curve-${number % CURVE_COLOURS})`;
 }
 
-/** What a colour of the style sheet is now, for a canvas. */
-function computedColour(element, name) {
-  return getComputedStyle(element).getPropertyValue(name).trim();
-}
-
 /** Gives a canvas its size and lets fill write red, green, blue and opacity of every pixel. */
 function paint(canvas, width, height, fill) {
   if (canvas.width !== width) canvas.width = width;
@@ -184,11 +179,6 @@ function drawnToWidth(element, draw) {
     }
   }).observe(element);
   return () => last > 0 && draw(last);
-}
-
-/** Calls act whenever the page turns dark or light. */
-function onTheme(act) {
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", act);
 }
 
 function note(...words) {
