@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let song = run("song.wav", 3, [513, 130]);
     write("audio", page(&song, &Section::Audio(audio(3, 1024)))?)?;
     let mut beep = audio(1, 1000);
-    beep.sources.clear();
+    beep.sources.truncate(1);
     beep.notes.clear();
     let one = run("beep.wav", 1, [513, 130]);
     write("audio-one", page(&one, &Section::Audio(beep))?)?;

@@ -155,3 +155,9 @@ def test_notes_lie_where_they_sound(visit):
     assert titles[0] == "component 1, A4, 0 to 0.300 s"
     assert any(title.startswith("component 3, no pitch") for title in titles)
     assert visit("audio-one").locator(".sounding").count() == 0
+
+
+def test_sources_of_one_component_each_are_not_shown_twice(visit):
+    assert embedded("audio-one", "section")["sources"] == [{"name": "low", "components": [0]}]
+    assert visit("audio-one").locator("#sources").count() == 0
+    assert visit("audio").locator("#sources li").count() == 2

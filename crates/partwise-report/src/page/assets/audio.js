@@ -90,7 +90,9 @@ function switches(components, name) {
 }
 
 (() => {
-  const { rank, sources, notes } = SECTION;
+  const { rank, notes } = SECTION;
+  // Sources of one component each would only say everything twice.
+  const sources = SECTION.sources.some((source) => source.components.length > 1) ? SECTION.sources : [];
   PLAYER.samples = MIXER.samples;
   const { duration } = PLAYER;
   const seek = (seconds) => PLAYER.seek(seconds);
