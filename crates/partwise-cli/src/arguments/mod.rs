@@ -10,6 +10,8 @@ use partwise_io::{Dtype, Format};
 
 use crate::choice::FromTable;
 
+pub(crate) mod report;
+
 const EXAMPLES: &str = "\
 Examples:
   partwise fit counts.mtx -k 20 -o topics/               factor a matrix
@@ -17,6 +19,7 @@ Examples:
   partwise reconstruct topics/model.npz -o v.csv         multiply the factors
   partwise info counts.mtx                               what is in a file
   partwise image photo.png -k 20 -o photo-20/            a picture from 20 layers
+  partwise report photo-20/run.json                      the page of a run again
 
 Exit codes: 0 done, 1 failed (as on a full disk), 2 wrong use or unusable input,
 130 stopped by Ctrl-C.";
@@ -83,6 +86,9 @@ pub(crate) enum Command {
     /// Factor a picture: writes what its components make of it, and how well
     #[command(after_help = IMAGE_EXAMPLES)]
     Image(ImageArguments),
+    /// Write the page of a run again, from its run.json and the files beside it
+    #[command(after_help = report::EXAMPLES)]
+    Report(report::ReportArguments),
     /// Print completions for a shell
     #[command(after_help = COMPLETION_EXAMPLES)]
     Completions {
@@ -172,6 +178,8 @@ pub(crate) struct ImageArguments {
     pub(crate) solving: SolvingArguments,
     #[command(flatten)]
     pub(crate) reporting: ReportingArguments,
+    #[command(flatten)]
+    pub(crate) page: PageArguments,
 }
 
 /// The problem and how it is solved.
@@ -276,6 +284,15 @@ pub(crate) struct ReadingArguments {
     /// Format of V, if its first bytes and its name should not decide
     #[arg(long, value_parser = format_names())]
     pub(crate) format: Option<String>,
+}
+
+/// Whether a command that has a page writes it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reporting")]
+pub(crate) struct PageArguments {
+    /// Do not write report.html, the results as one page to look at and to play with
+    #[arg(long)]
+    pub(crate) no_report: bool,
 }
 
 /// What is said about the results.

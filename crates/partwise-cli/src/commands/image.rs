@@ -6,8 +6,8 @@ use partwise_apps::image::{
     Channels, DEFAULT_LIMIT_BYTES, Layers, PictureMatrix, load, psnr_db, ssim, stored_values_ratio,
 };
 use partwise_report::{
-    Cell, Comparison, GALLERY_CELLS, Gallery, Raster, Run, Shading, comparison, decimal, gallery,
-    percent, quality_caption,
+    Cell, Comparison, GALLERY_CELLS, Gallery, ImageSection, Raster, Run, Section, Shading,
+    comparison, decimal, gallery, percent, quality_caption,
 };
 
 use crate::arguments::{ImageArguments, SolvingArguments};
@@ -86,6 +86,8 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     let components = pictures.components(&fit)?;
     let comparison = pictures.comparison(&figures.caption(solving.rank))?;
     let reconstruction_png = reconstruction.to_png()?;
+    let section = || Ok(Section::Image(section(&title, &original, &fit.w, &fit.h)?));
+    let page = record::page(&run, &arguments.page, section)?;
 
     progress.doing("writing the results");
     let model = record::model(data, &run, fit);
@@ -94,6 +96,7 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     staged.write("comparison.png", &comparison)?;
     staged.write("components.png", &components)?;
     record::stage(&mut staged, &run, &model)?;
+    record::stage_page(&mut staged, page)?;
     let written = staged.commit()?;
     drop(progress);
 
@@ -216,6 +219,26 @@ impl Pictures<'_> {
         })?;
         Ok(figure.to_png()?)
     }
+}
+
+/// What the page plays with.
+pub(super) fn section(
+    title: &str,
+    original: &PictureMatrix,
+    w: &Dense<f32>,
+    h: &Dense<f32>,
+) -> anyhow::Result<ImageSection> {
+    Ok(ImageSection {
+        name: title.to_owned(),
+        width: original.width(),
+        height: original.height(),
+        channels: original.channels().count(),
+        rank: h.rows(),
+        w: w.as_slice().to_vec(),
+        h: h.as_slice().to_vec(),
+        original: raster(original)?,
+        rate_distortion: Vec::new(),
+    })
 }
 
 fn raster(picture: &PictureMatrix) -> anyhow::Result<Raster> {
