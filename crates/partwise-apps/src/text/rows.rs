@@ -2,6 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::Texts;
+use super::texts::Numbered;
+
 /// A sparse matrix by rows: documents in rows, terms in columns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TermRows<V> {
@@ -75,6 +78,21 @@ impl<V: Copy + Send + Sync> TermRows<V> {
         self.sort();
         self.indices.shrink_to_fit();
         self.values.shrink_to_fit();
+    }
+
+    /// Leaves the columns named in `wanted`, in its order; returns how many entries were left out.
+    pub fn take_columns(&mut self, names: &Texts, wanted: &Texts) -> u64 {
+        let mut table = Numbered::default();
+        for name in wanted.iter() {
+            table.number(name);
+        }
+        let places: Vec<_> = names
+            .iter()
+            .map(|name| table.find(name).map(|number| number as i32))
+            .collect();
+        let before = self.indices.len();
+        self.rearrange(&places, wanted.len());
+        (before - self.indices.len()) as u64
     }
 
     /// Sorts the entries of each row by column.

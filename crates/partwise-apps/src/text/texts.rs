@@ -98,7 +98,12 @@ impl Numbered {
         self.hasher.hash_one(text)
     }
 
-    /// The number of a text with this hash, if it is in the list.
+    /// The number of a text, if it is in the list.
+    pub(super) fn find(&self, text: &str) -> Option<u32> {
+        self.find_hashed(text, self.hash(text))
+    }
+
+    /// As [`Self::find`], with the text's hash at hand.
     pub(super) fn find_hashed(&self, text: &str, hash: u64) -> Option<u32> {
         let same = |number: &u32| self.texts.get(*number as usize) == text;
         self.table.find(hash, same).copied()
@@ -156,8 +161,8 @@ mod tests {
                 (3, true)
             ]
         );
-        assert_eq!(list.find_hashed("ß", list.hash("ß")), Some(3));
-        assert_eq!(list.find_hashed("a", list.hash("a")), None);
+        assert_eq!(list.find("ß"), Some(3));
+        assert_eq!(list.find("a"), None);
         let mut texts = list.into_texts();
         texts.push_joined(0, 3);
         assert_eq!(texts.to_strings(), ["ab", "", "c", "ß", "ab ß"]);

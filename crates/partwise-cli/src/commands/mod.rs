@@ -6,6 +6,7 @@ mod image;
 mod info;
 mod man;
 mod reconstruct;
+mod topics;
 mod transform;
 
 use crate::arguments::Command;
@@ -20,6 +21,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<Ending> {
         Command::Reconstruct(arguments) => reconstruct::run(arguments),
         Command::Info(arguments) => info::run(arguments),
         Command::Image(arguments) => image::run(arguments),
+        Command::Topics(arguments) => topics::run(arguments),
         Command::Completions { shell } => completions::run(*shell),
         Command::Man => man::run(),
     }
