@@ -39,6 +39,6 @@ pub use rows::TermRows;
 pub use select::{Bound, Filters, Removed, Vocabulary, select};
 pub use tables::{TopicRow, write_documents, write_sizes, write_topics, write_typical};
 pub use texts::Texts;
-pub use topics::{Sizes, Topics, by_share, name, reorder};
+pub use topics::{LEAST_WEIGHT, Sizes, Topics, by_share, name, reorder};
 pub use weight::{Weight, Weighting};
 pub use words::WordRule;

@@ -6,6 +6,9 @@
 
 use super::{Texts, Weight};
 
+/// Least part of a topic's sum that counts: less would be written as 0.
+pub const LEAST_WEIGHT: f64 = 5e-7;
+
 /// W (documents × topics) and H (topics × terms), each row after row.
 #[derive(Debug, Clone, Copy)]
 pub struct Topics<'a, T> {
@@ -67,9 +70,15 @@ impl<'a, T: Weight> Topics<'a, T> {
     }
 
     /// The strongest terms of a topic, strongest first (of equal ones the first column), with their weights: parts of the
-    /// topic's sum. Terms of no weight are left out.
+    /// topic's sum. Terms of less than
+    /// [`LEAST_WEIGHT`] are left out.
     pub fn terms(&self, topic: usize, most: usize) -> Vec<(usize, f64)> {
-        strongest(self.all_terms(topic).map(|(_, weight)| weight), most)
+        let weights = self.all_terms(topic).map(|(_, weight)| weight);
+        // What a solver has not quite brought to zero is no part of a topic.
+        strongest(
+            weights.map(|weight| if weight < LEAST_WEIGHT { 0.0 } else { weight }),
+            most,
+        )
     }
 
     /// Every term of a topic with its weight, in the order of the columns; all 0 for a topic without terms.
