@@ -28,11 +28,14 @@ pub fn sizes_over<T: Weight>(topics: &Topics<'_, T>, sizes: &Sizes, labels: &Lab
     let names: Vec<&str> = labels.values().iter().map(|label| shown(label)).collect();
     let length = period(&names);
     let key = |name: &str| -> (bool, Order, String) {
+        if name == WITHOUT_LABEL {
+            return (true, Order(0.0), WITHOUT_LABEL.to_owned());
+        }
         let short = &name[..length.unwrap_or(name.len())];
         (false, Order::of(short), short.to_owned())
     };
     let keys: Vec<_> = names.iter().map(|name| key(name)).collect();
-    let none = (true, Order(0.0), WITHOUT_LABEL.to_owned());
+    let none = key(WITHOUT_LABEL);
     let mut groups: BTreeMap<&(bool, Order, String), (usize, Vec<f64>)> = BTreeMap::new();
     let mut shares = Vec::new();
     for document in 0..topics.documents() {
@@ -133,10 +136,22 @@ mod tests {
 
     #[test]
     fn numbers_ascend_and_shares_sum_to_one() {
-        let found = over(&[Some("10"), Some("9"), None, Some("b"), Some("a"), Some("9")]);
+        let found = over(&[
+            Some(" "),
+            Some("10"),
+            Some("9"),
+            None,
+            Some("b"),
+            Some("a"),
+            Some("9"),
+        ]);
         assert_eq!(found.values, ["9", "10", "a", "b", WITHOUT_LABEL]);
-        assert_eq!(found.documents, [2, 1, 1, 1, 1]);
-        assert_eq!(found.shares[1], [1.0, 0.0]);
+        assert_eq!(found.documents, [2, 1, 1, 1, 2]);
+        assert!(
+            found.shares[1][0] > found.shares[2][0],
+            "{:?}",
+            found.shares
+        );
         for shares in &found.shares {
             assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         }

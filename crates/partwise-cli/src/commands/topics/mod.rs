@@ -191,7 +191,12 @@ impl Found {
             ("min_df", json!(terms.min_df.to_string())),
             ("max_df", json!(terms.max_df.to_string())),
             ("max_features", json!(terms.max_features)),
-            ("weighting", json!(prepared.recipe.weighting)),
+            (
+                "weighting",
+                json!(format!("{:?}", terms.weighting).to_lowercase()),
+            ),
+            ("sublinear", json!(terms.sublinear)),
+            ("binary", json!(terms.binary)),
             ("field", json!(arguments.documents.field)),
         ] {
             run.parameters.insert(name.to_owned(), value);
