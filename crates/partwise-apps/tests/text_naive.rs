@@ -17,7 +17,7 @@ fn lines() -> Vec<String> {
             .wrapping_add(1442695040888963407);
         (state >> 33) as f64 / (1_u64 << 31) as f64
     };
-    (0..20_000)
+    (0..30_000)
         .map(|_| {
             let words = 5 + (draw() * 30.0) as usize;
             let line: Vec<_> = (0..words)
@@ -46,7 +46,7 @@ fn counted(lines: &[String], threads: usize) -> (TermRows<u32>, Vocabulary) {
 #[test]
 fn counts_are_those_of_a_walk_word_by_word_for_any_number_of_threads() {
     let lines = lines();
-    assert!(lines.iter().map(String::len).sum::<usize>() > 2 << 20);
+    assert!(lines.iter().map(String::len).sum::<usize>() > 2_200_000);
     let (rows, vocabulary) = counted(&lines, 1);
     let terms: BTreeMap<&str, i32> = vocabulary.terms.iter().zip(0..).collect();
     assert_eq!(terms.len(), vocabulary.terms.len());
@@ -111,10 +111,10 @@ fn coherence_is_that_of_sets_of_documents() {
 fn beginnings_are_read_again_from_any_block() {
     let lines = lines();
     let (_folder, corpus) = corpus_of("lines.txt", lines.join("\r\n\r\n").as_bytes());
-    let wanted = [0, 7, 9_999, 19_999];
+    let wanted = [0, 7, 9_999, 29_999];
     let found = corpus.openings(&wanted, 10_000).unwrap();
     let lines: Vec<_> = wanted.iter().map(|place| lines[*place].clone()).collect();
     assert_eq!(found, lines);
-    let error = corpus.openings(&[20_000], 10).unwrap_err().to_string();
+    let error = corpus.openings(&[30_000], 10).unwrap_err().to_string();
     assert!(error.contains("fewer documents"), "{error}");
 }
