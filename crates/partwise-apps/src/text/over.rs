@@ -25,7 +25,7 @@ pub struct SizesOver {
 /// Sums what the documents of each label hold of each topic. Dates (2024-05-13, a time behind it is ignored) are taken by
 /// day, month or year, so that there are not too many.
 pub fn sizes_over<T: Weight>(topics: &Topics<'_, T>, sizes: &Sizes, labels: &Labels) -> SizesOver {
-    let names: Vec<&str> = labels.values().iter().map(|label| shown(label)).collect();
+    let names: Vec<&str> = labels.values().iter().map(shown).collect();
     let length = period(&names);
     let key = |name: &str| -> (bool, Order, String) {
         if name == WITHOUT_LABEL {

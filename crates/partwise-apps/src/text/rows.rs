@@ -119,10 +119,6 @@ impl<V: Copy + Send + Sync> TermRows<V> {
     }
 
     /// Some rows at a time, with what is theirs.
-    #[expect(
-        clippy::type_complexity,
-        reason = "the three arrays of a compressed matrix"
-    )]
     pub(super) fn pieces(&mut self) -> Vec<(&[i64], &mut [i32], &mut [V])> {
         let mut pieces = Vec::new();
         let (mut indices, mut values) = (&mut self.indices[..], &mut self.values[..]);

@@ -91,7 +91,7 @@ pub(crate) enum Command {
     Image(ImageArguments),
     /// Find the topics of documents: writes them, their documents, and how good they are
     #[command(after_help = topics::EXAMPLES, mut_arg("rank", rank_unless_applied))]
-    Topics(TopicsArguments),
+    Topics(Box<TopicsArguments>),
     /// Print completions for a shell
     #[command(after_help = COMPLETION_EXAMPLES)]
     Completions {
