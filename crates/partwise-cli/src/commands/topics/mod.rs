@@ -3,6 +3,7 @@
 mod apply;
 mod data;
 mod outputs;
+mod ready;
 
 use anyhow::Context;
 use partwise::{Factorization, Matrix};
