@@ -98,4 +98,72 @@ pub enum AppError {
         /// What the encoder said.
         source: ::image::ImageError,
     },
+
+    /// One line of a file of documents is at fault.
+    #[error("{file}: line {line}: {problem}")]
+    Line {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+
+    /// A corpus as a whole is at fault.
+    #[error("{name}: {problem}")]
+    Corpus {
+        /// The corpus.
+        name: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+
+    /// No term of a corpus is left.
+    #[error("{name}: no terms are left of {terms}{}", because(reason))]
+    EmptyVocabulary {
+        /// The corpus.
+        name: String,
+        /// Terms before the filters.
+        terms: usize,
+        /// Which filter took how many, or nothing if there were no terms.
+        reason: String,
+    },
+
+    /// A language without what is asked for.
+    #[error("no {what} are known for '{name}'; known are {known}")]
+    UnknownLanguage {
+        /// The language asked for.
+        name: String,
+        /// Stop words or stems.
+        what: &'static str,
+        /// The languages that have them.
+        known: String,
+    },
+
+    /// A parameter out of its range.
+    #[error("{name} is {value}; expected {expected}")]
+    Parameter {
+        /// The parameter.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What would be right.
+        expected: String,
+    },
+
+    /// The system gives no threads to work with.
+    #[error("cannot make threads")]
+    Threads {
+        /// What the system said.
+        source: rayon::ThreadPoolBuildError,
+    },
+}
+
+/// Why nothing is left, behind what was there.
+fn because(reason: &str) -> String {
+    match reason {
+        "" => ": the documents are empty, or hold only stop words and single letters".to_owned(),
+        reason => format!(": {reason}"),
+    }
 }

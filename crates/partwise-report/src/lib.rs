@@ -7,6 +7,7 @@
 //! | function | draws |
 //! |---|---|
 //! | [`comparison`] | original, reconstruction and difference, side by side |
+//! | [`bars`](bars()) | many small bar charts, such as the terms of topics |
 //! | [`gallery`] | many small pictures with captions, such as components |
 //! | [`line_chart`] | curves over one or more panels with linear or logarithmic axes |
 //! | [`convergence`] | the line chart of a [`Run`]'s objective and residual |
@@ -29,6 +30,7 @@
 //! # Ok::<(), partwise_report::ReportError>(())
 //! ```
 
+mod bars;
 mod canvas;
 mod chart;
 pub mod colour;
@@ -42,6 +44,7 @@ mod run;
 mod text;
 mod ticks;
 
+pub use bars::{BAR_PANELS, BarPanel, Bars, bars};
 pub use canvas::{Figure, PIXELS_PER_UNIT};
 pub use chart::{Axis, Chart, Panel, Scale, Series, line_chart};
 pub use comparison::{Comparison, comparison, quality_caption};

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use partwise_report::{
-    Axis, Cell, Chart, Comparison, Figure, GALLERY_CELLS, Gallery, PIXELS_PER_UNIT, Panel, Raster,
-    ReportError, Scale, Series, Shading, comparison, gallery, line_chart, quality_caption,
+    Axis, BAR_PANELS, BarPanel, Bars, Cell, Chart, Comparison, Figure, GALLERY_CELLS, Gallery,
+    PIXELS_PER_UNIT, Panel, Raster, ReportError, Scale, Series, Shading, bars, comparison, gallery,
+    line_chart, quality_caption,
 };
 use resvg::{tiny_skia::Pixmap, usvg};
 
@@ -406,4 +407,50 @@ fn a_million_points_stay_a_small_figure() {
     let figure = line_chart(&chart(vec![Series::new("saw", points)], Scale::Linear));
     assert!(figure.svg().len() < 100_000, "{} bytes", figure.svg().len());
     assert_sound(&figure);
+}
+
+#[test]
+fn bars_stand_in_panels_with_their_names() {
+    let panel = |number: usize| BarPanel {
+        title: format!("Topic {number} of a very long name that has to be cut somewhere"),
+        note: "12.3 % of the corpus".to_owned(),
+        bars: vec![
+            ("größer".to_owned(), 2.0),
+            ("a-term-that-is-far-too-long-for-its-place".to_owned(), 1.0),
+            ("nothing".to_owned(), f64::NAN),
+        ],
+    };
+    for count in [1, 2, 7, BAR_PANELS + 3] {
+        let panels: Vec<_> = (1..=count).map(panel).collect();
+        let figure = bars(&Bars {
+            title: "Topics",
+            note: "The strongest terms.",
+            panels: &panels,
+        })
+        .unwrap();
+        assert_sound(&figure);
+        assert_says(&figure, "größer");
+        let drawn = figure.svg().matches("#0072b2").count();
+        assert_eq!(drawn, 2 * count.min(BAR_PANELS), "{count}");
+        if count > BAR_PANELS {
+            assert_says(&figure, "First 60 of 63.");
+        }
+    }
+    let none = Bars {
+        title: "",
+        note: "",
+        panels: &[],
+    };
+    assert!(matches!(bars(&none), Err(ReportError::NoPictures)));
+    let empty = [BarPanel {
+        title: "Nothing".to_owned(),
+        note: String::new(),
+        bars: Vec::new(),
+    }];
+    let figure = bars(&Bars {
+        panels: &empty,
+        ..none
+    })
+    .unwrap();
+    assert!(figure.height() > 50.0);
 }

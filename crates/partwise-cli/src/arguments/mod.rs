@@ -1,5 +1,7 @@
 //! Every command and flag, once: parsing, help, completions and the man page all follow from here.
 
+mod topics;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -9,6 +11,9 @@ use partwise::{Factor, Init, Loss, Nmf, Penalty, Solver};
 use partwise_io::{Dtype, Format};
 
 use crate::choice::FromTable;
+pub(crate) use topics::{
+    DocumentArguments, MATRIX, TermArguments, TopicsArguments, WeightingName, Width, Words,
+};
 
 pub(crate) mod report;
 
@@ -20,6 +25,7 @@ Examples:
   partwise info counts.mtx                               what is in a file
   partwise image photo.png -k 20 -o photo-20/            a picture from 20 layers
   partwise report photo-20/run.json                      the page of a run again
+  partwise topics corpus.jsonl -k 20 -o topics/          what documents are about
 
 Exit codes: 0 done, 1 failed (as on a full disk), 2 wrong use or unusable input,
 130 stopped by Ctrl-C.";
@@ -89,6 +95,9 @@ pub(crate) enum Command {
     /// Write the page of a run again, from its run.json and the files beside it
     #[command(after_help = report::EXAMPLES)]
     Report(report::ReportArguments),
+    /// Find the topics of documents: writes them, their documents, and how good they are
+    #[command(after_help = topics::EXAMPLES, mut_arg("rank", rank_unless_applied))]
+    Topics(Box<TopicsArguments>),
     /// Print completions for a shell
     #[command(after_help = COMPLETION_EXAMPLES)]
     Completions {
@@ -342,6 +351,13 @@ impl From<Precision> for Dtype {
             Precision::F64 => Self::F64,
         }
     }
+}
+
+/// The rank is asked for unless a model has one.
+fn rank_unless_applied(rank: clap::Arg) -> clap::Arg {
+    rank.required(false)
+        .required_unless_present("apply")
+        .default_value_if("apply", clap::builder::ArgPredicate::IsPresent, "0")
 }
 
 /// The formats that can be read, as the table of the readers has them.

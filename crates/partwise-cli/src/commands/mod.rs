@@ -7,6 +7,7 @@ mod info;
 mod man;
 mod reconstruct;
 mod report;
+mod topics;
 mod transform;
 
 use crate::arguments::Command;
@@ -22,6 +23,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<Ending> {
         Command::Info(arguments) => info::run(arguments),
         Command::Image(arguments) => image::run(arguments),
         Command::Report(arguments) => report::run(arguments),
+        Command::Topics(arguments) => topics::run(arguments),
         Command::Completions { shell } => completions::run(*shell),
         Command::Man => man::run(),
     }
