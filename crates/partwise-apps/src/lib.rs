@@ -8,7 +8,9 @@
 //! | module | a file becomes | a component is |
 //! |---|---|---|
 //! | [`image`] | a picture's rows × columns | one rank-one layer, itself a picture |
+//! | [`audio`] | a sound's spectrogram, frames × bins | a template and its activations, itself a sound |
 
+pub mod audio;
 pub mod error;
 pub mod image;
 
