@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`comparison`] | original, reconstruction and difference, side by side |
 //! | [`gallery`] | many small pictures with captions, such as components |
+//! | [`heat_map`] | numbers over two axes as colours, such as a spectrogram |
 //! | [`line_chart`] | curves over one or more panels with linear or logarithmic axes |
 //! | [`convergence`] | the line chart of a [`Run`]'s objective and residual |
 //!
@@ -34,6 +35,7 @@ pub mod colour;
 mod comparison;
 mod error;
 mod gallery;
+mod heat_map;
 mod number;
 mod raster;
 mod run;
@@ -45,6 +47,7 @@ pub use chart::{Axis, Chart, Panel, Scale, Series, line_chart};
 pub use comparison::{Comparison, comparison, quality_caption};
 pub use error::ReportError;
 pub use gallery::{Cell, GALLERY_CELLS, Gallery, Shading, gallery};
+pub use heat_map::{HeatMap, Side, heat_map};
 pub use number::{decimal, duration, percent};
 pub use raster::Raster;
 pub use run::{Run, TracePoint, convergence, stop_in_words};
