@@ -1,5 +1,7 @@
 //! Every command and flag, once: parsing, help, completions and the man page all follow from here.
 
+mod audio;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -9,6 +11,7 @@ use partwise::{Factor, Init, Loss, Nmf, Penalty, Solver};
 use partwise_io::{Dtype, Format};
 
 use crate::choice::FromTable;
+pub(crate) use audio::{AudioArguments, Example};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,6 +20,7 @@ Examples:
   partwise reconstruct topics/model.npz -o v.csv         multiply the factors
   partwise info counts.mtx                               what is in a file
   partwise image photo.png -k 20 -o photo-20/            a picture from 20 layers
+  partwise audio piano.wav -k 4 -o piano/                the notes of a recording, each as a sound
 
 Exit codes: 0 done, 1 failed (as on a full disk), 2 wrong use or unusable input,
 130 stopped by Ctrl-C.";
@@ -83,6 +87,9 @@ pub(crate) enum Command {
     /// Factor a picture: writes what its components make of it, and how well
     #[command(after_help = IMAGE_EXAMPLES)]
     Image(ImageArguments),
+    /// Factor a sound: writes the sounds of its parts, their notes and pictures
+    #[command(after_help = audio::EXAMPLES, mut_arg("loss", |loss| loss.default_value("kullback-leibler")))]
+    Audio(AudioArguments),
     /// Print completions for a shell
     #[command(after_help = COMPLETION_EXAMPLES)]
     Completions {
@@ -242,7 +249,15 @@ impl SolvingArguments {
     /// # Errors
     /// The engine's own, with the value and what would be right.
     pub(crate) fn nmf(&self) -> Result<Nmf, partwise::Error> {
-        let nmf = Nmf::new(self.rank)
+        self.nmf_of(self.rank)
+    }
+
+    /// As [`Self::nmf`], with another number of components.
+    ///
+    /// # Errors
+    /// As [`Self::nmf`].
+    pub(crate) fn nmf_of(&self, rank: usize) -> Result<Nmf, partwise::Error> {
+        let nmf = Nmf::new(rank)
             .loss(self.loss)
             .solver(self.solver)
             .init(self.init)

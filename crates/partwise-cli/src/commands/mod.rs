@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod audio;
 mod completions;
 mod fit;
 mod image;
@@ -20,6 +21,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<Ending> {
         Command::Reconstruct(arguments) => reconstruct::run(arguments),
         Command::Info(arguments) => info::run(arguments),
         Command::Image(arguments) => image::run(arguments),
+        Command::Audio(arguments) => audio::run(arguments),
         Command::Completions { shell } => completions::run(*shell),
         Command::Man => man::run(),
     }
