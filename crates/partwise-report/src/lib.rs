@@ -1,4 +1,4 @@
-//! Pictures of results: data in, PNG out.
+//! Pictures and pages of results: data in, PNG or HTML out.
 //!
 //! Nothing here knows the engine or touches a file. A figure is drawn as SVG from plain data and
 //! rendered with a font that this crate carries, so it looks the same on every machine. The caller
@@ -11,6 +11,7 @@
 //! | [`heat_map`] | numbers over two axes as colours, such as a spectrogram |
 //! | [`line_chart`] | curves over one or more panels with linear or logarithmic axes |
 //! | [`convergence`] | the line chart of a [`Run`]'s objective and residual |
+//! | [`page`] | everything of a run in one HTML file that needs nothing else, to look at and to play with |
 //!
 //! ```
 //! use partwise_report::{Axis, Chart, Panel, Series, line_chart};
@@ -37,6 +38,7 @@ mod error;
 mod gallery;
 mod heat_map;
 mod number;
+mod page;
 mod raster;
 mod run;
 mod text;
@@ -49,5 +51,9 @@ pub use error::ReportError;
 pub use gallery::{Cell, GALLERY_CELLS, Gallery, Shading, gallery};
 pub use heat_map::{HeatMap, Side, heat_map};
 pub use number::{decimal, duration, percent};
+pub use page::{
+    AudioSection, DocumentTopics, FieldSizes, ImageSection, Note, PartsSection, RateCurve,
+    RatePoint, Section, Source, Topic, TopicsSection, page, plain_page,
+};
 pub use raster::Raster;
 pub use run::{Run, TracePoint, convergence, stop_in_words};
