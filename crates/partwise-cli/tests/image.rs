@@ -4,17 +4,18 @@ mod common;
 
 use common::{Place, png};
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "reconstruction.png",
     "comparison.png",
     "components.png",
     "convergence.png",
     "model.npz",
     "run.json",
+    "report.html",
 ];
 
 #[test]
-fn a_grey_picture_gives_six_files() {
+fn a_grey_picture_gives_seven_files() {
     let place = Place::new();
     place.file("photo.png", png(48, 32, false));
     let table = place.succeed("image photo.png -k 5 -o out");
@@ -54,6 +55,19 @@ fn a_grey_picture_gives_six_files() {
     assert_eq!(run["shape"], serde_json::json!([32, 48]));
     assert_eq!(run["parameters"]["color"], false);
     assert_eq!(place.model("out/model.npz").w.shape(), (32, 5));
+}
+
+#[test]
+fn the_page_is_left_out_on_request() {
+    let place = Place::new();
+    place.file("photo.png", png(16, 16, true));
+    place.succeed("image photo.png --color -k 2 -o with");
+    let page = std::fs::read_to_string(place.path("with/report.html")).unwrap();
+    assert!(page.starts_with("<!doctype html>"), "{}", &page[..80]);
+    assert!(page.contains("<code id=\"command\">"));
+    let table = place.succeed("image photo.png --color -k 2 -o without --no-report");
+    assert!(!table.contains("report.html"), "{table}");
+    assert!(!place.path("without/report.html").exists());
 }
 
 #[test]

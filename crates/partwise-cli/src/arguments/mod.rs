@@ -179,6 +179,8 @@ pub(crate) struct ImageArguments {
     pub(crate) solving: SolvingArguments,
     #[command(flatten)]
     pub(crate) reporting: ReportingArguments,
+    #[command(flatten)]
+    pub(crate) page: PageArguments,
 }
 
 /// The problem and how it is solved.
@@ -291,6 +293,15 @@ pub(crate) struct ReadingArguments {
     /// Format of V, if its first bytes and its name should not decide
     #[arg(long, value_parser = format_names())]
     pub(crate) format: Option<String>,
+}
+
+/// Whether a command that has a page writes it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reporting")]
+pub(crate) struct PageArguments {
+    /// Do not write report.html, the results as one page to look at and to play with
+    #[arg(long)]
+    pub(crate) no_report: bool,
 }
 
 /// What is said about the results.

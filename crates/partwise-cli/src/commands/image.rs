@@ -6,8 +6,8 @@ use partwise_apps::image::{
     Channels, DEFAULT_LIMIT_BYTES, Layers, PictureMatrix, load, psnr_db, ssim, stored_values_ratio,
 };
 use partwise_report::{
-    Cell, Comparison, GALLERY_CELLS, Gallery, Raster, Run, Shading, comparison, decimal, gallery,
-    percent, quality_caption,
+    Cell, Comparison, GALLERY_CELLS, Gallery, ImageSection, Raster, Run, Section, Shading,
+    comparison, decimal, gallery, percent, quality_caption,
 };
 
 use crate::arguments::{ImageArguments, SolvingArguments};
@@ -86,6 +86,8 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     let components = pictures.components(&fit)?;
     let comparison = pictures.comparison(&figures.caption(solving.rank))?;
     let reconstruction_png = reconstruction.to_png()?;
+    let section = || Ok(Section::Image(pictures.section(&fit)?));
+    let page = record::page(&run, &arguments.page, section)?;
 
     progress.doing("writing the results");
     let model = record::model(data, &run, fit);
@@ -94,6 +96,7 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     staged.write("comparison.png", &comparison)?;
     staged.write("components.png", &components)?;
     record::stage(&mut staged, &run, &model)?;
+    record::stage_page(&mut staged, page)?;
     let written = staged.commit()?;
     drop(progress);
 
@@ -188,6 +191,21 @@ impl Pictures<'_> {
             caption,
         })?;
         Ok(figure.to_png()?)
+    }
+
+    /// What the page plays with.
+    fn section(&self, fit: &Factorization<f32>) -> anyhow::Result<ImageSection> {
+        Ok(ImageSection {
+            name: self.title.to_owned(),
+            width: self.original.width(),
+            height: self.original.height(),
+            channels: self.original.channels().count(),
+            rank: fit.h.rows(),
+            w: fit.w.as_slice().to_vec(),
+            h: fit.h.as_slice().to_vec(),
+            original: raster(self.original)?,
+            rate_distortion: Vec::new(),
+        })
     }
 
     /// The layers, the brightest first.

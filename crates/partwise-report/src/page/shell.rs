@@ -30,9 +30,9 @@ const SECTIONS: &[(&str, &[&str])] = &[
     (
         "topics",
         &[
-            include_str!("assets/topics.js"),
             include_str!("assets/topicmap.js"),
             include_str!("assets/documents.js"),
+            include_str!("assets/topics.js"),
         ],
     ),
     (
@@ -211,16 +211,13 @@ fn parameters(run: &Run) -> String {
         }
     }
     let line = |(name, value): &(String, String)| {
-        format!(
-            "<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n",
-            escaped(name),
-            escaped(value)
-        )
+        let (name, value) = (escaped(name), escaped(value));
+        format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n")
     };
     let lines: String = rows.iter().map(line).collect();
     format!(
         "<section aria-labelledby=\"parameters-heading\">\n<h2 id=\"parameters-heading\">Parameters</h2>\n\
-         <table class=\"parameters\"><tbody>\n{lines}</tbody></table>\n</section>\n"
+         <dl class=\"parameters\">\n{lines}</dl>\n</section>\n"
     )
 }
 
