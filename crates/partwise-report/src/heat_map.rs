@@ -13,7 +13,7 @@ use crate::{
 pub enum Side {
     /// Numbers from the first to the second, as the axis says evenly in the number or in its logarithm.
     Range(Axis, f64, f64),
-    /// One name for each place, with a label for all; left out where there is no room.
+    /// Names for equally many places each, with a label for all; left out where there is no room.
     Names(String, Vec<String>),
 }
 
@@ -88,7 +88,7 @@ pub fn heat_map(map: &HeatMap<'_>) -> Result<Figure, ReportError> {
     let (columns, rows, channels) = map.values.shape();
     let fits = |side: &Side, count: usize| match side {
         Side::Range(..) => true,
-        Side::Names(_, names) => names.len() == count,
+        Side::Names(_, names) => !names.is_empty() && count.is_multiple_of(names.len()),
     };
     if channels != 1 || !fits(&map.x, columns) || !fits(&map.y, rows) {
         return Err(ReportError::Samples {

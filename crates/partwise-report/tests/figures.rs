@@ -488,7 +488,10 @@ fn heat_maps_of_names_leave_out_what_has_no_room() {
         };
         assert_sound(&heat_map(&map).unwrap());
         let short = HeatMap {
-            x: Side::Names("bottom".to_owned(), names("column")[1..].to_vec()),
+            x: Side::Names(
+                "bottom".to_owned(),
+                [names("column"), names("more")].concat(),
+            ),
             ..map
         };
         assert!(heat_map(&short).is_err());

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum, ValueHint};
 use partwise_apps::audio::{SampleFormat, Scale, Window};
 
-use super::{ReportingArguments, SolvingArguments};
+use super::{PageArguments, ReportingArguments, SolvingArguments};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -39,6 +39,8 @@ pub(crate) struct AudioArguments {
     pub(crate) solving: SolvingArguments,
     #[command(flatten)]
     pub(crate) reporting: ReportingArguments,
+    #[command(flatten)]
+    pub(crate) page: PageArguments,
 }
 
 /// How the sound becomes a matrix.
@@ -76,6 +78,9 @@ pub(crate) struct PartsArguments {
     /// may be given several times
     #[arg(long, value_name = "FILE[=K]")]
     pub(crate) like: Vec<Example>,
+    /// Components that last this many frames and change while they sound, as strokes of a drum do
+    #[arg(long, value_name = "FRAMES", conflicts_with = "like")]
+    pub(crate) convolutive: Option<NonZeroUsize>,
     /// Set aside first what is percussive, and factor what sustains
     #[arg(long)]
     pub(crate) percussive: bool,

@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 
 use crate::init::draw;
 use crate::loss::Elementwise;
-use crate::matrix::{Dense, Matrix, Summary};
+use crate::matrix::{Matrix, Summary};
 use crate::observe::{Observer, Progress, TracePoint};
 use crate::stop::{Look, StopReason, StopRule, Stopper};
 use crate::threads::Threads;

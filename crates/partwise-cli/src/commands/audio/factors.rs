@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use anyhow::{Context, bail};
-use partwise::{Dense, Factor, Factorization, Matrix, Start};
+use partwise::{Convolutive, Dense, Factor, Factorization, Matrix, Start};
 use partwise_apps::audio::{Model, Spectrogram};
 
 use super::Analysis;
@@ -17,11 +17,13 @@ use crate::progress::Progress;
 pub(super) struct Factors {
     pub(super) fit: Factorization<f32>,
     pub(super) rank: usize,
+    /// Frames that a component lasts.
+    pub(super) taps: usize,
     /// Name and number of components of each example, in the order of the components.
     pub(super) examples: Vec<(String, usize)>,
     /// frames × rank; each column times a template of sum 1 is the component's share of V.
     activations: Vec<f32>,
-    /// rank × bins, each row of sum 1 (or 0).
+    /// taps × rank × bins, the rows of a component together of sum 1 (or 0).
     templates: Vec<f32>,
 }
 
@@ -29,16 +31,21 @@ impl Factors {
     /// Templates over bins, and activations that go with them.
     fn new(fit: Factorization<f32>, examples: Vec<(String, usize)>, analysis: &Analysis) -> Self {
         let rank = fit.w.cols();
+        let taps = fit.h.rows() / rank;
         let mut templates = match &analysis.bands {
             Some(bands) => bands.spread(fit.h.as_slice()),
             None => fit.h.as_slice().to_vec(),
         };
         let bins = analysis.transform.bins();
-        let mut sums = vec![0.0_f32; rank];
-        for (row, sum) in templates.chunks_exact_mut(bins).zip(&mut sums) {
-            *sum = row.iter().map(|value| f64::from(*value)).sum::<f64>() as f32;
-            if *sum > 0.0 {
-                row.iter_mut().for_each(|value| *value /= *sum);
+        let mut sums = vec![0.0_f64; rank];
+        for (row, values) in templates.chunks_exact(bins).enumerate() {
+            sums[row % rank] += values.iter().map(|value| f64::from(*value)).sum::<f64>();
+        }
+        let sums: Vec<f32> = sums.into_iter().map(|sum| sum as f32).collect();
+        for (row, values) in templates.chunks_exact_mut(bins).enumerate() {
+            let sum = sums[row % rank];
+            if sum > 0.0 {
+                values.iter_mut().for_each(|value| *value /= sum);
             }
         }
         let mut activations = fit.w.as_slice().to_vec();
@@ -50,6 +57,7 @@ impl Factors {
         Self {
             fit,
             rank,
+            taps,
             examples,
             activations,
             templates,
@@ -61,7 +69,7 @@ impl Factors {
             activations: &self.activations,
             templates: &self.templates,
             rank: self.rank,
-            taps: 1,
+            taps: self.taps,
         }
     }
 
@@ -71,10 +79,39 @@ impl Factors {
         rows.map(|row| row[component]).collect()
     }
 
-    /// What a component sounds like: one value a bin, of sum 1.
-    pub(super) fn template(&self, component: usize) -> &[f32] {
-        let bins = self.templates.len() / self.rank;
-        &self.templates[component * bins..(component + 1) * bins]
+    /// What a component sounds like over all its frames: one value a bin, of sum 1.
+    pub(super) fn template(&self, component: usize) -> Vec<f32> {
+        let mut sum = self.tap(component, 0).to_vec();
+        for tap in 1..self.taps {
+            for (sum, value) in sum.iter_mut().zip(self.tap(component, tap)) {
+                *sum += value;
+            }
+        }
+        sum
+    }
+
+    /// What a component sounds like in its `tap`th frame: one value a bin.
+    pub(super) fn tap(&self, component: usize, tap: usize) -> &[f32] {
+        let bins = self.templates.len() / (self.rank * self.taps);
+        let row = tap * self.rank + component;
+        &self.templates[row * bins..(row + 1) * bins]
+    }
+
+    /// The fit as a plain one: of components that last several frames, each frame stands as a component of its own, W's
+    /// column moved to that frame.
+    pub(super) fn into_plain(self) -> Result<Factorization<f32>, partwise::Error> {
+        let (rank, taps, mut fit) = (self.rank, self.taps, self.fit);
+        if taps > 1 {
+            let frames = fit.w.rows();
+            let mut w = vec![0.0; frames * taps * rank];
+            for (frame, row) in w.chunks_exact_mut(taps * rank).enumerate() {
+                for tap in 0..taps.min(frame + 1) {
+                    row[tap * rank..(tap + 1) * rank].copy_from_slice(fit.w.row(frame - tap));
+                }
+            }
+            fit.w = Dense::from_rows(w, frames, taps * rank)?;
+        }
+        Ok(fit)
     }
 }
 
@@ -89,6 +126,19 @@ pub(super) fn fit(
     let matrix = matrix(v)?;
     if !arguments.parts.like.is_empty() {
         return from_examples(arguments, analysis, &matrix, progress);
+    }
+    if let Some(taps) = arguments.parts.convolutive {
+        let convolutive = Convolutive::new(arguments.solving.nmf()?, taps.get());
+        memory::require(
+            &format!(
+                "a fit of {} × {} with {} components of {taps} frames",
+                v.frames, v.bins, arguments.solving.rank
+            ),
+            convolutive.memory_needed(&matrix),
+        )?;
+        progress.doing("making a start");
+        let fit = convolutive.fit(&matrix, &mut factor::watch(progress))?;
+        return Ok(Factors::new(fit, Vec::new(), analysis));
     }
     let job = Job {
         solving: &arguments.solving,

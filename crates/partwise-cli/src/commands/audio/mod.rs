@@ -1,7 +1,9 @@
 //! `partwise audio`: a sound into parts and back.
 
+mod analysis;
 mod factors;
 mod notes;
+mod page;
 mod pictures;
 
 use std::path::Path;
@@ -9,7 +11,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use partwise_apps::AppError;
 use partwise_apps::audio::{
-    Bands, Framing, Model, SampleFormat, Scale, Separation, Sound, Spectrogram, Transform,
+    Bands, Framing, SampleFormat, Scale, Separation, Sound, Spectrogram, Transform,
     WaveFile, group_by_similarity, load, percussive_mask, similarity,
 };
 use serde_json::json;
@@ -22,10 +24,8 @@ use crate::progress::Progress;
 use crate::record::{self, Data};
 use crate::table::counted;
 use crate::{input, memory, terminal};
+use analysis::{Analysis, read};
 use factors::Factors;
-
-/// Bytes of a decoded sound and of its spectrogram, together, at most this share of the memory there is.
-const SHARE_OF_MEMORY: u64 = 2;
 
 pub(crate) fn run(arguments: &AudioArguments) -> anyhow::Result<Ending> {
     let AudioArguments {
@@ -127,7 +127,10 @@ pub(crate) fn run(arguments: &AudioArguments) -> anyhow::Result<Ending> {
         .insert("components".to_owned(), found.components_json());
     run.extra
         .insert("notes".to_owned(), json!(found.notes.len()));
-    let model = record::model(data, &run, factors.fit);
+    let section = page::section(arguments, &analysis, &sound, &factors, &sources, &found);
+    let page = record::page_or_plain(&run, &arguments.page, section)?;
+    record::stage_page(&mut staged, page)?;
+    let model = record::model(data, &run, factors.into_plain()?);
     record::stage(&mut staged, &run, &model)?;
     let written = staged.commit()?;
     drop(progress);
@@ -172,160 +175,21 @@ fn check(arguments: &AudioArguments) -> anyhow::Result<()> {
         );
     }
     let solving = &arguments.solving;
+    if let Some(taps) = arguments.parts.convolutive {
+        partwise::Convolutive::new(solving.nmf()?, taps.get()).check()?;
+    }
     let given = solving.start_w.is_some() || solving.start_h.is_some() || solving.hold.is_some();
-    if given && !arguments.parts.like.is_empty() {
-        bail!("--like makes starts of its own; it goes without --start-w, --start-h and --hold");
+    if given && (!arguments.parts.like.is_empty() || arguments.parts.convolutive.is_some()) {
+        bail!(
+            "--like and --convolutive make starts of their own; they go without --start-w, --start-h and --hold"
+        );
     }
     if let Some(sources) = arguments.parts.sources
         && sources.get() > solving.rank
     {
         bail!(
             "--sources {sources}: expected at most the {} components",
-            solving.rank
-        );
-    }
-    Ok(())
-}
-
-/// A sound from a file, with a word on what could not be decoded.
-fn read(path: &Path, channel: Option<usize>, quiet: bool) -> anyhow::Result<Sound> {
-    let sound = load(path, memory::available() / (2 * SHARE_OF_MEMORY))?;
-    if sound.damaged() > 0 && !quiet {
-        terminal::warning(&format!(
-            "{} of {} cannot be decoded and count as silence",
-            counted(sound.damaged(), "piece"),
-            input::name(path)
-        ));
-    }
-    Ok(match channel {
-        Some(number) => sound.channel(number)?,
-        None => sound,
-    })
-}
-
-/// How sounds become matrices in this run.
-#[derive(Debug)]
-struct Analysis {
-    rate: u32,
-    framing: Framing,
-    transform: Transform,
-    exponent: f32,
-    scale: Scale,
-    bands: Option<Bands>,
-    /// Whether the loss needs entries above zero.
-    lift: bool,
-}
-
-impl Analysis {
-    fn new(arguments: &AudioArguments, sound: &Sound) -> anyhow::Result<Self> {
-        let flags = &arguments.spectrum;
-        let usual = Framing::usual(sound.rate());
-        let frame = flags.frame.unwrap_or(usual.frame);
-        let framing = Framing {
-            frame,
-            hop: flags.hop.unwrap_or(frame / 4),
-            window: flags.window,
-        };
-        let transform = Transform::new(framing)?;
-        let bins = transform.bins();
-        let frames = transform.frames(sound.length());
-        let bands = match flags.scale {
-            Scale::Linear => None,
-            scale => {
-                let usual = scale.usual_bands(f64::from(sound.rate()) / 2.0).min(bins);
-                let count = flags.bands.unwrap_or(usual);
-                Some(Bands::new(scale, count, bins, sound.rate())?)
-            }
-        };
-        let loss = arguments.solving.loss;
-        let itakura_saito = loss.exponent() <= 0.0;
-        let exponent = flags
-            .exponent
-            .map_or(if itakura_saito { 2.0 } else { 1.0 }, f32::from);
-        // The spectrogram, and with --percussive the mask and what comes between.
-        let copies = if arguments.parts.percussive { 3 } else { 1 };
-        let banded = bands.as_ref().map_or(0, Bands::count);
-        let entries = (frames as u64).saturating_mul((copies * bins + banded) as u64);
-        memory::require(
-            &format!("a spectrogram of {frames} × {bins}"),
-            entries.saturating_mul(size_of::<f32>() as u64),
-        )?;
-        Ok(Self {
-            rate: sound.rate(),
-            framing,
-            transform,
-            exponent,
-            scale: flags.scale,
-            bands,
-            lift: loss.needs_positive(),
-        })
-    }
-
-    fn frame_seconds(&self) -> f64 {
-        self.framing.hop as f64 / f64::from(self.rate)
-    }
-
-    fn bin_hertz(&self) -> f64 {
-        f64::from(self.rate) / self.framing.frame as f64
-    }
-
-    fn spectrogram(&self, sound: &Sound) -> Result<Spectrogram, AppError> {
-        Spectrogram::new(sound, &self.transform, self.exponent)
-    }
-
-    /// V itself: in bands, and above zero, where that was asked for.
-    fn columns(&self, spectrogram: Spectrogram) -> Spectrogram {
-        let mut v = match &self.bands {
-            Some(bands) => bands.gathered(&spectrogram),
-            None => spectrogram,
-        };
-        if self.lift {
-            v.lift(partwise_apps::audio::FLOOR);
-        }
-        v
-    }
-
-    /// V of an example, which must have the rate of the sound.
-    fn example(&self, example: &Example, quiet: bool) -> anyhow::Result<Spectrogram> {
-        let sound = read(&example.path, None, quiet)?;
-        if sound.rate() != self.rate {
-            bail!(
-                "{} has {} samples a second, the sound to be taken apart {}; they must agree",
-                example.path.display(),
-                sound.rate(),
-                self.rate
-            );
-        }
-        Ok(self.columns(self.spectrogram(&sound)?))
-    }
-
-    fn record(&self, run: &mut partwise_report::Run, arguments: &AudioArguments) {
-        let parts = &arguments.parts;
-        let like: Vec<String> = parts
-            .like
-            .iter()
-            .map(|example| example.path.display().to_string())
-            .collect();
-        let parameters = [
-            ("rate", json!(self.rate)),
-            ("channel", json!(arguments.channel)),
-            ("frame", json!(self.framing.frame)),
-            ("hop", json!(self.framing.hop)),
-            ("window", json!(self.framing.window.to_string())),
-            ("scale", json!(self.scale.to_string())),
-            ("bands", json!(self.bands.as_ref().map(Bands::count))),
-            ("exponent", json!(self.exponent)),
-            ("percussive", json!(parts.percussive)),
-            ("mask_power", json!(parts.mask_power)),
-            ("like", json!(like)),
-        ];
-        for (name, value) in parameters {
-            run.parameters.insert(name.to_owned(), value);
-        }
-    }
-}
-
-/// Components that become one sound.
+          /// Components that become one sound.
 #[derive(Debug)]
 struct Source {
     name: String,
@@ -363,13 +227,11 @@ fn sources(
     }
     Ok(match arguments.parts.sources {
         Some(count) => {
-            let Model {
-                activations,
-                templates,
-                ..
-            } = factors.model();
-            let first = &templates[..factors.rank * analysis.transform.bins()];
-            let alike = similarity(activations, first, factors.rank, analysis.rate)?;
+            let templates: Vec<f32> = (0..factors.rank)
+                .flat_map(|component| factors.template(component))
+                .collect();
+            let activations = factors.model().activations;
+            let alike = similarity(activations, &templates, factors.rank, analysis.rate)?;
             numbered(
                 "source",
                 group_by_similarity(&alike, factors.rank, count.get()),

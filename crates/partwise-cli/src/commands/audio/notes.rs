@@ -34,7 +34,7 @@ impl Notes {
     /// pitch play alone.
     pub(super) fn of(factors: &Factors, analysis: &Analysis) -> Self {
         let magnitudes = |component: usize| -> Vec<f32> {
-            let template = factors.template(component).iter();
+            let template = factors.template(component).into_iter();
             template
                 .map(|value| value.powf(1.0 / analysis.exponent))
                 .collect()

@@ -130,13 +130,18 @@ impl Pictures<'_> {
 
     pub(super) fn templates(&self) -> anyhow::Result<Vec<u8>> {
         let rows = rows(self.analysis);
-        let columns: Vec<Vec<f32>> = (0..self.factors.rank)
-            .map(|component| {
-                let column = column(self.factors.template(component), &rows);
-                let largest = column.iter().fold(f32::MIN_POSITIVE, |a, b| a.max(*b));
-                self.decibels(&column, largest)
-            })
-            .collect();
+        let mut columns = Vec::with_capacity(self.factors.rank * self.factors.taps);
+        for component in 0..self.factors.rank {
+            let taps = 0..self.factors.taps;
+            let taps: Vec<Vec<f32>> = taps
+                .map(|tap| column(self.factors.tap(component, tap), &rows))
+                .collect();
+            let largest = taps
+                .iter()
+                .flatten()
+                .fold(f32::MIN_POSITIVE, |a, b| a.max(*b));
+            columns.extend(taps.iter().map(|column| self.decibels(column, largest)));
+        }
         let figure = heat_map(&HeatMap {
             title: &format!("{}: templates", self.title),
             note: "What each component sounds like, in decibels below its own loudest frequency.",
