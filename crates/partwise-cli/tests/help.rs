@@ -15,6 +15,7 @@ fn every_solving_flag_is_in_help_completions_and_manual() {
     let texts = [
         "fit --help",
         "image --help",
+        "audio --help",
         "completions bash",
         "completions zsh",
         "completions fish",
@@ -68,6 +69,7 @@ fn every_command_has_a_section_in_the_manual() {
         "RECONSTRUCT",
         "INFO",
         "IMAGE",
+        "AUDIO",
         "COMPLETIONS",
         "MAN",
     ] {

@@ -84,8 +84,8 @@ pub(crate) struct PartsArguments {
     /// Set aside first what is percussive, and factor what sustains
     #[arg(long)]
     pub(crate) percussive: bool,
-    /// Exponent of the masks: 1 shares magnitudes as they add up, 2 is the Wiener filter
-    #[arg(long, value_name = "P", default_value_t = 2.0)]
+    /// Exponent of the masks: 1 shares V as it adds up, 2 on magnitudes is the Wiener filter
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
     pub(crate) mask_power: f32,
     /// How samples are written
     #[arg(long, default_value = "32")]

@@ -14,12 +14,6 @@ use crate::{input, memory, terminal};
 /// Bytes of a decoded sound and of its spectrogram, together, at most this share of the memory there is.
 const SHARE_OF_MEMORY: u64 = 2;
 
-  solving.rank
-        );
-    }
-    Ok(())
-}
-
 /// A sound from a file, with a word on what could not be decoded.
 pub(super) fn read(path: &Path, channel: Option<usize>, quiet: bool) -> anyhow::Result<Sound> {
     let sound = load(path, memory::available() / (2 * SHARE_OF_MEMORY))?;

@@ -6,24 +6,21 @@ mod notes;
 mod page;
 mod pictures;
 
-use std::path::Path;
-
 use anyhow::{Context, bail};
-use partwise_apps::AppError;
 use partwise_apps::audio::{
-    Bands, Framing, SampleFormat, Scale, Separation, Sound, Spectrogram, Transform,
-    WaveFile, group_by_similarity, load, percussive_mask, similarity,
+    SampleFormat, Scale, Separation, Sound, WaveFile, group_by_similarity, percussive_mask,
+    similarity,
 };
 use serde_json::json;
 
-use crate::arguments::{AudioArguments, Example};
+use crate::arguments::AudioArguments;
 use crate::factor;
+use crate::input;
 use crate::interrupt::Ending;
 use crate::outputs::{self, Staged};
 use crate::progress::Progress;
 use crate::record::{self, Data};
 use crate::table::counted;
-use crate::{input, memory, terminal};
 use analysis::{Analysis, read};
 use factors::Factors;
 
@@ -189,7 +186,13 @@ fn check(arguments: &AudioArguments) -> anyhow::Result<()> {
     {
         bail!(
             "--sources {sources}: expected at most the {} components",
-          /// Components that become one sound.
+            solving.rank
+        );
+    }
+    Ok(())
+}
+
+/// Components that become one sound.
 #[derive(Debug)]
 struct Source {
     name: String,
