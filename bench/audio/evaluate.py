@@ -1,9 +1,9 @@
 """How well `partwise audio` separates and transcribes: figures on recordings whose parts are known.
 
-A folder of stems (`NAME_PART.wav`, one file a part, of equal length) is mixed; the first half of each stem serves as the
-example of its part, the second half of the mixture is taken apart, and what comes out is held against the second halves of the
-stems: SI-SDR and SDR (fast_bss_eval) and their gain over the mixture itself. A recording with a table of notes
-(`NAME_notes.tsv`: part, onset_s, dur_s, midi) is transcribed without examples, and its onsets and pitches are held against the
+A folder of stems (`NAME_PART.wav`, one file a part, of equal length) is mixed. The first half of each stem is
+the example of its part; the second half of the mixture is taken apart, and what comes out is held against the
+second halves of the stems: SI-SDR and SDR (fast_bss_eval), and their gain over the mixture itself. A recording with a
+table of notes (part, onset_s, dur_s, midi) is transcribed without examples, and its onsets and pitches are held against the
 table (mir_eval, ±50 ms).
 
     python evaluate.py --program ../../target/release/partwise separate FOLDER NAME PART...
@@ -28,7 +28,7 @@ def run(program, *arguments):
 
 def db_table(title, parts, before, after):
     print(f"{title:10}  {'part':20} {'mixture':>9} {'separated':>9} {'gain':>7}  (dB)")
-    for part, b, a in zip(parts, before, after):
+    for part, b, a in zip(parts, before, after, strict=True):
         print(f"{'':10}  {part:20} {b:9.2f} {a:9.2f} {a - b:7.2f}")
     print(f"{'':10}  {'mean':20} {np.mean(before):9.2f} {np.mean(after):9.2f} {np.mean(after - before):7.2f}")
 
@@ -43,13 +43,22 @@ def separate(options):
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         like = []
-        for part, stem in zip(options.parts, stems):
+        for part, stem in zip(options.parts, stems, strict=True):
             path = folder / f"{part}.wav"
             soundfile.write(path, stem[:half], rate, subtype="FLOAT")
             like += ["--like", path]
         mixture = sum(stem[half:] for stem in stems)
         soundfile.write(folder / "mixture.wav", mixture, rate, subtype="FLOAT")
-        run(options.program, folder / "mixture.wav", *like, "-k", options.k, "-o", folder / "out", *options.flags)
+        run(
+            options.program,
+            folder / "mixture.wav",
+            *like,
+            "-k",
+            options.k,
+            "-o",
+            folder / "out",
+            *options.flags,
+        )
         found = [soundfile.read(folder / "out" / f"{part}.wav", always_2d=True)[0] for part in options.parts]
     print(f"{options.name}: the sounds sum to the mixture within {np.abs(sum(found) - mixture).max():.1e}")
     reference = np.stack([stem[half:].mean(axis=1) for stem in stems])
@@ -57,14 +66,14 @@ def separate(options):
     unseparated = np.stack([mixture.mean(axis=1)] * len(stems))
     for title, measure in [("SI-SDR", bss.si_sdr), ("SDR", bss.sdr)]:
         # Each reference stands against its own estimate: the examples say which is which.
-        pairs = [measure(r[None], e[None]) for r, e in zip(reference, estimate)]
-        base = [measure(r[None], e[None]) for r, e in zip(reference, unseparated)]
+        pairs = [measure(r[None], e[None]) for r, e in zip(reference, estimate, strict=True)]
+        base = [measure(r[None], e[None]) for r, e in zip(reference, unseparated, strict=True)]
         db_table(title, options.parts, np.array(base).ravel(), np.array(pairs).ravel())
 
 
 def notes(options):
     """Onsets and pitches of a recording."""
-    with open(options.notes) as file:
+    with options.notes.open() as file:
         rows = [row for row in csv.DictReader(file, delimiter="\t") if options.part in (None, row["part"])]
     onsets = np.array([float(row["onset_s"]) for row in rows])
     ends = onsets + np.array([float(row["dur_s"]) for row in rows])
@@ -72,7 +81,7 @@ def notes(options):
     k = options.k or len(set(keys))
     with tempfile.TemporaryDirectory() as folder:
         run(options.program, options.sound, "-k", k, "-o", folder, *options.flags)
-        with open(Path(folder) / "notes.csv") as file:
+        with (Path(folder) / "notes.csv").open() as file:
             found = [row for row in csv.DictReader(file) if row["midi"]]
     starts = np.array([float(row["onset_s"]) for row in found])
     stops = np.array([float(row["end_s"]) for row in found])
@@ -92,7 +101,9 @@ def notes(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--program", default="partwise")
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("separate")
