@@ -1,10 +1,10 @@
 """How well `partwise audio` separates and transcribes: figures on recordings whose parts are known.
 
-A folder of stems (`NAME_PART.wav`, one file a part, of equal length) is mixed. The first half of each stem is
-the example of its part; the second half of the mixture is taken apart, and what comes out is held against the
-second halves of the stems: SI-SDR and SDR (fast_bss_eval), and their gain over the mixture itself. A recording with a
-table of notes (part, onset_s, dur_s, midi) is transcribed without examples, and its onsets and pitches are held against the
-table (mir_eval, ±50 ms).
+A folder of stems (`NAME_PART.wav`, one file a part, of equal length) is mixed. The first half of each
+stem is the example of its part; the second half of the mixture is taken apart, and what comes out is
+held against the second halves of the stems: SI-SDR and SDR (fast_bss_eval), and their gain over the
+mixture itself. A recording with a table of notes (part, onset_s, dur_s, midi) is transcribed without
+examples, and its onsets and pitches are held against the table (mir_eval, ±50 ms).
 
     python evaluate.py --program ../../target/release/partwise separate FOLDER NAME PART...
     python evaluate.py --program ../../target/release/partwise notes SOUND NOTES.tsv [--part PART] [-k K]
