@@ -152,6 +152,116 @@ pub enum AppError {
         expected: String,
     },
 
+    /// The file's content is not a sound that can be decoded.
+    #[error("{name} is not a readable sound")]
+    DecodeSound {
+        /// The file.
+        name: String,
+        /// What the decoder said.
+        source: symphonia::core::errors::Error,
+    },
+
+    /// The sound holds, or announces, more samples than the memory limit allows.
+    #[error(
+        "{name} has {samples} samples in {channels} channels, which take {needed_bytes} bytes; \
+         the limit is {limit_bytes} bytes"
+    )]
+    SoundTooLarge {
+        /// The file.
+        name: String,
+        /// Samples of a channel.
+        samples: u64,
+        /// Number of channels.
+        channels: usize,
+        /// Bytes that the samples would take.
+        needed_bytes: u64,
+        /// Bytes allowed.
+        limit_bytes: u64,
+    },
+
+    /// The sound has nothing in it.
+    #[error("{name} has no samples; a sound needs at least one")]
+    NoSamples {
+        /// The file, or a name for the samples.
+        name: String,
+    },
+
+    /// Channels differ in length.
+    #[error(
+        "channel {channel} of {name} has {found} samples, the first has {expected}; they must agree"
+    )]
+    UnequalChannels {
+        /// A name for the samples.
+        name: String,
+        /// The channel, from 1.
+        channel: usize,
+        /// Its samples.
+        found: usize,
+        /// Those of the first channel.
+        expected: usize,
+    },
+
+    /// A floating-point sound holds a sample that is not a finite number.
+    #[error(
+        "{name} holds {value} at {seconds:.6} s (sample {sample}), channel {channel}; \
+         every sample must be a finite number"
+    )]
+    SampleNotANumber {
+        /// The file, or a name for the samples.
+        name: String,
+        /// The sample's value.
+        value: f32,
+        /// The sample, from 0.
+        sample: usize,
+        /// The same in seconds.
+        seconds: f64,
+        /// The channel, from 1.
+        channel: usize,
+    },
+
+    /// A channel was asked for that the sound does not have.
+    #[error("channel {channel} was asked for, but {name} has {channels}, numbered from 1")]
+    NoSuchChannel {
+        /// The file, or a name for the samples.
+        name: String,
+        /// The number asked for.
+        channel: usize,
+        /// Number of channels.
+        channels: usize,
+    },
+
+    /// The sound is shorter than a frame.
+    #[error(
+        "{name} has {samples} samples ({seconds:.3} s), less than one frame of {frame}; \
+         a longer sound or a shorter frame is needed"
+    )]
+    TooShort {
+        /// The file, or a name for the samples.
+        name: String,
+        /// Its samples.
+        samples: usize,
+        /// The same in seconds.
+        seconds: f64,
+        /// Samples a frame.
+        frame: usize,
+    },
+
+    /// No sample differs from zero.
+    #[error("{name} is silent: every sample is 0, so there is nothing to take apart")]
+    Silent {
+        /// The file, or a name for the samples.
+        name: String,
+    },
+
+    /// A sound file could not be written.
+    #[error("{}: cannot write", path.display())]
+    WriteSound {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+
     /// The system gives no threads to work with.
     #[error("cannot make threads")]
     Threads {

@@ -9,7 +9,9 @@
 //! |---|---|---|
 //! | [`image`] | a picture's rows × columns | one rank-one layer, itself a picture |
 //! | [`text`] | documents × terms | a topic: terms that come together |
+//! | [`audio`] | a sound's spectrogram, frames × bins | a template and its activations, itself a sound |
 
+pub mod audio;
 pub mod error;
 pub mod image;
 pub mod text;

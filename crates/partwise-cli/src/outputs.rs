@@ -93,8 +93,8 @@ impl Staged {
         })
     }
 
-    /// Where to write the file `name` for now.
-    fn place(&mut self, name: &str) -> PathBuf {
+    /// Where to write the file `name` for now, before the commit.
+    pub(crate) fn place(&mut self, name: &str) -> PathBuf {
         self.names.push(name.to_owned());
         self.stage.path().join(name)
     }

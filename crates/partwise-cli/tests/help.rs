@@ -16,6 +16,7 @@ fn every_solving_flag_is_in_help_completions_and_manual() {
         "fit --help",
         "image --help",
         "topics --help",
+        "audio --help",
         "completions bash",
         "completions zsh",
         "completions fish",
@@ -70,6 +71,7 @@ fn every_command_has_a_section_in_the_manual() {
         "INFO",
         "IMAGE",
         "TOPICS",
+        "AUDIO",
         "COMPLETIONS",
         "MAN",
     ] {

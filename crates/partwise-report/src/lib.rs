@@ -9,6 +9,7 @@
 //! | [`comparison`] | original, reconstruction and difference, side by side |
 //! | [`bars`](bars()) | many small bar charts, such as the terms of topics |
 //! | [`gallery`] | many small pictures with captions, such as components |
+//! | [`heat_map`] | numbers over two axes as colours, such as a spectrogram |
 //! | [`line_chart`] | curves over one or more panels with linear or logarithmic axes |
 //! | [`convergence`] | the line chart of a [`Run`]'s objective and residual |
 //! | [`page`] | everything of a run in one HTML file that needs nothing else, to look at and to play with |
@@ -37,6 +38,7 @@ pub mod colour;
 mod comparison;
 mod error;
 mod gallery;
+mod heat_map;
 mod number;
 mod page;
 mod raster;
@@ -50,6 +52,7 @@ pub use chart::{Axis, Chart, Panel, Scale, Series, line_chart};
 pub use comparison::{Comparison, comparison, quality_caption};
 pub use error::ReportError;
 pub use gallery::{Cell, GALLERY_CELLS, Gallery, Shading, gallery};
+pub use heat_map::{HeatMap, Side, heat_map};
 pub use number::{decimal, duration, percent};
 pub use page::{
     AudioSection, DocumentTopics, FieldSizes, ImageSection, Note, PartsSection, RateCurve,

@@ -1,5 +1,6 @@
 //! Every command and flag, once: parsing, help, completions and the man page all follow from here.
 
+mod audio;
 mod topics;
 
 use std::num::NonZeroUsize;
@@ -16,6 +17,7 @@ pub(crate) use topics::{
 };
 
 pub(crate) mod report;
+pub(crate) use audio::{AudioArguments, Example};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,6 +28,7 @@ Examples:
   partwise image photo.png -k 20 -o photo-20/            a picture from 20 layers
   partwise report photo-20/run.json                      the page of a run again
   partwise topics corpus.jsonl -k 20 -o topics/          what documents are about
+  partwise audio piano.wav -k 4 -o piano/                the notes of a recording, each as a sound
 
 Exit codes: 0 done, 1 failed (as on a full disk), 2 wrong use or unusable input,
 130 stopped by Ctrl-C.";
@@ -98,6 +101,9 @@ pub(crate) enum Command {
     /// Find the topics of documents: writes them, their documents, and how good they are
     #[command(after_help = topics::EXAMPLES, mut_arg("rank", rank_unless_applied))]
     Topics(Box<TopicsArguments>),
+    /// Factor a sound: writes the sounds of its parts, their notes and pictures
+    #[command(after_help = audio::EXAMPLES, mut_arg("loss", |loss| loss.default_value("kullback-leibler")))]
+    Audio(AudioArguments),
     /// Print completions for a shell
     #[command(after_help = COMPLETION_EXAMPLES)]
     Completions {
@@ -259,7 +265,15 @@ impl SolvingArguments {
     /// # Errors
     /// The engine's own, with the value and what would be right.
     pub(crate) fn nmf(&self) -> Result<Nmf, partwise::Error> {
-        let nmf = Nmf::new(self.rank)
+        self.nmf_of(self.rank)
+    }
+
+    /// As [`Self::nmf`], with another number of components.
+    ///
+    /// # Errors
+    /// As [`Self::nmf`].
+    pub(crate) fn nmf_of(&self, rank: usize) -> Result<Nmf, partwise::Error> {
+        let nmf = Nmf::new(rank)
             .loss(self.loss)
             .solver(self.solver)
             .init(self.init)

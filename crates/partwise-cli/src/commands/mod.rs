@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod audio;
 mod completions;
 mod fit;
 mod image;
@@ -24,6 +25,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<Ending> {
         Command::Image(arguments) => image::run(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Topics(arguments) => topics::run(arguments),
+        Command::Audio(arguments) => audio::run(arguments),
         Command::Completions { shell } => completions::run(*shell),
         Command::Man => man::run(),
     }
