@@ -98,4 +98,76 @@ pub enum AppError {
         /// What the encoder said.
         source: ::image::ImageError,
     },
+
+    /// The file is no compressed picture.
+    #[error("{name} is no .pwz file")]
+    NotCompressed {
+        /// The file, or a name for the bytes.
+        name: String,
+    },
+
+    /// The compressed picture has a version that this program does not know.
+    #[error("{name} is a .pwz file of version {version}; this program reads version {known}")]
+    CompressedVersion {
+        /// The file, or a name for the bytes.
+        name: String,
+        /// The file's version.
+        version: u8,
+        /// The version that can be read.
+        known: u8,
+    },
+
+    /// The compressed picture is shorter or longer than it says.
+    #[error("{name} has {found} bytes where {expected} are announced; it is torn")]
+    Torn {
+        /// The file, or a name for the bytes.
+        name: String,
+        /// Bytes that it should have.
+        expected: usize,
+        /// Bytes that it has.
+        found: usize,
+    },
+
+    /// The compressed picture is not what was written.
+    #[error("{name} does not match its checksum; it is damaged")]
+    Checksum {
+        /// The file, or a name for the bytes.
+        name: String,
+    },
+
+    /// The compressed picture holds what no writer makes.
+    #[error("{name} is damaged: {what}")]
+    Damaged {
+        /// The file, or a name for the bytes.
+        name: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+
+    /// The goal of a compression is out of its range.
+    #[error("{what} is {value}; expected {legal}")]
+    Target {
+        /// What was asked for.
+        what: &'static str,
+        /// The value.
+        value: String,
+        /// What would be right.
+        legal: &'static str,
+    },
+
+    /// The picture cannot be made as small, or kept as good, as was asked for.
+    #[error("{asked} cannot be met for this picture; {nearest} is as far as it goes")]
+    Unreachable {
+        /// What was asked for.
+        asked: String,
+        /// What can be had.
+        nearest: String,
+    },
+
+    /// A factorisation that was asked for failed.
+    #[error("the picture cannot be factored")]
+    Factorisation {
+        /// What the solver said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }

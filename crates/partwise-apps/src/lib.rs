@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | [`image`] | a picture's rows × columns | one rank-one layer, itself a picture |
 
+pub mod compress;
 pub mod error;
 pub mod image;
 

@@ -1,0 +1,497 @@
+//! Finds codes and components of blocks: coordinate descent on squared error plus λ times bits.
+//!
+//! By turns the codes improve with the components still, each a whole number of steps, and the components with the
+//! codes still, which is least squares one component at a time (as in HALS; a code is W⁺ − W⁻ and a component ON − OFF,
+//! see [`patches`](super::patches)). The beginning is what NNDSVD takes too, the parts above and below zero of the
+//! leading singular vectors (Boutsidis & Gallopoulos 2008). With components that stand still it is the truncated SVD,
+//! stored the same way.
+
+use faer::{Mat, Side};
+
+use super::Method;
+use super::numbers::LARGEST;
+use super::patches::{Grid, MOST_COMPONENTS, atom_step, decoded_atoms};
+use super::price::{Prices, class};
+
+/// λ over the squared step: what a bit may cost. For uniform quantisers of Laplacian sources it is near this.
+pub(super) const PRICE_OF_A_BIT: f32 = 0.15;
+/// Turns between codes and components.
+const TURNS: usize = 4;
+/// Sweeps over the codes once the components are what the file holds.
+const LAST_SWEEPS: usize = 2;
+/// A coefficient of a component is rounded to zero below this many steps.
+const DEAD_ZONE: f32 = 0.6;
+
+/// Rows of a matrix that components are to add up to, and where they lie in the picture.
+#[derive(Debug)]
+pub(super) struct Rows {
+    /// Rows × width.
+    pub(super) values: Vec<f32>,
+    pub(super) width: usize,
+    /// Which rows lie beside each other: some planes of rows.
+    pub(super) grids: Vec<Grid>,
+}
+
+/// How factors are sought.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Course {
+    /// The step of codes, above 0.
+    pub(super) step: f32,
+    /// Whether components follow their codes: else they stay what they were up to length.
+    pub(super) method: Method,
+    /// Whether codes and components may lie below zero.
+    pub(super) signed: bool,
+}
+
+/// Factors as a file holds them.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Per component, half-octaves that its step lies below 1.
+    pub(super) exponents: Vec<i32>,
+    /// Components × width, in their steps.
+    pub(super) atoms: Vec<i32>,
+    /// Rows × components, in steps.
+    pub(super) codes: Vec<i32>,
+}
+
+impl Rows {
+    fn count(&self) -> usize {
+        self.values.len() / self.width.max(1)
+    }
+
+    /// The leading singular vectors of the rows, components × width.
+    pub(super) fn singular_vectors(&self) -> Vec<f32> {
+        let width = self.width;
+        let mut gram = vec![0.0_f64; width * width];
+        for row in self.values.chunks_exact(width) {
+            for (i, &a) in row.iter().enumerate() {
+                if a != 0.0 {
+                    let target = &mut gram[i * width..=i * width + i];
+                    for (sum, &b) in target.iter_mut().zip(row) {
+                        *sum += f64::from(a * b);
+                    }
+                }
+            }
+        }
+        let gram = Mat::from_fn(width, width, |i, j| gram[i.max(j) * width + i.min(j)]);
+        let rank = width.min(MOST_COMPONENTS).min(self.count());
+        // A matrix that cannot be decomposed is none that blocks have; the coefficients themselves serve.
+        let vectors = gram.self_adjoint_eigen(Side::Lower);
+        (0..rank)
+            .flat_map(|component| {
+                let vectors = vectors.as_ref();
+                (0..width).map(move |i| match vectors {
+                    Ok(found) => found.U()[(i, width - 1 - component)] as f32,
+                    Err(_) => f32::from(u8::from(i == component)),
+                })
+            })
+            .collect()
+    }
+}
+
+/// Codes and components under way.
+struct Search<'a> {
+    rows: &'a Rows,
+    course: Course,
+    step: f32,
+    /// Components × width.
+    atoms: Vec<f32>,
+    /// Rows × components.
+    codes: Vec<i32>,
+    rank: usize,
+    prices: Prices,
+    lambda: f32,
+}
+
+/// Factors of these rows, from components to begin with (components × width), and codes (rows × components) unless the
+/// components are orthonormal.
+pub(super) fn search(rows: &Rows, atoms: &[f32], codes: Option<&[f32]>, course: Course) -> Found {
+    let rank = atoms.len() / rows.width.max(1);
+    let mut search = Search {
+        rows,
+        course,
+        step: course.step,
+        atoms: atoms.to_vec(),
+        codes: vec![0; rows.count() * rank],
+        rank,
+        prices: Prices::new(rank),
+        lambda: PRICE_OF_A_BIT * course.step * course.step,
+    };
+    search.begin(codes);
+    let turns = match course.method {
+        Method::NonNegative => TURNS,
+        Method::Singular => 2,
+    };
+    for turn in 0..turns {
+        search.improve_codes();
+        search.drop_idle();
+        match course.method {
+            Method::NonNegative => search.improve_atoms(turn + 1 < turns),
+            Method::Singular if turn + 1 == turns => search.scale_atoms(),
+            Method::Singular => {}
+        }
+    }
+    search.by_energy();
+    let (exponents, atoms) = search.keep_atoms();
+    search.atoms = decoded_atoms(&atoms, &exponents, rows.width);
+    for _ in 0..LAST_SWEEPS {
+        search.improve_codes();
+    }
+    Found {
+        exponents,
+        atoms,
+        codes: search.codes,
+    }
+}
+
+/// The nearest number that can be coded.
+pub(super) fn whole(value: f32) -> i32 {
+    value.round().clamp(-LARGEST as f32, LARGEST as f32) as i32
+}
+
+impl Search<'_> {
+    fn atom(&self, component: usize) -> &[f32] {
+        &self.atoms[component * self.rows.width..(component + 1) * self.rows.width]
+    }
+
+    /// Components in columns: width × components.
+    fn turned(&self) -> Vec<f32> {
+        let width = self.rows.width;
+        let mut turned = vec![0.0; self.atoms.len()];
+        for (component, atom) in self.atoms.chunks_exact(width).enumerate() {
+            for (i, &value) in atom.iter().enumerate() {
+                turned[i * self.rank + component] = value;
+            }
+        }
+        turned
+    }
+
+    /// Products of all pairs of components.
+    fn gram(&self) -> Vec<f32> {
+        let turned = self.turned();
+        let mut gram = vec![0.0; self.rank * self.rank];
+        if self.rank > 0 {
+            for (row, atom) in gram
+                .chunks_exact_mut(self.rank)
+                .zip(self.atoms.chunks_exact(self.rows.width))
+            {
+                products(atom, &turned, row);
+            }
+        }
+        gram
+    }
+
+    /// First codes, small ones zero, to learn prices from.
+    fn begin(&mut self, given: Option<&[f32]>) {
+        let turned = self.turned();
+        let mut found = vec![0.0; self.rank];
+        let rows = self.rows;
+        for (row, values) in rows.values.chunks_exact(rows.width.max(1)).enumerate() {
+            match given {
+                Some(given) => found.copy_from_slice(&given[row * self.rank..][..self.rank]),
+                None => products(values, &turned, &mut found),
+            }
+            for (component, &value) in found.iter().enumerate() {
+                let steps = value / self.step;
+                let code = whole(steps.abs() - 0.2).max(0) * steps.signum() as i32;
+                self.codes[row * self.rank + component] = code;
+            }
+        }
+        self.learn_prices();
+    }
+
+    /// Takes the prices from the codes as they are.
+    fn learn_prices(&mut self) {
+        for row in 0..self.rows.count() {
+            for component in 0..self.rank {
+                let class = self.class(row, component);
+                let code = self.codes[row * self.rank + component];
+                self.prices.note(component, class, code);
+            }
+        }
+        self.prices.learn();
+    }
+
+    fn class(&self, row: usize, component: usize) -> usize {
+        class(
+            self.beside(row, component, 1),
+            self.beside(row, component, 0),
+        )
+    }
+
+    /// The code left of (1) or above (0) a block's, 0 at the edges.
+    fn beside(&self, row: usize, component: usize, left: usize) -> i32 {
+        let mut start = 0;
+        for grid in &self.rows.grids {
+            if row < start + grid.count() {
+                let place = row - start;
+                let (inside, back) = if left == 1 {
+                    (place % grid.across > 0, 1)
+                } else {
+                    (place >= grid.across, grid.across)
+                };
+                return if inside {
+                    self.codes[(row - back) * self.rank + component]
+                } else {
+                    0
+                };
+            }
+            start += grid.count();
+        }
+        0
+    }
+
+    /// One sweep over all codes: each takes the value with the least error and bits, the others still.
+    fn improve_codes(&mut self) {
+        let (rank, width, step) = (self.rank, self.rows.width, self.step);
+        if rank == 0 {
+            return;
+        }
+        let (turned, gram) = (self.turned(), self.gram());
+        let mut left_over = vec![0.0; width];
+        let mut pull = vec![0.0; rank];
+        for (row, values) in self.rows.values.chunks_exact(width).enumerate() {
+            left_over.copy_from_slice(values);
+            for component in 0..rank {
+                let code = self.codes[row * rank + component];
+                if code != 0 {
+                    let weight = code as f32 * step;
+                    for (rest, value) in left_over.iter_mut().zip(self.atom(component)) {
+                        *rest -= weight * value;
+                    }
+                }
+            }
+            products(&left_over, &turned, &mut pull);
+            for component in 0..rank {
+                let curvature = gram[component * rank + component];
+                let old = self.codes[row * rank + component];
+                let class = self.class(row, component);
+                let new = if curvature > 0.0 {
+                    let wanted = old as f32 + pull[component] / (curvature * step);
+                    self.choose(component, class, wanted, curvature * step * step)
+                } else {
+                    0
+                };
+                self.prices.note(component, class, new);
+                if new != old {
+                    self.codes[row * rank + component] = new;
+                    let moved = (new - old) as f32 * step;
+                    let row = &gram[component * rank..(component + 1) * rank];
+                    for (pull, product) in pull.iter_mut().zip(row) {
+                        *pull -= moved * product;
+                    }
+                }
+            }
+        }
+        self.prices.learn();
+    }
+
+    /// The code near `wanted` with the least error, at `weight` a squared step, and bits.
+    fn choose(&self, component: usize, class: usize, wanted: f32, weight: f32) -> i32 {
+        let near = whole(wanted);
+        if near == 0 || (near < 0 && !self.course.signed) {
+            return 0;
+        }
+        let cost = |code: i32| {
+            let error = wanted - code as f32;
+            weight * error * error + self.lambda * self.prices.of(component, class, code)
+        };
+        let mut best = (cost(0), 0);
+        for code in [near - near.signum(), near] {
+            let cost = cost(code);
+            if cost < best.0 {
+                best = (cost, code);
+            }
+        }
+        best.1
+    }
+
+    /// What the components leave of the blocks, blocks × width.
+    fn left_over(&self) -> Vec<f32> {
+        let width = self.rows.width;
+        let mut rest = self.rows.values.clone();
+        if self.rank > 0 {
+            for (row, codes) in rest
+                .chunks_exact_mut(width)
+                .zip(self.codes.chunks_exact(self.rank))
+            {
+                for (component, &code) in codes.iter().enumerate() {
+                    if code != 0 {
+                        let weight = code as f32 * self.step;
+                        for (rest, value) in row.iter_mut().zip(self.atom(component)) {
+                            *rest -= weight * value;
+                        }
+                    }
+                }
+            }
+        }
+        rest
+    }
+
+    /// Sums, for one component, of its codes' squares and of its codes times what is left of their blocks.
+    fn of_component(&self, component: usize, rest: &[f32], sum: &mut [f32]) -> f32 {
+        sum.fill(0.0);
+        let mut squares = 0.0;
+        for (row, codes) in rest
+            .chunks_exact(self.rows.width)
+            .zip(self.codes.chunks_exact(self.rank))
+        {
+            if codes[component] != 0 {
+                let weight = codes[component] as f32 * self.step;
+                squares += weight * weight;
+                for (sum, value) in sum.iter_mut().zip(row) {
+                    *sum += weight * value;
+                }
+            }
+        }
+        squares
+    }
+
+    /// Drops components that save less error than they and their codes cost.
+    fn drop_idle(&mut self) {
+        let (rank, width) = (self.rank, self.rows.width);
+        let rest = self.left_over();
+        let mut sum = vec![0.0; width];
+        let mut kept = Vec::new();
+        for component in 0..rank {
+            let squares = self.of_component(component, &rest, &mut sum);
+            let atom = self.atom(component);
+            let length: f32 = atom.iter().map(|x| x * x).sum();
+            let overlap: f32 = atom.iter().zip(&sum).map(|(a, b)| a * b).sum();
+            let saved = squares * length + 2.0 * overlap;
+            let atom_step = self.step / squares.sqrt();
+            let digits = |x: &f32| {
+                let steps = x.abs() / atom_step;
+                if steps < DEAD_ZONE { 0.3 } else { 2.5 + 1.3 * (steps + 0.5).log2() }
+            };
+            let mut bits: f32 = atom.iter().map(digits).sum();
+            for row in 0..self.rows.count() {
+                let class = self.class(row, component);
+                let code = self.codes[row * rank + component];
+                bits += self.prices.of(component, class, code);
+            }
+            if squares > 0.0 && saved > self.lambda * bits {
+                kept.push(component);
+            }
+        }
+        self.take(&kept);
+    }
+
+    /// Keeps these components, in this order.
+    fn take(&mut self, kept: &[usize]) {
+        if kept.iter().copied().eq(0..self.rank) {
+            return;
+        }
+        let atoms = kept.iter().flat_map(|&component| self.atom(component));
+        let atoms: Vec<f32> = atoms.copied().collect();
+        let codes = if self.rank == 0 {
+            Vec::new()
+        } else {
+            let rows = self.codes.chunks_exact(self.rank);
+            rows.flat_map(|row| kept.iter().map(|&component| row[component]))
+                .collect()
+        };
+        self.atoms = atoms;
+        self.codes = codes;
+        self.rank = kept.len();
+        // Prices of other components would mislead.
+        self.prices = Prices::new(self.rank);
+        self.learn_prices();
+    }
+
+    /// Each component to its least squares, the others and all codes still; of length 1 if there are codes to follow.
+    fn improve_atoms(&mut self, normal: bool) {
+        let (rank, width) = (self.rank, self.rows.width);
+        let mut rest = self.left_over();
+        let mut sum = vec![0.0; width];
+        for component in 0..rank {
+            let squares = self.of_component(component, &rest, &mut sum);
+            if squares == 0.0 {
+                continue;
+            }
+            let mut atom = self.atom(component).to_vec();
+            let mut change: Vec<f32> = sum.iter().map(|sum| sum / squares).collect();
+            for (value, change) in atom.iter_mut().zip(&mut change) {
+                let least = if self.course.signed { f32::MIN } else { 0.0 };
+                let new = (*value + *change).max(least);
+                *change = new - *value;
+                *value = new;
+            }
+            let length = atom.iter().map(|x| x * x).sum::<f32>().sqrt();
+            if normal && length > 0.0 {
+                for (value, change) in atom.iter_mut().zip(&mut change) {
+                    let scaled = *value / length;
+                    *change += scaled - *value;
+                    *value = scaled;
+                }
+            }
+            let rows = rest.chunks_exact_mut(width);
+            for (row, codes) in rows.zip(self.codes.chunks_exact(rank)) {
+                if codes[component] != 0 {
+                    let weight = codes[component] as f32 * self.step;
+                    for (rest, change) in row.iter_mut().zip(&change) {
+                        *rest -= weight * change;
+                    }
+                }
+            }
+            self.atoms[component * width..(component + 1) * width].copy_from_slice(&atom);
+        }
+    }
+
+    /// Each component to the length that is best for its codes.
+    fn scale_atoms(&mut self) {
+        let (rank, width) = (self.rank, self.rows.width);
+        let rest = self.left_over();
+        let mut sum = vec![0.0; width];
+        for component in 0..rank {
+            let squares = self.of_component(component, &rest, &mut sum);
+            let atom = &mut self.atoms[component * width..(component + 1) * width];
+            let length: f32 = atom.iter().map(|x| x * x).sum();
+            let overlap: f32 = atom.iter().zip(&sum).map(|(a, b)| a * b).sum();
+            if squares * length > 0.0 {
+                let scale = 1.0 + overlap / (squares * length);
+                atom.iter_mut().for_each(|value| *value *= scale);
+            }
+        }
+    }
+
+    fn squares(&self, component: usize) -> f64 {
+        let codes = self.codes.iter().skip(component).step_by(self.rank);
+        codes.map(|&code| f64::from(code).powi(2)).sum()
+    }
+
+    /// Orders components by the energy of their codes, the largest first.
+    fn by_energy(&mut self) {
+        let energies: Vec<f64> = (0..self.rank).map(|i| self.squares(i)).collect();
+        let mut order: Vec<usize> = (0..self.rank).collect();
+        order.sort_by(|&a, &b| energies[b].total_cmp(&energies[a]));
+        self.take(&order);
+    }
+
+    /// Steps and coefficients of the components. An error in a component counts as often as its codes say, so its step
+    /// is theirs over the length of all its codes: then a bit saves as much error here as there.
+    fn keep_atoms(&self) -> (Vec<i32>, Vec<i32>) {
+        let mut exponents = Vec::new();
+        let mut atoms = Vec::new();
+        for component in 0..self.rank {
+            let exponent = self.squares(component).log2().round().clamp(0.0, 40.0) as i32;
+            let step = atom_step(exponent);
+            atoms.extend(self.atom(component).iter().map(|value| {
+                let steps = value / step;
+                if steps.abs() < DEAD_ZONE { 0 } else { whole(steps) }
+            }));
+            exponents.push(exponent);
+        }
+        (exponents, atoms)
+    }
+}
+
+/// Row × matrix: the products of a row with each column of `matrix`, row.len() × found.len().
+fn products(row: &[f32], matrix: &[f32], found: &mut [f32]) {
+    found.fill(0.0);
+    for (&value, line) in row.iter().zip(matrix.chunks_exact(found.len().max(1))) {
+        for (sum, &entry) in found.iter_mut().zip(line) {
+            *sum += value * entry;
+        }
+    }
+}
