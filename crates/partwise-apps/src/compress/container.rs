@@ -87,7 +87,8 @@ impl Content {
             | flag(depth == Depth::Sixteen, SIXTEEN)
             | flag(form.halved, HALVED)
             | flag(signed, SIGNED);
-        let length = |length: usize| u32::try_from(length).map_err(|_| Damage("a side is too long"));
+        let length =
+            |length: usize| u32::try_from(length).map_err(|_| Damage("a side is too long"));
         let mut file = MAGIC.to_vec();
         file.extend([VERSION, way as u8, flags]);
         file.extend(length(form.width)?.to_le_bytes());
@@ -168,8 +169,16 @@ pub fn decompress(bytes: &[u8], name: &str, limit_bytes: u64) -> Result<Photo, A
     }
     let has = |flag: u8| flags & flag != 0;
     let (channels, depth) = (
-        if has(COLOUR) { Channels::Colour } else { Channels::Grey },
-        if has(SIXTEEN) { Depth::Sixteen } else { Depth::Eight },
+        if has(COLOUR) {
+            Channels::Colour
+        } else {
+            Channels::Grey
+        },
+        if has(SIXTEEN) {
+            Depth::Sixteen
+        } else {
+            Depth::Eight
+        },
     );
     let samples = u64::from(width).saturating_mul(height.into());
     let needed_bytes = samples

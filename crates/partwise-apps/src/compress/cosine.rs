@@ -5,9 +5,23 @@
 
 /// cos(iπ/32) for i in 0..=16.
 const COSINES: [f32; 17] = [
-    1.0, 0.995_184_7, 0.980_785_3, 0.956_940_35, 0.923_879_5, 0.881_921_3, 0.831_469_6, 0.773_010_43,
-    0.707_106_77, 0.634_393_3, 0.555_570_24, 0.471_396_74, 0.382_683_43, 0.290_284_67, 0.195_090_32,
-    0.098_017_14, 0.0,
+    1.0,
+    0.995_184_7,
+    0.980_785_3,
+    0.956_940_35,
+    0.923_879_5,
+    0.881_921_3,
+    0.831_469_6,
+    0.773_010_43,
+    0.707_106_77,
+    0.634_393_3,
+    0.555_570_24,
+    0.471_396_74,
+    0.382_683_43,
+    0.290_284_67,
+    0.195_090_32,
+    0.098_017_14,
+    0.0,
 ];
 
 /// cos(iπ/32) for any i.
@@ -95,7 +109,10 @@ impl Cosine {
             }
         }
         pixels.fill(0.0);
-        for (row, column) in pixels.chunks_exact_mut(side).zip(columns.chunks_exact(side)) {
+        for (row, column) in pixels
+            .chunks_exact_mut(side)
+            .zip(columns.chunks_exact(side))
+        {
             for (&value, basis) in column.iter().zip(self.basis.chunks_exact(side)) {
                 for (pixel, b) in row.iter_mut().zip(basis) {
                     *pixel += value * b;

@@ -8,7 +8,7 @@ use crate::AppError;
 use crate::image::{Photo, ssim};
 
 /// Qualities (see [`Target::Quality`](super::Target::Quality)) that a curve goes through.
-const QUALITIES: [f64; 6] = [6.0, 18.0, 30.0, 42.0, 54.0, 66.0];
+const QUALITIES: [f64; 5] = [8.0, 22.0, 36.0, 50.0, 64.0];
 
 /// What a file of some size gives.
 #[derive(Debug, Clone, PartialEq)]

@@ -164,10 +164,7 @@ impl<'a> Encoder<'a> {
             singular.left_over[rank] + price * bits * (rank * (height + columns)) as f64
         };
         let ranks = 1..=singular.rank;
-        if !ranks
-            .clone()
-            .any(|rank| least(rank, LEAST_BITS) < bound)
-        {
+        if !ranks.clone().any(|rank| least(rank, LEAST_BITS) < bound) {
             return Ok(None);
         }
         // Entries that pay take some bits.

@@ -76,8 +76,7 @@ impl<const N: usize> Numbers<N> {
             let bit = magnitude >> place & 1 == 1;
             let bit = if place + 1 + LEARNED >= length {
                 let prefix = found as usize & ((1 << LEARNED) - 1);
-                self.below
-                    .code(bits, bit, [(length << LEARNED) | prefix])?
+                self.below.code(bits, bit, [(length << LEARNED) | prefix])?
             } else {
                 bits.bit(bit, 1 << 15)?
             };

@@ -5,13 +5,13 @@
 //! and each stored component serves in both polarities. So a code with its polarity is a whole number with a sign, and
 //! a component is kept as ON − OFF, by its cosine coefficients. Every W and H behind them is non-negative.
 
+use super::Method;
 use super::bits::Bits;
 use super::cosine::Cosine;
 use super::damage::Damage;
 use super::numbers::{LARGEST, LEVELS, Numbers, level, parameter};
 use super::planes::{Form, Plane};
 use super::sparse::{self, Course, Rows};
-use super::Method;
 use crate::image::Channels;
 
 /// No group has more components.
@@ -153,7 +153,11 @@ impl Group {
         let places = cosine.places();
         let mut steps = Numbers::new([1], [1, 1], true);
         let mut numbers = Numbers::new(
-            [2 * side * EXPONENT_CONTEXTS, LEVELS * 4, LEVELS * EXPONENT_CONTEXTS],
+            [
+                2 * side * EXPONENT_CONTEXTS,
+                LEVELS * 4,
+                LEVELS * EXPONENT_CONTEXTS,
+            ],
             [1, 1],
             true,
         );
@@ -311,7 +315,12 @@ impl Patches {
     /// Blocks of this form without content, for a reader to fill.
     pub(super) fn empty(form: Form, side: usize, step: f32) -> Self {
         let group = |planes: &&[usize]| {
-            Group::empty(planes.iter().map(|&plane| grid(&form, side, plane)).collect())
+            Group::empty(
+                planes
+                    .iter()
+                    .map(|&plane| grid(&form, side, plane))
+                    .collect(),
+            )
         };
         Self {
             form,

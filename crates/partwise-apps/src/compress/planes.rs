@@ -98,7 +98,11 @@ impl Form {
         // Written so that a number that is none becomes black.
         let sample = |value: f32| (value.max(0.0).min(1.0) * peak).round() / peak;
         let values = if self.channels == Channels::Grey {
-            planes[0].samples.iter().map(|&value| sample(value)).collect()
+            planes[0]
+                .samples
+                .iter()
+                .map(|&value| sample(value))
+                .collect()
         } else {
             let inverse: [f32; 3] = std::array::from_fn(|plane| 1.0 / self.scale(plane));
             let mut values = Vec::with_capacity(3 * width * height);
@@ -112,9 +116,7 @@ impl Form {
                 let [blue, red] = &chroma;
                 let pixels = || luma.clone().zip(blue.iter().zip(red));
                 values.extend(pixels().map(|(l, (_, r))| sample(l + 1.402 * r)));
-                values.extend(
-                    pixels().map(|(l, (b, r))| sample(l - GREEN[0] * b - GREEN[1] * r)),
-                );
+                values.extend(pixels().map(|(l, (b, r))| sample(l - GREEN[0] * b - GREEN[1] * r)));
                 values.extend(pixels().map(|(l, (b, _))| sample(l + 1.772 * b)));
             }
             values
@@ -186,7 +188,12 @@ mod tests {
                 halved: false,
             };
             let planes = form.split(&picture);
-            assert!(planes.iter().flat_map(|plane| &plane.samples).all(|&x| x > -1e-6));
+            assert!(
+                planes
+                    .iter()
+                    .flat_map(|plane| &plane.samples)
+                    .all(|&x| x > -1e-6)
+            );
             assert_eq!(form.join(&planes, 255.0).unwrap(), picture);
         }
     }

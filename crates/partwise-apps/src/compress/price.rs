@@ -18,9 +18,10 @@ pub(super) struct Prices {
     counts: Vec<u32>,
 }
 
-/// The neighbourhood of a code by the magnitudes left and above.
-pub(super) fn class(left: i32, above: i32) -> usize {
-    match left.unsigned_abs() + above.unsigned_abs() {
+/// The neighbourhood of a component's code, by the rows of codes left and above; empty rows are none.
+pub(super) fn class(neighbours: [&[i32]; 2], component: usize) -> usize {
+    let magnitude = |row: &[i32]| row.get(component).map_or(0, |code| code.unsigned_abs());
+    match neighbours.map(magnitude).iter().sum() {
         0 => 0,
         1 => 1,
         2 | 3 => 2,

@@ -100,7 +100,9 @@ pub fn compress(
         Target::Quality(quality) => best(-quality / 12.5)?,
         Target::PsnrDb(db) => {
             // Errors that are spread evenly over a step.
-            let mut octave = (12.0_f64.sqrt() * 10_f64.powf(-db / 20.0)).log2().clamp(-12.0, 0.0);
+            let mut octave = (12.0_f64.sqrt() * 10_f64.powf(-db / 20.0))
+                .log2()
+                .clamp(-12.0, 0.0);
             let found = best(octave)?;
             octave -= (db - found.psnr_db.min(PERFECT_DB)) * OCTAVES_A_DECIBEL;
             seek(&encoder, octave, target, &heard)?
@@ -180,7 +182,8 @@ fn seek(
                 }
                 // Where the straight line through both meets the middle of what is near enough, but not at an end.
                 let surplus = margin(target, best).min(20.0);
-                let share = ((surplus - 0.5 * near) / (surplus - lack.max(-20.0))).clamp(0.05, 0.95);
+                let share =
+                    ((surplus - 0.5 * near) / (surplus - lack.max(-20.0))).clamp(0.05, 0.95);
                 // Lines that curve too much are met half-way.
                 let share = if tries % 3 == 0 { 0.5 } else { share };
                 good + (bad - good) * share

@@ -59,6 +59,20 @@ impl Rows {
         self.values.len() / self.width.max(1)
     }
 
+    /// Of each row, those left and above.
+    fn beside(&self) -> Vec<[Option<usize>; 2]> {
+        let mut beside = Vec::with_capacity(self.count());
+        for grid in &self.grids {
+            let start = beside.len();
+            for place in 0..grid.count() {
+                let left = (place % grid.across > 0).then(|| start + place - 1);
+                let above = (place >= grid.across).then(|| start + place - grid.across);
+                beside.push([left, above]);
+            }
+        }
+        beside
+    }
+
     /// The leading singular vectors of the rows, components × width.
     pub(super) fn singular_vectors(&self) -> Vec<f32> {
         let width = self.width;
@@ -99,7 +113,11 @@ struct Search<'a> {
     /// Rows × components.
     codes: Vec<i32>,
     rank: usize,
+    /// Of each row, those left and above.
+    beside: Vec<[Option<usize>; 2]>,
     prices: Prices,
+    /// Bits that each component's codes take, at the prices they were chosen by.
+    spent: Vec<f32>,
     lambda: f32,
 }
 
@@ -114,7 +132,9 @@ pub(super) fn search(rows: &Rows, atoms: &[f32], codes: Option<&[f32]>, course: 
         atoms: atoms.to_vec(),
         codes: vec![0; rows.count() * rank],
         rank,
+        beside: rows.beside(),
         prices: Prices::new(rank),
+        spent: vec![0.0; rank],
         lambda: PRICE_OF_A_BIT * course.step * course.step,
     };
     search.begin(codes);
@@ -204,7 +224,7 @@ impl Search<'_> {
     fn learn_prices(&mut self) {
         for row in 0..self.rows.count() {
             for component in 0..self.rank {
-                let class = self.class(row, component);
+                let class = class(self.neighbours(row), component);
                 let code = self.codes[row * self.rank + component];
                 self.prices.note(component, class, code);
             }
@@ -212,33 +232,12 @@ impl Search<'_> {
         self.prices.learn();
     }
 
-    fn class(&self, row: usize, component: usize) -> usize {
-        class(
-            self.beside(row, component, 1),
-            self.beside(row, component, 0),
-        )
-    }
-
-    /// The code left of (1) or above (0) a block's, 0 at the edges.
-    fn beside(&self, row: usize, component: usize, left: usize) -> i32 {
-        let mut start = 0;
-        for grid in &self.rows.grids {
-            if row < start + grid.count() {
-                let place = row - start;
-                let (inside, back) = if left == 1 {
-                    (place % grid.across > 0, 1)
-                } else {
-                    (place >= grid.across, grid.across)
-                };
-                return if inside {
-                    self.codes[(row - back) * self.rank + component]
-                } else {
-                    0
-                };
-            }
-            start += grid.count();
-        }
-        0
+    /// The codes left and above of a row's.
+    fn neighbours(&self, row: usize) -> [&[i32]; 2] {
+        self.beside[row].map(|row| match row {
+            Some(row) => &self.codes[row * self.rank..(row + 1) * self.rank],
+            None => &self.codes[..0],
+        })
     }
 
     /// One sweep over all codes: each takes the value with the least error and bits, the others still.
@@ -250,6 +249,7 @@ impl Search<'_> {
         let (turned, gram) = (self.turned(), self.gram());
         let mut left_over = vec![0.0; width];
         let mut pull = vec![0.0; rank];
+        self.spent.fill(0.0);
         for (row, values) in self.rows.values.chunks_exact(width).enumerate() {
             left_over.copy_from_slice(values);
             for component in 0..rank {
@@ -265,13 +265,14 @@ impl Search<'_> {
             for component in 0..rank {
                 let curvature = gram[component * rank + component];
                 let old = self.codes[row * rank + component];
-                let class = self.class(row, component);
+                let class = class(self.neighbours(row), component);
                 let new = if curvature > 0.0 {
                     let wanted = old as f32 + pull[component] / (curvature * step);
                     self.choose(component, class, wanted, curvature * step * step)
                 } else {
                     0
                 };
+                self.spent[component] += self.prices.of(component, class, new);
                 self.prices.note(component, class, new);
                 if new != old {
                     self.codes[row * rank + component] = new;
@@ -328,33 +329,39 @@ impl Search<'_> {
         rest
     }
 
-    /// Sums, for one component, of its codes' squares and of its codes times what is left of their blocks.
-    fn of_component(&self, component: usize, rest: &[f32], sum: &mut [f32]) -> f32 {
-        sum.fill(0.0);
-        let mut squares = 0.0;
-        for (row, codes) in rest
-            .chunks_exact(self.rows.width)
-            .zip(self.codes.chunks_exact(self.rank))
-        {
-            if codes[component] != 0 {
-                let weight = codes[component] as f32 * self.step;
-                squares += weight * weight;
-                for (sum, value) in sum.iter_mut().zip(row) {
-                    *sum += weight * value;
+    /// Of each component, the rows that use it and their weights.
+    fn users(&self) -> Vec<Vec<(usize, f32)>> {
+        let mut users = vec![Vec::new(); self.rank];
+        for (row, codes) in self.codes.chunks_exact(self.rank.max(1)).enumerate() {
+            for (users, &code) in users.iter_mut().zip(codes) {
+                if code != 0 {
+                    users.push((row, code as f32 * self.step));
                 }
             }
         }
-        squares
+        users
+    }
+
+    /// The sums, over a component's users, of squared weights, and of weights times what is left of the rows.
+    fn pulled(&self, users: &[(usize, f32)], rest: &[f32], sum: &mut [f32]) -> f32 {
+        let width = self.rows.width;
+        sum.fill(0.0);
+        for &(row, weight) in users {
+            for (sum, value) in sum.iter_mut().zip(&rest[row * width..(row + 1) * width]) {
+                *sum += weight * value;
+            }
+        }
+        users.iter().map(|(_, weight)| weight * weight).sum()
     }
 
     /// Drops components that save less error than they and their codes cost.
     fn drop_idle(&mut self) {
-        let (rank, width) = (self.rank, self.rows.width);
+        let width = self.rows.width;
         let rest = self.left_over();
         let mut sum = vec![0.0; width];
         let mut kept = Vec::new();
-        for component in 0..rank {
-            let squares = self.of_component(component, &rest, &mut sum);
+        for (component, users) in self.users().iter().enumerate() {
+            let squares = self.pulled(users, &rest, &mut sum);
             let atom = self.atom(component);
             let length: f32 = atom.iter().map(|x| x * x).sum();
             let overlap: f32 = atom.iter().zip(&sum).map(|(a, b)| a * b).sum();
@@ -362,14 +369,13 @@ impl Search<'_> {
             let atom_step = self.step / squares.sqrt();
             let digits = |x: &f32| {
                 let steps = x.abs() / atom_step;
-                if steps < DEAD_ZONE { 0.3 } else { 2.5 + 1.3 * (steps + 0.5).log2() }
+                if steps < DEAD_ZONE {
+                    0.3
+                } else {
+                    2.5 + 1.3 * (steps + 0.5).log2()
+                }
             };
-            let mut bits: f32 = atom.iter().map(digits).sum();
-            for row in 0..self.rows.count() {
-                let class = self.class(row, component);
-                let code = self.codes[row * rank + component];
-                bits += self.prices.of(component, class, code);
-            }
+            let bits = self.spent[component] + atom.iter().map(digits).sum::<f32>();
             if squares > 0.0 && saved > self.lambda * bits {
                 kept.push(component);
             }
@@ -396,16 +402,17 @@ impl Search<'_> {
         self.rank = kept.len();
         // Prices of other components would mislead.
         self.prices = Prices::new(self.rank);
+        self.spent = vec![0.0; self.rank];
         self.learn_prices();
     }
 
     /// Each component to its least squares, the others and all codes still; of length 1 if there are codes to follow.
     fn improve_atoms(&mut self, normal: bool) {
-        let (rank, width) = (self.rank, self.rows.width);
+        let width = self.rows.width;
         let mut rest = self.left_over();
         let mut sum = vec![0.0; width];
-        for component in 0..rank {
-            let squares = self.of_component(component, &rest, &mut sum);
+        for (component, users) in self.users().iter().enumerate() {
+            let squares = self.pulled(users, &rest, &mut sum);
             if squares == 0.0 {
                 continue;
             }
@@ -425,13 +432,10 @@ impl Search<'_> {
                     *value = scaled;
                 }
             }
-            let rows = rest.chunks_exact_mut(width);
-            for (row, codes) in rows.zip(self.codes.chunks_exact(rank)) {
-                if codes[component] != 0 {
-                    let weight = codes[component] as f32 * self.step;
-                    for (rest, change) in row.iter_mut().zip(&change) {
-                        *rest -= weight * change;
-                    }
+            for &(row, weight) in users {
+                let row = &mut rest[row * width..(row + 1) * width];
+                for (rest, change) in row.iter_mut().zip(&change) {
+                    *rest -= weight * change;
                 }
             }
             self.atoms[component * width..(component + 1) * width].copy_from_slice(&atom);
@@ -440,11 +444,11 @@ impl Search<'_> {
 
     /// Each component to the length that is best for its codes.
     fn scale_atoms(&mut self) {
-        let (rank, width) = (self.rank, self.rows.width);
+        let width = self.rows.width;
         let rest = self.left_over();
         let mut sum = vec![0.0; width];
-        for component in 0..rank {
-            let squares = self.of_component(component, &rest, &mut sum);
+        for (component, users) in self.users().iter().enumerate() {
+            let squares = self.pulled(users, &rest, &mut sum);
             let atom = &mut self.atoms[component * width..(component + 1) * width];
             let length: f32 = atom.iter().map(|x| x * x).sum();
             let overlap: f32 = atom.iter().zip(&sum).map(|(a, b)| a * b).sum();
@@ -478,7 +482,11 @@ impl Search<'_> {
             let step = atom_step(exponent);
             atoms.extend(self.atom(component).iter().map(|value| {
                 let steps = value / step;
-                if steps.abs() < DEAD_ZONE { 0 } else { whole(steps) }
+                if steps.abs() < DEAD_ZONE {
+                    0
+                } else {
+                    whole(steps)
+                }
             }));
             exponents.push(exponent);
         }

@@ -79,10 +79,7 @@ fn open(path: &Path) -> Result<ImageReader<BufReader<File>>, AppError> {
     reader.with_guessed_format().map_err(read_error)
 }
 
-fn in_memory<'a>(
-    bytes: &'a [u8],
-    name: &str,
-) -> Result<ImageReader<Cursor<&'a [u8]>>, AppError> {
+fn in_memory<'a>(bytes: &'a [u8], name: &str) -> Result<ImageReader<Cursor<&'a [u8]>>, AppError> {
     ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|source| decode_error(name, ImageError::IoError(source)))
@@ -169,11 +166,7 @@ fn to_photo(picture: &DynamicImage, name: &str) -> Result<Loaded, AppError> {
         Channels::Grey
     };
     let eight = colour.bytes_per_pixel() == colour.channel_count();
-    let depth = if eight {
-        Depth::Eight
-    } else {
-        Depth::Sixteen
-    };
+    let depth = if eight { Depth::Eight } else { Depth::Sixteen };
     let picture = to_matrix(picture, name, channels)?;
     Ok(Loaded {
         photo: Photo { picture, depth },
