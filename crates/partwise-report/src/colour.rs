@@ -10,7 +10,7 @@ pub const CURVES: [&str; 7] = [
 
 /// Every sixteenth colour of "viridis" by S. van der Walt, N. Smith and E. Firing (CC0), from
 /// matplotlib.
-const VIRIDIS: [u32; 17] = [
+pub(crate) const VIRIDIS: [u32; 17] = [
     0x440154, 0x48186a, 0x472d7b, 0x424086, 0x3b528b, 0x33638d, 0x2c728e, 0x26828e, 0x21918c,
     0x1f9f88, 0x27ad81, 0x3dbc74, 0x5cc863, 0x81d34d, 0xaadc32, 0xd5e21a, 0xfde725,
 ];

@@ -63,6 +63,28 @@ pub enum ReportError {
         name: String,
     },
 
+    /// A list that a page is made from is too short or too long.
+    #[error("{what} has {found} values; it needs {shape}")]
+    Length {
+        /// What it holds.
+        what: &'static str,
+        /// How many values were handed over.
+        found: usize,
+        /// How many are needed, and why.
+        shape: String,
+    },
+
+    /// A value that a page is made from is out of its range.
+    #[error("{place} is {value}; it must be {expected}")]
+    Value {
+        /// Which value.
+        place: String,
+        /// What it is.
+        value: String,
+        /// What would be right.
+        expected: String,
+    },
+
     /// The text is not a run.
     #[error("this is not a run.json")]
     Parse(#[from] serde_json::Error),

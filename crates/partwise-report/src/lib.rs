@@ -1,4 +1,4 @@
-//! Pictures of results: data in, PNG out.
+//! Pictures and pages of results: data in, PNG or HTML out.
 //!
 //! Nothing here knows the engine or touches a file. A figure is drawn as SVG from plain data and
 //! rendered with a font that this crate carries, so it looks the same on every machine. The caller
@@ -10,6 +10,7 @@
 //! | [`gallery`] | many small pictures with captions, such as components |
 //! | [`line_chart`] | curves over one or more panels with linear or logarithmic axes |
 //! | [`convergence`] | the line chart of a [`Run`]'s objective and residual |
+//! | [`page`] | everything of a run in one HTML file that needs nothing else, to look at and to play with |
 //!
 //! ```
 //! use partwise_report::{Axis, Chart, Panel, Series, line_chart};
@@ -35,6 +36,7 @@ mod comparison;
 mod error;
 mod gallery;
 mod number;
+mod page;
 mod raster;
 mod run;
 mod text;
@@ -46,5 +48,9 @@ pub use comparison::{Comparison, comparison, quality_caption};
 pub use error::ReportError;
 pub use gallery::{Cell, GALLERY_CELLS, Gallery, Shading, gallery};
 pub use number::{decimal, duration, percent};
+pub use page::{
+    AudioSection, DocumentTopics, FieldSizes, ImageSection, Note, PartsSection, RateCurve,
+    RatePoint, Section, Source, Topic, TopicsSection, page, plain_page,
+};
 pub use raster::Raster;
 pub use run::{Run, TracePoint, convergence, stop_in_words};

@@ -76,6 +76,11 @@ impl Raster {
         self.channels
     }
 
+    /// The samples, row by row, those of a pixel together.
+    pub(crate) fn samples(&self) -> &[f32] {
+        &self.samples
+    }
+
     /// Width, height and channels.
     pub(crate) fn shape(&self) -> (usize, usize, usize) {
         (self.width, self.height, self.channels)

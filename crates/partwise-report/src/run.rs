@@ -204,7 +204,7 @@ pub fn stop_in_words(stop_reason: &str) -> &str {
 }
 
 /// How the run went, in one line.
-fn caption(run: &Run) -> String {
+pub(crate) fn caption(run: &Run) -> String {
     let [m, n] = run.shape;
     let plural = if run.iterations == 1 { "" } else { "s" };
     let error = run.relative_error.map_or_else(String::new, |error| {

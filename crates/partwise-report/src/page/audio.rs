@@ -1,0 +1,203 @@
+//! A recording as the sum of its components.
+
+use serde_json::{Value, json};
+
+use super::{Content, check, data};
+use crate::ReportError;
+
+/// A mixture, and the factors of its spectrogram V = |X|^exponent (bins × frames).
+///
+/// X is the short-time Fourier transform with a periodic Hann window of `frame` samples; frame t is centred on the
+/// sample t · `hop`, and beyond its ends the signal is taken as zero. The page computes X, the masks
+/// W\[f, c\] H\[c, t\] / Σ W H and the sound of any set of components itself.
+#[derive(Debug, Clone)]
+pub struct AudioSection {
+    /// What the recording is called, such as its file's name.
+    pub name: String,
+    /// Samples a second, at least 1.
+    pub sample_rate: u32,
+    /// The mixture, mono, nominally −1..1; at a rate of at most about 22 kHz, or the page grows large.
+    pub samples: Vec<f32>,
+    /// Samples in a window: a power of two, at least 2.
+    pub frame: usize,
+    /// Samples from one window to the next, at least 1 and at most half a frame.
+    pub hop: usize,
+    /// Number of components, k, at least 1.
+    pub rank: usize,
+    /// The power of the magnitudes that was factored, above 0.
+    pub exponent: f64,
+    /// W, (frame / 2 + 1) × k, row-major, not negative: the components' spectra.
+    pub w: Vec<f32>,
+    /// H, k × frames, row-major, not negative: when they sound. frames = ⌊samples / hop⌋ + 1, or a few more.
+    pub h: Vec<f32>,
+    /// Groups of components that sound like one source; may be empty.
+    pub sources: Vec<Source>,
+    /// Notes found in the components; may be empty.
+    pub notes: Vec<Note>,
+    /// What the listener should know, such as "the first 60 s of 600 s".
+    pub note: Option<String>,
+}
+
+/// Components that belong together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    /// What it is called.
+    pub name: String,
+    /// Its components.
+    pub components: Vec<usize>,
+}
+
+/// One note.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Note {
+    /// The component that sounds it.
+    pub component: usize,
+    /// When it begins, in seconds.
+    pub onset: f64,
+    /// When it ends, in seconds.
+    pub end: f64,
+    /// Its pitch as a MIDI number (69 is 440 Hz), if it has one.
+    pub midi: Option<f64>,
+    /// How loud it is, not negative, on any scale.
+    pub strength: f64,
+}
+
+/// Most samples that the page holds; of a longer recording the page has the beginning.
+const SAMPLES: usize = 1_400_000;
+/// Most bytes of exact factors; larger ones are kept in 16 bits.
+const EXACT_BYTES: usize = 250_000;
+
+impl AudioSection {
+    /// What the page's script draws and plays.
+    pub(super) fn content(&self) -> Result<Content, ReportError> {
+        self.check()?;
+        let rate = f64::from(self.sample_rate);
+        let kept = self.samples.len().min(SAMPLES);
+        // The frames centred in what is kept, and one more whose first half reaches into it.
+        let frames = self.frames().min(kept / self.hop + 2);
+        let h: Vec<f32> = self
+            .h
+            .chunks_exact(self.frames())
+            .flat_map(|row| row[..frames].iter().copied())
+            .collect();
+        let cut = (kept < self.samples.len()).then(|| {
+            let seconds = |samples: usize| samples as f64 / rate;
+            format!(
+                "This page holds the first {:.0} s of {:.0} s.",
+                seconds(kept),
+                seconds(self.samples.len())
+            )
+        });
+        let remarks: Vec<&str> = self
+            .note
+            .as_deref()
+            .into_iter()
+            .chain(cut.as_deref())
+            .collect();
+        let end = kept as f64 / rate;
+        let notes: Vec<Value> = self
+            .notes
+            .iter()
+            .filter(|note| note.onset < end)
+            .map(|note| {
+                json!([
+                    note.component,
+                    note.onset,
+                    note.end.min(end),
+                    note.midi,
+                    note.strength
+                ])
+            })
+            .collect();
+        let source =
+            |source: &Source| json!({ "name": source.name, "components": source.components });
+        Ok(Content {
+            kind: "audio",
+            name: Some(self.name.clone()),
+            heading: "Sound from its components",
+            data: json!({
+                "sampleRate": self.sample_rate,
+                "samples": data::sound(&self.samples[..kept]),
+                "frame": self.frame,
+                "hop": self.hop,
+                "rank": self.rank,
+                "frames": frames,
+                "exponent": self.exponent,
+                "w": data::numbers(&self.transposed_w(), self.bins(), EXACT_BYTES),
+                "h": data::numbers(&h, frames, EXACT_BYTES),
+                "sources": self.sources.iter().map(source).collect::<Vec<_>>(),
+                "notes": notes,
+                "remarks": remarks,
+            }),
+        })
+    }
+
+    /// Each component's spectrum in a row of its own.
+    fn transposed_w(&self) -> Vec<f32> {
+        (0..self.rank)
+            .flat_map(|c| self.w.iter().skip(c).step_by(self.rank).copied())
+            .collect()
+    }
+
+    /// Frequencies of a spectrum.
+    pub(super) fn bins(&self) -> usize {
+        self.frame / 2 + 1
+    }
+
+    /// Columns of H.
+    pub(super) fn frames(&self) -> usize {
+        self.h.len() / self.rank.max(1)
+    }
+
+    /// Refuses what the page could not show.
+    pub(super) fn check(&self) -> Result<(), ReportError> {
+        let refuse = |place: &str, value: String, expected: String| {
+            Err(ReportError::Value {
+                place: place.to_owned(),
+                value,
+                expected,
+            })
+        };
+        check::at_least_one("rank", self.rank)?;
+        check::at_least_one("sample_rate", self.sample_rate as usize)?;
+        check::at_least_one("number of samples", self.samples.len())?;
+        if self.frame < 2 || !self.frame.is_power_of_two() {
+            let expected = "a power of two, at least 2".to_owned();
+            return refuse("frame", self.frame.to_string(), expected);
+        }
+        if self.hop == 0 || self.hop > self.frame / 2 {
+            let expected = format!("1 to half a frame, {}", self.frame / 2);
+            return refuse("hop", self.hop.to_string(), expected);
+        }
+        if !(self.exponent.is_finite() && self.exponent > 0.0) {
+            let expected = "above 0".to_owned();
+            return refuse("exponent", self.exponent.to_string(), expected);
+        }
+        let sizes = [self.bins(), self.rank];
+        check::length("W", self.w.len(), "(frame / 2 + 1) × rank", &sizes)?;
+        let sizes = [self.rank, self.frames()];
+        check::length("H", self.h.len(), "rank × frames", &sizes)?;
+        // A centred frame whose middle lies in the signal; less would leave sound without a mask.
+        let needed = self.samples.len().div_ceil(self.hop);
+        if self.frames() < needed {
+            let expected = format!("at least {needed}, so that they cover the samples");
+            return refuse("number of frames", self.frames().to_string(), expected);
+        }
+        check::finite("samples", &self.samples)?;
+        check::non_negative("W", &self.w)?;
+        check::non_negative("H", &self.h)?;
+        for source in &self.sources {
+            for &component in &source.components {
+                check::index(&format!("source {:?}", source.name), component, self.rank)?;
+            }
+        }
+        for (number, note) in self.notes.iter().enumerate() {
+            let place = |field: &str| format!("notes[{number}].{field}");
+            check::index(&place("component"), note.component, self.rank)?;
+            let times = [note.onset, note.end, note.midi.unwrap_or_default()];
+            check::finite(&place("times and pitch"), &times)?;
+            check::non_negative(&place("strength"), &[note.strength])?;
+        }
+        Ok(())
+    }
+}
