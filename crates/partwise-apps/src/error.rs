@@ -170,4 +170,54 @@ pub enum AppError {
         /// What the solver said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+
+    /// A folder holds no picture.
+    #[error("{} holds no picture of a kind that can be read", folder.display())]
+    NoPictures {
+        /// The folder.
+        folder: PathBuf,
+    },
+
+    /// Pictures that are to be rows of one matrix differ in size.
+    #[error(
+        "{} is {first_size} pixels, but {} is {other_size}; all pictures must be equally large",
+        first.display(), other.display()
+    )]
+    DifferentSizes {
+        /// The first picture.
+        first: PathBuf,
+        /// Its width and height.
+        first_size: String,
+        /// The first that differs.
+        other: PathBuf,
+        /// Its width and height.
+        other_size: String,
+    },
+
+    /// The pictures of a folder take more memory than allowed.
+    #[error(
+        "{} holds {pictures} pictures, which take {needed_bytes} bytes; the limit is {limit_bytes} bytes",
+        folder.display()
+    )]
+    AlbumTooLarge {
+        /// The folder.
+        folder: PathBuf,
+        /// How many there are.
+        pictures: usize,
+        /// Bytes of the matrix.
+        needed_bytes: u64,
+        /// Bytes allowed.
+        limit_bytes: u64,
+    },
+
+    /// Rows of a matrix are no pictures of the given shape.
+    #[error("rows of {columns} entries are no pictures of {height}×{width} pixels")]
+    RowLength {
+        /// Entries of a row.
+        columns: usize,
+        /// Height asked for.
+        height: usize,
+        /// Width asked for.
+        width: usize,
+    },
 }

@@ -8,9 +8,12 @@
 //! | module | a file becomes | a component is |
 //! |---|---|---|
 //! | [`image`] | a picture's rows × columns | one rank-one layer, itself a picture |
+//! | [`compress`] | a picture's blocks × pixels, or its rows × columns | what a small file keeps |
+//! | [`parts`] | a folder's pictures × pixels | a part, itself a picture |
 
 pub mod compress;
 pub mod error;
 pub mod image;
+pub mod parts;
 
 pub use error::AppError;

@@ -22,7 +22,7 @@ pub(crate) fn check_folder(folder: &Path) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// As [`check_folder`]; if a folder has that name.
-fn check_file(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn check_file(path: &Path) -> anyhow::Result<()> {
     if path.is_dir() {
         anyhow::bail!(
             "{}: is a folder; expected the name of a file",
@@ -39,6 +39,20 @@ fn check_file(path: &Path) -> anyhow::Result<()> {
 pub(crate) fn check_matrix_file(path: &Path) -> anyhow::Result<()> {
     partwise_io::check_writable(path)?;
     check_file(path)
+}
+
+/// Writes a file's bytes beside its place and moves it there.
+///
+/// # Errors
+/// If the system refuses; nothing is left then.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let name = path.file_name().map(|name| name.to_string_lossy());
+    let Some(name) = name else {
+        anyhow::bail!("{}: expected the name of a file", path.display());
+    };
+    let mut staged = Staged::begin(folder_of(path))?;
+    staged.write(&name, bytes)?;
+    staged.commit().map(drop)
 }
 
 /// The folder that a file is in.

@@ -32,8 +32,8 @@ pub struct RateCurve {
     pub points: Vec<RatePoint>,
 }
 
-/// Curves of our files, of the truncated SVD stored the same way, and of JPEG at no more bytes than ours; `watch`
-/// hears what is under way.
+/// Curves of our files, of the truncated SVD stored the same way, and of JPEG at no more bytes than ours. `watch` hears
+/// what is under way before each size, and may end it all by saying no: then there are no curves.
 ///
 /// # Errors
 ///
@@ -41,17 +41,23 @@ pub struct RateCurve {
 pub fn rate_distortion(
     photo: &Photo,
     factoriser: &dyn Factoriser,
-    watch: &dyn Fn(&str),
+    watch: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<RateCurve>, AppError> {
     let mut curves = Vec::new();
     for (name, method) in [
         ("partwise", Method::NonNegative),
         ("truncated SVD, stored the same way", Method::Singular),
     ] {
-        watch(&format!("compressing at several sizes: {name}"));
         let encoder = Encoder::new(photo, method, factoriser);
         let mut points = Vec::new();
-        for quality in QUALITIES {
+        for (size, quality) in QUALITIES.into_iter().enumerate() {
+            if !watch(&format!(
+                "compressing at size {} of {}: {name}",
+                size + 1,
+                QUALITIES.len()
+            )) {
+                return Ok(Vec::new());
+            }
             let trial = encoder.best((-quality / 12.5).exp2() as f32)?;
             points.push(RatePoint {
                 bytes: trial.bytes.len() as u64,
@@ -65,9 +71,11 @@ pub fn rate_distortion(
             points,
         });
     }
-    watch("compressing at several sizes: JPEG");
     let mut jpegs: Vec<RatePoint> = Vec::new();
     for point in &curves[0].points {
+        if !watch("compressing at several sizes: JPEG") {
+            return Ok(Vec::new());
+        }
         if let Some(jpeg) = jpeg_within(&photo.picture, point.bytes)?
             && jpegs.last().is_none_or(|last| last.bytes < jpeg.bytes)
         {

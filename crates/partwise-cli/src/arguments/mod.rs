@@ -1,5 +1,8 @@
 //! Every command and flag, once: parsing, help, completions and the man page all follow from here.
 
+mod compress;
+mod parts;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -7,6 +10,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use partwise::{Factor, Init, Loss, Nmf, Penalty, Solver};
 use partwise_io::{Dtype, Format};
+
+pub(crate) use compress::{CompressArguments, DecompressArguments};
+pub(crate) use parts::{PartsArguments, Shape};
 
 use crate::choice::FromTable;
 
@@ -17,6 +23,8 @@ Examples:
   partwise reconstruct topics/model.npz -o v.csv         multiply the factors
   partwise info counts.mtx                               what is in a file
   partwise image photo.png -k 20 -o photo-20/            a picture from 20 layers
+  partwise compress photo.png -o photo.pwz               a picture in a small file
+  partwise parts faces/ -k 49 -o faces-49/               pictures as sums of parts
 
 Exit codes: 0 done, 1 failed (as on a full disk), 2 wrong use or unusable input,
 130 stopped by Ctrl-C.";
@@ -83,6 +91,15 @@ pub(crate) enum Command {
     /// Factor a picture: writes what its components make of it, and how well
     #[command(after_help = IMAGE_EXAMPLES)]
     Image(ImageArguments),
+    /// Compress a picture into a small .pwz file
+    #[command(after_help = compress::COMPRESS_EXAMPLES)]
+    Compress(CompressArguments),
+    /// Make a picture of a .pwz file again
+    #[command(after_help = compress::DECOMPRESS_EXAMPLES)]
+    Decompress(DecompressArguments),
+    /// Factor many pictures: writes their parts, and how each is a sum of some
+    #[command(after_help = parts::PARTS_EXAMPLES)]
+    Parts(PartsArguments),
     /// Print completions for a shell
     #[command(after_help = COMPLETION_EXAMPLES)]
     Completions {
@@ -168,6 +185,9 @@ pub(crate) struct ImageArguments {
     /// Factor red, green and blue side by side as one matrix, instead of grey
     #[arg(long, visible_alias = "colour")]
     pub(crate) color: bool,
+    /// Do not compress the picture at several sizes to compare with the truncated SVD and JPEG
+    #[arg(long)]
+    pub(crate) no_rate_distortion: bool,
     #[command(flatten)]
     pub(crate) solving: SolvingArguments,
     #[command(flatten)]

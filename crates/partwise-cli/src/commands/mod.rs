@@ -1,10 +1,13 @@
 //! One file a command.
 
 mod completions;
+mod compress;
+mod decompress;
 mod fit;
 mod image;
 mod info;
 mod man;
+mod parts;
 mod reconstruct;
 mod transform;
 
@@ -20,6 +23,9 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<Ending> {
         Command::Reconstruct(arguments) => reconstruct::run(arguments),
         Command::Info(arguments) => info::run(arguments),
         Command::Image(arguments) => image::run(arguments),
+        Command::Compress(arguments) => compress::run(arguments),
+        Command::Decompress(arguments) => decompress::run(arguments),
+        Command::Parts(arguments) => parts::run(arguments),
         Command::Completions { shell } => completions::run(*shell),
         Command::Man => man::run(),
     }
