@@ -142,7 +142,7 @@ impl Outcome<'_> {
         let verdict = if self.compressed.psnr_db == jpeg.psnr_db {
             "as good".to_owned()
         } else if ahead > 0.0 {
-            format!("{} worse", decibels(ahead))
+            format!("JPEG is {} worse", decibels(ahead))
         } else {
             format!("JPEG wins by {}", decibels(-ahead))
         };
