@@ -55,17 +55,11 @@ impl Factoriser for Plain {
         };
         for _ in 0..60 {
             let ht = turned(&h, n);
-            update(
-                &mut w,
-                &times(v, &ht, n),
-                &times(&w, &times(&h, &ht, n), rank),
-            );
+            let below = times(&w, &times(&h, &ht, n), rank);
+            update(&mut w, &times(v, &ht, n), &below);
             let wt = turned(&w, rank);
-            update(
-                &mut h,
-                &times(&wt, v, m),
-                &times(&times(&wt, &w, m), &h, rank),
-            );
+            let below = times(&times(&wt, &w, m), &h, rank);
+            update(&mut h, &times(&wt, v, m), &below);
         }
         Ok(Factors { w, h })
     }

@@ -139,7 +139,13 @@ impl Rates {
         };
         let words: Vec<String> = self.curves[1..]
             .iter()
-            .map(|other| format!("Beside {}: {}.", short(&other.method), self.beside(other)))
+            .map(|other| {
+                format!(
+                    "Bytes beside {}: {}.",
+                    short(&other.method),
+                    self.beside(other)
+                )
+            })
             .collect();
         let mut caption = words.join(" ");
         if let Some((width, height)) = self.middle {
