@@ -29,6 +29,9 @@ pub(crate) fn check_file(path: &Path) -> anyhow::Result<()> {
             path.display()
         );
     }
+    if path.file_name().is_none() {
+        anyhow::bail!("{}: expected the name of a file", path.display());
+    }
     check_folder(folder_of(path))
 }
 
@@ -46,10 +49,7 @@ pub(crate) fn check_matrix_file(path: &Path) -> anyhow::Result<()> {
 /// # Errors
 /// If the system refuses; nothing is left then.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let name = path.file_name().map(|name| name.to_string_lossy());
-    let Some(name) = name else {
-        anyhow::bail!("{}: expected the name of a file", path.display());
-    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut staged = Staged::begin(folder_of(path))?;
     staged.write(&name, bytes)?;
     staged.commit().map(drop)

@@ -53,26 +53,6 @@ impl Rates {
         Ok((!curves.is_empty()).then_some(Self { curves, middle }))
     }
 
-    /// The curves as the report's page takes them.
-    pub(crate) fn for_page(&self) -> Vec<partwise_report::RateCurve> {
-        let point = |point: &partwise_apps::compress::RatePoint| partwise_report::RatePoint {
-            bytes: point.bytes,
-            psnr_db: point.psnr_db,
-            ssim: point.ssim,
-            label: point.label.clone(),
-        };
-        let curve = |curve: &RateCurve| partwise_report::RateCurve {
-            method: curve.method.clone(),
-            points: curve
-                .points
-                .iter()
-                .filter(|point| point.psnr_db.is_finite())
-                .map(point)
-                .collect(),
-        };
-        self.curves.iter().map(curve).collect()
-    }
-
     /// Everything, for run.json.
     pub(crate) fn record(&self, run: &mut Run) {
         let point = |point: &partwise_apps::compress::RatePoint| {

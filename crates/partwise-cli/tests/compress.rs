@@ -113,5 +113,5 @@ fn bad_input_is_refused() {
         &["--psnr"],
     );
     place.refused("compress notes.pwz -o x.pwz", &["not a readable picture"]);
-    place.refused("compress photo.png -o none/deep/../", &["folder"]);
+    place.refused("compress photo.png -o none/deep/..", &["name of a file"]);
 }

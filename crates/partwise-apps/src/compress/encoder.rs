@@ -7,9 +7,10 @@ use std::thread;
 
 use super::Method;
 use super::container::Content;
+use super::cut::Cut;
 use super::damage::Damage;
 use super::factors::{Factoriser, Factors};
-use super::patches::{Cut, SIDES};
+use super::patches::SIDES;
 use super::planes::Form;
 use super::sparse::PRICE_OF_A_BIT;
 use super::whole::Whole;

@@ -6,12 +6,11 @@
 //! leading singular vectors (Boutsidis & Gallopoulos 2008). With components that stand still it is the truncated SVD,
 //! stored the same way.
 
-use faer::{Mat, Side};
-
 use super::Method;
 use super::numbers::LARGEST;
-use super::patches::{Grid, MOST_COMPONENTS, atom_step, decoded_atoms};
+use super::patches::{atom_step, decoded_atoms};
 use super::price::{Prices, class};
+use super::rows::{Rows, products};
 
 /// λ over the squared step: what a bit may cost. For uniform quantisers of Laplacian sources it is near this.
 pub(super) const PRICE_OF_A_BIT: f32 = 0.15;
@@ -21,16 +20,6 @@ const TURNS: usize = 4;
 const LAST_SWEEPS: usize = 2;
 /// A coefficient of a component is rounded to zero below this many steps.
 const DEAD_ZONE: f32 = 0.6;
-
-/// Rows of a matrix that components are to add up to, and where they lie in the picture.
-#[derive(Debug)]
-pub(super) struct Rows {
-    /// Rows × width.
-    pub(super) values: Vec<f32>,
-    pub(super) width: usize,
-    /// Which rows lie beside each other: some planes of rows.
-    pub(super) grids: Vec<Grid>,
-}
 
 /// How factors are sought.
 #[derive(Debug, Clone, Copy)]
@@ -52,55 +41,6 @@ pub(super) struct Found {
     pub(super) atoms: Vec<i32>,
     /// Rows × components, in steps.
     pub(super) codes: Vec<i32>,
-}
-
-impl Rows {
-    fn count(&self) -> usize {
-        self.values.len() / self.width.max(1)
-    }
-
-    /// Of each row, those left and above.
-    fn beside(&self) -> Vec<[Option<usize>; 2]> {
-        let mut beside = Vec::with_capacity(self.count());
-        for grid in &self.grids {
-            let start = beside.len();
-            for place in 0..grid.count() {
-                let left = (place % grid.across > 0).then(|| start + place - 1);
-                let above = (place >= grid.across).then(|| start + place - grid.across);
-                beside.push([left, above]);
-            }
-        }
-        beside
-    }
-
-    /// The leading singular vectors of the rows, components × width.
-    pub(super) fn singular_vectors(&self) -> Vec<f32> {
-        let width = self.width;
-        let mut gram = vec![0.0_f64; width * width];
-        for row in self.values.chunks_exact(width) {
-            for (i, &a) in row.iter().enumerate() {
-                if a != 0.0 {
-                    let target = &mut gram[i * width..=i * width + i];
-                    for (sum, &b) in target.iter_mut().zip(row) {
-                        *sum += f64::from(a * b);
-                    }
-                }
-            }
-        }
-        let gram = Mat::from_fn(width, width, |i, j| gram[i.max(j) * width + i.min(j)]);
-        let rank = width.min(MOST_COMPONENTS).min(self.count());
-        // A matrix that cannot be decomposed is none that blocks have; the coefficients themselves serve.
-        let vectors = gram.self_adjoint_eigen(Side::Lower);
-        (0..rank)
-            .flat_map(|component| {
-                let vectors = vectors.as_ref();
-                (0..width).map(move |i| match vectors {
-                    Ok(found) => found.U()[(i, width - 1 - component)] as f32,
-                    Err(_) => f32::from(u8::from(i == component)),
-                })
-            })
-            .collect()
-    }
 }
 
 /// Codes and components under way.
@@ -491,15 +431,5 @@ impl Search<'_> {
             exponents.push(exponent);
         }
         (exponents, atoms)
-    }
-}
-
-/// Row × matrix: the products of a row with each column of `matrix`, row.len() × found.len().
-fn products(row: &[f32], matrix: &[f32], found: &mut [f32]) {
-    found.fill(0.0);
-    for (&value, line) in row.iter().zip(matrix.chunks_exact(found.len().max(1))) {
-        for (sum, &entry) in found.iter_mut().zip(line) {
-            *sum += value * entry;
-        }
     }
 }

@@ -8,7 +8,8 @@ use super::damage::Damage;
 use super::factors::Factors;
 use super::numbers::{LARGEST, LEVELS, Numbers, level, parameter};
 use super::patches::{Grid, MOST_COMPONENTS, decoded_atoms};
-use super::sparse::{self, Course, Rows};
+use super::rows::Rows;
+use super::sparse::{self, Course};
 use super::{Method, patches};
 use crate::image::PictureMatrix;
 
