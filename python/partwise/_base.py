@@ -78,7 +78,14 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return float(BETA.get(self.beta_loss, self.beta_loss) if isinstance(self.beta_loss, str) else self.beta_loss)
 
     def _checked(self, X, reset):
-        return refuse_malformed(validate_data(self, X, accept_sparse=("csr", "csc"), dtype=DTYPES, reset=reset))
+        finite = {"ensure_all_finite": self._finite()}
+        return refuse_malformed(
+            validate_data(self, X, accept_sparse=("csr", "csc"), dtype=DTYPES, reset=reset, **finite)
+        )
+
+    def _finite(self):
+        """What may be infinite or NaN in X, in scikit-learn's terms."""
+        return True
 
     def _options(self, n_components, **others):
         """The engine's parameters by name."""

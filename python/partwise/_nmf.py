@@ -4,9 +4,10 @@ import warnings
 from numbers import Integral
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_non_negative
 
 from . import _model, _partwise, _starts
 from ._arrays import DTYPES, checked_factor, engine_input, refuse_malformed
@@ -57,6 +58,11 @@ class NMF(BaseNMF):
         Print each iteration.
     shuffle : bool, default=False
         Draw the order in which ``solver="cd"`` visits the components, once a fit.
+    missing_values : numpy.nan or None, default=None
+        numpy.nan: entries that are NaN are not known. They count neither in `fit` nor in `transform`, and
+        `inverse_transform` fills them in.
+    zeros : {"data", "missing"}, default="data"
+        What a sparse X does not store: zeros, or entries that are not known, as in a matrix of ratings.
     n_threads : int or None, default=None
         Threads to work with; None takes OMP_NUM_THREADS or all processors. The answer has the same bits for any number.
     n_init : int, default=1
@@ -109,6 +115,8 @@ class NMF(BaseNMF):
         **BaseNMF._parameter_constraints,
         "solver": [StrOptions(set(SOLVERS))],
         "shuffle": ["boolean"],
+        "missing_values": [None, np.nan],
+        "zeros": [StrOptions({"data", "missing"})],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "progress": ["boolean"],
@@ -130,6 +138,8 @@ class NMF(BaseNMF):
         l1_ratio=0.0,
         verbose=0,
         shuffle=False,
+        missing_values=None,
+        zeros="data",
         n_threads=None,
         n_init=1,
         warm_start=False,
@@ -151,13 +161,39 @@ class NMF(BaseNMF):
         )
         self.solver = solver
         self.shuffle = shuffle
+        self.missing_values = missing_values
+        self.zeros = zeros
         self.n_init = n_init
         self.warm_start = warm_start
         self.progress = progress
         self.callback = callback
 
-    def fit_transform(self, X, y=None, W=None, H=None):
+    def fit(self, X, y=None, sample_weight=None, entry_weight=None, fixed_W=None, fixed_H=None, **params):
+        """Learn the components of X.
+
+        Parameters
+        ----------
+        X, y, sample_weight, entry_weight, fixed_W, fixed_H
+            As in `fit_transform`.
+        **params : kwargs
+            Passed to `fit_transform`: starts W and H for ``init="custom"``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        ours = {"sample_weight": sample_weight, "entry_weight": entry_weight, "fixed_W": fixed_W, "fixed_H": fixed_H}
+        self.fit_transform(X, **ours, **params)
+        return self
+
+    def fit_transform(
+        self, X, y=None, W=None, H=None, sample_weight=None, entry_weight=None, fixed_W=None, fixed_H=None
+    ):
         """Learn the components of X and return W.
+
+        Where entries are missing or weighted each row and each column of X has sums of its own: that takes about
+        ``n_components / 2`` times as long as a fit of all entries, and the start is drawn (``init="random"``) or given.
 
         Parameters
         ----------
@@ -169,15 +205,24 @@ class NMF(BaseNMF):
             The start of W for ``init="custom"``.
         H : array-like of shape (n_components, n_features), default=None
             The start of H for ``init="custom"``.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What the divergence of each sample is multiplied by, zero or more.
+        entry_weight : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+            What the divergence of each entry is multiplied by, zero or more; what a sparse one does not store has weight 0.
+        fixed_W : array-like of int or bool, default=None
+            Components whose columns of W stay as given, by number or as a mask; for ``init="custom"``.
+        fixed_H : array-like of int or bool, default=None
+            Components whose rows of H stay as given: known sources among unknown ones; for ``init="custom"``.
 
         Returns
         -------
         W : ndarray of shape (n_samples, n_components)
-            How much of each component each sample holds.
+            How much of each component each sample holds. A sample of which nothing is known holds nothing.
         """
         self._validate_params()
         X = self._checked(X, reset=True)
-        fitted = self._factor(X, W, H)
+        weights = self._weighting(X, sample_weight, entry_weight)
+        fitted = self._factor(X, W, H, weights, fixed={"fixed_W": fixed_W, "fixed_H": fixed_H})
         self.components_ = fitted["H"]
         self.n_components_ = self._n_components = fitted["H"].shape[0]
         self.reconstruction_err_ = reconstruction_error(fitted["divergence"])
@@ -207,7 +252,16 @@ class NMF(BaseNMF):
         check_is_fitted(self)
         X = self._checked(X, reset=False)
         H = self.components_.astype(X.dtype, copy=False)
-        return self._run(X, H.shape[0], H=H, hold="H", watch={"verbose": self.verbose})["W"]
+        watch = {"verbose": self.verbose}
+        return self._run(X, H.shape[0], self._weighting(X), H=H, hold="H", watch=watch)["W"]
+
+    def _finite(self):
+        return True if self.missing_values is None else "allow-nan"
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.missing_values is not None
+        return tags
 
     def save(self, path, W=None):
         """Write the fitted model as the program's model.npz, whole or not at all.
@@ -270,36 +324,40 @@ class NMF(BaseNMF):
                 setattr(model, attribute, meta[name])
         return model
 
-    def _factor(self, X, W, H, update_W=True, update_H=True):
+    def _factor(self, X, W, H, weights, update_W=True, update_H=True, fixed=None):
         """Factors X from the start that the parameters ask for."""
         self._check_solver()
         if not (update_W and update_H):
-            return self._solve_one(X, W, H, update_W)
+            return self._solve_one(X, W, H, weights, update_W)
         k = self.n_components
         if k is None or (k == "auto" and self.init != "custom"):
             k = X.shape[1]
+        fixed = {name: value for name, value in (fixed or {}).items() if value is not None}
         if self.init == "custom":
             W, H = self._given_start(X, W, H)
             k = H.shape[0]
+            fixed = {name: _component_numbers(name, value, k) for name, value in fixed.items()}
         else:
+            if fixed:
+                raise ValueError(f"{' and '.join(fixed)} needs init='custom' with W and H given; got init={self.init!r}")
             self._warn_of_ignored_start(W, H)
             W = H = None
-        last = self._last_factors(X, k) if W is None else None
+        last = self._last_factors(X, k, weights) if W is None else None
         best = None
-        for init, random_state in self._tries(k, X.shape):
+        for init, random_state in self._tries(k, X.shape, weights):
             start = {"W": W, "H": H}
             if last is not None and best is None:
                 start = last
             elif init != "custom":
-                start = self._start(X, k, init, random_state)
-            fitted = self._run(X, k, **start)
+                start = self._start(X, k, init, random_state, weights)
+            fitted = self._run(X, k, weights, **start, fixed=fixed)
             if best is None or fitted["objective"] < best["objective"]:
                 best = fitted
             if fitted["stop"] == "stopped":
                 break
         return best
 
-    def _solve_one(self, X, W, H, update_W):
+    def _solve_one(self, X, W, H, weights, update_W):
         """Finds one factor while the other is held."""
         hold, ignored, name = ("H", W, "W") if update_W else ("W", H, "H")
         if ignored is not None:
@@ -312,7 +370,7 @@ class NMF(BaseNMF):
         shape = (k, X.shape[1]) if update_W else (X.shape[0], k)
         held = checked_factor(H if update_W else W, shape, f"NMF (input {hold})", X.dtype)
         k = held.shape[0] if update_W else held.shape[1]
-        return self._run(X, k, **{hold: held}, hold=hold)
+        return self._run(X, k, weights, **{hold: held}, hold=hold)
 
     def _check_solver(self):
         if not _partwise.handles(self.solver, self._beta()):
@@ -328,23 +386,27 @@ class NMF(BaseNMF):
                 stacklevel=4,
             )
 
-    def _tries(self, n_components, shape):
+    def _tries(self, n_components, shape, weights):
         """(init, random_state) of each start; those after the first are random and take seeds of their own."""
-        init = self.init if self.init == "custom" else _starts.chosen(self.init, n_components, shape)
+        init = self.init
+        if init is None and weights is not None:
+            init = "random"
+        elif init != "custom":
+            init = _starts.chosen(init, n_components, shape)
         yield init, self.random_state
         random = check_random_state(self.random_state)
         for _ in range(self.n_init - 1):
             yield "random", random.randint(np.iinfo(np.int32).max)
 
-    def _start(self, X, n_components, init, random_state):
+    def _start(self, X, n_components, init, random_state, weights):
         """What to hand to the engine for a start: both factors, or a name and a seed."""
-        if init == "random" or (init != "spa" and self.solver in SAME_STARTS):
+        if weights is None and (init == "random" or (init != "spa" and self.solver in SAME_STARTS)):
             W, H = _starts.initialize(X, n_components, init, random_state)
             return {"W": W, "H": H}
         seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
         return {"init": init, "seed": seed}
 
-    def _last_factors(self, X, n_components):
+    def _last_factors(self, X, n_components, weights):
         """The factors of the last fit, where they can begin this one."""
         if not (self.warm_start and hasattr(self, "components_")):
             return None
@@ -353,27 +415,76 @@ class NMF(BaseNMF):
             return None
         W = getattr(self, "_last_W", None)
         if W is None or W.shape[0] != X.shape[0]:
-            W = self._run(X, n_components, H=H, hold="H", watch={}, warn=False)["W"]
+            W = self._run(X, n_components, weights, H=H, hold="H", watch={}, warn=False)["W"]
         return {"W": W.astype(X.dtype, copy=False), "H": H}
 
-    def _run(self, X, n_components, *, W=None, H=None, hold=None, init="random", seed=0, watch=None, warn=True):
+    def _weighting(self, X, sample_weight=None, entry_weight=None):
+        """What the entries of X count for, as the engine takes it; None if all count alike."""
+        missing = None if self.missing_values is None else "nan"
+        if self.zeros == "missing":
+            if not sp.issparse(X):
+                raise ValueError(
+                    "zeros='missing' is for a sparse X, which does not store what is missing; mark what is missing in an "
+                    "array with NaN, and give missing_values=numpy.nan"
+                )
+            missing = "unstored"
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+            sample_weight = np.ascontiguousarray(sample_weight)
+        if entry_weight is not None:
+            entry_weight = check_array(
+                entry_weight, accept_sparse=("csr", "csc"), dtype=X.dtype, input_name="entry_weight"
+            )
+            if entry_weight.shape != X.shape:
+                raise ValueError(f"entry_weight has the shape {entry_weight.shape}; expected that of X, {X.shape}")
+            check_non_negative(entry_weight, "NMF (entry_weight)")
+            entry_weight = engine_input(refuse_malformed(entry_weight))
+        if missing is None and sample_weight is None and entry_weight is None:
+            return None
+        return missing, sample_weight, entry_weight
+
+    def _run(self, X, n_components, weights, *, W=None, H=None, hold=None, init="random", seed=0, watch=None, warn=True, fixed=None):
         """One fit by the engine, watched as the parameters say unless `watch` says otherwise."""
         if watch is None:
             watch = {"callback": self.callback, "verbose": self.verbose, "progress": self.progress}
-        options = self._options(n_components, solver=self.solver, init=init, seed=seed)
+        fixed = {"fixed_W": [], "fixed_H": [], **(fixed or {})}
+        options = self._options(n_components, solver=self.solver, init=init, seed=seed, **fixed)
         order = None
         if self.shuffle and self.solver == "cd" and hold is None and W is not None:
             order = check_random_state(self.random_state).permutation(n_components)
             W, H = W[:, order], H[order]
+            places = np.argsort(order)
+            for name in ("fixed_W", "fixed_H"):
+                options[name] = [int(places[component]) for component in options[name]]
         with Watch(solver=self.solver, **watch) as watch:
             factors = (None if A is None else engine_input(A) for A in (W, H))
-            fitted = _partwise.fit(engine_input(X), options, *factors, hold, watch.function, watch.keeps_best)
+            fitted = _partwise.fit(
+                engine_input(X), options, *factors, hold, watch.function, watch.keeps_best, weights
+            )
         if order is not None:
             back = np.argsort(order)
             fitted["W"], fitted["H"] = fitted["W"][:, back], fitted["H"][back]
         if warn and fitted["stop"] != "stopped":
             self._warn_if_cut_short(fitted["n_iter"])
         return fitted
+
+
+def _component_numbers(name, value, n_components):
+    """Numbers of components from numbers or a mask."""
+    if value is None:
+        return []
+    value = np.asarray(value)
+    legal = f"expected numbers of components from 0 to {n_components - 1}, or a mask of {n_components}"
+    if value.ndim != 1 or (value.size and value.dtype.kind not in "bui"):
+        raise ValueError(f"{name} = {value!r}: {legal}")
+    if value.dtype.kind == "b":
+        if len(value) != n_components:
+            raise ValueError(f"{name} is a mask of {len(value)}: {legal}")
+        value = np.flatnonzero(value)
+    for component in value:
+        if not 0 <= component < n_components:
+            raise ValueError(f"{name} has the component {component}: {legal}")
+    return [int(component) for component in value]
 
 
 def non_negative_factorization(
@@ -395,6 +506,8 @@ def non_negative_factorization(
     verbose=0,
     shuffle=False,
     update_W=True,
+    sample_weight=None,
+    entry_weight=None,
     **ours,
 ):
     """Find W and H such that X ≈ W H, nothing in them below zero.
@@ -413,10 +526,12 @@ def non_negative_factorization(
         False holds H and finds W only.
     update_W : bool, default=True
         False holds W and finds H only.
+    sample_weight, entry_weight
+        As in `NMF.fit_transform`.
     init, solver, beta_loss, tol, max_iter, alpha_W, alpha_H, l1_ratio, random_state, verbose, shuffle
         As in `NMF`.
     **ours
-        `n_threads`, `n_init`, `progress` and `callback` as in `NMF`.
+        `missing_values`, `zeros`, `n_threads`, `n_init`, `progress` and `callback` as in `NMF`.
 
     Returns
     -------
@@ -457,6 +572,8 @@ def non_negative_factorization(
             raise ValueError(f"The {name!r} parameter must be a bool. Got {value!r} instead.")
     if not (update_W or update_H):
         raise ValueError("update_W=False and update_H=False leave nothing to find; at most one factor can be held.")
-    X = refuse_malformed(check_array(X, accept_sparse=("csr", "csc"), dtype=DTYPES))
-    fitted = model._factor(X, W, H, update_W, update_H)
+    X = check_array(X, accept_sparse=("csr", "csc"), dtype=DTYPES, ensure_all_finite=model._finite())
+    X = refuse_malformed(X)
+    weights = model._weighting(X, sample_weight, entry_weight)
+    fitted = model._factor(X, W, H, weights, update_W, update_H)
     return fitted["W"], fitted["H"], fitted["n_iter"]

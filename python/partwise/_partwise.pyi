@@ -47,6 +47,7 @@ def fit(
     hold: str | None = None,
     callback: _Callback | None = None,
     keep_best: bool = False,
+    weights: tuple[str | None, _Real | None, _Stored | None] | None = None,
 ) -> _Fit: ...
 def fit_batches(
     x: _Stored,

@@ -52,38 +52,41 @@ type Parts<'py> = (
 impl<'py> AnyStored<'py> {
     /// Borrows a two-dimensional array, or the parts of a SciPy matrix as a tuple.
     pub(crate) fn of(x: &Bound<'py, PyAny>) -> PyResult<Self> {
-        if let Some(dense) = Stored::dense(x)? {
-            return Ok(Self::F64(dense));
+        if let Some(stored) = Stored::try_of(x)? {
+            return Ok(Self::F64(stored));
         }
-        if let Some(dense) = Stored::dense(x)? {
-            return Ok(Self::F32(dense));
-        }
-        let Ok((by_rows, shape, offsets, indices, values)) = x.extract::<Parts<'py>>() else {
-            return Err(PyTypeError::new_err(
-                "X must be a two-dimensional array of float64 or float32, or the parts of a CSR or CSC matrix",
-            ));
-        };
-        let (offsets, indices) = (Indices::of(&offsets)?, Indices::of(&indices)?);
-        if let Ok(values) = values.extract() {
-            return Ok(Self::F64(Stored::Sparse {
-                by_rows,
-                shape,
-                offsets,
-                indices,
-                values,
-            }));
-        }
-        Ok(Self::F32(Stored::Sparse {
-            by_rows,
-            shape,
-            offsets,
-            indices,
-            values: values.extract()?,
-        }))
+        Stored::of(x).map(Self::F32)
     }
 }
 
 impl<'py, T: Number> Stored<'py, T> {
+    /// As [`AnyStored::of`], of one number type.
+    pub(crate) fn of(x: &Bound<'py, PyAny>) -> PyResult<Self> {
+        Self::try_of(x)?.ok_or_else(|| {
+            PyTypeError::new_err(
+                "X must be a two-dimensional array of float64 or float32, or the parts of a CSR or CSC matrix; \
+                 weights must have its dtype",
+            )
+        })
+    }
+
+    /// `None` if it is of another number type, or no matrix.
+    fn try_of(x: &Bound<'py, PyAny>) -> PyResult<Option<Self>> {
+        let Ok((by_rows, shape, offsets, indices, values)) = x.extract::<Parts<'py>>() else {
+            return Self::dense(x);
+        };
+        let Ok(values) = values.extract() else {
+            return Ok(None);
+        };
+        Ok(Some(Self::Sparse {
+            by_rows,
+            shape,
+            offsets: Indices::of(&offsets)?,
+            indices: Indices::of(&indices)?,
+            values,
+        }))
+    }
+
     fn dense(x: &Bound<'py, PyAny>) -> PyResult<Option<Self>> {
         let Ok(array) = x.cast::<PyArray2<T>>() else {
             return Ok(None);

@@ -2,7 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use partwise::{Factor, Factorization, Loss, Nmf, Penalty, Start};
+use numpy::PyReadonlyArray1;
+use partwise::{Factor, Factorization, Loss, Missing, Nmf, Penalty, Start, Weighting};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
@@ -50,6 +51,11 @@ pub(crate) struct Road {
     solver: String,
     init: String,
     seed: u64,
+    /// Components whose columns of W, and whose rows of H, stay as they are given.
+    #[pyo3(item("fixed_W"))]
+    fixed_w: Vec<usize>,
+    #[pyo3(item("fixed_H"))]
+    fixed_h: Vec<usize>,
 }
 
 /// What comes back: a dictionary.
@@ -71,9 +77,31 @@ pub(crate) struct Fit<'py> {
     trace: Vec<(usize, f64, f64, f64, bool)>,
 }
 
+/// What the entries of X count for: which are missing ("nan", "unstored" or None), the weights of rows and those of entries,
+/// of X's type.
+#[derive(FromPyObject)]
+pub(crate) struct Weights<'py>(
+    Option<String>,
+    Option<Bound<'py, PyAny>>,
+    Option<Bound<'py, PyAny>>,
+);
+
+impl Weights<'_> {
+    fn missing(&self) -> PyResult<Missing> {
+        match self.0.as_deref() {
+            None => Ok(Missing::None),
+            Some("nan") => Ok(Missing::Nan),
+            Some("unstored") => Ok(Missing::Unstored),
+            Some(other) => Err(PyValueError::new_err(format!(
+                "missing = {other:?}: expected 'nan', 'unstored' or None"
+            ))),
+        }
+    }
+}
+
 /// Factors X ≈ W H. `hold` is "W", "H" or None; W and H are starts, or held.
 #[pyfunction]
-#[pyo3(signature = (x, options, w=None, h=None, hold=None, callback=None, keep_best=false))]
+#[pyo3(signature = (x, options, w=None, h=None, hold=None, callback=None, keep_best=false, weights=None))]
 #[expect(clippy::too_many_arguments, reason = "Python's arguments by name")]
 pub(crate) fn fit<'py>(
     py: Python<'py>,
@@ -84,6 +112,7 @@ pub(crate) fn fit<'py>(
     hold: Option<&str>,
     callback: Option<Py<PyAny>>,
     keep_best: bool,
+    weights: Option<Weights<'py>>,
 ) -> PyResult<Fit<'py>> {
     let hold = match hold {
         None => None,
@@ -101,8 +130,8 @@ pub(crate) fn fit<'py>(
     let (common, road): (Options, Road) = (options.extract()?, options.extract()?);
     let nmf = configured(&common, &road).map_err(to_python)?;
     match AnyStored::of(x)? {
-        AnyStored::F32(x) => fit_stored(py, &x, &nmf, (w, h, hold), watcher),
-        AnyStored::F64(x) => fit_stored(py, &x, &nmf, (w, h, hold), watcher),
+        AnyStored::F32(x) => fit_stored(py, &x, &nmf, (w, h, hold), &road, weights, watcher),
+        AnyStored::F64(x) => fit_stored(py, &x, &nmf, (w, h, hold), &road, weights, watcher),
     }
 }
 
@@ -126,17 +155,35 @@ fn fit_stored<'py, T: Number>(
     x: &Stored<'py, T>,
     nmf: &Nmf,
     (w, h, hold): Given<'_, 'py>,
+    road: &Road,
+    weights: Option<Weights<'py>>,
     watcher: Watcher,
 ) -> PyResult<Fit<'py>> {
     let view = x.view()?;
     let (w, h) = (arrays::factor(w)?, arrays::factor(h)?);
+    let Weights(_, of_rows, of_entries) = weights.as_ref().unwrap_or(&Weights(None, None, None));
+    let missing = weights
+        .as_ref()
+        .map_or(Ok(Missing::None), Weights::missing)?;
+    let of_rows: Option<PyReadonlyArray1<'_, T>> =
+        of_rows.as_ref().map(|x| x.extract()).transpose()?;
+    let of_rows = of_rows.as_ref().map(|x| x.as_slice()).transpose()?;
+    let of_entries = of_entries.as_ref().map(Stored::<T>::of).transpose()?;
+    let of_entries = of_entries.as_ref().map(Stored::view).transpose()?;
     let fitted: Factorization<T> = watch::run(py, watcher, |observer| {
         let start = Start {
             w: w.as_ref(),
             h: h.as_ref(),
             hold,
+            held_w: &road.fixed_w,
+            held_h: &road.fixed_h,
         };
-        nmf.fit_with(&[view.matrix()?], start, observer)
+        let weighting = Weighting {
+            missing,
+            rows: of_rows,
+            entries: of_entries.map(|view| view.matrix()).transpose()?,
+        };
+        nmf.fit_weighted(&view.matrix()?, &weighting, start, observer)
     })?;
     let trace = fitted.trace.iter().map(|point| {
         let residual = point.residual.unwrap_or(f64::NAN);

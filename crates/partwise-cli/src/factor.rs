@@ -46,6 +46,7 @@ impl Job<'_> {
             w: w.as_ref(),
             h: h.as_ref(),
             hold: solving.hold.map(Into::into),
+            ..Start::default()
         };
         self.progress
             .doing(format!("looking at {} and making a start", self.input));

@@ -40,6 +40,9 @@ pub enum Error {
         /// Columns of V.
         cols: usize,
     },
+    /// No entry of V is known and has a weight above zero.
+    #[error("no entry of V counts: each is missing or has weight zero; at least one is needed")]
+    NothingCounts,
     /// The values of a matrix are so large or small that the objective leaves the range of numbers.
     #[error(
         "{matrix} has the value {value:e}: {what} leaves the range of numbers; divide {matrix} by a constant first"
@@ -117,4 +120,34 @@ pub enum Error {
         /// `W` or `H`.
         factor: &'static str,
     },
+}
+
+impl Error {
+    /// The same error about an entry of another matrix.
+    pub(crate) fn of_matrix(self, name: &'static str) -> Self {
+        match self {
+            Self::Negative {
+                value, row, col, ..
+            } => Self::Negative {
+                matrix: name,
+                value,
+                row,
+                col,
+            },
+            Self::NotFinite {
+                value, row, col, ..
+            } => Self::NotFinite {
+                matrix: name,
+                value,
+                row,
+                col,
+            },
+            Self::Scale { value, what, .. } => Self::Scale {
+                matrix: name,
+                value,
+                what,
+            },
+            other => other,
+        }
+    }
 }

@@ -191,8 +191,7 @@ pub(crate) fn run<'s, T: Float>(
         data,
         threads,
     };
-    let needs_start =
-        plan.first == Side::Right || rule == StopRule::ErrorDrop || problem.quadratic.is_none();
+    let needs_start = plan.first == Side::Right || rule == StopRule::ErrorDrop || !fit.expands();
     let mut stats = None;
     let mut at_start = 0.0;
     if needs_start {
@@ -258,7 +257,12 @@ impl<T: Float> Fit<'_, '_, T> {
 
     /// Whether the right factor, too, is improved from V itself.
     fn improves_both(&self) -> bool {
-        self.problem.lines.is_some() && self.shard.is_whole()
+        self.shard.holds_columns() && (self.problem.lines.is_some() || !self.shard.counts_all())
+    }
+
+    /// Whether the divergence is a squared loss that the sums of a pass say.
+    fn expands(&self) -> bool {
+        self.problem.quadratic.is_some() && self.shard.counts_all()
     }
 
     fn pass(&mut self, update: bool, statistics: bool) -> Stats<T> {
@@ -328,7 +332,7 @@ impl<T: Float> Fit<'_, '_, T> {
             met[1] = self.step_right(stats);
         }
         // Nothing of a quadratic problem changes while its left factor is held.
-        let unchanged = self.holds(Side::Left) && self.problem.quadratic.is_some();
+        let unchanged = self.holds(Side::Left) && self.expands();
         let now = if let (true, Some(stats)) = (unchanged, stats.take()) {
             stats
         } else {
@@ -352,19 +356,20 @@ impl<T: Float> Fit<'_, '_, T> {
         if self.holds(Side::Right) {
             return Met::default();
         }
-        let met = if self.improves_both() {
-            let right = self.right.rows.as_mut_slice();
-            let met = self.shard.improve_right(self.problem, right);
-            Met::new(met.violation, met.magnitude)
-        } else {
-            self.meet_right(stats, true)
-        };
+        let met = self.meet_right(stats, true);
         self.right.refresh(self.threads);
         met
     }
 
     /// Improves the right factor, or only looks at it.
     fn meet_right(&mut self, stats: &Stats<T>, update: bool) -> Met {
+        if self.improves_both() {
+            let right = self.right.rows.as_mut_slice();
+            let met = self
+                .shard
+                .meet_columns(self.problem, self.sweeps, right, update);
+            return Met::new(met.violation, met.magnitude);
+        }
         /// Rows in a task.
         const ROWS: usize = 128;
         let k = self.right.rows.cols();
@@ -390,7 +395,7 @@ impl<T: Float> Fit<'_, '_, T> {
     /// D(V, WH) of the factors as they are; `stats` belong to the left one.
     fn divergence(&self, stats: &Stats<T>) -> f64 {
         let elementwise = &self.problem.elementwise;
-        if self.problem.quadratic.is_some() {
+        if self.expands() {
             return self.squared_loss(stats);
         }
         self.shard.divergence(elementwise, &self.right) * elementwise.unit()
@@ -419,7 +424,7 @@ impl<T: Float> Fit<'_, '_, T> {
 
     /// A last look at the factors as they are returned.
     fn quality(&mut self) -> Quality {
-        let look = self.pass(false, true);
+        let look = self.pass(false, !self.improves_both());
         let mut residual = 0.0f64;
         if !self.holds(Side::Left) {
             residual = Met::new(look.violation, look.magnitude).residual;
@@ -428,7 +433,7 @@ impl<T: Float> Fit<'_, '_, T> {
             residual = residual.max(self.meet_right(&look, false).residual);
         }
         let divergence = self.divergence(&look);
-        let squared = if self.problem.quadratic.is_some() {
+        let squared = if self.problem.elementwise.beta == 2.0 {
             divergence
         } else {
             self.squared_look()
@@ -447,6 +452,10 @@ impl<T: Float> Fit<'_, '_, T> {
 
     /// ½‖V − WH‖² under another loss.
     fn squared_look(&mut self) -> f64 {
+        if !self.shard.counts_all() {
+            let squared = Elementwise::new(Loss::FROBENIUS, 0.0);
+            return self.shard.divergence(&squared, &self.right);
+        }
         let problem = Problem {
             elementwise: Elementwise::new(Loss::FROBENIUS, 0.0),
             quadratic: crate::Solver::auto()
@@ -454,8 +463,8 @@ impl<T: Float> Fit<'_, '_, T> {
                 .ok()
                 .and_then(Solver::quadratic),
             lines: None,
-            left: self.problem.left,
-            right: self.problem.right,
+            left: self.problem.left.clone(),
+            right: self.problem.right.clone(),
         };
         let stats = self.shard.pass(&Request {
             problem: &problem,

@@ -41,6 +41,7 @@
 //! `nmf` checks parameters and gives back results · `fit` is the only loop · `pass` and `shard` walk V · `update` holds
 //! the solvers · `loss` the objective · `init` the starts · `matrix` the kinds of V · `kernel` the products.
 
+mod counted;
 mod error;
 mod fit;
 mod float;
@@ -68,7 +69,7 @@ pub use error::Error;
 pub use float::Float;
 pub use init::Init;
 pub use loss::{Loss, Penalty};
-pub use matrix::{Compressed, Dense, IndexSlice, Matrix};
+pub use matrix::{Compressed, Dense, IndexSlice, Matrix, Missing, Weighting};
 pub use minibatch::{Memory, MiniBatch, MiniBatchFit};
 pub use nmf::{Factor, Factorization, Nmf, Start, reconstruct};
 pub use observe::{Observer, Progress, TracePoint};

@@ -9,6 +9,8 @@
 //! [`column_parts`] adds those of one tile of columns. A sparse V is walked by its columns instead, where gathering
 //! is cheap and scattering is not.
 
+use std::sync::Arc;
+
 use faer::MatRef;
 
 use crate::Float;
@@ -42,17 +44,21 @@ pub(crate) struct Problem<T: Float> {
 impl<T: Float> Problem<T> {
     /// Whether a component may pass scale from one factor to the other at no cost.
     pub(crate) fn is_free(&self) -> bool {
-        let free = |terms: &Terms| terms.penalty.l1 == 0.0 && terms.penalty.l2 == 0.0;
+        let free = |terms: &Terms| {
+            terms.penalty.l1 == 0.0 && terms.penalty.l2 == 0.0 && terms.movable.is_none()
+        };
         free(&self.left) && free(&self.right)
     }
 }
 
 /// What a half-step needs to know of its factor.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Terms {
     pub(crate) penalty: Weights,
     /// See [`Quadratic::sweeps`].
     pub(crate) sweeps: usize,
+    /// The components that may move, in order; all of them if `None`.
+    pub(crate) movable: Option<Arc<[usize]>>,
 }
 
 impl Terms {
@@ -67,13 +73,31 @@ impl Terms {
         Self {
             penalty,
             sweeps: (1.0 + SHARE * price).min(MOST) as usize,
+            movable: None,
         }
     }
 
     /// The same with a limit on sweeps.
-    pub(crate) fn at_most(self, sweeps: usize) -> Self {
+    pub(crate) fn at_most(&self, sweeps: usize) -> Self {
         Self {
             sweeps: self.sweeps.min(sweeps),
+            ..self.clone()
+        }
+    }
+
+    /// Makes a row zero, as far as it may move.
+    pub(crate) fn clear<T: Float>(&self, row: &mut [T]) {
+        match &self.movable {
+            None => row.fill(T::ZERO),
+            Some(movable) => movable.iter().for_each(|&t| row[t] = T::ZERO),
+        }
+    }
+
+    /// The same, with `held` of k components at rest.
+    pub(crate) fn holding(self, held: &[usize], k: usize) -> Self {
+        let movable: Vec<_> = (0..k).filter(|t| !held.contains(t)).collect();
+        Self {
+            movable: Some(movable.into()).filter(|_| !held.is_empty()),
             ..self
         }
     }
@@ -203,6 +227,21 @@ pub(crate) fn half_step<T: Float>(
     k: usize,
     update: bool,
 ) -> f64 {
+    if let Some(movable) = &terms.movable {
+        let part = Part::new(movable, gram, parts, rows, k);
+        let (mut moved, terms) = (
+            part.rows.clone(),
+            Terms {
+                movable: None,
+                ..terms.clone()
+            },
+        );
+        let (gram, sums) = (&part.gram, (&part.numerator[..], &part.denominator[..]));
+        let width = movable.len();
+        let violation = half_step(problem, &terms, gram, sums, &mut moved, width, update);
+        part.put(&moved, rows);
+        return violation;
+    }
     let (numerator, denominator) = parts;
     let weights = &terms.penalty;
     if let Some(solve) = problem.quadratic {
@@ -239,6 +278,65 @@ pub(crate) fn half_step<T: Float>(
             rule.violation(numerator, denominator, rows)
         };
         violation * unit
+    }
+}
+
+/// The part of a half-step that is about some of the components, while the others rest.
+struct Part<'a, T> {
+    movable: &'a [usize],
+    k: usize,
+    gram: Vec<f64>,
+    numerator: Vec<T>,
+    denominator: Vec<T>,
+    rows: Vec<T>,
+}
+
+impl<'a, T: Float> Part<'a, T> {
+    fn new(
+        movable: &'a [usize],
+        gram: &[f64],
+        (numerator, denominator): (&[T], &[T]),
+        rows: &[T],
+        k: usize,
+    ) -> Self {
+        let pick = |values: &[T]| -> Vec<T> {
+            let lines = values.chunks_exact(k);
+            lines
+                .flat_map(|line| movable.iter().map(|&t| line[t]))
+                .collect()
+        };
+        let mut numerator = pick(numerator);
+        if !gram.is_empty() && denominator.is_empty() {
+            // What the components at rest explain is not left for the others.
+            let resting: Vec<_> = (0..k).filter(|t| !movable.contains(t)).collect();
+            let lines = numerator.chunks_exact_mut(movable.len().max(1));
+            for (b, x) in lines.zip(rows.chunks_exact(k)) {
+                for (b, &t) in b.iter_mut().zip(movable) {
+                    let taken = resting.iter().map(|&s| x[s].to_f64() * gram[s * k + t]);
+                    *b -= T::from_f64(taken.sum());
+                }
+            }
+        }
+        let pairs = movable
+            .iter()
+            .flat_map(|&s| movable.iter().map(move |&t| s * k + t));
+        Self {
+            movable,
+            k,
+            gram: pairs.filter_map(|at| gram.get(at).copied()).collect(),
+            numerator,
+            denominator: pick(denominator),
+            rows: pick(rows),
+        }
+    }
+
+    fn put(&self, moved: &[T], rows: &mut [T]) {
+        let lines = moved.chunks_exact(self.movable.len().max(1));
+        for (row, line) in rows.chunks_exact_mut(self.k).zip(lines) {
+            for (&t, &x) in self.movable.iter().zip(line) {
+                row[t] = x;
+            }
+        }
     }
 }
 

@@ -530,6 +530,7 @@ fn of_several_starts_the_best_is_carried_on() {
             w: Some(&best.w),
             h: Some(&best.h),
             hold: None,
+            ..Start::default()
         };
         let what = format!("{solver} {loss}");
         // Ten iterations of the trial count.
@@ -613,6 +614,7 @@ fn a_held_factor_is_given_back_as_it_came() {
                     w: Some(&w),
                     h: Some(&h),
                     hold: Some(hold),
+                    ..Start::default()
                 };
                 let model = short(3, solver, loss, 8)
                     .fit_with(&[stored.matrix()], start, &mut |_: &Progress| {
@@ -653,6 +655,7 @@ fn a_start_of_any_size_gives_numbers() {
                 w: Some(&w),
                 h: Some(&h),
                 hold: None,
+                ..Start::default()
             };
             let what = format!("{solver} {loss} start of size {w_size:e}, {h_size:e}");
             let v: Matrix<'_, f64> = (&v).into();

@@ -320,7 +320,7 @@ proptest! {
         let times = |dense: &Dense<f64>, factor: f64| mapped::<f64, f64>(dense, |x| x * factor);
         let fit = |factor: f64| {
             let (v, w, h) = (times(&v, factor * factor), times(&w, factor), times(&h, factor));
-            let start = Start { w: Some(&w), h: Some(&h), hold: None };
+            let start = Start { w: Some(&w), h: Some(&h), hold: None, ..Start::default() };
             short(rank, solver, loss, 5)
                 .fit_with(&[Stored::of(&v, Storage::ALL[which]).matrix()], start, &mut |_: &Progress| {
                     ControlFlow::Continue(())
@@ -360,7 +360,7 @@ proptest! {
         let (by_row, by_col) = (order(shape.rows, shape.seed), order(shape.cols, !shape.seed));
         let straight = order_of(rank);
         let fit = |v: &Dense<f64>, w: &Dense<f64>, h: &Dense<f64>| {
-            let start = Start { w: Some(w), h: Some(h), hold: None };
+            let start = Start { w: Some(w), h: Some(h), hold: None, ..Start::default() };
             short(rank, solver, loss, 2)
                 .fit_with(&[Stored::of(v, Storage::ALL[which]).matrix()], start, &mut |_: &Progress| {
                     ControlFlow::Continue(())
@@ -413,7 +413,7 @@ proptest! {
         let rows: Vec<usize> = (half..shape.rows).collect();
         let storage = if sparse { Storage::Csr } else { Storage::RowMajor };
         let fit = |v: &Dense<f64>, w: &Dense<f64>| {
-            let start = Start { w: Some(w), h: Some(&h), hold: Some(partwise::Factor::H) };
+            let start = Start { w: Some(w), h: Some(&h), hold: Some(partwise::Factor::H), ..Start::default() };
             short(rank, solver, loss, 3)
                 .fit_with(&[Stored::of(v, storage).matrix()], start, &mut |_: &Progress| {
                     ControlFlow::Continue(())

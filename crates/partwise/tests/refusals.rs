@@ -212,6 +212,7 @@ fn a_rank_above_the_matrix_is_refused_by_the_starts_that_cannot_have_it() {
             w: Some(&w),
             h: Some(&h),
             hold: None,
+            ..Start::default()
         };
         let mut go_on = |_: &Progress| ControlFlow::Continue(());
         let fitted = Nmf::new(6)
@@ -321,7 +322,16 @@ fn starts_are_checked_like_v() {
     let (w, h) = (random::<f64>(6, 2, 1.0, 6), random::<f64>(2, 5, 1.0, 7));
     let refused = |w: Option<&Dense<f64>>, h: Option<&Dense<f64>>, hold, parts: &[&str]| {
         check_refused(
-            fit_none(&Nmf::new(2), &[(&v).into()], Start { w, h, hold }),
+            fit_none(
+                &Nmf::new(2),
+                &[(&v).into()],
+                Start {
+                    w,
+                    h,
+                    hold,
+                    ..Start::default()
+                },
+            ),
             parts,
         )
     };

@@ -93,6 +93,7 @@ impl<T: Float> Data<T> {
             w: Some(&self.w0),
             h: Some(&self.h0),
             hold: None,
+            ..Start::default()
         }
     }
 }
@@ -261,6 +262,7 @@ fn nndsvd_starts_are_those_of_scikit_learn() {
             w: Some(&w),
             h: Some(&h),
             hold: None,
+            ..Start::default()
         };
         let limit = if data.rows.min(data.cols) <= rank + 10 {
             1e-6
@@ -429,6 +431,7 @@ fn the_error_of_an_exact_sparse_fit_is_a_number() {
         w: Some(&w),
         h: Some(&h),
         hold: None,
+        ..Start::default()
     };
     for solver in Solver::all().filter(|solver| solver.handles(Loss::FROBENIUS)) {
         let nmf = Nmf::new(2).solver(solver).tolerance(0.0);

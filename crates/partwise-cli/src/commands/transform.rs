@@ -52,6 +52,7 @@ fn transform<T: Number>(
         w: None,
         h: Some(&h),
         hold: Some(Factor::H),
+        ..Start::default()
     };
     let fit = factor::fit(nmf, &v, start, &progress).with_context(|| name.clone())?;
     progress.doing("writing the results");

@@ -114,6 +114,11 @@ impl Init {
         Self(&STARTS[0])
     }
 
+    /// The start that needs nothing of V but its mean.
+    pub(crate) fn drawn() -> Self {
+        "random".parse().expect("a name in the table")
+    }
+
     /// The short name, as given to [`str::parse`].
     pub fn name(self) -> &'static str {
         self.0.name

@@ -1,6 +1,6 @@
 //! V as one or more blocks of rows, ready to be walked both ways.
 
-use super::{Dense, Lines, Matrix, Source, Summary};
+use super::{Dense, Lines, Matrix, Source, Summary, Weighed, Weighting};
 use crate::threads::Threads;
 use crate::{Error, Float};
 
@@ -9,6 +9,8 @@ use crate::{Error, Float};
 /// A single dense block whose columns lie together is held transposed: its sources are then blocks of Vᵀ.
 pub(crate) struct Blocks<'a, T: Float> {
     pub(crate) sources: Vec<Source<'a, T>>,
+    /// What the entries of the only block count for, unless all count alike.
+    pub(crate) weighed: Option<Weighed<'a, T>>,
     pub(crate) transposed: bool,
     pub(crate) rows: usize,
     pub(crate) cols: usize,
@@ -54,10 +56,36 @@ impl<'a, T: Float> Blocks<'a, T> {
             .map(|&block| Source::new(if transposed { block.transpose() } else { block }));
         Ok(Self {
             sources: sources.collect(),
+            weighed: None,
             transposed,
             rows,
             cols,
             walked,
+            summary,
+        })
+    }
+
+    /// Looks at every entry that counts, and prepares the only block.
+    ///
+    /// # Errors
+    /// Weights of another shape or with illegal entries; as [`Summary::counted`].
+    pub(crate) fn weighted(
+        v: &Matrix<'a, T>,
+        weighting: &Weighting<'a, T>,
+        threads: &Threads,
+    ) -> Result<Self, Error> {
+        let (rows, cols) = (v.rows(), v.cols());
+        let transposed = v.prefers_columns();
+        let weighed = Weighed::new(weighting, (rows, cols), transposed, threads)?;
+        let source = Source::new(if transposed { v.transpose() } else { *v });
+        let summary = Summary::counted(&weighed.rows(&source), transposed, threads)?;
+        Ok(Self {
+            sources: vec![source],
+            weighed: Some(weighed),
+            transposed,
+            rows,
+            cols,
+            walked: summary.counted,
             summary,
         })
     }
@@ -70,7 +98,7 @@ impl<'a, T: Float> Blocks<'a, T> {
 
     /// The mean of all entries.
     pub(crate) fn mean(&self) -> f64 {
-        self.summary.sum / self.rows as f64 / self.cols as f64
+        self.summary.sum / self.summary.weight
     }
 
     pub(crate) fn stored_rows(&self) -> impl Iterator<Item = Lines<'_, T>> {

@@ -19,7 +19,7 @@ pub(crate) enum Source<'a, T: Float> {
 
 /// The rows or the columns of a matrix.
 #[derive(Clone, Copy, Debug)]
-pub enum Lines<'a, T: Float> {
+pub(crate) enum Lines<'a, T: Float> {
     /// Lines in memory as they are, zeros included.
     Dense(MatRef<'a, T>),
     /// Lines of stored entries.

@@ -4,12 +4,15 @@
 //! transposed problem, whose rows do.
 
 mod blocks;
+mod counted;
 mod dense;
 mod lines;
 mod sparse;
 mod summary;
 
 pub(crate) use blocks::Blocks;
+pub(crate) use counted::{Counted, Entries, Weighed};
+pub use counted::{Missing, Weighting};
 pub use dense::Dense;
 pub(crate) use lines::{Lines, Source};
 pub use sparse::{Compressed, IndexSlice};

@@ -1,6 +1,6 @@
 //! One look at every entry of V before any work: is it legal, and how large is it?
 
-use super::{Compressed, Matrix};
+use super::{Compressed, Counted, Matrix};
 use crate::threads::Threads;
 use crate::{Error, Float, Loss};
 
@@ -16,8 +16,12 @@ pub(crate) struct Summary {
     pub(crate) squares: f64,
     /// The largest entry.
     pub(crate) largest: f64,
+    /// Number of entries looked at.
+    pub(crate) counted: usize,
     /// Number of entries above zero.
     pub(crate) positive: usize,
+    /// Σ of the weights of the entries: their number, where all count alike.
+    pub(crate) weight: f64,
     /// The smallest entry above zero, if there is any.
     smallest: Option<f64>,
     /// The first zero met, explicit or not.
@@ -74,8 +78,82 @@ impl Summary {
             }
         }
         total.zero = total.zero.map(|(line, entry)| place(line, entry));
+        total.weight = rows as f64 * cols as f64;
         total.check_scale()?;
         Ok(total)
+    }
+
+    /// Looks at the entries that count, `sum` and `squares` by their weights; `transposed` says that the lines are columns of V.
+    ///
+    /// # Errors
+    /// The first negative or infinite entry; no entry that counts; weights whose sums overflow.
+    pub(crate) fn counted<T: Float>(
+        lines: &Counted<'_, T>,
+        transposed: bool,
+        threads: &Threads,
+    ) -> Result<Self, Error> {
+        let count = lines.count();
+        let place = |(line, entry)| {
+            if transposed {
+                (entry, line)
+            } else {
+                (line, entry)
+            }
+        };
+        let parts = threads.map(count.div_ceil(LINES), |task| {
+            let from = task * LINES;
+            let (mut part, mut bad) = (Self::default(), None);
+            let mut walk = lines.walk(from, (from + LINES).min(count));
+            let mut line = from;
+            while let Some(entries) = walk.next() {
+                let values = entries.values.iter().zip(&entries.weights);
+                for (&entry, (&value, &weight)) in entries.places.iter().zip(values) {
+                    let at = (line, entry);
+                    if bad.is_none() && !part.take(value, weight.to_f64(), at) {
+                        bad = Some((value.to_f64(), at));
+                    }
+                }
+                line += 1;
+            }
+            bad.map_or(Ok(part), Err)
+        });
+        let mut total = Self::default();
+        for part in parts {
+            match part {
+                Ok(part) => total.add(&part),
+                Err((value, at)) => {
+                    let (row, col) = place(at);
+                    return Err(bad_entry("V", value, row, col));
+                }
+            }
+        }
+        total.zero = total.zero.map(place);
+        if total.weight == 0.0 {
+            return Err(Error::NothingCounts);
+        }
+        total.check_scale()?;
+        Ok(total)
+    }
+
+    /// Adds an entry; whether it is legal.
+    fn take<T: Float>(&mut self, value: T, weight: f64, at: (usize, usize)) -> bool {
+        // Written so that NaN fails too.
+        if !(value >= T::ZERO && value.is_finite()) {
+            return false;
+        }
+        let value = value.to_f64();
+        self.counted += 1;
+        self.weight += weight;
+        self.sum += weight * value;
+        self.squares += weight * value * value;
+        self.largest = self.largest.max(value);
+        if value > 0.0 {
+            self.positive += 1;
+            self.smallest = Some(self.smallest.map_or(value, |least| least.min(value)));
+        } else if self.zero.is_none() {
+            self.zero = Some(at);
+        }
+        true
     }
 
     /// Merges the summary of rows that follow, `rows_before` of which came before.
@@ -87,6 +165,8 @@ impl Summary {
     fn add(&mut self, other: &Self) {
         self.sum += other.sum;
         self.squares += other.squares;
+        self.weight += other.weight;
+        self.counted += other.counted;
         self.positive += other.positive;
         self.largest = self.largest.max(other.largest);
         self.smallest = match (self.smallest, other.smallest) {
@@ -97,7 +177,7 @@ impl Summary {
     }
 
     pub(crate) fn check_scale(&self) -> Result<(), Error> {
-        if self.squares.is_finite() && self.sum.is_finite() {
+        if self.squares.is_finite() && self.sum.is_finite() && self.weight.is_finite() {
             return Ok(());
         }
         Err(Error::Scale {
@@ -108,7 +188,8 @@ impl Summary {
     }
 
     /// Refuses a zero where the loss has none, and values whose powers leave the range of numbers.
-    pub(crate) fn check_loss(&self, loss: Loss, entries: f64) -> Result<(), Error> {
+    pub(crate) fn check_loss(&self, loss: Loss) -> Result<(), Error> {
+        let entries = self.weight;
         if let (Some((row, col)), true) = (self.zero, loss.needs_positive()) {
             return Err(Error::ZeroEntry {
                 loss: loss.to_string(),
@@ -149,19 +230,8 @@ fn look<T: Float, I: Iterator<Item = (usize, T)>>(
     let mut part = Summary::default();
     for line in lines {
         for (entry, value) in entries(line) {
-            // Written so that NaN fails too.
-            if !(value >= T::ZERO && value.is_finite()) {
+            if !part.take(value, 1.0, (line, entry)) {
                 return Err((value.to_f64(), line, entry));
-            }
-            let value = value.to_f64();
-            part.sum += value;
-            part.squares += value * value;
-            part.largest = part.largest.max(value);
-            if value > 0.0 {
-                part.positive += 1;
-                part.smallest = Some(part.smallest.map_or(value, |least| least.min(value)));
-            } else if part.zero.is_none() {
-                part.zero = Some((line, entry));
             }
         }
         if part.zero.is_none() {

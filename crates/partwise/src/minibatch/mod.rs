@@ -230,14 +230,13 @@ impl MiniBatch {
         let start = Start {
             w,
             h: Some(h),
-            hold: None,
+            ..Start::default()
         };
         self.nmf.check_start(&start, rows, cols)?;
         let summary = Summary::of(v, threads)?;
         let entries = rows as f64 * cols as f64;
-        summary.check_loss(self.nmf.loss, entries)?;
-        self.nmf
-            .check_start_size(&start, summary.largest, entries)?;
+        summary.check_loss(self.nmf.loss)?;
+        self.nmf.check_start_size(&start, &summary)?;
         Ok(summary.sum / entries)
     }
 

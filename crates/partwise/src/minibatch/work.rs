@@ -50,7 +50,7 @@ impl<'a, T: Float> Work<'a, T> {
                 elementwise: Elementwise::new(nmf.loss, mean),
                 quadratic: None,
                 lines: None,
-                left: unused,
+                left: unused.clone(),
                 right: unused,
             },
             right: Fixed::new(h.transposed(), threads),

@@ -1,7 +1,7 @@
 //! What can be refused of a fit before any work.
 
 use super::{Factor, Nmf, Start};
-use crate::matrix::{Dense, bad_entry};
+use crate::matrix::{Dense, Summary, bad_entry};
 use crate::{Error, Float, Init};
 
 impl Nmf {
@@ -28,6 +28,26 @@ impl Nmf {
         })
     }
 
+    /// Refuses starts and solvers that need every entry of V.
+    pub(crate) fn check_weighted<T: Float>(&self, start: &Start<'_, T>) -> Result<(), Error> {
+        let refuse = |name, value: &str, legal: &str| {
+            Err(Error::Parameter {
+                name,
+                value: value.to_owned(),
+                legal: format!("expected {legal} where entries are missing or weighted"),
+            })
+        };
+        let makes_start = start.hold.is_none() && (start.w.is_none() || start.h.is_none());
+        if makes_start && ![Init::auto(), Init::drawn()].contains(&self.init) {
+            let legal = format!("{} or given factors", Init::drawn().name());
+            return refuse("init", self.init.name(), &legal);
+        }
+        if self.solver.sketches() {
+            return refuse("solver", self.solver.name(), "a solver without a sketch");
+        }
+        Ok(())
+    }
+
     pub(crate) fn check_start<T: Float>(
         &self,
         start: &Start<'_, T>,
@@ -35,12 +55,23 @@ impl Nmf {
         cols: usize,
     ) -> Result<(), Error> {
         let given = [
-            (Factor::W, start.w, rows, self.rank),
-            (Factor::H, start.h, self.rank, cols),
+            (Factor::W, start.w, rows, self.rank, start.held_w),
+            (Factor::H, start.h, self.rank, cols, start.held_h),
         ];
-        for (factor, matrix, rows, cols) in given {
+        for (factor, matrix, rows, cols, held) in given {
+            if let Some(component) = held.iter().find(|component| **component >= self.rank) {
+                return Err(Error::Parameter {
+                    name: "held component",
+                    value: component.to_string(),
+                    legal: format!(
+                        "expected a component of {} from 0 to {}",
+                        factor.name(),
+                        self.rank - 1
+                    ),
+                });
+            }
             let Some(matrix) = matrix else {
-                if start.hold == Some(factor) {
+                if start.hold == Some(factor) || !held.is_empty() {
                     return Err(Error::HeldWithoutStart {
                         factor: factor.name(),
                     });
@@ -86,9 +117,9 @@ impl Nmf {
     pub(crate) fn check_start_size<T: Float>(
         &self,
         start: &Start<'_, T>,
-        v_largest: f64,
-        entries: f64,
+        v: &Summary,
     ) -> Result<(), Error> {
+        let (v_largest, entries) = (v.largest, v.weight);
         let largest = |factor: Option<&Dense<T>>| {
             let values = factor.map_or(&[][..], Dense::as_slice).iter();
             values.fold(0.0, |max: f64, x| max.max(x.to_f64()))

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use crate::fit::{Course, Outcome};
 use crate::init::Init;
 use crate::loss::{Loss, Penalty};
-use crate::matrix::{Blocks, Dense, Lines, Matrix};
+use crate::matrix::{Blocks, Dense, Lines, Matrix, Weighting};
 use crate::observe::{Observer, Progress, TracePoint};
 use crate::sketch;
 use crate::stop::StopReason;
@@ -82,6 +82,10 @@ pub struct Start<'a, T: Float> {
     pub h: Option<&'a Dense<T>>,
     /// The factor that is not to be changed.
     pub hold: Option<Factor>,
+    /// Components, from 0, whose columns of W stay as `w` has them.
+    pub held_w: &'a [usize],
+    /// Components, from 0, whose rows of H stay as `h` has them: known sources among unknown ones.
+    pub held_h: &'a [usize],
 }
 
 impl<T: Float> Default for Start<'_, T> {
@@ -90,7 +94,34 @@ impl<T: Float> Default for Start<'_, T> {
             w: None,
             h: None,
             hold: None,
+            held_w: &[],
+            held_h: &[],
         }
+    }
+}
+
+impl<T: Float> Start<'_, T> {
+    /// A factor of which every component is held is held.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if nothing is left to find.
+    fn settled(self, rank: usize) -> Result<Self, Error> {
+        let all = |held: &[usize]| (0..rank).all(|component| held.contains(&component));
+        let w = self.hold == Some(Factor::W) || all(self.held_w);
+        let h = self.hold == Some(Factor::H) || all(self.held_h);
+        let hold = match (w, h) {
+            (true, true) => {
+                return Err(Error::Parameter {
+                    name: "held components",
+                    value: "all of W and H".to_owned(),
+                    legal: "expected at least one component of W or H that may change".to_owned(),
+                });
+            }
+            (true, false) => Some(Factor::W),
+            (false, true) => Some(Factor::H),
+            (false, false) => None,
+        };
+        Ok(Self { hold, ..self })
     }
 }
 
@@ -314,6 +345,7 @@ impl Nmf {
             w: None,
             h: Some(h),
             hold: Some(Factor::H),
+            ..Start::default()
         };
         self.fit_with(std::slice::from_ref(v), start, &mut go_on)
     }
@@ -332,13 +364,35 @@ impl Nmf {
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
         let threads = Threads::new(self.threads).interruptible(observer.interrupt());
-        threads.until_interrupted(|| self.fit_on(&threads, blocks, start, observer))
+        threads.until_interrupted(|| self.fit_on(&threads, blocks, None, start, observer))
+    }
+
+    /// Factors a V of which some entries are missing or count more than others; what is missing shows in W H.
+    ///
+    /// Each line of V has sums of its own here, so the squared loss costs about k/2 times what it costs where every entry
+    /// counts. A row of W or a column of H of which no entry is known becomes zero. The start is drawn, or given.
+    ///
+    /// # Errors
+    /// As [`Self::fit_with`]; weights of another shape than V's, below zero or not finite; no entry that counts; a start or
+    /// a solver that needs every entry.
+    pub fn fit_weighted<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        weighting: &Weighting<'_, T>,
+        start: Start<'_, T>,
+        observer: &mut dyn Observer,
+    ) -> Result<Factorization<T>, Error> {
+        let weighting = Some(weighting).filter(|weighting| !weighting.is_even());
+        let blocks = std::slice::from_ref(v);
+        let threads = Threads::new(self.threads).interruptible(observer.interrupt());
+        threads.until_interrupted(|| self.fit_on(&threads, blocks, weighting, start, observer))
     }
 
     fn fit_on<T: Float>(
         &self,
         threads: &Threads,
         blocks: &[Matrix<'_, T>],
+        weighting: Option<&Weighting<'_, T>>,
         start: Start<'_, T>,
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
@@ -351,7 +405,14 @@ impl Nmf {
         }
         self.check_rank_size::<T>(rows, cols)?;
         self.check_start(&start, rows, cols)?;
-        let init = self.init.resolve(self.rank, rows, cols);
+        let start = start.settled(self.rank)?;
+        if weighting.is_some() {
+            self.check_weighted(&start)?;
+        }
+        let init = match weighting {
+            Some(_) => Ok(Init::drawn()),
+            None => self.init.resolve(self.rank, rows, cols),
+        };
         // A start that is not made cannot be refused.
         let init = match (start.w, start.h) {
             (Some(_), Some(_)) => None,
@@ -359,12 +420,14 @@ impl Nmf {
             _ => Some(init?),
         };
         self.check_n_init(init)?;
-        let blocks = Blocks::new(blocks, threads)?;
-        let entries = blocks.rows as f64 * blocks.cols as f64;
-        blocks.summary.check_loss(self.loss, entries)?;
-        self.check_start_size(&start, blocks.summary.largest, entries)?;
+        let blocks = match weighting {
+            Some(weighting) => Blocks::weighted(&blocks[0], weighting, threads)?,
+            None => Blocks::new(blocks, threads)?,
+        };
+        blocks.summary.check_loss(self.loss)?;
+        self.check_start_size(&start, &blocks.summary)?;
         // One factor alone is a convex problem, for which V is walked once.
-        let sketchable = start.hold.is_none() && blocks.is_dense();
+        let sketchable = start.hold.is_none() && blocks.is_dense() && weighting.is_none();
         let solver = self.road(sketchable, rows, cols)?;
         let mut course = Course::new(self, observer);
         let task = Task {

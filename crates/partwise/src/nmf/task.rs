@@ -6,7 +6,7 @@ use crate::init::{Init, Input, Pair};
 use crate::loss::Elementwise;
 use crate::matrix::{Blocks, Dense, Source};
 use crate::pass::{Problem, Terms};
-use crate::shard::{Local, Many, Shard, Sketched};
+use crate::shard::{Local, Many, Shard, Sketched, Weighted};
 use crate::sketch::{self, Sketch};
 use crate::threads::Threads;
 use crate::{Float, Solver};
@@ -162,7 +162,7 @@ impl<T: Float> Task<'_, '_, T> {
         // With one factor held, its product with V is made once and serves every iteration: sweeps cost next to nothing.
         let walked_per = |rows: usize| match self.given.hold {
             Some(_) => f64::INFINITY,
-            None => self.blocks.walked as f64 / rows as f64,
+            None => self.blocks.walked as f64 / rows as f64 * self.price(),
         };
         let problem = self.problem((walked_per(rows), walked_per(cols)));
         let plan = Plan {
@@ -181,11 +181,20 @@ impl<T: Float> Task<'_, '_, T> {
         )
     }
 
+    /// What an entry of a walk costs, in products with a row of a factor: a Gram matrix for each line takes k of them.
+    fn price(&self) -> f64 {
+        match self.blocks.weighed {
+            Some(_) => (self.nmf.rank as f64 / 4.0).max(1.0),
+            None => 1.0,
+        }
+    }
+
     /// `walked`: the entries that a walk looks at for a row of the left factor, and of the right one.
     fn problem(&self, walked: (f64, f64)) -> Problem<T> {
         let (nmf, blocks) = (self.nmf, self.blocks);
         let (w_weights, h_weights) = nmf.penalty.weights(blocks.rows, blocks.cols);
         let (left, right) = self.oriented(w_weights, h_weights);
+        let held = self.oriented(self.given.held_w, self.given.held_h);
         let quadratic = if nmf.loss.is_quadratic() {
             self.solver.quadratic()
         } else {
@@ -195,8 +204,8 @@ impl<T: Float> Task<'_, '_, T> {
             elementwise: Elementwise::new(nmf.loss, blocks.mean()),
             quadratic,
             lines: self.solver.lines(nmf.loss),
-            left: Terms::new(left, walked.0, nmf.rank),
-            right: Terms::new(right, walked.1, nmf.rank),
+            left: Terms::new(left, walked.0, nmf.rank).holding(held.0, nmf.rank),
+            right: Terms::new(right, walked.1, nmf.rank).holding(held.1, nmf.rank),
         }
     }
 
@@ -223,6 +232,9 @@ impl<T: Float> Task<'_, '_, T> {
     fn shards(&self, left: Dense<T>) -> Box<dyn Shard<T> + '_> {
         let local = |source, rows| Local::new(source, rows, self.threads.clone());
         if let [source] = &self.blocks.sources[..] {
+            if let Some(weighed) = &self.blocks.weighed {
+                return Box::new(Weighted::new(source, weighed, left, self.threads.clone()));
+            }
             return Box::new(local(source, left));
         }
         let k = left.cols();

@@ -10,7 +10,7 @@ use crate::loss::Elementwise;
 use crate::matrix::{Dense, Lines, Source};
 use crate::pass::{self, Fixed, Parts, Problem, Sums, TILE_COLS};
 use crate::threads::Threads;
-use crate::update::{LineProblem, LinesMet, Turned};
+use crate::update::{LineProblem, LinesMet, LinesOf, Turned};
 
 /// Bytes of V in a run of blocks whose statistics are added while they are still in cache.
 const RUN_BYTES: usize = 4 << 20;
@@ -91,8 +91,9 @@ impl<'a, T: Float> Local<'a, T> {
         });
         let line_problem = LineProblem {
             elementwise: &request.problem.elementwise,
-            weights: &request.problem.left.penalty,
+            terms: &request.problem.left,
             other: request.right,
+            lines: LinesOf::All(lines),
             turned,
         };
         let blocks = self
@@ -102,7 +103,7 @@ impl<'a, T: Float> Local<'a, T> {
                 let start = index * block;
                 let rows = &mut *piece.rows;
                 if let (true, Some(improve)) = (request.update, request.problem.lines) {
-                    let met = improve(&line_problem, &lines, first + start, rows);
+                    let met = improve(&line_problem, first + start, rows);
                     return piece.finish(request, &[], met, k);
                 }
                 let count = rows.len() / k;
@@ -138,10 +139,7 @@ impl<'a, T: Float> Local<'a, T> {
                 piece.finish(request, numerator, met, k)
             });
         for block in &blocks {
-            stats.sums.add(&block.sums);
-            stats.violation += block.violation;
-            stats.magnitude += block.magnitude;
-            stats.inner += block.inner;
+            stats.add_block(block);
         }
     }
 
@@ -332,38 +330,51 @@ impl<T: Float> Shard<T> for Local<'_, T> {
         parts.iter().sum()
     }
 
-    fn is_whole(&self) -> bool {
+    fn holds_columns(&self) -> bool {
         true
     }
 
-    fn improve_right(&mut self, problem: &Problem<T>, right: &mut [T]) -> LinesMet {
+    fn meet_columns(
+        &mut self,
+        problem: &Problem<T>,
+        _: usize,
+        right: &mut [T],
+        update: bool,
+    ) -> LinesMet {
         let k = self.left.cols();
-        let Some(improve) = problem.lines else {
-            return LinesMet::default();
-        };
         // Lent and taken back: the rows are not copied.
         let rows = std::mem::replace(&mut self.left, Dense::zeros(0, k));
         let left = Fixed::new(rows, &self.threads);
         let lines = self.source.columns();
-        let turned = turned(&lines, &left);
+        let improve = problem.lines.filter(|_| update);
+        let turned = improve.and_then(|_| turned(&lines, &left));
         let line_problem = LineProblem {
             elementwise: &problem.elementwise,
-            weights: &problem.right.penalty,
+            terms: &problem.right,
             other: &left,
+            lines: LinesOf::All(lines),
             turned: turned.as_ref(),
         };
         let blocks = self
             .threads
             .map_chunks(right, COLUMN_BLOCK * k, |index, rows| {
-                improve(&line_problem, &lines, index * COLUMN_BLOCK, rows)
+                let from = index * COLUMN_BLOCK;
+                if let Some(improve) = improve {
+                    return improve(&line_problem, from, rows);
+                }
+                let count = rows.len() / k;
+                let mut parts = Parts::zeros(problem, count, k);
+                let span = (from, from + count);
+                pass::row_parts(problem, &lines, span, rows, (&left, None), &mut parts);
+                let (terms, gram) = (&problem.right, &left.sums.gram);
+                let both = (&parts.numerator[..], &parts.denominator[..]);
+                LinesMet {
+                    violation: pass::half_step(problem, terms, gram, both, rows, k, update),
+                    magnitude: pass::magnitude(problem, &parts.numerator),
+                }
             });
         self.left = left.rows;
-        let mut met = LinesMet::default();
-        for block in blocks {
-            met.violation += block.violation;
-            met.magnitude += block.magnitude;
-        }
-        met
+        blocks.into_iter().sum()
     }
 
     fn restore(&mut self) {

@@ -7,10 +7,14 @@ mod local;
 mod many;
 mod piece;
 mod sketched;
+mod weighted;
 
 pub(crate) use local::Local;
 pub(crate) use many::Many;
 pub(crate) use sketched::Sketched;
+pub(crate) use weighted::Weighted;
+
+use piece::BlockStats;
 
 use crate::Float;
 use crate::loss::Elementwise;
@@ -52,6 +56,13 @@ pub(crate) struct Stats<T> {
 }
 
 impl<T: Float> Stats<T> {
+    fn add_block(&mut self, block: &BlockStats) {
+        self.sums.add(&block.sums);
+        self.violation += block.violation;
+        self.magnitude += block.magnitude;
+        self.inner += block.inner;
+    }
+
     fn add(&mut self, other: &Self) {
         let add = |to: &mut [T], from: &[T]| {
             for (to, &from) in to.iter_mut().zip(from) {
@@ -73,10 +84,20 @@ pub(crate) trait Shard<T: Float>: Sync {
     fn pass(&mut self, request: &Request<'_, T>) -> Stats<T>;
     /// Σ D(V, WH) over the shard's entries, entry by entry, in scaled units.
     fn divergence(&self, elementwise: &Elementwise<T>, right: &Fixed<T>) -> f64;
+    /// Whether every entry of V counts, and as much as any other, so that sums over all of them mean something.
+    fn counts_all(&self) -> bool {
+        true
+    }
     /// Whether the shard holds whole columns of V, so that it can improve the other factor from them.
-    fn is_whole(&self) -> bool;
-    /// Improves the other factor (n × k) from the columns of V, with the solver that sees lines.
-    fn improve_right(&mut self, problem: &Problem<T>, right: &mut [T]) -> LinesMet;
+    fn holds_columns(&self) -> bool;
+    /// Improves the other factor (n × k) from the columns of V, with at most so many sweeps over a row, or only looks at it.
+    fn meet_columns(
+        &mut self,
+        problem: &Problem<T>,
+        sweeps: usize,
+        right: &mut [T],
+        update: bool,
+    ) -> LinesMet;
     /// Goes back to the rows that were kept, if any were.
     fn restore(&mut self);
     /// Σ x² of each column of the rows.

@@ -80,11 +80,11 @@ impl<T: Float> Shard<T> for Sketched<'_, T> {
         self.floor
     }
 
-    fn is_whole(&self) -> bool {
+    fn holds_columns(&self) -> bool {
         false
     }
 
-    fn improve_right(&mut self, _: &Problem<T>, _: &mut [T]) -> LinesMet {
+    fn meet_columns(&mut self, _: &Problem<T>, _: usize, _: &mut [T], _: bool) -> LinesMet {
         unreachable!("a sketch holds no columns")
     }
 

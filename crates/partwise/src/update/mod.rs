@@ -13,13 +13,12 @@ mod newton;
 mod projected_gradient;
 
 pub(crate) use multiplicative::MultiplicativeRule;
-pub(crate) use newton::{LineProblem, LinesMet, Turned};
+pub(crate) use newton::{LineProblem, LinesMet, LinesOf, Turned};
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::kernel::dot;
-use crate::matrix::Lines;
 use crate::stop::StopRule;
 use crate::{Error, Float, Loss};
 
@@ -48,8 +47,7 @@ pub struct QuadraticRule {
 }
 
 /// Improves `rows` (r × k) that belong to the lines from `first` on, from the lines themselves.
-pub(crate) type LinesFn<T> =
-    fn(&LineProblem<'_, T>, &Lines<'_, T>, first: usize, rows: &mut [T]) -> LinesMet;
+pub(crate) type LinesFn<T> = fn(&LineProblem<'_, T>, first: usize, rows: &mut [T]) -> LinesMet;
 
 /// A solver that sees the data, for both number types.
 #[derive(Clone, Copy)]

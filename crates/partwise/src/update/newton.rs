@@ -21,6 +21,8 @@ mod room;
 
 pub(crate) use room::Turned;
 
+use std::iter::Sum;
+
 use pulp::{Simd, WithSimd};
 
 use pull::Pull;
@@ -28,10 +30,11 @@ use room::Room;
 
 use super::{projected, settle};
 use crate::Float;
+use crate::counted;
 use crate::kernel;
-use crate::loss::{Elementwise, Weights};
-use crate::matrix::Lines;
-use crate::pass::Fixed;
+use crate::loss::Elementwise;
+use crate::matrix::{Counted, Lines};
+use crate::pass::{Fixed, Terms};
 
 /// Sweeps over the coordinates of a row at most.
 const SWEEPS: usize = 8;
@@ -49,10 +52,20 @@ const TILE_LINES: usize = 16;
 /// The rows of one factor, to be improved from the lines of V while the other factor stands still.
 pub struct LineProblem<'a, T: Float> {
     pub(crate) elementwise: &'a Elementwise<T>,
-    pub(crate) weights: &'a Weights,
+    pub(crate) terms: &'a Terms,
     pub(crate) other: &'a Fixed<T>,
+    pub(crate) lines: LinesOf<'a, T>,
     /// The other factor transposed, for dense lines.
     pub(crate) turned: Option<&'a Turned<T>>,
+}
+
+/// The lines that rows are improved from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LinesOf<'a, T: Float> {
+    /// Every entry counts.
+    All(Lines<'a, T>),
+    /// Some entries count, or some more than others.
+    Counted(Counted<'a, T>),
 }
 
 /// What the rows were like when they were met.
@@ -63,27 +76,33 @@ pub struct LinesMet {
     pub(crate) magnitude: f64,
 }
 
+impl Sum for LinesMet {
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        parts.fold(Self::default(), |sum, part| Self {
+            violation: sum.violation + part.violation,
+            magnitude: sum.magnitude + part.magnitude,
+        })
+    }
+}
+
 /// Improves the `rows` (r × k) that belong to the lines from `first` on.
 pub(super) fn update<T: Float>(
     problem: &LineProblem<'_, T>,
-    lines: &Lines<'_, T>,
     first: usize,
     rows: &mut [T],
 ) -> LinesMet {
-    walk(problem, lines, first, rows, COPY_VALUES)
+    walk(problem, first, rows, COPY_VALUES)
 }
 
 /// As [`update`], with at most so many values in the transposed copy.
 fn walk<T: Float>(
     problem: &LineProblem<'_, T>,
-    lines: &Lines<'_, T>,
     first: usize,
     rows: &mut [T],
     copy_values: usize,
 ) -> LinesMet {
     pulp::Arch::new().dispatch(Walk {
         problem,
-        lines,
         first,
         rows,
         copy_values,
@@ -92,7 +111,6 @@ fn walk<T: Float>(
 
 struct Walk<'a, T: Float> {
     problem: &'a LineProblem<'a, T>,
-    lines: &'a Lines<'a, T>,
     first: usize,
     rows: &'a mut [T],
     copy_values: usize,
@@ -106,9 +124,26 @@ impl<T: Float> WithSimd for Walk<'_, T> {
         let k = self.problem.other.rows.cols();
         let mut room = Room::new(self.problem, self.copy_values);
         let mut met = LinesMet::default();
-        let length = self.lines.length();
-        match self.lines {
-            Lines::Sparse(sparse) => {
+        match &self.problem.lines {
+            LinesOf::Counted(lines) => {
+                let mut sums = vec![T::ZERO; k];
+                let to = self.first + self.rows.len() / k;
+                let other = self.problem.other.rows.as_slice();
+                let mut walk = lines.walk(self.first, to);
+                for x in self.rows.chunks_exact_mut(k) {
+                    let Some(entries) = walk.next() else { break };
+                    room.clear();
+                    sums.fill(T::ZERO);
+                    counted::add_weighted_rows(simd, entries, other, &mut sums);
+                    room.weigh(&sums);
+                    let pairs = entries.values.iter().zip(&entries.weights);
+                    for (&place, (&value, &weight)) in entries.places.iter().zip(pairs) {
+                        room.take(place, value * weight);
+                    }
+                    improve_row(simd, &mut room, x, &mut met);
+                }
+            }
+            LinesOf::All(Lines::Sparse(sparse)) => {
                 for (i, x) in self.rows.chunks_exact_mut(k).enumerate() {
                     room.clear();
                     kernel::for_each_entry(sparse.row(self.first + i), |place, value| {
@@ -117,14 +152,15 @@ impl<T: Float> WithSimd for Walk<'_, T> {
                     improve_row(simd, &mut room, x, &mut met);
                 }
             }
-            Lines::Dense(_) => {
+            LinesOf::All(lines @ Lines::Dense(_)) => {
+                let length = lines.length();
                 let tile = (TILE_VALUES / length).clamp(1, TILE_LINES);
                 let mut packed = vec![T::ZERO; tile * length];
                 for (i, rows) in self.rows.chunks_mut(tile * k).enumerate() {
                     let from = self.first + i * tile;
                     let count = rows.len() / k;
                     let packed = &mut packed[..count * length];
-                    self.lines.pack(from, from + count, packed);
+                    lines.pack(from, from + count, packed);
                     for (x, line) in rows.chunks_exact_mut(k).zip(packed.chunks_exact(length)) {
                         room.clear();
                         let filled = line.iter().filter(|v| **v > T::ZERO).count();
@@ -185,9 +221,12 @@ fn improve_row<S: Simd, T: Float>(
     }
     if room.total == 0.0 {
         // Nothing pulls upwards: zero is the minimum.
-        for (x, linear) in row.iter_mut().zip(&room.linear) {
+        for ((x, linear), held) in row.iter_mut().zip(&room.linear).zip(&room.held) {
+            if *held {
+                continue;
+            }
             if *x > T::ZERO {
-                met.violation += linear + room.problem.weights.l2 * x.to_f64();
+                met.violation += linear + room.problem.terms.penalty.l2 * x.to_f64();
             }
             *x = T::ZERO;
         }
@@ -198,7 +237,7 @@ fn improve_row<S: Simd, T: Float>(
         begin(room);
     }
     reconstruct(simd, room, block);
-    room.settled.fill(false);
+    room.settled.copy_from_slice(&room.held);
     let mut first = 0.0;
     for sweep in 0..SWEEPS {
         let mut swept = Swept::default();
@@ -228,7 +267,10 @@ fn improve_row<S: Simd, T: Float>(
 /// Leaves the corner where all coordinates are zero: to the best row of equal coordinates.
 fn begin<T: Float>(room: &mut Room<'_, T>) {
     let columns = room.problem.other.sums.columns.iter();
-    let live: Vec<bool> = columns.map(|sum| *sum > 0.0).collect();
+    let live: Vec<bool> = columns
+        .zip(&room.held)
+        .map(|(sum, held)| *sum > 0.0 && !held)
+        .collect();
     let count = live.iter().filter(|live| **live).count() as f64;
     let slopes = room.linear.iter().zip(&live);
     let slope: f64 = slopes.filter(|(_, live)| **live).map(|(s, _)| s).sum();
@@ -339,6 +381,7 @@ fn zero_is_best<S: Simd, T: Float>(simd: S, room: &mut Room<'_, T>, t: usize) ->
 mod tests {
     use super::*;
     use crate::Loss;
+    use crate::loss::Weights;
     use crate::matrix::{Compressed, Dense, IndexSlice};
     use crate::threads::Threads;
 
@@ -386,21 +429,22 @@ mod tests {
             let (l1, l2) = penalties[seed as usize % 4];
             let weights = Weights { l1, l2 };
             let elementwise = Elementwise::new(Loss::KULLBACK_LEIBLER, 0.4);
-            let problem = LineProblem {
-                elementwise: &elementwise,
-                weights: &weights,
-                other: &other,
-                turned: None,
-            };
             let places: Vec<i32> = (0..n as i32).collect();
             let offsets = [0i64, n as i64];
             let line = Compressed::new("line", 1, n, &offsets[..], &places[..], &v).unwrap();
+            let problem = LineProblem {
+                elementwise: &elementwise,
+                terms: &Terms::new(weights, 1.0, k),
+                other: &other,
+                lines: LinesOf::All(Lines::Sparse(line)),
+                turned: None,
+            };
             // Far too large, far too small, or with a corner to leave.
             let mut x = numbers(k, start, 0.01);
             x[0] *= [1e3, 1e-9, 0.0][seed as usize % 3];
             let mut last = objective(&v, &x, &other, &weights);
             for _ in 0..300 {
-                update(&problem, &Lines::Sparse(line), 0, &mut x);
+                update(&problem, 0, &mut x);
                 let now = objective(&v, &x, &other, &weights);
                 assert!(
                     now <= last + 1e-13 * last.abs().max(1.0),
@@ -435,15 +479,17 @@ mod tests {
         let indices = IndexSlice::U32(&places);
         let sparse = Compressed::new("line", 1, n, &offsets[..], indices, &v).unwrap();
         let view = faer::MatRef::from_row_major_slice(&v, 1, n);
-        let solved = |lines: Lines<'_, f64>, turned, copy_values| {
+        let solved = |lines, turned, copy_values| {
+            let lines = LinesOf::All(lines);
             let problem = LineProblem {
                 elementwise: &elementwise,
-                weights: &weights,
+                terms: &Terms::new(weights, 1.0, k),
                 other: &other,
+                lines,
                 turned,
             };
             let mut x = numbers(k, 0.7, 0.1);
-            walk(&problem, &lines, 0, &mut x, copy_values);
+            walk(&problem, 0, &mut x, copy_values);
             x
         };
         let whole = solved(Lines::Sparse(sparse), None, COPY_VALUES);
@@ -462,17 +508,18 @@ mod tests {
         let elementwise = Elementwise::new(Loss::KULLBACK_LEIBLER, 8.0);
         let weights = Weights::default();
         let turned = Turned::of(&other.rows);
-        let problem = LineProblem {
-            elementwise: &elementwise,
-            weights: &weights,
-            other: &other,
-            turned: Some(&turned),
-        };
         let v = [3.0, 13.0];
         let view = faer::MatRef::from_row_major_slice(&v, 1, 2);
+        let problem = LineProblem {
+            elementwise: &elementwise,
+            terms: &Terms::new(weights, 1.0, 2),
+            other: &other,
+            lines: LinesOf::All(Lines::Dense(view)),
+            turned: Some(&turned),
+        };
         let mut x = [3.0, 0.0];
         for _ in 0..5 {
-            let met = update(&problem, &Lines::Dense(view), 0, &mut x);
+            let met = update(&problem, 0, &mut x);
             assert!(met.violation.is_finite() && met.magnitude.is_finite());
         }
         assert!(

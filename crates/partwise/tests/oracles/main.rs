@@ -3,10 +3,12 @@
 //! Every test iterates over the tables of solvers and starts, so that a new one is tested by itself.
 
 mod half_steps;
+mod held;
 mod layouts;
 mod naive;
 mod objective;
 mod starts;
+mod weighted;
 
 use std::ops::ControlFlow;
 
@@ -89,6 +91,7 @@ fn go<T: Float>(
         w: Some(w),
         h: Some(h),
         hold,
+        ..Start::default()
     };
     let nmf = nmf.clone().tolerance(0.0).max_iter(iterations);
     nmf.fit_with(blocks, start, &mut go_on).unwrap()

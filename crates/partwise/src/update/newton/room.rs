@@ -88,7 +88,9 @@ pub(super) struct Room<'a, T: Float> {
     pub(super) copy_stride: usize,
     pub(super) loaded: (usize, usize),
     pub(super) x: Vec<T>,
-    /// At zero, and best there when last looked at.
+    /// Not to be moved.
+    pub(super) held: Vec<bool>,
+    /// Held, or at zero and best there when last looked at.
     pub(super) settled: Vec<bool>,
     pub(super) copy_values: usize,
 }
@@ -101,8 +103,8 @@ impl<'a, T: Float> Room<'a, T> {
         Self {
             problem,
             k,
-            linear: columns.map(|sum| sum + problem.weights.l1).collect(),
-            l2: problem.weights.l2 * scale.to_f64(),
+            linear: columns.map(|sum| sum + problem.terms.penalty.l1).collect(),
+            l2: problem.terms.penalty.l2 * scale.to_f64(),
             scale,
             inverse,
             floor,
@@ -114,8 +116,20 @@ impl<'a, T: Float> Room<'a, T> {
             copy_stride: 0,
             loaded: (0, 0),
             x: vec![T::ZERO; k],
+            held: match &problem.terms.movable {
+                None => vec![false; k],
+                Some(movable) => (0..k).map(|t| !movable.contains(&t)).collect(),
+            },
             settled: vec![false; k],
             copy_values,
+        }
+    }
+
+    /// Takes Σ ω h over the entries of the next line for the sums over all columns.
+    pub(super) fn weigh(&mut self, sums: &[T]) {
+        let l1 = self.problem.terms.penalty.l1;
+        for (linear, sum) in self.linear.iter_mut().zip(sums) {
+            *linear = sum.to_f64() + l1;
         }
     }
 
