@@ -32,10 +32,10 @@ pub fn jpeg_within(picture: &PictureMatrix, bytes: u64) -> Result<Option<Jpeg>, 
         return Ok(None);
     }
     let samples = picture.to_bytes();
-    let (mut low, mut high) = (0, 100);
+    let (mut low, mut high) = (0_u8, 100);
     let mut best: Option<(u8, Vec<u8>)> = None;
     while low < high {
-        let quality = (low + high + 1) / 2;
+        let quality = (low + high).div_ceil(2);
         let file = encode(picture, &samples, quality)?;
         if file.len() as u64 <= bytes {
             low = quality;

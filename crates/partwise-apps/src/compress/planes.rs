@@ -95,8 +95,7 @@ impl Form {
     /// The picture of planes of this form; samples are clipped to 0..1 and rounded to whole multiples of 1/`peak`.
     pub(super) fn join(&self, planes: &[Plane], peak: f32) -> Result<PictureMatrix, Damage> {
         let (width, height) = (self.width, self.height);
-        // Written so that a number that is none becomes black.
-        let sample = |value: f32| (value.max(0.0).min(1.0) * peak).round() / peak;
+        let sample = |value: f32| rounded(value, peak);
         let values = if self.channels == Channels::Grey {
             planes[0]
                 .samples
@@ -144,10 +143,16 @@ impl Form {
     }
 }
 
+/// A sample as pixels keep it: clipped to 0..1, a whole multiple of 1/`peak`. No file's codes and steps are so large that
+/// a value is not finite.
+pub(super) fn rounded(value: f32, peak: f32) -> f32 {
+    (value.clamp(0.0, 1.0) * peak).round() / peak
+}
+
 /// The sample that a pixel lies in, of half as many, and the next one on the pixel's side.
 fn neighbours(pixel: usize, count: usize) -> (usize, usize) {
     let near = pixel / 2;
-    let far = if pixel % 2 == 0 {
+    let far = if pixel.is_multiple_of(2) {
         near.saturating_sub(1)
     } else {
         (near + 1).min(count - 1)

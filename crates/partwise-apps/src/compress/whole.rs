@@ -8,6 +8,7 @@ use super::damage::Damage;
 use super::factors::Factors;
 use super::numbers::{LARGEST, LEVELS, Numbers, level, parameter};
 use super::patches::{Grid, MOST_COMPONENTS, decoded_atoms};
+use super::planes::rounded;
 use super::rows::Rows;
 use super::sparse::{self, Course};
 use super::{Method, patches};
@@ -242,7 +243,7 @@ impl Whole {
                 }
             }
             for value in row {
-                *value = (value.max(0.0).min(1.0) * peak).round() / peak;
+                *value = rounded(*value, peak);
             }
         }
         values
