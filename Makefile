@@ -8,8 +8,9 @@ PYTHON ?= python3
 VENV = bench/.venv
 PYTHON_VENV = python/.venv
 PYTHON_BIN = $(PYTHON_VENV)/bin
+BROWSER_TESTS = crates/partwise-report/tests/browser
 
-.PHONY: demo build test lint clean bench bench-kernels bench-test python python-test wheel
+.PHONY: demo build test lint clean bench bench-kernels bench-test python python-test browser-test wheel
 
 ## Factor a photograph and say where the pictures are.
 demo: build
@@ -18,6 +19,7 @@ demo: build
 	@echo "The photograph beside its factorisation: $(DEMO)/comparison.png"
 	@echo "Its 20 layers: $(DEMO)/components.png"
 	@echo "How the fit converged: $(DEMO)/convergence.png"
+	@echo "All of it on one page to play with: $(DEMO)/report.html"
 
 ## Build the program.
 build:
@@ -28,6 +30,7 @@ test: lint bench-test
 	$(CARGO) test --workspace --all-features --locked
 	$(CARGO) run --locked -q -p partwise --example factor
 	$(MAKE) python-test
+	$(MAKE) browser-test
 
 ## Formatting, lints and documentation, all without warnings.
 lint:
@@ -69,6 +72,15 @@ python-test: python
 	$(PYTHON_BIN)/ruff check python
 	$(PYTHON_BIN)/ruff format --check python
 	SCIPY_ARRAY_API=1 $(PYTHON_BIN)/python -m pytest python
+
+## Test the report pages in headless Chromium, which is installed if that can be done. SCREENSHOTS=1 leaves pictures of
+## all pages in target/pages/screenshots.
+browser-test: $(PYTHON_VENV)/ready
+	$(PYTHON_BIN)/ruff check $(BROWSER_TESTS)
+	$(PYTHON_BIN)/ruff format --check $(BROWSER_TESTS)
+	sh $(BROWSER_TESTS)/chromium.sh
+	$(CARGO) run --locked -q -p partwise-report --example pages -- target/pages
+	$(PYTHON_BIN)/python -m pytest -q $(BROWSER_TESTS)
 
 ## A wheel for every Linux with glibc 2.17 or newer and any Python from 3.10 on, tried in an empty environment.
 wheel: $(PYTHON_VENV)/ready

@@ -208,7 +208,7 @@ class NMF(BaseNMF):
         sample_weight : array-like of shape (n_samples,), default=None
             What the divergence of each sample is multiplied by, zero or more.
         entry_weight : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-            What the divergence of each entry is multiplied by, zero or more; what a sparse one does not store has weight 0.
+            What the divergence of each entry is multiplied by, zero or more; where a sparse one stores nothing it is 0.
         fixed_W : array-like of int or bool, default=None
             Components whose columns of W stay as given, by number or as a mask; for ``init="custom"``.
         fixed_H : array-like of int or bool, default=None
@@ -339,7 +339,9 @@ class NMF(BaseNMF):
             fixed = {name: _component_numbers(name, value, k) for name, value in fixed.items()}
         else:
             if fixed:
-                raise ValueError(f"{' and '.join(fixed)} needs init='custom' with W and H given; got init={self.init!r}")
+                raise ValueError(
+                    f"{' and '.join(fixed)} needs init='custom' with W and H given; got init={self.init!r}"
+                )
             self._warn_of_ignored_start(W, H)
             W = H = None
         last = self._last_factors(X, k, weights) if W is None else None
@@ -424,8 +426,8 @@ class NMF(BaseNMF):
         if self.zeros == "missing":
             if not sp.issparse(X):
                 raise ValueError(
-                    "zeros='missing' is for a sparse X, which does not store what is missing; mark what is missing in an "
-                    "array with NaN, and give missing_values=numpy.nan"
+                    "zeros='missing' is for a sparse X, which does not store what is missing; mark what is missing "
+                    "in an array with NaN, and give missing_values=numpy.nan"
                 )
             missing = "unstored"
         if sample_weight is not None:
@@ -443,7 +445,21 @@ class NMF(BaseNMF):
             return None
         return missing, sample_weight, entry_weight
 
-    def _run(self, X, n_components, weights, *, W=None, H=None, hold=None, init="random", seed=0, watch=None, warn=True, fixed=None):
+    def _run(
+        self,
+        X,
+        n_components,
+        weights,
+        *,
+        W=None,
+        H=None,
+        hold=None,
+        init="random",
+        seed=0,
+        watch=None,
+        warn=True,
+        fixed=None,
+    ):
         """One fit by the engine, watched as the parameters say unless `watch` says otherwise."""
         if watch is None:
             watch = {"callback": self.callback, "verbose": self.verbose, "progress": self.progress}
@@ -458,9 +474,7 @@ class NMF(BaseNMF):
                 options[name] = [int(places[component]) for component in options[name]]
         with Watch(solver=self.solver, **watch) as watch:
             factors = (None if A is None else engine_input(A) for A in (W, H))
-            fitted = _partwise.fit(
-                engine_input(X), options, *factors, hold, watch.function, watch.keeps_best, weights
-            )
+            fitted = _partwise.fit(engine_input(X), options, *factors, hold, watch.function, watch.keeps_best, weights)
         if order is not None:
             back = np.argsort(order)
             fitted["W"], fitted["H"] = fitted["W"][:, back], fitted["H"][back]

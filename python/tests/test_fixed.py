@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from partwise import NMF
 from partwise._base import SOLVERS
 

@@ -6,11 +6,12 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from partwise import NMF, non_negative_factorization
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+
+from partwise import NMF, non_negative_factorization
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -118,7 +119,12 @@ def test_a_short_fit_warns(holed):
         ({"missing_values": -1}, "holed", {}, "The 'missing_values' parameter of NMF must be"),
         ({"zeros": "unknown"}, "whole", {}, "The 'zeros' parameter of NMF must be"),
         ({"zeros": "missing"}, "whole", {}, "zeros='missing' is for a sparse X"),
-        ({"missing_values": np.nan, "init": "nndsvda"}, "holed", {}, "init = nndsvda: expected random or given factors"),
+        (
+            {"missing_values": np.nan, "init": "nndsvda"},
+            "holed",
+            {},
+            "init = nndsvda: expected random or given factors",
+        ),
         ({"missing_values": np.nan, "solver": "sketched"}, "holed", {}, "solver = sketched"),
         ({"missing_values": np.nan}, "empty", {}, "no entry of X counts"),
         ({"missing_values": np.nan}, "infinite", {}, "Input X contains infinity"),

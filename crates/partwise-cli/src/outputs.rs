@@ -44,19 +44,21 @@ pub(crate) fn check_matrix_file(path: &Path) -> anyhow::Result<()> {
     check_file(path)
 }
 
-/// Writes a file's bytes beside its place and moves it there.
+/// Writes a file, which appears as a whole or not at all.
 ///
 /// # Errors
-/// If the system refuses; nothing is left then.
+/// If the system refuses.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = path
+        .file_name()
+        .with_context(|| format!("{}: expected the name of a file", path.display()))?;
     let mut staged = Staged::begin(folder_of(path))?;
-    staged.write(&name, bytes)?;
+    staged.write(&name.to_string_lossy(), bytes)?;
     staged.commit().map(drop)
 }
 
 /// The folder that a file is in.
-fn folder_of(path: &Path) -> &Path {
+pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context;
 use partwise::{Factorization, StopReason};
 use partwise_io::Model;
-use partwise_report::{Run, TracePoint, decimal, duration, percent, stop_in_words};
+use partwise_report::{Run, Section, TracePoint, decimal, duration, percent, stop_in_words};
 use serde_json::{Value, json};
 
-use crate::arguments::{ReportingArguments, SolvingArguments};
+use crate::arguments::{PageArguments, ReportingArguments, SolvingArguments};
 use crate::number::{Number, to_file};
 use crate::outputs::Staged;
 use crate::table::{Table, counted};
@@ -17,6 +18,7 @@ use crate::terminal;
 pub(crate) const MODEL: &str = "model.npz";
 pub(crate) const RUN: &str = "run.json";
 pub(crate) const CONVERGENCE: &str = "convergence.png";
+pub(crate) const REPORT: &str = "report.html";
 
 /// What was factored.
 #[derive(Debug)]
@@ -139,6 +141,33 @@ pub(crate) fn stage(staged: &mut Staged, run: &Run, model: &Model) -> anyhow::Re
     staged.write_with(MODEL, |path| partwise_io::write_model(path, model))?;
     staged.write(RUN, json.as_bytes())?;
     staged.write(CONVERGENCE, &picture)
+}
+
+/// The page of a run with what `section` adds, unless it is not wanted.
+///
+/// # Errors
+/// If the section cannot be made or the page cannot show it.
+pub(crate) fn page(
+    run: &Run,
+    arguments: &PageArguments,
+    section: impl FnOnce() -> anyhow::Result<Section>,
+) -> anyhow::Result<Option<String>> {
+    if arguments.no_report {
+        return Ok(None);
+    }
+    let page = partwise_report::page(run, &section()?).context("the page of the run")?;
+    Ok(Some(page))
+}
+
+/// Stages the page, if there is one.
+///
+/// # Errors
+/// If the system refuses the file.
+pub(crate) fn stage_page(staged: &mut Staged, page: Option<String>) -> anyhow::Result<()> {
+    match page {
+        Some(page) => staged.write(REPORT, page.as_bytes()),
+        None => Ok(()),
+    }
 }
 
 /// The lines that every run's table has.

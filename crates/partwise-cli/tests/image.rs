@@ -4,7 +4,7 @@ mod common;
 
 use common::{Place, png};
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "reconstruction.png",
     "comparison.png",
     "components.png",
@@ -12,6 +12,7 @@ const FILES: [&str; 7] = [
     "convergence.png",
     "model.npz",
     "run.json",
+    "report.html",
 ];
 
 #[test]
@@ -59,6 +60,19 @@ fn a_grey_picture_gives_its_files() {
     assert!(curves[0]["points"][0]["bytes"].as_u64().unwrap() > 0);
     assert!(table.contains("bytes beside JPEG"), "{table}");
     assert_eq!(place.model("out/model.npz").w.shape(), (32, 5));
+}
+
+#[test]
+fn the_page_is_left_out_on_request() {
+    let place = Place::new();
+    place.file("photo.png", png(16, 16, true));
+    place.succeed("image photo.png --color -k 2 -o with");
+    let page = std::fs::read_to_string(place.path("with/report.html")).unwrap();
+    assert!(page.starts_with("<!doctype html>"), "{}", &page[..80]);
+    assert!(page.contains("<code id=\"command\">"));
+    let table = place.succeed("image photo.png --color -k 2 -o without --no-report");
+    assert!(!table.contains("report.html"), "{table}");
+    assert!(!place.path("without/report.html").exists());
 }
 
 #[test]

@@ -31,6 +31,7 @@ fn a_folder_gives_its_parts() {
         "model.npz",
         "run.json",
         "convergence.png",
+        "report.html",
     ] {
         assert!(place.path(&format!("out/{name}")).is_file(), "{name}");
     }

@@ -16,6 +16,8 @@ pub(crate) use parts::{PartsArguments, Shape};
 
 use crate::choice::FromTable;
 
+pub(crate) mod report;
+
 const EXAMPLES: &str = "\
 Examples:
   partwise fit counts.mtx -k 20 -o topics/               factor a matrix
@@ -25,6 +27,7 @@ Examples:
   partwise image photo.png -k 20 -o photo-20/            a picture from 20 layers
   partwise compress photo.png -o photo.pwz               a picture in a small file
   partwise parts faces/ -k 49 -o faces-49/               pictures as sums of parts
+  partwise report photo-20/run.json                      the page of a run again
 
 Exit codes: 0 done, 1 failed (as on a full disk), 2 wrong use or unusable input,
 130 stopped by Ctrl-C.";
@@ -100,6 +103,9 @@ pub(crate) enum Command {
     /// Factor many pictures: writes their parts, and how each is a sum of some
     #[command(after_help = parts::PARTS_EXAMPLES)]
     Parts(PartsArguments),
+    /// Write the page of a run again, from its run.json and the files beside it
+    #[command(after_help = report::EXAMPLES)]
+    Report(report::ReportArguments),
     /// Print completions for a shell
     #[command(after_help = COMPLETION_EXAMPLES)]
     Completions {
@@ -192,6 +198,8 @@ pub(crate) struct ImageArguments {
     pub(crate) solving: SolvingArguments,
     #[command(flatten)]
     pub(crate) reporting: ReportingArguments,
+    #[command(flatten)]
+    pub(crate) page: PageArguments,
 }
 
 /// The problem and how it is solved.
@@ -296,6 +304,15 @@ pub(crate) struct ReadingArguments {
     /// Format of V, if its first bytes and its name should not decide
     #[arg(long, value_parser = format_names())]
     pub(crate) format: Option<String>,
+}
+
+/// Whether a command that has a page writes it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reporting")]
+pub(crate) struct PageArguments {
+    /// Do not write report.html, the results as one page to look at and to play with
+    #[arg(long)]
+    pub(crate) no_report: bool,
 }
 
 /// What is said about the results.

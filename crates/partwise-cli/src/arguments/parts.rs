@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::{Args, ValueHint};
 
-use super::{ReportingArguments, SolvingArguments};
+use super::{PageArguments, ReportingArguments, SolvingArguments};
 
 pub(crate) const PARTS_EXAMPLES: &str = "\
 Examples:
@@ -28,6 +28,8 @@ pub(crate) struct PartsArguments {
     pub(crate) solving: SolvingArguments,
     #[command(flatten)]
     pub(crate) reporting: ReportingArguments,
+    #[command(flatten)]
+    pub(crate) page: PageArguments,
 }
 
 /// Height and width of a picture.

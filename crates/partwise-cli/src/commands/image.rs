@@ -6,8 +6,8 @@ use partwise_apps::image::{
     Channels, DEFAULT_LIMIT_BYTES, Layers, PictureMatrix, load, psnr_db, ssim, stored_values_ratio,
 };
 use partwise_report::{
-    Cell, Comparison, GALLERY_CELLS, Gallery, Raster, Run, Shading, comparison, decimal, gallery,
-    percent, quality_caption,
+    Cell, Comparison, GALLERY_CELLS, Gallery, ImageSection, Raster, Run, Section, Shading,
+    comparison, decimal, gallery, percent, quality_caption,
 };
 
 use crate::arguments::{ImageArguments, SolvingArguments};
@@ -16,7 +16,7 @@ use crate::factoriser::Engine;
 use crate::interrupt::Ending;
 use crate::outputs::{self, Staged};
 use crate::progress::Progress;
-use crate::rate::Rates;
+use crate::rate::{self, Rates};
 use crate::record::{self, Data};
 use crate::{input, memory};
 
@@ -109,6 +109,12 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     let comparison = pictures.comparison(&figures.caption(solving.rank))?;
     let reconstruction_png = reconstruction.to_png()?;
     let curves = rates.as_ref().map(|rates| rates.draw(&title)).transpose()?;
+    let section = || {
+        Ok(Section::Image(section(
+            &title, &original, &fit.w, &fit.h, &run,
+        )?))
+    };
+    let page = record::page(&run, &arguments.page, section)?;
 
     progress.doing("writing the results");
     let model = record::model(data, &run, fit);
@@ -120,6 +126,7 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
         staged.write("rate_distortion.png", &curves)?;
     }
     record::stage(&mut staged, &run, &model)?;
+    record::stage_page(&mut staged, page)?;
     let written = staged.commit()?;
     drop(progress);
 
@@ -245,6 +252,27 @@ impl Pictures<'_> {
         })?;
         Ok(figure.to_png()?)
     }
+}
+
+/// What the page plays with.
+pub(super) fn section(
+    title: &str,
+    original: &PictureMatrix,
+    w: &Dense<f32>,
+    h: &Dense<f32>,
+    run: &Run,
+) -> anyhow::Result<ImageSection> {
+    Ok(ImageSection {
+        name: title.to_owned(),
+        width: original.width(),
+        height: original.height(),
+        channels: original.channels().count(),
+        rank: h.rows(),
+        w: w.as_slice().to_vec(),
+        h: h.as_slice().to_vec(),
+        original: raster(original)?,
+        rate_distortion: rate::of_run(run),
+    })
 }
 
 fn raster(picture: &PictureMatrix) -> anyhow::Result<Raster> {

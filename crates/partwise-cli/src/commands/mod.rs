@@ -9,6 +9,7 @@ mod info;
 mod man;
 mod parts;
 mod reconstruct;
+mod report;
 mod transform;
 
 use crate::arguments::Command;
@@ -26,6 +27,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<Ending> {
         Command::Compress(arguments) => compress::run(arguments),
         Command::Decompress(arguments) => decompress::run(arguments),
         Command::Parts(arguments) => parts::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
         Command::Completions { shell } => completions::run(*shell),
         Command::Man => man::run(),
     }

@@ -5,7 +5,8 @@ use partwise::Matrix;
 use partwise_apps::image::DEFAULT_LIMIT_BYTES;
 use partwise_apps::parts::{Album, Parts, load_folder};
 use partwise_report::{
-    Cell, GALLERY_CELLS, Gallery, Raster, Run, Shading, Sum, Term, decimal, gallery, percent, sums,
+    Cell, GALLERY_CELLS, Gallery, PartsSection, Raster, Run, Section, Shading, Sum, Term, decimal,
+    gallery, percent, sums,
 };
 
 use crate::arguments::{PartsArguments, Shape};
@@ -69,6 +70,20 @@ pub(crate) fn run(arguments: &PartsArguments) -> anyhow::Result<Ending> {
     let title = title.to_string_lossy();
     let parts_png = parts_picture(&title, &album, &parts, &figures)?;
     let sums_png = sums_picture(&title, &album, &parts)?;
+    let section = || {
+        Ok(Section::Parts(PartsSection {
+            width: album.width,
+            height: album.height,
+            rank: solving.rank,
+            names: album.names.clone(),
+            images: album.values.clone(),
+            w: fit.w.as_slice().to_vec(),
+            h: fit.h.as_slice().to_vec(),
+            part_sparseness: figures.parts.clone(),
+            code_sparseness: figures.codes.clone(),
+        }))
+    };
+    let page = record::page(&run, &arguments.page, section)?;
 
     progress.doing("writing the results");
     let model = record::model(data, &run, fit);
@@ -76,6 +91,7 @@ pub(crate) fn run(arguments: &PartsArguments) -> anyhow::Result<Ending> {
     staged.write("parts.png", &parts_png)?;
     staged.write("sums.png", &sums_png)?;
     record::stage(&mut staged, &run, &model)?;
+    record::stage_page(&mut staged, page)?;
     let written = staged.commit()?;
     drop(progress);
 

@@ -18,7 +18,7 @@ pub struct AudioSection {
     pub sample_rate: u32,
     /// The mixture, mono, nominally −1..1; at a rate of at most about 22 kHz, or the page grows large.
     pub samples: Vec<f32>,
-    /// Samples in a window: a power of two, at least 2.
+    /// Samples in a window: an even number, at least 2; a power of two is quicker.
     pub frame: usize,
     /// Samples from one window to the next, at least 1 and at most half a frame.
     pub hop: usize,
@@ -161,8 +161,8 @@ impl AudioSection {
         check::at_least_one("rank", self.rank)?;
         check::at_least_one("sample_rate", self.sample_rate as usize)?;
         check::at_least_one("number of samples", self.samples.len())?;
-        if self.frame < 2 || !self.frame.is_power_of_two() {
-            let expected = "a power of two, at least 2".to_owned();
+        if self.frame < 2 || !self.frame.is_multiple_of(2) {
+            let expected = "an even number, at least 2".to_owned();
             return refuse("frame", self.frame.to_string(), expected);
         }
         if self.hop == 0 || self.hop > self.frame / 2 {

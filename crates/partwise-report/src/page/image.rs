@@ -131,7 +131,7 @@ impl ImageSection {
             height,
             w: w.resized(self.rank, height).samples().to_vec(),
             h: h.resized(width, lines).samples().to_vec(),
-            original: self.original.resized(width, height),
+            original: in_bytes(&self.original.resized(width, height))?,
             ..self.clone()
         })
     }
@@ -178,6 +178,17 @@ impl ImageSection {
             }
         }
         Ok(())
+    }
+}
+
+/// Samples as the nearest that 8 bits can hold: what a picture made smaller by any other program would have.
+fn in_bytes(picture: &Raster) -> Result<Raster, ReportError> {
+    let most = f32::from(u8::MAX);
+    let nearest = |sample: &f32| (sample.clamp(0.0, 1.0) * most).round() / most;
+    let samples = picture.samples().iter().map(nearest).collect();
+    match picture.channels() {
+        1 => Raster::grey(picture.width(), picture.height(), samples),
+        _ => Raster::rgb(picture.width(), picture.height(), samples),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What every page has: heading, figures, convergence, parameters, and the command to run again.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -30,9 +32,9 @@ const SECTIONS: &[(&str, &[&str])] = &[
     (
         "topics",
         &[
-            include_str!("assets/topics.js"),
             include_str!("assets/topicmap.js"),
             include_str!("assets/documents.js"),
+            include_str!("assets/topics.js"),
         ],
     ),
     (
@@ -79,7 +81,7 @@ pub(super) fn html(run: &Run, content: Option<Content>) -> Result<String, Report
     let name = content
         .as_ref()
         .and_then(|content| content.name.clone())
-        .or_else(|| input.map(str::to_owned))
+        .or_else(|| input.map(|input| file_name(input).to_owned()))
         .unwrap_or_else(|| "partwise".to_owned());
     let plural = if run.rank == 1 { "" } else { "s" };
     let components = format!("{} component{plural}", run.rank);
@@ -142,6 +144,12 @@ pub(super) fn html(run: &Run, content: Option<Content>) -> Result<String, Report
     Ok(page)
 }
 
+/// What a path is called without its folders.
+fn file_name(path: &str) -> &str {
+    let name = Path::new(path).file_name().and_then(|name| name.to_str());
+    name.unwrap_or(path)
+}
+
 fn script(id: &str, value: &Value) -> String {
     let json = data::script_json(value);
     format!("<script type=\"application/json\" id=\"{id}\">{json}</script>\n")
@@ -173,13 +181,12 @@ fn figures(run: &Run) -> String {
             && !ELSEWHERE.contains(&field.as_str())
             && let Some(value) = run.figure(field)
         {
-            let whole = run.extra[field].is_u64();
-            let text = if whole {
-                run.extra[field].to_string()
-            } else {
-                decimal(value, 4)
-            };
-            row(&field.replace('_', " "), text);
+            let name = field.replace('_', " ");
+            match name.strip_prefix("seconds ") {
+                Some(what) => row(&format!("time {what}"), duration(value)),
+                None if run.extra[field].is_u64() => row(&name, run.extra[field].to_string()),
+                None => row(&name, decimal(value, 3)),
+            }
         }
     }
     let item = |(name, value): &(String, String)| {
@@ -211,16 +218,13 @@ fn parameters(run: &Run) -> String {
         }
     }
     let line = |(name, value): &(String, String)| {
-        format!(
-            "<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n",
-            escaped(name),
-            escaped(value)
-        )
+        let (name, value) = (escaped(name), escaped(value));
+        format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n")
     };
     let lines: String = rows.iter().map(line).collect();
     format!(
         "<section aria-labelledby=\"parameters-heading\">\n<h2 id=\"parameters-heading\">Parameters</h2>\n\
-         <table class=\"parameters\"><tbody>\n{lines}</tbody></table>\n</section>\n"
+         <dl class=\"parameters\">\n{lines}</dl>\n</section>\n"
     )
 }
 

@@ -1,0 +1,26 @@
+//! Flags of `partwise report`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  partwise report photo-20/run.json                    writes photo-20/report.html
+  partwise report topics/run.json -o share/topics.html
+
+Figures, convergence, parameters and the command are in every run.json. What a picture's page plays with
+is read from model.npz beside it and from the picture itself.";
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArguments {
+    /// The record of a run
+    #[arg(value_name = "RUN.json", value_hint = ValueHint::FilePath)]
+    pub(crate) run: PathBuf,
+    /// File for the page [default: report.html beside RUN.json]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
