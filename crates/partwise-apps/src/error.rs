@@ -262,6 +262,128 @@ pub enum AppError {
         source: std::io::Error,
     },
 
+    /// The file is no compressed picture.
+    #[error("{name} is no .pwz file")]
+    NotCompressed {
+        /// The file, or a name for the bytes.
+        name: String,
+    },
+
+    /// The compressed picture has a version that this program does not know.
+    #[error("{name} is a .pwz file of version {version}; this program reads version {known}")]
+    CompressedVersion {
+        /// The file, or a name for the bytes.
+        name: String,
+        /// The file's version.
+        version: u8,
+        /// The version that can be read.
+        known: u8,
+    },
+
+    /// The compressed picture is shorter or longer than it says.
+    #[error("{name} has {found} bytes where {expected} are announced; it is torn")]
+    Torn {
+        /// The file, or a name for the bytes.
+        name: String,
+        /// Bytes that it should have.
+        expected: usize,
+        /// Bytes that it has.
+        found: usize,
+    },
+
+    /// The compressed picture is not what was written.
+    #[error("{name} does not match its checksum; it is damaged")]
+    Checksum {
+        /// The file, or a name for the bytes.
+        name: String,
+    },
+
+    /// The compressed picture holds what no writer makes.
+    #[error("{name} is damaged: {what}")]
+    Damaged {
+        /// The file, or a name for the bytes.
+        name: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+
+    /// The goal of a compression is out of its range.
+    #[error("{what} is {value}; expected {legal}")]
+    Target {
+        /// What was asked for.
+        what: &'static str,
+        /// The value.
+        value: String,
+        /// What would be right.
+        legal: &'static str,
+    },
+
+    /// The picture cannot be made as small, or kept as good, as was asked for.
+    #[error("{asked} cannot be met for this picture; {nearest} is as far as it goes")]
+    Unreachable {
+        /// What was asked for.
+        asked: String,
+        /// What can be had.
+        nearest: String,
+    },
+
+    /// A factorisation that was asked for failed.
+    #[error("the picture cannot be factored")]
+    Factorisation {
+        /// What the solver said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A folder holds no picture.
+    #[error("{} holds no picture of a kind that can be read", folder.display())]
+    NoPictures {
+        /// The folder.
+        folder: PathBuf,
+    },
+
+    /// Pictures that are to be rows of one matrix differ in size.
+    #[error(
+        "{} is {first_size} pixels, but {} is {other_size}; all pictures must be equally large",
+        first.display(), other.display()
+    )]
+    DifferentSizes {
+        /// The first picture.
+        first: PathBuf,
+        /// Its width and height.
+        first_size: String,
+        /// The first that differs.
+        other: PathBuf,
+        /// Its width and height.
+        other_size: String,
+    },
+
+    /// The pictures of a folder take more memory than allowed.
+    #[error(
+        "{} holds {pictures} pictures, which take {needed_bytes} bytes; the limit is {limit_bytes} bytes",
+        folder.display()
+    )]
+    AlbumTooLarge {
+        /// The folder.
+        folder: PathBuf,
+        /// How many there are.
+        pictures: usize,
+        /// Bytes of the matrix.
+        needed_bytes: u64,
+        /// Bytes allowed.
+        limit_bytes: u64,
+    },
+
+    /// Rows of a matrix are no pictures of the given shape.
+    #[error("rows of {columns} entries are no pictures of {height}×{width} pixels")]
+    RowLength {
+        /// Entries of a row.
+        columns: usize,
+        /// Height asked for.
+        height: usize,
+        /// Width asked for.
+        width: usize,
+    },
+
     /// The system gives no threads to work with.
     #[error("cannot make threads")]
     Threads {

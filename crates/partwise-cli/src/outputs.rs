@@ -29,6 +29,9 @@ pub(crate) fn check_file(path: &Path) -> anyhow::Result<()> {
             path.display()
         );
     }
+    if path.file_name().is_none() {
+        anyhow::bail!("{}: expected the name of a file", path.display());
+    }
     check_folder(folder_of(path))
 }
 

@@ -43,6 +43,7 @@ mod number;
 mod page;
 mod raster;
 mod run;
+mod sums;
 mod text;
 mod ticks;
 
@@ -60,3 +61,4 @@ pub use page::{
 };
 pub use raster::Raster;
 pub use run::{Run, TracePoint, convergence, stop_in_words};
+pub use sums::{Sum, Term, sums};
