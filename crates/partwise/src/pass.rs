@@ -15,7 +15,7 @@ use faer::MatRef;
 
 use crate::Float;
 use crate::kernel::{self, Packed, vectorised};
-use crate::loss::{Elementwise, Weights};
+use crate::loss::{Elementwise, Weights, wide};
 use crate::matrix::{Dense, Lines};
 use crate::stored;
 use crate::threads::Threads;
@@ -526,12 +526,12 @@ fn for_each_tile<T: Float>(
         kernel::outer(&mut ratio[..size], left, right);
         if needs_weight {
             weight[..size].copy_from_slice(&ratio[..size]);
-            vectorised(|| problem.elementwise.weight(&mut weight[..size]));
+            wide::weight(&problem.elementwise, &mut weight[..size]);
         }
         if let Some(tile) = tile {
             kernel::pack(&mut v[..size], tile.subrows(start, rows));
         }
-        vectorised(|| problem.elementwise.ratio(&v[..size], &mut ratio[..size]));
+        wide::ratio(&problem.elementwise, &v[..size], &mut ratio[..size]);
         let view = |values| MatRef::from_row_major_slice(values, rows, width);
         visit(
             start,
@@ -581,7 +581,7 @@ fn entry_divergence<T: Float>(
         let left = MatRef::from_row_major_slice(left, end - start, k);
         lines.pack(start, end, &mut v[..size]);
         kernel::outer(&mut y[..size], left, fixed.rows.view());
-        sum += vectorised(|| elementwise.divergences(&v[..size], &y[..size]));
+        sum += wide::divergences(elementwise, &v[..size], &y[..size]);
     }
     sum
 }

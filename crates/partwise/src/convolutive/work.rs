@@ -6,8 +6,8 @@
 use faer::MatRef;
 
 use crate::Float;
-use crate::kernel::{add_transposed_times, outer, pack, times, vectorised};
-use crate::loss::Elementwise;
+use crate::kernel::{add_transposed_times, outer, pack, times};
+use crate::loss::{Elementwise, wide};
 use crate::matrix::Dense;
 use crate::threads::Threads;
 
@@ -92,8 +92,8 @@ impl<T: Float> Work<'_, T> {
         let parts = self.over_blocks(
             || (0.0, Vec::new()),
             |(divergence, toward): &mut (f64, Vec<T>), _, v, _, model| {
-                *divergence += vectorised(|| self.loss.divergences(v, model));
-                vectorised(|| self.loss.ratio(v, model));
+                *divergence += wide::divergences(&self.loss, v, model);
+                wide::ratio(&self.loss, v, model);
                 let rows = v.len() / self.v.ncols();
                 let before = toward.len();
                 toward.resize(before + rows * columns, T::ZERO);
@@ -149,7 +149,7 @@ impl<T: Float> Work<'_, T> {
         let parts = self.over_blocks(
             || (vec![T::ZERO; n * columns], vec![0.0; columns]),
             |(toward, sums): &mut (Vec<T>, Vec<f64>), _, v, history, model| {
-                vectorised(|| self.loss.ratio(v, model));
+                wide::ratio(&self.loss, v, model);
                 let ratio = MatRef::from_row_major_slice(&*model, v.len() / n, n);
                 add_transposed_times(toward, ratio, history);
                 for row in history.chunks_exact(columns) {

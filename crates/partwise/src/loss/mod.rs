@@ -2,6 +2,7 @@
 
 mod divergence;
 mod penalty;
+pub(crate) mod wide;
 
 pub(crate) use divergence::Elementwise;
 pub use penalty::Penalty;

@@ -4,7 +4,7 @@ use faer::MatRef;
 
 use crate::Float;
 use crate::kernel::{self, vectorised};
-use crate::loss::Elementwise;
+use crate::loss::{Elementwise, wide};
 
 /// Rows at a time: with their part of the reconstruction they stay in the second-level cache.
 const ROWS: usize = 64;
@@ -38,10 +38,10 @@ pub(super) fn walk<T: Float>(
         if has_weight {
             let weight = &mut weight[..size];
             weight.copy_from_slice(y);
-            vectorised(|| elementwise.weight(weight));
+            wide::weight(elementwise, weight);
             kernel::add_transposed_times(denominator, view(weight), held);
         }
-        vectorised(|| elementwise.ratio(v, y));
+        wide::ratio(elementwise, v, y);
         kernel::add_transposed_times(numerator, view(y), held);
     }
     sum
@@ -59,7 +59,7 @@ impl<T: Float> Positive<T> {
     fn divergences(&mut self, elementwise: &Elementwise<T>, v: &[T], y: &[T]) -> f64 {
         let count = vectorised(|| v.iter().map(|v| usize::from(*v > T::ZERO)).sum::<usize>());
         if elementwise.beta != 1.0 || 2 * count > v.len() {
-            return vectorised(|| elementwise.divergences(v, y));
+            return wide::divergences(elementwise, v, y);
         }
         self.v.resize(v.len() + 1, T::ZERO);
         self.y.resize(v.len() + 1, T::ZERO);
@@ -73,6 +73,6 @@ impl<T: Float> Positive<T> {
         // Of nothing, D is y.
         let rest = kernel::sum(y) - kernel::sum(positive);
         let rest = rest.max(0.0) * elementwise.in_units(T::ONE);
-        rest + vectorised(|| elementwise.divergences(v, positive))
+        rest + wide::divergences(elementwise, v, positive)
     }
 }
