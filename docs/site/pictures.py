@@ -41,7 +41,7 @@ def picture(alt):
     width = float(re.search(r'width="([\d.]+)pt"', svg)[1])
     # Ids of a figure's groups say nothing and would come again with the next figure.
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
-    svg = re.sub(r'(<svg [^>]*?)width="[^"]*"', rf'\1role="img" aria-label="{alt}" style="width:{width:.0f}pt"', svg, count=1)
+    svg = re.sub(r'(<svg [^>]*?)width="[^"]*"', rf'\1role="img" aria-label="{alt}" style="width:{width:.0f}pt; --least:min(27rem, {width:.0f}pt)"', svg, count=1)
     svg = re.sub(r'(<svg [^>]*?)height="[^"]*" ', r"\1", svg, count=1)
     return f'<div class="picture">{svg}</div>'
 
