@@ -133,16 +133,20 @@ pub(crate) fn fit<T: Number>(
     start: Start<'_, T>,
     progress: &Progress,
 ) -> Result<Factorization<T>, Error> {
+    nmf.fit_with(std::slice::from_ref(v), start, &mut watch(progress))
+}
+
+/// An observer that shows the progress, and ends the fit when the user asks.
+pub(crate) fn watch(progress: &Progress) -> impl FnMut(&partwise::Progress) -> ControlFlow<()> {
     interrupt::keep_results();
-    let mut observer = |state: &partwise::Progress| {
+    |state| {
         progress.iteration(state);
         if interrupt::requested() {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
         }
-    };
-    nmf.fit_with(std::slice::from_ref(v), start, &mut observer)
+    }
 }
 
 /// How a command ends after a fit, which is said if it was cut short.

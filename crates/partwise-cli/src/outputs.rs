@@ -29,6 +29,9 @@ pub(crate) fn check_file(path: &Path) -> anyhow::Result<()> {
             path.display()
         );
     }
+    if path.file_name().is_none() {
+        anyhow::bail!("{}: expected the name of a file", path.display());
+    }
     check_folder(folder_of(path))
 }
 
@@ -93,8 +96,8 @@ impl Staged {
         })
     }
 
-    /// Where to write the file `name` for now.
-    fn place(&mut self, name: &str) -> PathBuf {
+    /// Where to write the file `name` for now, before the commit.
+    pub(crate) fn place(&mut self, name: &str) -> PathBuf {
         self.names.push(name.to_owned());
         self.stage.path().join(name)
     }

@@ -159,6 +159,25 @@ pub(crate) fn page(
     Ok(Some(page))
 }
 
+/// As [`page`]; without a section the page shows the record alone.
+///
+/// # Errors
+/// As [`page`].
+pub(crate) fn page_or_plain(
+    run: &Run,
+    arguments: &PageArguments,
+    section: Option<Section>,
+) -> anyhow::Result<Option<String>> {
+    match section {
+        Some(section) => page(run, arguments, || Ok(section)),
+        None if arguments.no_report => Ok(None),
+        None => {
+            let page = partwise_report::plain_page(run).context("the page of the run")?;
+            Ok(Some(page))
+        }
+    }
+}
+
 /// Stages the page, if there is one.
 ///
 /// # Errors

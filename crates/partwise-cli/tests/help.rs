@@ -15,6 +15,8 @@ fn every_solving_flag_is_in_help_completions_and_manual() {
     let texts = [
         "fit --help",
         "image --help",
+        "topics --help",
+        "audio --help",
         "completions bash",
         "completions zsh",
         "completions fish",
@@ -68,6 +70,8 @@ fn every_command_has_a_section_in_the_manual() {
         "RECONSTRUCT",
         "INFO",
         "IMAGE",
+        "TOPICS",
+        "AUDIO",
         "COMPLETIONS",
         "MAN",
     ] {

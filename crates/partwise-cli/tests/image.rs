@@ -4,10 +4,11 @@ mod common;
 
 use common::{Place, png};
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "reconstruction.png",
     "comparison.png",
     "components.png",
+    "rate_distortion.png",
     "convergence.png",
     "model.npz",
     "run.json",
@@ -15,7 +16,7 @@ const FILES: [&str; 7] = [
 ];
 
 #[test]
-fn a_grey_picture_gives_seven_files() {
+fn a_grey_picture_gives_its_files() {
     let place = Place::new();
     place.file("photo.png", png(48, 32, false));
     let table = place.succeed("image photo.png -k 5 -o out");
@@ -54,6 +55,10 @@ fn a_grey_picture_gives_seven_files() {
     assert!(bound <= reached + 1e-6, "{reached} is below {bound}");
     assert_eq!(run["shape"], serde_json::json!([32, 48]));
     assert_eq!(run["parameters"]["color"], false);
+    let curves = run["rate_distortion"].as_array().expect("curves");
+    assert_eq!(curves.len(), 3);
+    assert!(curves[0]["points"][0]["bytes"].as_u64().unwrap() > 0);
+    assert!(table.contains("bytes beside JPEG"), "{table}");
     assert_eq!(place.model("out/model.npz").w.shape(), (32, 5));
 }
 
@@ -81,11 +86,18 @@ fn colours_stand_side_by_side() {
 }
 
 #[test]
-fn a_rank_above_the_picture_is_served() {
+fn a_picture_smaller_than_k_is_refused() {
     let place = Place::new();
     place.file("photo.png", png(6, 5, false));
-    place.succeed("image photo.png -k 9 -o out --init random");
-    assert_eq!(place.json("out/run.json")["svd_relative_error"], 0.0);
+    place.refused(
+        "image photo.png -k 6 -o out",
+        &["k is 6", "6 × 5 pixels", "at most 5"],
+    );
+    place.succeed("image photo.png -k 5 -o out --no-rate-distortion");
+    let run = place.json("out/run.json");
+    assert_eq!(run["svd_relative_error"], 0.0);
+    assert!(run["rate_distortion"].is_null());
+    assert!(!place.path("out/rate_distortion.png").exists());
 }
 
 #[test]

@@ -7,7 +7,9 @@
 //! | function | draws |
 //! |---|---|
 //! | [`comparison`] | original, reconstruction and difference, side by side |
+//! | [`bars`](bars()) | many small bar charts, such as the terms of topics |
 //! | [`gallery`] | many small pictures with captions, such as components |
+//! | [`heat_map`] | numbers over two axes as colours, such as a spectrogram |
 //! | [`line_chart`] | curves over one or more panels with linear or logarithmic axes |
 //! | [`convergence`] | the line chart of a [`Run`]'s objective and residual |
 //! | [`page`] | everything of a run in one HTML file that needs nothing else, to look at and to play with |
@@ -29,24 +31,29 @@
 //! # Ok::<(), partwise_report::ReportError>(())
 //! ```
 
+mod bars;
 mod canvas;
 mod chart;
 pub mod colour;
 mod comparison;
 mod error;
 mod gallery;
+mod heat_map;
 mod number;
 mod page;
 mod raster;
 mod run;
+mod sums;
 mod text;
 mod ticks;
 
+pub use bars::{BAR_PANELS, BarPanel, Bars, bars};
 pub use canvas::{Figure, PIXELS_PER_UNIT};
 pub use chart::{Axis, Chart, Panel, Scale, Series, line_chart};
 pub use comparison::{Comparison, comparison, quality_caption};
 pub use error::ReportError;
 pub use gallery::{Cell, GALLERY_CELLS, Gallery, Shading, gallery};
+pub use heat_map::{HeatMap, Side, heat_map};
 pub use number::{decimal, duration, percent};
 pub use page::{
     AudioSection, DocumentTopics, FieldSizes, ImageSection, Note, PartsSection, RateCurve,
@@ -54,3 +61,4 @@ pub use page::{
 };
 pub use raster::Raster;
 pub use run::{Run, TracePoint, convergence, stop_in_words};
+pub use sums::{Sum, Term, sums};

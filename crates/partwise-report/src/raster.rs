@@ -217,6 +217,19 @@ impl Bitmap {
         }
     }
 
+    /// A strip of colours from the bottom to the top.
+    pub(crate) fn upright_strip(width: usize, height: usize, map: impl Fn(f64) -> [u8; 3]) -> Self {
+        let Self { pixels, .. } = Self::strip(height, 1, map);
+        let rows = pixels.into_iter().rev();
+        Self {
+            width,
+            height,
+            pixels: rows
+                .flat_map(|pixel| std::iter::repeat_n(pixel, width))
+                .collect(),
+        }
+    }
+
     /// Width and height in units.
     pub(crate) fn units(&self) -> (f64, f64) {
         let units = |pixels: usize| pixels as f64 / PIXELS_PER_UNIT as f64;

@@ -74,6 +74,17 @@ impl Span {
         }
     }
 
+    /// The span from `low` to `high` and no further; logarithmic only if both are positive.
+    pub(crate) fn exact(low: f64, high: f64, logarithmic: bool) -> Self {
+        let high = if high > low { high } else { low + 1.0 };
+        Self {
+            logarithmic: logarithmic && low > 0.0,
+            low,
+            high,
+            whole: false,
+        }
+    }
+
     fn logarithmic(low: f64, high: f64) -> Self {
         let inside = |value: f64| value.clamp(LOG_ENDS.0, LOG_ENDS.1).log10();
         let (low, high) = (inside(low), inside(high));

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use partwise_report::{
-    Axis, Cell, Chart, Comparison, Figure, GALLERY_CELLS, Gallery, PIXELS_PER_UNIT, Panel, Raster,
-    ReportError, Scale, Series, Shading, comparison, gallery, line_chart, quality_caption,
+    Axis, BAR_PANELS, BarPanel, Bars, Cell, Chart, Comparison, Figure, GALLERY_CELLS, Gallery,
+    HeatMap, PIXELS_PER_UNIT, Panel, Raster, ReportError, Scale, Series, Shading, Side, bars,
+    comparison, gallery, heat_map, line_chart, quality_caption,
 };
 use resvg::{tiny_skia::Pixmap, usvg};
 
@@ -406,4 +407,139 @@ fn a_million_points_stay_a_small_figure() {
     let figure = line_chart(&chart(vec![Series::new("saw", points)], Scale::Linear));
     assert!(figure.svg().len() < 100_000, "{} bytes", figure.svg().len());
     assert_sound(&figure);
+}
+
+#[test]
+fn bars_stand_in_panels_with_their_names() {
+    let panel = |number: usize| BarPanel {
+        title: format!("Topic {number} of a very long name that has to be cut somewhere"),
+        note: "12.3 % of the corpus".to_owned(),
+        bars: vec![
+            ("größer".to_owned(), 2.0),
+            ("a-term-that-is-far-too-long-for-its-place".to_owned(), 1.0),
+            ("nothing".to_owned(), f64::NAN),
+        ],
+    };
+    for count in [1, 2, 7, BAR_PANELS + 3] {
+        let panels: Vec<_> = (1..=count).map(panel).collect();
+        let figure = bars(&Bars {
+            title: "Topics",
+            note: "The strongest terms.",
+            panels: &panels,
+        })
+        .unwrap();
+        assert_sound(&figure);
+        assert_says(&figure, "größer");
+        let drawn = figure.svg().matches("#0072b2").count();
+        assert_eq!(drawn, 2 * count.min(BAR_PANELS), "{count}");
+        if count > BAR_PANELS {
+            assert_says(&figure, "First 60 of 63.");
+        }
+    }
+    let none = Bars {
+        title: "",
+        note: "",
+        panels: &[],
+    };
+    assert!(matches!(bars(&none), Err(ReportError::NoPictures)));
+    let empty = [BarPanel {
+        title: "Nothing".to_owned(),
+        note: String::new(),
+        bars: Vec::new(),
+    }];
+    let figure = bars(&Bars {
+        panels: &empty,
+        ..none
+    })
+    .unwrap();
+    assert!(figure.height() > 50.0);
+}
+
+#[test]
+fn heat_maps_have_axes_and_a_bar_and_the_first_row_on_top() {
+    let mut samples = vec![-60.0; 40 * 20];
+    samples[..40].fill(0.0);
+    let values = Raster::grey(40, 20, samples).unwrap();
+    let figure = heat_map(&HeatMap {
+        title: "A spectrogram",
+        note: "Its first row is loud.",
+        values: &values,
+        x: Side::Range(Axis::new("time (s)"), 0.0, 12.5),
+        y: Side::Range(
+            Axis::new("frequency (Hz)").scaled(Scale::Log),
+            50.0,
+            22_050.0,
+        ),
+        measure: "level (dB)",
+        ends: (-60.0, 0.0),
+    })
+    .unwrap();
+    assert_sound(&figure);
+    for words in [
+        "time (s)",
+        "frequency (Hz)",
+        "level (dB)",
+        "10",
+        "1000",
+        "−40",
+    ] {
+        assert_says(&figure, words);
+    }
+    let [left, top, width, height] = pictures(&figure)[0];
+    let picture = rendered(&figure);
+    let pixel = |x: f64, y: f64| {
+        let scale = PIXELS_PER_UNIT as f64;
+        let pixel = picture
+            .pixel((x * scale) as u32, (y * scale) as u32)
+            .unwrap();
+        [pixel.red(), pixel.green(), pixel.blue()]
+    };
+    let is = |found: [u8; 3], wanted: [u8; 3]| {
+        let near = |(a, b): (&u8, &u8)| a.abs_diff(*b) < 8;
+        assert!(
+            found.iter().zip(&wanted).all(near),
+            "{found:?}, not {wanted:?}"
+        );
+    };
+    is(pixel(left + width / 2.0, top + 3.0), [0xfd, 0xe7, 0x25]);
+    is(
+        pixel(left + width / 2.0, top + height - 3.0),
+        [0x44, 0x01, 0x54],
+    );
+    let [bar, top, width, height] = pictures(&figure)[1];
+    is(pixel(bar + width / 2.0, top + 1.0), [0xfd, 0xe7, 0x25]);
+    is(
+        pixel(bar + width / 2.0, top + height - 1.0),
+        [0x44, 0x01, 0x54],
+    );
+}
+
+#[test]
+fn heat_maps_of_names_leave_out_what_has_no_room() {
+    for count in [1, 5, 64] {
+        let names = |what: &str| {
+            (1..=count)
+                .map(|i| format!("{what} {i}"))
+                .collect::<Vec<_>>()
+        };
+        let values = Raster::grey(count, count, vec![0.5; count * count]).unwrap();
+        let map = HeatMap {
+            title: "Names",
+            note: "",
+            values: &values,
+            x: Side::Names("bottom".to_owned(), names("column")),
+            y: Side::Names("side".to_owned(), names("row")),
+            measure: "share",
+            ends: (0.0, 1.0),
+        };
+        assert_sound(&heat_map(&map).unwrap());
+        let short = HeatMap {
+            x: Side::Names(
+                "bottom".to_owned(),
+                [names("column"), names("more")].concat(),
+            ),
+            ..map
+        };
+        assert!(heat_map(&short).is_err());
+    }
 }

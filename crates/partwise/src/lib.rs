@@ -41,6 +41,7 @@
 //! `nmf` checks parameters and gives back results · `fit` is the only loop · `pass` and `shard` walk V · `update` holds
 //! the solvers · `loss` the objective · `init` the starts · `matrix` the kinds of V · `kernel` the products.
 
+mod convolutive;
 mod counted;
 mod error;
 mod fit;
@@ -65,6 +66,7 @@ mod svd;
 mod threads;
 mod update;
 
+pub use convolutive::Convolutive;
 pub use error::Error;
 pub use float::Float;
 pub use init::Init;

@@ -11,7 +11,7 @@ use ::image::{
     metadata::Orientation,
 };
 
-use super::{Channels, PictureMatrix};
+use super::{Channels, Depth, Photo, PictureMatrix};
 use crate::AppError;
 
 /// Memory that reading a picture may take unless the caller says otherwise: 4 GiB, enough for
@@ -31,6 +31,42 @@ const LUMA: [f32; 3] = [0.2126, 0.7152, 0.0722];
 /// [`AppError::Read`], [`AppError::Decode`], [`AppError::TooLarge`], [`AppError::Empty`] or
 /// [`AppError::NotANumber`].
 pub fn load(path: &Path, channels: Channels, limit_bytes: u64) -> Result<PictureMatrix, AppError> {
+    let name = path.display().to_string();
+    let picture = read(open(path)?, &name, channels, limit_bytes)?;
+    to_matrix(&picture, &name, channels)
+}
+
+/// A picture as its file has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The picture, in the file's channels and depth; floating-point samples count as 16 bits.
+    pub photo: Photo,
+    /// Whether the file has an alpha channel, which was composited over white.
+    pub has_alpha: bool,
+}
+
+/// Reads the picture in the file `path` in its own channels, grey or colour, and depth. Otherwise as [`load`].
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn load_photo(path: &Path, limit_bytes: u64) -> Result<Loaded, AppError> {
+    let name = path.display().to_string();
+    let picture = read(open(path)?, &name, Channels::Colour, limit_bytes)?;
+    to_photo(&picture, &name)
+}
+
+/// As [`load_photo`], from the bytes of a file; `name` stands for it in errors.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn decode_photo(bytes: &[u8], name: &str, limit_bytes: u64) -> Result<Loaded, AppError> {
+    let picture = read(in_memory(bytes, name)?, name, Channels::Colour, limit_bytes)?;
+    to_photo(&picture, name)
+}
+
+fn open(path: &Path) -> Result<ImageReader<BufReader<File>>, AppError> {
     let read_error = |source| AppError::Read {
         path: path.to_owned(),
         source,
@@ -40,8 +76,13 @@ pub fn load(path: &Path, channels: Channels, limit_bytes: u64) -> Result<Picture
     if let Ok(format) = ::image::ImageFormat::from_path(path) {
         reader.set_format(format);
     }
-    let reader = reader.with_guessed_format().map_err(read_error)?;
-    read(reader, &path.display().to_string(), channels, limit_bytes)
+    reader.with_guessed_format().map_err(read_error)
+}
+
+fn in_memory<'a>(bytes: &'a [u8], name: &str) -> Result<ImageReader<Cursor<&'a [u8]>>, AppError> {
+    ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|source| decode_error(name, ImageError::IoError(source)))
 }
 
 /// Reads a picture from the bytes of a file; `name` stands for it in errors. Otherwise as
@@ -56,10 +97,8 @@ pub fn decode(
     channels: Channels,
     limit_bytes: u64,
 ) -> Result<PictureMatrix, AppError> {
-    let reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|source| decode_error(name, ImageError::IoError(source)))?;
-    read(reader, name, channels, limit_bytes)
+    let picture = read(in_memory(bytes, name)?, name, channels, limit_bytes)?;
+    to_matrix(&picture, name, channels)
 }
 
 fn decode_error(name: &str, source: ImageError) -> AppError {
@@ -74,7 +113,7 @@ fn read<R: BufRead + Seek>(
     name: &str,
     channels: Channels,
     limit_bytes: u64,
-) -> Result<PictureMatrix, AppError> {
+) -> Result<DynamicImage, AppError> {
     let mut limits = Limits::default();
     limits.max_alloc = Some(limit_bytes);
     reader.limits(limits);
@@ -116,7 +155,23 @@ fn read<R: BufRead + Seek>(
         source => decode_error(name, source),
     })?;
     picture.apply_orientation(orientation);
-    to_matrix(&picture, name, channels)
+    Ok(picture)
+}
+
+fn to_photo(picture: &DynamicImage, name: &str) -> Result<Loaded, AppError> {
+    let colour = picture.color();
+    let channels = if colour.has_color() {
+        Channels::Colour
+    } else {
+        Channels::Grey
+    };
+    let eight = colour.bytes_per_pixel() == colour.channel_count();
+    let depth = if eight { Depth::Eight } else { Depth::Sixteen };
+    let picture = to_matrix(picture, name, channels)?;
+    Ok(Loaded {
+        photo: Photo { picture, depth },
+        has_alpha: colour.has_alpha(),
+    })
 }
 
 fn to_matrix(

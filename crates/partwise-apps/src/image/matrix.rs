@@ -75,6 +75,25 @@ impl PictureMatrix {
         Self::new(self.height, self.width, self.channels, values)
     }
 
+    /// The middle `height` × `width` pixels.
+    ///
+    /// # Errors
+    ///
+    /// [`AppError::Shape`] if the picture is smaller, or a side is 0.
+    pub fn middle(&self, height: usize, width: usize) -> Result<Self, AppError> {
+        let mut values = Vec::new();
+        if height <= self.height && width <= self.width {
+            let (top, left) = ((self.height - height) / 2, (self.width - width) / 2);
+            let rows = self.values.chunks_exact(self.shape().1);
+            for row in rows.skip(top).take(height) {
+                for channel in row.chunks_exact(self.width) {
+                    values.extend(&channel[left..left + width]);
+                }
+            }
+        }
+        Self::new(height, width, self.channels, values)
+    }
+
     /// Height in pixels, at least 1: the matrix's rows.
     pub fn height(&self) -> usize {
         self.height

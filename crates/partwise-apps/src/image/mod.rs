@@ -4,8 +4,8 @@
 //! picture is one m × 3w matrix: the red, the green and the blue channel stand side by side, so
 //! that a component describes all three with one column of W.
 //!
-//! The room has four parts: [`load`] and [`decode`] read a picture, [`PictureMatrix`] turns a
-//! matrix back into one, [`psnr_db`], [`ssim`] and [`stored_values_ratio`] say how good and how
+//! The room has four parts: [`load`] and [`decode`] read a picture ([`load_photo`] in its own channels and
+//! depth), [`PictureMatrix`] turns a matrix back into one, [`psnr_db`], [`ssim`] and [`stored_values_ratio`] say how good and how
 //! small a reconstruction is, and [`Layers`] shows the factors' rank-one layers as pictures.
 //!
 //! What happens to a pixel when it is read, in this order:
@@ -23,9 +23,11 @@
 mod layers;
 mod load;
 mod matrix;
+mod photo;
 mod quality;
 
 pub use layers::{Layer, Layers};
-pub use load::{DEFAULT_LIMIT_BYTES, decode, load};
+pub use load::{DEFAULT_LIMIT_BYTES, Loaded, decode, decode_photo, load, load_photo};
 pub use matrix::{Channels, PictureMatrix};
+pub use photo::{Depth, Photo};
 pub use quality::{psnr_db, ssim, stored_values_ratio};

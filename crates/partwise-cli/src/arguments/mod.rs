@@ -1,5 +1,11 @@
 //! Every command and flag, once: parsing, help, completions and the man page all follow from here.
 
+mod audio;
+mod compress;
+mod parts;
+pub(crate) mod report;
+mod topics;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -8,9 +14,14 @@ use clap_complete::Shell;
 use partwise::{Factor, Init, Loss, Nmf, Penalty, Solver};
 use partwise_io::{Dtype, Format};
 
-use crate::choice::FromTable;
+pub(crate) use audio::{AudioArguments, Example};
+pub(crate) use compress::{CompressArguments, DecompressArguments};
+pub(crate) use parts::{PartsArguments, Shape};
+pub(crate) use topics::{
+    DocumentArguments, MATRIX, TermArguments, TopicsArguments, WeightingName, Width, Words,
+};
 
-pub(crate) mod report;
+use crate::choice::FromTable;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,7 +30,11 @@ Examples:
   partwise reconstruct topics/model.npz -o v.csv         multiply the factors
   partwise info counts.mtx                               what is in a file
   partwise image photo.png -k 20 -o photo-20/            a picture from 20 layers
+  partwise compress photo.png -o photo.pwz               a picture in a small file
+  partwise parts faces/ -k 49 -o faces-49/               pictures as sums of parts
   partwise report photo-20/run.json                      the page of a run again
+  partwise topics corpus.jsonl -k 20 -o topics/          what documents are about
+  partwise audio piano.wav -k 4 -o piano/                the notes of a recording, each as a sound
 
 Exit codes: 0 done, 1 failed (as on a full disk), 2 wrong use or unusable input,
 130 stopped by Ctrl-C.";
@@ -86,9 +101,24 @@ pub(crate) enum Command {
     /// Factor a picture: writes what its components make of it, and how well
     #[command(after_help = IMAGE_EXAMPLES)]
     Image(ImageArguments),
+    /// Compress a picture into a small .pwz file
+    #[command(after_help = compress::COMPRESS_EXAMPLES)]
+    Compress(CompressArguments),
+    /// Make a picture of a .pwz file again
+    #[command(after_help = compress::DECOMPRESS_EXAMPLES)]
+    Decompress(DecompressArguments),
+    /// Factor many pictures: writes their parts, and how each is a sum of some
+    #[command(after_help = parts::PARTS_EXAMPLES)]
+    Parts(PartsArguments),
     /// Write the page of a run again, from its run.json and the files beside it
     #[command(after_help = report::EXAMPLES)]
     Report(report::ReportArguments),
+    /// Find the topics of documents: writes them, their documents, and how good they are
+    #[command(after_help = topics::EXAMPLES, mut_arg("rank", rank_unless_applied))]
+    Topics(Box<TopicsArguments>),
+    /// Factor a sound: writes the sounds of its parts, their notes and pictures
+    #[command(after_help = audio::EXAMPLES, mut_arg("loss", |loss| loss.default_value("kullback-leibler")))]
+    Audio(AudioArguments),
     /// Print completions for a shell
     #[command(after_help = COMPLETION_EXAMPLES)]
     Completions {
@@ -174,6 +204,9 @@ pub(crate) struct ImageArguments {
     /// Factor red, green and blue side by side as one matrix, instead of grey
     #[arg(long, visible_alias = "colour")]
     pub(crate) color: bool,
+    /// Do not compress the picture at several sizes to compare with the truncated SVD and JPEG
+    #[arg(long)]
+    pub(crate) no_rate_distortion: bool,
     #[command(flatten)]
     pub(crate) solving: SolvingArguments,
     #[command(flatten)]
@@ -250,7 +283,15 @@ impl SolvingArguments {
     /// # Errors
     /// The engine's own, with the value and what would be right.
     pub(crate) fn nmf(&self) -> Result<Nmf, partwise::Error> {
-        let nmf = Nmf::new(self.rank)
+        self.nmf_of(self.rank)
+    }
+
+    /// As [`Self::nmf`], with another number of components.
+    ///
+    /// # Errors
+    /// As [`Self::nmf`].
+    pub(crate) fn nmf_of(&self, rank: usize) -> Result<Nmf, partwise::Error> {
+        let nmf = Nmf::new(rank)
             .loss(self.loss)
             .solver(self.solver)
             .init(self.init)
@@ -342,6 +383,13 @@ impl From<Precision> for Dtype {
             Precision::F64 => Self::F64,
         }
     }
+}
+
+/// The rank is asked for unless a model has one.
+fn rank_unless_applied(rank: clap::Arg) -> clap::Arg {
+    rank.required(false)
+        .required_unless_present("apply")
+        .default_value_if("apply", clap::builder::ArgPredicate::IsPresent, "0")
 }
 
 /// The formats that can be read, as the table of the readers has them.

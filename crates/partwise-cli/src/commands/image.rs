@@ -1,7 +1,7 @@
 //! `partwise image`: a picture into layers and back.
 
-use anyhow::Context;
-use partwise::{Dense, Factorization, Matrix};
+use anyhow::{Context, bail};
+use partwise::{Dense, Factorization, Matrix, StopReason};
 use partwise_apps::image::{
     Channels, DEFAULT_LIMIT_BYTES, Layers, PictureMatrix, load, psnr_db, ssim, stored_values_ratio,
 };
@@ -12,9 +12,11 @@ use partwise_report::{
 
 use crate::arguments::{ImageArguments, SolvingArguments};
 use crate::factor::{self, Job};
+use crate::factoriser::Engine;
 use crate::interrupt::Ending;
 use crate::outputs::{self, Staged};
 use crate::progress::Progress;
+use crate::rate::{self, Rates};
 use crate::record::{self, Data};
 use crate::{input, memory};
 
@@ -37,6 +39,15 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     let limit = memory::available().min(DEFAULT_LIMIT_BYTES);
     let original = load(&arguments.input, channels, limit)?;
     let (rows, cols) = original.shape();
+    if solving.rank > rows.min(cols) {
+        bail!(
+            "k is {}, but {name} is {} × {} pixels; expected at most {} components",
+            solving.rank,
+            original.width(),
+            original.height(),
+            rows.min(cols)
+        );
+    }
     let v = Matrix::row_major(original.values(), rows, cols)?;
     let job = Job {
         solving,
@@ -71,6 +82,17 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
         svd_relative_error: svd_relative_error(&v, solving)?,
     };
     figures.record(&mut run)?;
+    let engine = Engine {
+        threads: solving.threads,
+    };
+    let rates = if arguments.no_rate_distortion || stop == StopReason::Stopped {
+        None
+    } else {
+        Rates::of(&original, &engine, &progress)?
+    };
+    if let Some(rates) = &rates {
+        rates.record(&mut run);
+    }
 
     progress.doing("drawing");
     let title = arguments
@@ -86,7 +108,12 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     let components = pictures.components(&fit)?;
     let comparison = pictures.comparison(&figures.caption(solving.rank))?;
     let reconstruction_png = reconstruction.to_png()?;
-    let section = || Ok(Section::Image(section(&title, &original, &fit.w, &fit.h)?));
+    let curves = rates.as_ref().map(|rates| rates.draw(&title)).transpose()?;
+    let section = || {
+        Ok(Section::Image(section(
+            &title, &original, &fit.w, &fit.h, &run,
+        )?))
+    };
     let page = record::page(&run, &arguments.page, section)?;
 
     progress.doing("writing the results");
@@ -95,6 +122,9 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     staged.write("reconstruction.png", &reconstruction_png)?;
     staged.write("comparison.png", &comparison)?;
     staged.write("components.png", &components)?;
+    if let Some(curves) = curves {
+        staged.write("rate_distortion.png", &curves)?;
+    }
     record::stage(&mut staged, &run, &model)?;
     record::stage_page(&mut staged, page)?;
     let written = staged.commit()?;
@@ -102,6 +132,9 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
 
     let mut table = record::table(&run, solving);
     figures.list(&mut table);
+    if let Some(rates) = &rates {
+        rates.list(&mut table);
+    }
     record::report(&run, table, &written, reporting)?;
     Ok(factor::ending(
         stop,
@@ -125,7 +158,7 @@ fn reconstruction(
 
 /// The least error that any matrix of this rank could have.
 fn svd_relative_error(v: &Matrix<'_, f32>, solving: &SolvingArguments) -> anyhow::Result<f64> {
-    if solving.rank >= v.rows().min(v.cols()) {
+    if solving.rank == v.rows().min(v.cols()) {
         return Ok(0.0);
     }
     let svd = partwise::truncated_svd(v, solving.rank, solving.seed, solving.threads)
@@ -227,6 +260,7 @@ pub(super) fn section(
     original: &PictureMatrix,
     w: &Dense<f32>,
     h: &Dense<f32>,
+    run: &Run,
 ) -> anyhow::Result<ImageSection> {
     Ok(ImageSection {
         name: title.to_owned(),
@@ -237,7 +271,7 @@ pub(super) fn section(
         w: w.as_slice().to_vec(),
         h: h.as_slice().to_vec(),
         original: raster(original)?,
-        rate_distortion: Vec::new(),
+        rate_distortion: rate::of_run(run),
     })
 }
 

@@ -1,12 +1,17 @@
 //! One file a command.
 
+mod audio;
 mod completions;
+mod compress;
+mod decompress;
 mod fit;
 mod image;
 mod info;
 mod man;
+mod parts;
 mod reconstruct;
 mod report;
+mod topics;
 mod transform;
 
 use crate::arguments::Command;
@@ -21,7 +26,12 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<Ending> {
         Command::Reconstruct(arguments) => reconstruct::run(arguments),
         Command::Info(arguments) => info::run(arguments),
         Command::Image(arguments) => image::run(arguments),
+        Command::Compress(arguments) => compress::run(arguments),
+        Command::Decompress(arguments) => decompress::run(arguments),
+        Command::Parts(arguments) => parts::run(arguments),
         Command::Report(arguments) => report::run(arguments),
+        Command::Topics(arguments) => topics::run(arguments),
+        Command::Audio(arguments) => audio::run(arguments),
         Command::Completions { shell } => completions::run(*shell),
         Command::Man => man::run(),
     }

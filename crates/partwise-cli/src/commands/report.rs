@@ -106,5 +106,7 @@ fn picture(run: &Run, folder: &Path) -> anyhow::Result<Section> {
         input::name(&model)
     );
     let title = place.file_name().unwrap_or_default().to_string_lossy();
-    Ok(Section::Image(image::section(&title, &original, &w, &h)?))
+    Ok(Section::Image(image::section(
+        &title, &original, &w, &h, run,
+    )?))
 }

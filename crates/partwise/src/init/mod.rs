@@ -4,6 +4,8 @@ mod nndsvd;
 mod random;
 mod spa;
 
+pub(crate) use random::draw;
+
 use std::fmt;
 use std::str::FromStr;
 

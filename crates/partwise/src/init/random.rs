@@ -24,7 +24,13 @@ pub(super) fn start<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
 }
 
 /// Rows of |N(0, 1)| · size, drawn in double precision.
-fn draw<T: Float>(rows: usize, k: usize, size: f64, seed: u64, first_stream: u64) -> Dense<T> {
+pub(crate) fn draw<T: Float>(
+    rows: usize,
+    k: usize,
+    size: f64,
+    seed: u64,
+    first_stream: u64,
+) -> Dense<T> {
     let mut values = Vec::with_capacity(rows * k);
     for run in 0..rows.div_ceil(STREAM_ROWS) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);

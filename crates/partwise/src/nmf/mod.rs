@@ -63,10 +63,10 @@ impl Factor {
 pub struct Nmf {
     pub(crate) rank: usize,
     pub(crate) loss: Loss,
-    solver: Solver,
+    pub(crate) solver: Solver,
     init: Init,
     pub(crate) n_init: NonZeroUsize,
-    seed: u64,
+    pub(crate) seed: u64,
     pub(crate) tolerance: f64,
     pub(crate) max_iter: usize,
     pub(crate) penalty: Penalty,

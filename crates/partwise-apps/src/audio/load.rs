@@ -1,0 +1,154 @@
+//! Reading a sound file of any common kind.
+
+use std::{fs::File, path::Path};
+
+use symphonia::core::{
+    codecs::audio::AudioDecoderOptions,
+    errors::Error,
+    formats::{FormatOptions, TrackType, probe::Hint},
+    io::MediaSourceStream,
+    meta::MetadataOptions,
+};
+
+use super::Sound;
+use crate::AppError;
+
+/// Reads the sound in the file `path`, all channels at the rate it has; the kind is told from the content.
+///
+/// `limit_bytes` bounds the memory for the samples; it is checked against the file's header, and again while decoding. A
+/// piece that cannot be decoded is silent in the sound, which counts such pieces ([`Sound::damaged`]).
+///
+/// # Errors
+///
+/// [`AppError::Read`], [`AppError::DecodeSound`] for what is no sound or has an unsupported codec,
+/// [`AppError::SoundTooLarge`], and those of [`Sound::new`].
+pub fn load(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
+    let name = path.display().to_string();
+    let file = File::open(path).map_err(|source| AppError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return Err(AppError::Read {
+            path: path.to_owned(),
+            source: std::io::ErrorKind::IsADirectory.into(),
+        });
+    }
+    let refused = |source| AppError::DecodeSound {
+        name: name.clone(),
+        source,
+    };
+    let mut hint = Hint::new();
+    if let Some(extension) = path.extension().and_then(|extension| extension.to_str()) {
+        hint.with_extension(extension);
+    }
+    let stream = MediaSourceStream::new(Box::new(file), Default::default());
+    let mut format = symphonia::default::get_probe()
+        .probe(
+            &hint,
+            stream,
+            FormatOptions::default(),
+            MetadataOptions::default(),
+        )
+        .map_err(|error| match error {
+            // Every kind was tried to the end of the file.
+            Error::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                refused(Error::Unsupported("no known kind of sound file"))
+            }
+            error => refused(error),
+        })?;
+    let none = || refused(Error::Unsupported("no sound track with a known codec"));
+    let track = format.default_track(TrackType::Audio).ok_or_else(none)?;
+    let parameters = track
+        .codec_params
+        .as_ref()
+        .and_then(|parameters| parameters.audio())
+        .ok_or_else(none)?;
+    let track_id = track.id;
+    let announced = track.num_frames.unwrap_or(0);
+    let count = parameters
+        .channels
+        .as_ref()
+        .map_or(1, |channels| channels.count());
+    let within = |samples: u64, channels: usize| {
+        let needed_bytes = samples.saturating_mul(channels as u64 * size_of::<f32>() as u64);
+        if needed_bytes > limit_bytes {
+            return Err(AppError::SoundTooLarge {
+                name: name.clone(),
+                samples,
+                channels,
+                needed_bytes,
+                limit_bytes,
+            });
+        }
+        Ok(())
+    };
+    within(announced, count)?;
+    let mut decoder = symphonia::default::get_codecs()
+        .make_audio_decoder(parameters, &AudioDecoderOptions::default())
+        .map_err(&refused)?;
+
+    let mut rate = parameters.sample_rate.unwrap_or(0);
+    let mut channels: Vec<Vec<f32>> = Vec::new();
+    let mut packet_samples: Vec<Vec<f32>> = Vec::new();
+    let mut damaged = 0;
+    let mut good = 0_u64;
+    let mut first_error = None;
+    loop {
+        let packet = match format.next_packet() {
+            Ok(Some(packet)) => packet,
+            Ok(None) => break,
+            // A file cut short is read as far as it goes.
+            Err(Error::IoError(error))
+                if error.kind() == std::io::ErrorKind::UnexpectedEof && good > 0 =>
+            {
+                damaged += 1;
+                break;
+            }
+            Err(error) => return Err(refused(error)),
+        };
+        if packet.track_id != track_id {
+            continue;
+        }
+        match decoder.decode(&packet) {
+            Ok(buffer) => {
+                good += 1;
+                buffer.copy_to_vecs_planar::<f32>(&mut packet_samples);
+                if channels.is_empty() {
+                    rate = buffer.spec().rate();
+                    channels = vec![Vec::new(); packet_samples.len()];
+                    let room = usize::try_from(announced).unwrap_or(0);
+                    for channel in &mut channels {
+                        channel.reserve_exact(room);
+                    }
+                }
+                if buffer.spec().rate() != rate || packet_samples.len() != channels.len() {
+                    return Err(refused(Error::Unsupported(
+                        "the rate or the number of channels changes within the file",
+                    )));
+                }
+                for (channel, samples) in channels.iter_mut().zip(&packet_samples) {
+                    channel.extend_from_slice(samples);
+                }
+                within(channels[0].len() as u64, channels.len())?;
+            }
+            Err(error @ Error::DecodeError(_)) => {
+                damaged += 1;
+                let before = channels.first().map_or(0, Vec::len) as u64;
+                let after = before.saturating_add(packet.dur.get());
+                within(after, channels.len())?;
+                for channel in &mut channels {
+                    channel.resize(usize::try_from(after).unwrap_or(usize::MAX), 0.0);
+                }
+                first_error.get_or_insert(error);
+            }
+            Err(error) => return Err(refused(error)),
+        }
+    }
+    if good == 0
+        && let Some(error) = first_error
+    {
+        return Err(refused(error));
+    }
+    Ok(Sound::new(name, rate, channels)?.with_damage(damaged))
+}
