@@ -76,7 +76,7 @@ python-test: python
 
 ## Build the documentation site into target/site. The code of its pages runs meanwhile; a block that fails ends the build.
 docs: python
-	NO_MKDOCS_2_WARNING=1 $(PYTHON_BIN)/mkdocs build --strict --quiet --site-dir target/site
+	NO_MKDOCS_2_WARNING=1 $(PYTHON_BIN)/mkdocs build --strict --site-dir target/site
 	@echo "The documentation: target/site/index.html"
 
 ## Test the report pages in headless Chromium, which is installed if that can be done. SCREENSHOTS=1 leaves pictures of

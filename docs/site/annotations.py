@@ -1,4 +1,4 @@
-"""Types and defaults of parameters for the API reference, as the docstrings have them rather than read as Python."""
+"""Types and defaults of parameters for the API reference, as the docstrings have them."""
 
 import re
 
@@ -8,7 +8,7 @@ ITEM = re.compile(r"^(?P<names>\w[\w, ]*) : (?P<type>.*?)(?:, default=(?P<defaul
 
 
 class AsWritten(griffe.Extension):
-    """Without it `{"kullback-leibler", …}` is shown as a difference, and the first of several words as the default."""
+    """Without it `{"kullback-leibler", …}` is shown as a difference, and a first word as the default."""
 
     def on_package(self, *, pkg, **_):
         self._visit(pkg)
@@ -24,10 +24,15 @@ class AsWritten(griffe.Extension):
             return
         docstring.parser = "numpy"
         written = {
-            name.strip(): match for match in ITEM.finditer(docstring.value) for name in match["names"].split(",")
+            name.strip(): match
+            for match in ITEM.finditer(docstring.value)
+            for name in match["names"].split(",")
         }
         for section in docstring.parsed:
-            if section.kind not in (griffe.DocstringSectionKind.parameters, griffe.DocstringSectionKind.attributes):
+            if section.kind not in (
+                griffe.DocstringSectionKind.parameters,
+                griffe.DocstringSectionKind.attributes,
+            ):
                 continue
             for item in section.value:
                 if match := written.get(item.name):

@@ -9,23 +9,32 @@ from pathlib import Path
 import matplotlib
 
 INK = "#7f7e7d"
-"""What is drawn in this colour takes the colour of the page's text, so that it can be read on light and on dark."""
+"""What is drawn in this colour takes the colour of the page's text: dark on light, light on dark."""
 
 
 def on_config(config):
     """Makes this module importable for the pages, and sets how matplotlib draws for them."""
     sys.path.append(str(Path(__file__).parent))
     matplotlib.use("Agg")
-    inked = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "legend.labelcolor")
+    inked = (
+        "text.color",
+        "axes.edgecolor",
+        "axes.labelcolor",
+        "xtick.color",
+        "ytick.color",
+        "legend.labelcolor",
+    )
     matplotlib.rcParams.update(dict.fromkeys(inked, INK))
-    matplotlib.rcParams.update({
-        "axes.facecolor": "none",
-        "figure.facecolor": "none",
-        "image.composite_image": False,
-        "legend.frameon": False,
-        "savefig.facecolor": "none",
-        "svg.fonttype": "none",
-    })
+    matplotlib.rcParams.update(
+        {
+            "axes.facecolor": "none",
+            "figure.facecolor": "none",
+            "image.composite_image": False,
+            "legend.frameon": False,
+            "savefig.facecolor": "none",
+            "svg.fonttype": "none",
+        }
+    )
     return config
 
 
@@ -41,7 +50,12 @@ def picture(alt):
     width = float(re.search(r'width="([\d.]+)pt"', svg)[1])
     # Ids of a figure's groups say nothing and would come again with the next figure.
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
-    svg = re.sub(r'(<svg [^>]*?)width="[^"]*"', rf'\1role="img" aria-label="{alt}" style="width:{width:.0f}pt; --least:min(27rem, {width:.0f}pt)"', svg, count=1)
+    svg = re.sub(
+        r'(<svg [^>]*?)width="[^"]*"',
+        rf'\1role="img" aria-label="{alt}" style="width:{width:.0f}pt; --least:min(27rem, {width:.0f}pt)"',
+        svg,
+        count=1,
+    )
     svg = re.sub(r'(<svg [^>]*?)height="[^"]*" ', r"\1", svg, count=1)
     return f'<div class="picture">{svg}</div>'
 
