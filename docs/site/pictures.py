@@ -67,4 +67,5 @@ def player(sound, rate, name):
     file = io.BytesIO()
     soundfile.write(file, sound, rate, format="MP3", subtype="MPEG_LAYER_III")
     data = base64.b64encode(file.getvalue()).decode()
-    return f'<figure class="sound"><figcaption>{name}</figcaption><audio controls src="data:audio/mpeg;base64,{data}"></audio></figure>'
+    audio = f'<audio controls src="data:audio/mpeg;base64,{data}"></audio>'
+    return f'<figure class="sound"><figcaption>{name}</figcaption>{audio}</figure>'
