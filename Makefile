@@ -10,7 +10,7 @@ PYTHON_VENV = python/.venv
 PYTHON_BIN = $(PYTHON_VENV)/bin
 BROWSER_TESTS = crates/partwise-report/tests/browser
 
-.PHONY: demo build test lint clean bench bench-kernels bench-test python python-test browser-test wheel
+.PHONY: demo build test lint clean bench bench-kernels bench-test python python-test docs browser-test wheel
 
 ## Factor a photograph and say where the pictures are.
 demo: build
@@ -30,6 +30,7 @@ test: lint bench-test
 	$(CARGO) test --workspace --all-features --locked
 	$(CARGO) run --locked -q -p partwise --example factor
 	$(MAKE) python-test
+	$(MAKE) docs
 	$(MAKE) browser-test
 
 ## Formatting, lints and documentation, all without warnings.
@@ -73,6 +74,11 @@ python-test: python
 	$(PYTHON_BIN)/ruff format --check python
 	SCIPY_ARRAY_API=1 $(PYTHON_BIN)/python -m pytest python
 
+## Build the documentation site into target/site. The code of its pages runs meanwhile; a block that fails ends the build.
+docs: python
+	NO_MKDOCS_2_WARNING=1 $(PYTHON_BIN)/mkdocs build --strict --site-dir target/site
+	@echo "The documentation: target/site/index.html"
+
 ## Test the report pages in headless Chromium, which is installed if that can be done. SCREENSHOTS=1 leaves pictures of
 ## all pages in target/pages/screenshots.
 browser-test: $(PYTHON_VENV)/ready
@@ -95,10 +101,10 @@ wheel: $(PYTHON_VENV)/ready
 		W = partwise.NMF(1, random_state=0).fit(X).transform(X); \
 		print('partwise', partwise.__version__, 'works:', W.shape)"
 
-$(PYTHON_VENV)/ready: python/requirements.txt
+$(PYTHON_VENV)/ready: python/requirements.txt docs/requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "python: Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(PYTHON_VENV)
-	$(PYTHON_BIN)/python -m pip install --quiet -r python/requirements.txt
+	$(PYTHON_BIN)/python -m pip install --quiet -r python/requirements.txt -r docs/requirements.txt
 	touch $@
 
 clean:
