@@ -26,7 +26,7 @@ fn pictures_are_rows_in_the_order_of_their_names() {
     assert_eq!((album.height, album.width, album.pixels()), (2, 3, 6));
     assert_eq!(album.picture(0), [1.0; 6]);
     assert!((album.picture(1)[5] - 0.2).abs() < 1e-6);
-    let error = load_folder(folder.path(), 100, &|_, _| ()).unwrap_err();
+    let error = load_folder(folder.path(), 71, &|_, _| ()).unwrap_err();
     assert!(
         matches!(error, AppError::AlbumTooLarge { pictures: 3, .. }),
         "{error}"

@@ -5,13 +5,13 @@ mod common;
 use common::{Place, npy_f64, png};
 use image::{GrayImage, Luma};
 
-/// A folder of pictures that are sums of two bars.
+/// A folder of pictures that are sums of two bars, each of which is alone in one of them.
 fn bars(place: &Place) {
     std::fs::create_dir(place.path("bars")).unwrap();
     for index in 0..9_u8 {
         let picture = GrayImage::from_fn(8, 6, |x, y| {
             let upright = if x == 2 { index * 20 } else { 0 };
-            let level = if y == 4 { 200 - index * 20 } else { 0 };
+            let level = if y == 4 { 160 - index * 20 } else { 0 };
             Luma([upright + level])
         });
         let name = format!("bars/{index}.png");
