@@ -240,6 +240,27 @@ fn examples_of_two_instruments_take_them_apart() {
 }
 
 #[test]
+fn what_no_example_covers_is_the_rest() {
+    let place = Place::new();
+    let notes = [(262.0, 0.0, 0.3), (330.0, 0.5, 0.3), (392.0, 1.0, 0.3)];
+    let known = melody(&notes, &DARK, 1.6);
+    let unknown = melody(&[(196.0, 0.2, 0.4), (196.0, 0.9, 0.4)], &BRIGHT, 1.6);
+    write(&place.path("known.wav"), std::slice::from_ref(&known));
+    let mix = sum(&known, &unknown);
+    write(&place.path("mix.wav"), std::slice::from_ref(&mix));
+    place.succeed("audio mix.wav -k 6 --like known.wav --free 2 -o out");
+    assert_sum(&place, &["known", "rest"], std::slice::from_ref(&mix));
+    for (name, stem) in [("known", &known), ("rest", &unknown)] {
+        let found = read(&place, &format!("out/{name}.wav"));
+        let (before, after) = (si_sdr(stem, &mix), si_sdr(stem, &found.channels()[0]));
+        assert!(after > before + 8.0, "{name}: {before} to {after}");
+    }
+    let run = place.json("out/run.json");
+    assert_eq!(run["sources"][1]["components"], serde_json::json!([6, 7]));
+    place.fails("audio mix.wav -k 2 --free 2 -o again", 2, &["--like"]);
+}
+
+#[test]
 fn the_notes_of_the_piano_are_found() {
     let place = Place::new();
     let sound = asset("mary-piano.flac");

@@ -78,6 +78,9 @@ pub(crate) struct PartsArguments {
     /// may be given several times
     #[arg(long, value_name = "FILE[=K]")]
     pub(crate) like: Vec<Example>,
+    /// Components for what no example covers, learned from the sound itself: one more sound, called rest
+    #[arg(long, value_name = "N", requires = "like")]
+    pub(crate) free: Option<NonZeroUsize>,
     /// Components that last this many frames and change while they sound, as strokes of a drum do
     #[arg(long, value_name = "FRAMES", conflicts_with = "like")]
     pub(crate) convolutive: Option<NonZeroUsize>,

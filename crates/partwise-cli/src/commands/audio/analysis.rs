@@ -146,6 +146,7 @@ impl Analysis {
             ("mask_power", json!(parts.mask_power)),
             ("convolutive", json!(parts.convolutive)),
             ("like", json!(like)),
+            ("free", json!(parts.free)),
         ];
         for (name, value) in parameters {
             run.parameters.insert(name.to_owned(), value);

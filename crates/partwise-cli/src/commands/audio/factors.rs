@@ -125,7 +125,7 @@ pub(super) fn fit(
 ) -> anyhow::Result<Factors> {
     let matrix = matrix(v)?;
     if !arguments.parts.like.is_empty() {
-        return from_examples(arguments, analysis, &matrix, progress);
+        return from_examples(arguments, analysis, v, progress);
     }
     if let Some(taps) = arguments.parts.convolutive {
         let convolutive = Convolutive::new(arguments.solving.nmf()?, taps.get());
@@ -150,13 +150,17 @@ pub(super) fn fit(
     Ok(Factors::new(job.run(&matrix)?, Vec::new(), analysis))
 }
 
-/// Templates learned from each example, and held while their activations in V are found.
+/// What the sound of free components beside examples is called.
+const REST: &str = "rest";
+
+/// Templates learned from each example, and held while their activations in V are found, with free ones if there are any.
 fn from_examples(
     arguments: &AudioArguments,
     analysis: &Analysis,
-    v: &Matrix<'_, f32>,
+    spectrogram: &Spectrogram,
     progress: &Progress,
 ) -> anyhow::Result<Factors> {
+    let v = &matrix(spectrogram)?;
     let solving = &arguments.solving;
     let mut templates: Vec<f32> = Vec::new();
     let mut learned = Vec::new();
@@ -170,9 +174,15 @@ fn from_examples(
         templates.extend(fit.h.as_slice());
         learned.push((name, rank));
     }
+    let held: Vec<usize> = (0..learned.iter().map(|(_, rank)| rank).sum()).collect();
+    if let Some(free) = arguments.parts.free {
+        templates.extend(free_templates(&spectrogram.values, v.cols(), free.get()));
+        learned.push((REST.to_owned(), free.get()));
+    }
     let rank = learned.iter().map(|(_, rank)| rank).sum();
     let h = Dense::from_rows(templates, rank, v.cols())?;
-    let nmf = solving.nmf_of(rank)?;
+    // Only the activations are made: they are drawn, whatever the templates.
+    let nmf = solving.nmf_of(rank)?.init("random".parse()?);
     memory::require(
         &format!(
             "a fit of {} × {} with {rank} components",
@@ -185,11 +195,27 @@ fn from_examples(
     let start = Start {
         w: None,
         h: Some(&h),
-        hold: Some(Factor::H),
+        hold: Some(Factor::H).filter(|_| arguments.parts.free.is_none()),
+        held_h: &held,
         ..Start::default()
     };
     let fit = factor::fit(&nmf, v, start, progress)?;
     Ok(Factors::new(fit, learned, analysis))
+}
+
+/// Where free templates begin: at frames of V that are spread over it, lifted so that no bin begins at zero.
+fn free_templates(v: &[f32], bins: usize, count: usize) -> Vec<f32> {
+    let frames = v.len() / bins;
+    let mean = v.iter().map(|x| f64::from(*x)).sum::<f64>() / v.len() as f64;
+    let lift = 0.1 * mean as f32;
+    (0..count)
+        .flat_map(|number| {
+            let frame = (2 * number + 1) * frames / (2 * count);
+            v[frame * bins..(frame + 1) * bins]
+                .iter()
+                .map(move |x| x + lift)
+        })
+        .collect()
 }
 
 /// A name for the sound of each example: its file's, which must differ.
@@ -198,6 +224,9 @@ fn names(arguments: &AudioArguments) -> anyhow::Result<Vec<String>> {
     let mut names = Vec::new();
     for Example { path, .. } in &arguments.parts.like {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        if name == REST && arguments.parts.free.is_some() {
+            bail!("an example has the name '{REST}', which is that of the free components' sound");
+        }
         if !seen.insert(name.to_string()) {
             bail!("two examples have the name '{name}', which their sounds would share");
         }
