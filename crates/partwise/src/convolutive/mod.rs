@@ -10,7 +10,7 @@ mod work;
 
 use std::ops::ControlFlow;
 
-use crate::init::draw;
+use crate::init::{H_STREAMS, W_STREAMS, draw};
 use crate::loss::Elementwise;
 use crate::matrix::{Matrix, Summary};
 use crate::observe::{Observer, Progress, TracePoint};
@@ -132,15 +132,15 @@ impl Convolutive {
                 legal: format!("expected at most {m}, the rows of V"),
             });
         }
-        let mean = summary.sum / (m as f64 * n as f64);
+        let mean = summary.mean();
         let columns = self.taps * k;
         let size = (mean / columns as f64).sqrt();
         let mut work = Work {
             v: view,
             k,
             taps: self.taps,
-            w: draw(m, k, size, self.nmf.seed, 1 << 40),
-            ht: draw(n, columns, size, self.nmf.seed, 0),
+            w: draw(m, k, size, self.nmf.seed, W_STREAMS),
+            ht: draw(n, columns, size, self.nmf.seed, H_STREAMS),
             loss: Elementwise::new(Loss::KULLBACK_LEIBLER, mean),
             threads,
         };

@@ -12,13 +12,14 @@ use crate::matrix::Dense;
 
 /// Rows drawn from one stream.
 const STREAM_ROWS: usize = 256;
-/// The first stream of W; those of H begin at 0.
-const W_STREAMS: u64 = 1 << 40;
+/// The first streams of H and of W.
+pub(crate) const H_STREAMS: u64 = 0;
+pub(crate) const W_STREAMS: u64 = 1 << 40;
 
 /// Both factors.
 pub(super) fn start<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
     let size = (input.blocks.mean() / input.k as f64).sqrt();
-    let ht = draw(input.blocks.cols, input.k, size, input.seed, 0);
+    let ht = draw(input.blocks.cols, input.k, size, input.seed, H_STREAMS);
     let w = draw(input.blocks.rows, input.k, size, input.seed, W_STREAMS);
     Pair { w, ht }
 }

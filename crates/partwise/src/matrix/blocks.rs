@@ -98,7 +98,7 @@ impl<'a, T: Float> Blocks<'a, T> {
 
     /// The mean of all entries.
     pub(crate) fn mean(&self) -> f64 {
-        self.summary.sum / self.summary.weight
+        self.summary.mean()
     }
 
     pub(crate) fn stored_rows(&self) -> impl Iterator<Item = Lines<'_, T>> {

@@ -156,6 +156,11 @@ impl Summary {
         true
     }
 
+    /// The mean of the entries, by their weights.
+    pub(crate) fn mean(&self) -> f64 {
+        self.sum / self.weight
+    }
+
     /// Merges the summary of rows that follow, `rows_before` of which came before.
     pub(crate) fn append(&mut self, mut following: Self, rows_before: usize) {
         following.zero = following.zero.map(|(row, col)| (row + rows_before, col));

@@ -234,10 +234,9 @@ impl MiniBatch {
         };
         self.nmf.check_start(&start, rows, cols)?;
         let summary = Summary::of(v, threads)?;
-        let entries = rows as f64 * cols as f64;
         summary.check_loss(self.nmf.loss)?;
         self.nmf.check_start_size(&start, &summary)?;
-        Ok(summary.sum / entries)
+        Ok(summary.mean())
     }
 
     fn run<T: Float>(

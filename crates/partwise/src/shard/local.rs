@@ -2,13 +2,13 @@
 
 use faer::MatRef;
 
-use super::piece::{Piece, chunks};
+use super::piece::Rows;
 use super::{Request, Shard, Stats};
 use crate::Float;
 use crate::kernel::{self, Packed};
 use crate::loss::Elementwise;
 use crate::matrix::{Dense, Lines, Source};
-use crate::pass::{self, Fixed, Parts, Problem, Sums, TILE_COLS};
+use crate::pass::{self, Fixed, Parts, Problem, TILE_COLS};
 use crate::threads::Threads;
 use crate::update::{LineProblem, LinesMet, LinesOf, Turned};
 
@@ -28,11 +28,7 @@ const NARROWEST_TILE: usize = 32;
 /// A block of V in this process.
 pub(crate) struct Local<'a, T: Float> {
     source: &'a Source<'a, T>,
-    left: Dense<T>,
-    /// The rows before they changed for the last time that this was asked for.
-    kept: Option<Dense<T>>,
-    /// The rows after their last step, before they were carried on.
-    previous: Option<Dense<T>>,
+    rows: Rows<T>,
     /// V Hᵀ for a fixed H, once computed.
     cross: Option<Dense<T>>,
     threads: Threads,
@@ -54,9 +50,7 @@ impl<'a, T: Float> Local<'a, T> {
         };
         Self {
             source,
-            left,
-            kept: None,
-            previous: None,
+            rows: Rows::new(left),
             cross: None,
             threads,
             run,
@@ -72,7 +66,7 @@ impl<'a, T: Float> Local<'a, T> {
         run: usize,
         stats: &mut Stats<T>,
     ) {
-        let k = self.left.cols();
+        let k = self.rows.now.cols();
         let lines = self.source.rows();
         let first = run * self.run;
         let last = (first + self.run).min(lines.count());
@@ -81,14 +75,7 @@ impl<'a, T: Float> Local<'a, T> {
             .cross
             .as_ref()
             .map(|cross| cross.row_range(first, last));
-        let span = first * k..last * k;
-        let mut kept = chunks(self.kept.as_mut(), span.clone(), block * k);
-        let mut previous = chunks(self.previous.as_mut(), span.clone(), block * k);
-        let pieces = chunks(Some(&mut self.left), span, block * k).map(|rows| Piece {
-            rows,
-            kept: kept.next(),
-            previous: previous.next(),
-        });
+        let pieces = self.rows.pieces(first, last, block);
         let line_problem = LineProblem {
             elementwise: &request.problem.elementwise,
             terms: &request.problem.left,
@@ -96,48 +83,38 @@ impl<'a, T: Float> Local<'a, T> {
             lines: LinesOf::All(lines),
             turned,
         };
-        let blocks = self
-            .threads
-            .map_pieces(pieces.collect(), |index, mut piece| {
-                piece.keep(request);
-                let start = index * block;
-                let rows = &mut *piece.rows;
-                if let (true, Some(improve)) = (request.update, request.problem.lines) {
-                    let met = improve(&line_problem, first + start, rows);
-                    return piece.finish(request, &[], met, k);
+        let blocks = self.threads.map_pieces(pieces, |index, mut piece| {
+            piece.keep(request);
+            let start = index * block;
+            let rows = &mut *piece.rows;
+            if let (true, Some(improve)) = (request.update, request.problem.lines) {
+                let met = improve(&line_problem, first + start, rows);
+                return piece.finish(request, &[], met, k);
+            }
+            let count = rows.len() / k;
+            let mut computed;
+            let (numerator, denominator) = match cross {
+                Some(cross) => (&cross[start * k..(start + count) * k], &[][..]),
+                None => {
+                    let (from, to) = (first + start, first + start + count);
+                    let (problem, fixed) = (request.problem, (request.right, packed));
+                    computed = Parts::zeros(problem, count, k);
+                    pass::row_parts(problem, &lines, (from, to), rows, fixed, &mut computed);
+                    (&computed.numerator[..], &computed.denominator[..])
                 }
-                let count = rows.len() / k;
-                let mut computed;
-                let (numerator, denominator) = match cross {
-                    Some(cross) => (&cross[start * k..(start + count) * k], &[][..]),
-                    None => {
-                        let (from, to) = (first + start, first + start + count);
-                        let (problem, fixed) = (request.problem, (request.right, packed));
-                        computed = Parts::zeros(problem, count, k);
-                        pass::row_parts(problem, &lines, (from, to), rows, fixed, &mut computed);
-                        (&computed.numerator[..], &computed.denominator[..])
-                    }
-                };
-                let problem = request.problem;
-                let (terms, gram) = (
-                    problem.left.at_most(request.sweeps),
-                    &request.right.sums.gram,
-                );
-                let parts = (numerator, denominator);
-                let met = LinesMet {
-                    violation: pass::half_step(
-                        problem,
-                        &terms,
-                        gram,
-                        parts,
-                        rows,
-                        k,
-                        request.update,
-                    ),
-                    magnitude: pass::magnitude(problem, numerator),
-                };
-                piece.finish(request, numerator, met, k)
-            });
+            };
+            let problem = request.problem;
+            let (terms, gram) = (
+                problem.left.at_most(request.sweeps),
+                &request.right.sums.gram,
+            );
+            let parts = (numerator, denominator);
+            let met = LinesMet {
+                violation: pass::half_step(problem, &terms, gram, parts, rows, k, request.update),
+                magnitude: pass::magnitude(problem, numerator),
+            };
+            piece.finish(request, numerator, met, k)
+        });
         for block in &blocks {
             stats.add_block(block);
         }
@@ -145,7 +122,7 @@ impl<'a, T: Float> Local<'a, T> {
 
     /// V Hᵀ for every row: the data's part of a quadratic half-step, which does not depend on the rows.
     fn cross_product(&self, request: &Request<'_, T>, packed: Option<&Packed<T>>) -> Dense<T> {
-        let (lines, k) = (self.source.rows(), self.left.cols());
+        let (lines, k) = (self.source.rows(), self.rows.now.cols());
         let mut cross = Dense::zeros(lines.count(), k);
         let block = self.block;
         self.threads
@@ -171,10 +148,10 @@ impl<'a, T: Float> Local<'a, T> {
         let Lines::Dense(view) = self.source.rows() else {
             return;
         };
-        let (problem, k) = (request.problem, self.left.cols());
+        let (problem, k) = (request.problem, self.rows.now.cols());
         let first = run * self.run;
         let last = (first + self.run).min(view.nrows());
-        let left = self.left.row_range(first, last);
+        let left = self.rows.now.row_range(first, last);
         let lines = view.subrows(first, last - first);
         let width = column_tile(view.ncols());
         let right = &request.right.rows;
@@ -257,7 +234,7 @@ fn column_tile(columns: usize) -> usize {
 
 impl<T: Float> Shard<T> for Local<'_, T> {
     fn pass(&mut self, request: &Request<'_, T>) -> Stats<T> {
-        let (problem, k) = (request.problem, self.left.cols());
+        let (problem, k) = (request.problem, self.rows.now.cols());
         let count = self.source.rows().count();
         let columns = request.right.rows.rows();
         let keeps_cross = request.right_unchanged && problem.quadratic.is_some();
@@ -274,17 +251,9 @@ impl<T: Float> Shard<T> for Local<'_, T> {
         if keeps_cross && self.cross.is_none() {
             self.cross = Some(self.cross_product(request, packed.as_ref()));
         }
-        if request.keep && self.kept.is_none() {
-            self.kept = Some(Dense::zeros(count, k));
-        }
+        self.rows.begin(request);
         let wanted = if request.statistics { columns } else { 0 };
-        let mut stats = Stats {
-            parts: Parts::zeros(problem, wanted, k),
-            sums: Sums::default(),
-            violation: 0.0,
-            magnitude: 0.0,
-            inner: 0.0,
-        };
+        let mut stats = Stats::new(Parts::zeros(problem, wanted, k));
         let sees_lines = request.update && problem.lines.is_some();
         let turned = sees_lines
             .then(|| turned(&self.source.rows(), request.right))
@@ -296,20 +265,16 @@ impl<T: Float> Shard<T> for Local<'_, T> {
                 self.gather_run(request, run, &mut stats.parts);
             }
         }
-        if request.lead.is_some() && self.previous.is_none() {
-            // From here on: the first step leaves a start that may be anywhere.
-            self.previous = Some(self.left.clone());
-        }
+        self.rows.end(request);
         if request.statistics {
             if let Lines::Sparse(_) = self.source.rows() {
                 // Lent to the gather and taken back: the rows are not copied.
-                let rows = std::mem::replace(&mut self.left, Dense::zeros(0, k));
                 let left = Fixed {
-                    rows,
+                    rows: self.rows.take(),
                     sums: stats.sums.clone(),
                 };
                 self.gather_columns(request, &left, &mut stats.parts);
-                self.left = left.rows;
+                self.rows.now = left.rows;
             }
             stats
                 .parts
@@ -324,7 +289,7 @@ impl<T: Float> Shard<T> for Local<'_, T> {
         let parts = self.threads.map(count.div_ceil(self.block), |index| {
             let from = index * self.block;
             let to = (from + self.block).min(count);
-            let rows = self.left.row_range(from, to);
+            let rows = self.rows.now.row_range(from, to);
             pass::divergence(elementwise, &lines, (from, to), rows, right)
         });
         parts.iter().sum()
@@ -341,23 +306,19 @@ impl<T: Float> Shard<T> for Local<'_, T> {
         right: &mut [T],
         update: bool,
     ) -> LinesMet {
-        let k = self.left.cols();
-        // Lent and taken back: the rows are not copied.
-        let rows = std::mem::replace(&mut self.left, Dense::zeros(0, k));
-        let left = Fixed::new(rows, &self.threads);
-        let lines = self.source.columns();
+        let k = self.rows.now.cols();
+        let (lines, threads) = (self.source.columns(), &self.threads);
         let improve = problem.lines.filter(|_| update);
-        let turned = improve.and_then(|_| turned(&lines, &left));
-        let line_problem = LineProblem {
-            elementwise: &problem.elementwise,
-            terms: &problem.right,
-            other: &left,
-            lines: LinesOf::All(lines),
-            turned: turned.as_ref(),
-        };
-        let blocks = self
-            .threads
-            .map_chunks(right, COLUMN_BLOCK * k, |index, rows| {
+        self.rows.lent(threads, |left| {
+            let turned = improve.and_then(|_| turned(&lines, left));
+            let line_problem = LineProblem {
+                elementwise: &problem.elementwise,
+                terms: &problem.right,
+                other: left,
+                lines: LinesOf::All(lines),
+                turned: turned.as_ref(),
+            };
+            let blocks = threads.map_chunks(right, COLUMN_BLOCK * k, |index, rows| {
                 let from = index * COLUMN_BLOCK;
                 if let Some(improve) = improve {
                     return improve(&line_problem, from, rows);
@@ -365,7 +326,7 @@ impl<T: Float> Shard<T> for Local<'_, T> {
                 let count = rows.len() / k;
                 let mut parts = Parts::zeros(problem, count, k);
                 let span = (from, from + count);
-                pass::row_parts(problem, &lines, span, rows, (&left, None), &mut parts);
+                pass::row_parts(problem, &lines, span, rows, (left, None), &mut parts);
                 let (terms, gram) = (&problem.right, &left.sums.gram);
                 let both = (&parts.numerator[..], &parts.denominator[..]);
                 LinesMet {
@@ -373,25 +334,23 @@ impl<T: Float> Shard<T> for Local<'_, T> {
                     magnitude: pass::magnitude(problem, &parts.numerator),
                 }
             });
-        self.left = left.rows;
-        blocks.into_iter().sum()
+            blocks.into_iter().sum()
+        })
     }
 
     fn restore(&mut self) {
-        if let Some(kept) = self.kept.take() {
-            self.left = kept;
-        }
+        self.rows.restore();
     }
 
     fn squares(&self) -> Vec<f64> {
-        Sums::over(&self.left, &self.threads).squares().collect()
+        self.rows.squares(&self.threads)
     }
 
     fn scale(&mut self, factors: &[T]) {
-        pass::scale(&mut self.left, factors);
+        pass::scale(&mut self.rows.now, factors);
     }
 
     fn into_rows(self: Box<Self>) -> Dense<T> {
-        self.left
+        self.rows.now
     }
 }

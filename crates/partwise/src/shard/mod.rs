@@ -56,6 +56,17 @@ pub(crate) struct Stats<T> {
 }
 
 impl<T: Float> Stats<T> {
+    /// Nothing met yet.
+    fn new(parts: Parts<T>) -> Self {
+        Self {
+            parts,
+            sums: Sums::default(),
+            violation: 0.0,
+            magnitude: 0.0,
+            inner: 0.0,
+        }
+    }
+
     fn add_block(&mut self, block: &BlockStats) {
         self.sums.add(&block.sums);
         self.violation += block.violation;

@@ -1,4 +1,4 @@
-//! The rows of one block on their way through a pass.
+//! The rows of a shard with what is remembered of them, and those of one block on their way through a pass.
 
 use std::ops::Range;
 use std::slice::ChunksMut;
@@ -7,11 +7,86 @@ use super::Request;
 use crate::Float;
 use crate::kernel;
 use crate::matrix::Dense;
-use crate::pass::{self, Sums};
+use crate::pass::{self, Fixed, Sums};
+use crate::threads::Threads;
 use crate::update::LinesMet;
 
+/// The rows of a shard.
+pub(super) struct Rows<T> {
+    pub(super) now: Dense<T>,
+    /// As they were before they changed for the last time that this was asked for.
+    kept: Option<Dense<T>>,
+    /// As they were after their last step, before they were carried on.
+    previous: Option<Dense<T>>,
+}
+
+impl<T: Float> Rows<T> {
+    pub(super) fn new(now: Dense<T>) -> Self {
+        Self {
+            now,
+            kept: None,
+            previous: None,
+        }
+    }
+
+    /// Makes room for what a pass is to remember.
+    pub(super) fn begin(&mut self, request: &Request<'_, T>) {
+        if request.keep && self.kept.is_none() {
+            self.kept = Some(Dense::zeros(self.now.rows(), self.now.cols()));
+        }
+    }
+
+    /// The rows from `first` to `last`, `block` of them a piece.
+    pub(super) fn pieces(&mut self, first: usize, last: usize, block: usize) -> Vec<Piece<'_, T>> {
+        let k = self.now.cols();
+        let (span, length) = (first * k..last * k, block * k);
+        let mut kept = chunks(self.kept.as_mut(), span.clone(), length);
+        let mut previous = chunks(self.previous.as_mut(), span.clone(), length);
+        let pieces = chunks(Some(&mut self.now), span, length).map(|rows| Piece {
+            rows,
+            kept: kept.next(),
+            previous: previous.next(),
+        });
+        pieces.collect()
+    }
+
+    /// Remembers, from the first pass on that carries rows on, where they are: the first step leaves a start that may be
+    /// anywhere.
+    pub(super) fn end(&mut self, request: &Request<'_, T>) {
+        if request.lead.is_some() && self.previous.is_none() {
+            self.previous = Some(self.now.clone());
+        }
+    }
+
+    /// Lends the rows with their sums and takes them back: they are not copied.
+    pub(super) fn lent<R>(&mut self, threads: &Threads, work: impl FnOnce(&Fixed<T>) -> R) -> R {
+        let fixed = Fixed::new(self.take(), threads);
+        let result = work(&fixed);
+        self.now = fixed.rows;
+        result
+    }
+
+    /// Takes the rows, which must be put back.
+    pub(super) fn take(&mut self) -> Dense<T> {
+        let none = Dense::zeros(0, self.now.cols());
+        std::mem::replace(&mut self.now, none)
+    }
+
+    /// Goes back to the rows that were kept, if any were.
+    pub(super) fn restore(&mut self) {
+        if let Some(kept) = self.kept.take() {
+            self.now = kept;
+        }
+    }
+
+    /// Σ x² of each column.
+    pub(super) fn squares(&self, threads: &Threads) -> Vec<f64> {
+        Sums::over(&self.now, threads).squares().collect()
+    }
+}
+
 /// Values of a factor in pieces of a length; none if there is no such factor.
-pub(super) fn chunks<T: Float>(
+fn chunks<T: Float>(
     rows: Option<&mut Dense<T>>,
     span: Range<usize>,
     length: usize,
@@ -23,8 +98,8 @@ pub(super) fn chunks<T: Float>(
 /// The rows of a block, with what is remembered of them.
 pub(super) struct Piece<'a, T> {
     pub(super) rows: &'a mut [T],
-    pub(super) kept: Option<&'a mut [T]>,
-    pub(super) previous: Option<&'a mut [T]>,
+    kept: Option<&'a mut [T]>,
+    previous: Option<&'a mut [T]>,
 }
 
 impl<T: Float> Piece<'_, T> {
