@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use partwise::{Dense, Error, Factorization, Matrix, Nmf, Start, StopReason};
+use anyhow::Context;
+use partwise::{Dense, Error, Factor, Factorization, Matrix, Nmf, Start, StopReason};
 
 use crate::arguments::SolvingArguments;
 use crate::interrupt::{self, Ending};
@@ -134,6 +135,33 @@ pub(crate) fn fit<T: Number>(
     progress: &Progress,
 ) -> Result<Factorization<T>, Error> {
     nmf.fit_with(std::slice::from_ref(v), start, &mut watch(progress))
+}
+
+/// Finds new samples in `what` of a model, the rows of `h`: the answer's W. `name` is what V is called in messages.
+///
+/// # Errors
+/// Too little memory; the engine's.
+pub(crate) fn transform<T: Number>(
+    nmf: &Nmf,
+    (v, name): (&Matrix<'_, T>, &str),
+    (h, what): (&Dense<T>, &str),
+    progress: &Progress,
+) -> anyhow::Result<Factorization<T>> {
+    let task = format!(
+        "a transform of {} × {} into {} {what}",
+        v.rows(),
+        v.cols(),
+        h.rows()
+    );
+    memory::require(&task, nmf.memory_needed(v))?;
+    progress.doing("looking at the data");
+    let start = Start {
+        w: None,
+        h: Some(h),
+        hold: Some(Factor::H),
+        ..Start::default()
+    };
+    fit(nmf, v, start, progress).with_context(|| name.to_owned())
 }
 
 /// An observer that shows the progress, and ends the fit when the user asks.

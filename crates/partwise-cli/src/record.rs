@@ -1,6 +1,7 @@
 //! What a run leaves behind: run.json, the model, and the table for people.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::Context;
 use partwise::{Factorization, StopReason};
@@ -9,6 +10,8 @@ use partwise_report::{Run, Section, TracePoint, decimal, duration, percent, stop
 use serde_json::{Value, json};
 
 use crate::arguments::{PageArguments, ReportingArguments, SolvingArguments};
+use crate::factor;
+use crate::interrupt::Ending;
 use crate::number::{Number, to_file};
 use crate::outputs::Staged;
 use crate::table::{Table, counted};
@@ -244,24 +247,29 @@ pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
     table
 }
 
-/// Prints what was asked for: run.json, the table, or nothing.
+/// Prints what was asked for, run.json, the table or nothing, and ends as the fit did; its results are in `folder`.
 ///
 /// # Errors
 /// If stdout takes nothing.
-pub(crate) fn report(
+pub(crate) fn finish(
     run: &Run,
     mut table: Table,
     written: &str,
+    (stop, folder): (StopReason, &Path),
     reporting: &ReportingArguments,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Ending> {
     if reporting.json {
-        return terminal::print(&run.to_json()?);
+        terminal::print(&run.to_json()?)?;
+    } else if !reporting.quiet {
+        table.row("written", written);
+        terminal::print(&table.render())?;
     }
-    if reporting.quiet {
-        return Ok(());
-    }
-    table.row("written", written);
-    terminal::print(&table.render())
+    Ok(factor::ending(
+        stop,
+        run.iterations,
+        folder,
+        reporting.quiet,
+    ))
 }
 
 /// How many iterations there were, and why not more.

@@ -4,7 +4,7 @@ use anyhow::Context;
 use partwise_io::Matrix;
 
 use crate::arguments::{FitArguments, Precision};
-use crate::factor::{self, Job};
+use crate::factor::Job;
 use crate::input;
 use crate::interrupt::Ending;
 use crate::number::{Number, at_precision};
@@ -58,11 +58,11 @@ fn fit<T: Number>(
     record::stage(&mut staged, &run, &model)?;
     let written = staged.commit()?;
     drop(progress);
-    record::report(&run, record::table(&run, solving), &written, reporting)?;
-    Ok(factor::ending(
-        stop,
-        run.iterations,
-        &arguments.output,
-        reporting.quiet,
-    ))
+    record::finish(
+        &run,
+        record::table(&run, solving),
+        &written,
+        (stop, &arguments.output),
+        reporting,
+    )
 }

@@ -11,7 +11,7 @@ use partwise_report::{
 };
 
 use crate::arguments::{ImageArguments, SolvingArguments};
-use crate::factor::{self, Job};
+use crate::factor::Job;
 use crate::factoriser::Engine;
 use crate::interrupt::Ending;
 use crate::outputs::{self, Staged};
@@ -135,13 +135,7 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     if let Some(rates) = &rates {
         rates.list(&mut table);
     }
-    record::report(&run, table, &written, reporting)?;
-    Ok(factor::ending(
-        stop,
-        run.iterations,
-        &arguments.output,
-        reporting.quiet,
-    ))
+    record::finish(&run, table, &written, (stop, &arguments.output), reporting)
 }
 
 /// W H as a picture, clipped as its pixels will be.

@@ -10,7 +10,7 @@ use partwise_report::{
 };
 
 use crate::arguments::{PartsArguments, Shape};
-use crate::factor::{self, Job};
+use crate::factor::Job;
 use crate::interrupt::Ending;
 use crate::number::dense_from_file;
 use crate::outputs::{self, Staged};
@@ -97,13 +97,7 @@ pub(crate) fn run(arguments: &PartsArguments) -> anyhow::Result<Ending> {
 
     let mut table = record::table(&run, solving);
     figures.list(&mut table, &album);
-    record::report(&run, table, &written, reporting)?;
-    Ok(factor::ending(
-        stop,
-        run.iterations,
-        &arguments.output,
-        reporting.quiet,
-    ))
+    record::finish(&run, table, &written, (stop, &arguments.output), reporting)
 }
 
 /// The pictures: of a folder, or the rows of a matrix.

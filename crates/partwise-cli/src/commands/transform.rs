@@ -1,7 +1,7 @@
 //! `partwise transform`: new samples in the components of a model.
 
 use anyhow::{Context, bail};
-use partwise::{Factor, Factorization, Matrix, Start};
+use partwise::{Factorization, Matrix};
 use partwise_io::{Dense, MatrixToWrite, Model};
 use partwise_report::{duration, percent};
 
@@ -10,7 +10,7 @@ use crate::interrupt::Ending;
 use crate::number::{self, Number, at_precision};
 use crate::progress::Progress;
 use crate::table::Table;
-use crate::{factor, input, memory, outputs, record, terminal};
+use crate::{factor, input, outputs, record, terminal};
 
 pub(crate) fn run(arguments: &TransformArguments) -> anyhow::Result<Ending> {
     outputs::check_matrix_file(&arguments.output)?;
@@ -39,22 +39,8 @@ fn transform<T: Number>(
             h.cols
         );
     }
-    let what = format!(
-        "a transform of {} × {} into {} components",
-        v.rows(),
-        v.cols(),
-        h.rows
-    );
-    memory::require(&what, nmf.memory_needed(&v))?;
     let h = number::from_file(h)?;
-    progress.doing("looking at the data");
-    let start = Start {
-        w: None,
-        h: Some(&h),
-        hold: Some(Factor::H),
-        ..Start::default()
-    };
-    let fit = factor::fit(nmf, &v, start, &progress).with_context(|| name.clone())?;
+    let fit = factor::transform(nmf, (&v, &name), (&h, "components"), &progress)?;
     progress.doing("writing the results");
     let w = MatrixToWrite {
         rows: fit.w.rows(),

@@ -14,7 +14,6 @@ use partwise_apps::audio::{
 use serde_json::json;
 
 use crate::arguments::AudioArguments;
-use crate::factor;
 use crate::input;
 use crate::interrupt::Ending;
 use crate::outputs::{self, Staged};
@@ -151,13 +150,7 @@ pub(crate) fn run(arguments: &AudioArguments) -> anyhow::Result<Ending> {
     );
     table.row("sounds", names.join(", "));
     table.row("notes", found.summary());
-    record::report(&run, table, &written, reporting)?;
-    Ok(factor::ending(
-        stop,
-        run.iterations,
-        &arguments.output,
-        reporting.quiet,
-    ))
+    record::finish(&run, table, &written, (stop, &arguments.output), reporting)
 }
 
 /// What flags alone can be wrong with.

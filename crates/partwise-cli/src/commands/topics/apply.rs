@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::Context;
-use partwise::{Factor, Start};
 use partwise_apps::text::{Texts, Topics, Weight, sizes_over};
 use partwise_io::{Dense, MatrixToWrite, Model};
 use partwise_report::{duration, percent};
@@ -17,7 +16,7 @@ use crate::number::{self, Number, at_precision};
 use crate::outputs::Staged;
 use crate::progress::Progress;
 use crate::table::{Table, counted};
-use crate::{factor, input, memory, record, terminal};
+use crate::{factor, input, record, terminal};
 
 pub(super) fn run(arguments: &TopicsArguments, path: &Path) -> anyhow::Result<Ending> {
     let model = input::name(path);
@@ -60,20 +59,8 @@ fn apply<T: Number + Weight>(
     let prepared = data::to_apply::<T>(arguments, recipe, terms)?;
     let v = super::view(&prepared)?;
     let (documents, columns) = (v.rows(), v.cols());
-    let what = format!(
-        "a transform of {documents} × {columns} into {} topics",
-        h.rows
-    );
-    memory::require(&what, nmf.memory_needed(&v))?;
     let h = number::from_file(h)?;
-    progress.doing("looking at the data");
-    let start = Start {
-        w: None,
-        h: Some(&h),
-        hold: Some(Factor::H),
-        ..Start::default()
-    };
-    let fit = factor::fit(nmf, &v, start, &progress).with_context(|| name.clone())?;
+    let fit = factor::transform(nmf, (&v, &name), (&h, "topics"), &progress)?;
 
     progress.doing("writing the results");
     let topics = Topics::new(fit.w.as_slice(), h.as_slice(), h.rows());

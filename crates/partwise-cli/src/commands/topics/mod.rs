@@ -15,7 +15,7 @@ use partwise_report::{Run, decimal, duration, percent};
 use serde_json::json;
 
 use crate::arguments::{TopicsArguments, Width};
-use crate::factor::{self, Job};
+use crate::factor::Job;
 use crate::input;
 use crate::interrupt::Ending;
 use crate::number::Number;
@@ -105,13 +105,7 @@ fn learn<T: Number + Weight>(arguments: &TopicsArguments) -> anyhow::Result<Endi
 
     let mut table = record::table(&run, solving);
     found.list(&mut table, &prepared);
-    record::report(&run, table, &files, reporting)?;
-    Ok(factor::ending(
-        stop,
-        run.iterations,
-        &arguments.output,
-        reporting.quiet,
-    ))
+    record::finish(&run, table, &files, (stop, &arguments.output), reporting)
 }
 
 fn view<T: Number + Weight>(prepared: &Prepared<T>) -> anyhow::Result<Matrix<'_, T>> {
