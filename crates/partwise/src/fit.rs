@@ -209,7 +209,7 @@ pub(crate) fn run<'s, T: Float>(
             // Early factors are not worth solving for: they would settle on the zeros of a start that may be anywhere.
             fit.sweeps = course.past.iteration;
         }
-        let (now, met) = fit.iterate(stats.take());
+        let (mut now, met) = fit.iterate(stats.take());
         let divergence = fit.divergence(&now);
         let mut objective = divergence + fit.penalty(&now);
         if plan.solver.strays() {
@@ -217,6 +217,12 @@ pub(crate) fn run<'s, T: Float>(
             if fit.lead.is_some() {
                 fit.extrapolate();
                 objective = best;
+                if fit.best.is_lost() {
+                    fit.return_to_best();
+                    if plan.first == Side::Right {
+                        now = fit.pass(false, !fit.improves_both());
+                    }
+                }
             }
         }
         stats = Some(now);
@@ -272,7 +278,7 @@ impl<T: Float> Fit<'_, '_, T> {
             update,
             statistics,
             right_unchanged: self.holds(Side::Right),
-            keep: update && self.best.latest,
+            keep: update && self.best.is_latest(),
             lead: self.lead.as_ref().filter(|_| update).map(|lead| lead.share),
             sweeps: self.sweeps,
         })
@@ -283,7 +289,7 @@ impl<T: Float> Fit<'_, '_, T> {
         let Some(lead) = &mut self.lead else {
             return;
         };
-        let rose = !self.best.latest;
+        let rose = !self.best.is_latest();
         lead.adapt(rose);
         let rows = self.right.rows.as_mut_slice();
         match &mut lead.previous {
@@ -296,12 +302,16 @@ impl<T: Float> Fit<'_, '_, T> {
         }
     }
 
+    /// Takes the best pair so far, if there is one, and carries nothing on from where it was left.
     fn return_to_best(&mut self) {
-        self.lead = None;
-        if let Some(right) = self.best.right.take() {
-            self.right = right;
-            if !self.best.latest {
+        if let Some(right) = &self.best.right {
+            self.right.clone_from(right);
+            if !self.best.is_latest() {
                 self.shard.restore();
+            }
+            self.best.returned();
+            if let Some(lead) = &mut self.lead {
+                lead.previous = None;
             }
         }
     }

@@ -7,8 +7,8 @@ use crate::pass::Fixed;
 /// The best factors of a solver that may stray from them. The left one is kept by the shard, before it is changed.
 pub(crate) struct Best<T> {
     objective: f64,
-    /// Whether the latest factors are the best ones.
-    pub(crate) latest: bool,
+    /// Iterations since the best one.
+    since: usize,
     pub(crate) right: Option<Fixed<T>>,
 }
 
@@ -16,27 +16,48 @@ impl<T> Default for Best<T> {
     fn default() -> Self {
         Self {
             objective: f64::INFINITY,
-            latest: false,
+            since: 0,
             right: None,
         }
     }
 }
 
 impl<T: Float> Best<T> {
+    /// Iterations without a better pair after which the best one is gone back to. Steps that are not carried on mend a small
+    /// rise in one or two; after a large one they may descend into a worse minimum than the one that was left.
+    const PATIENCE: usize = 3;
+
     /// Looks at the latest factors; returns the best objective so far.
     pub(crate) fn offer(&mut self, objective: f64, right: &Fixed<T>) -> f64 {
-        self.latest = objective <= self.objective;
-        if self.latest {
+        if objective <= self.objective {
             self.objective = objective;
             self.right = Some(right.clone());
+            self.since = 0;
+        } else {
+            self.since += 1;
         }
         self.objective
+    }
+
+    /// Whether the latest factors are the best ones.
+    pub(crate) fn is_latest(&self) -> bool {
+        self.right.is_some() && self.since == 0
+    }
+
+    /// Whether the latest factors are worse than the best ones for too long.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.since >= Self::PATIENCE
+    }
+
+    /// The best factors are the latest ones again.
+    pub(crate) fn returned(&mut self) {
+        self.since = 0;
     }
 }
 
 /// Extrapolation with restart: each factor is carried on beyond its step, by a share that grows while the objective
 /// falls. On a rise the new right factor is kept as it is, and the share shrinks. (Ang & Gillis 2019, Neural
-/// Computation 31:2, doi 10.1162/neco_a_01157.)
+/// Computation 31:2, doi 10.1162/neco_a_01157.) After a few iterations above the best pair, that pair is gone back to.
 pub(crate) struct Lead<T> {
     pub(crate) share: f64,
     /// The share grows up to this.
@@ -68,5 +89,32 @@ impl<T> Lead<T> {
             self.share = self.ceiling.min(Self::GROWTH * self.share);
             self.ceiling = (Self::CEILING_GROWTH * self.ceiling).min(1.0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::threads::Threads;
+
+    #[test]
+    fn a_pair_that_stays_worse_is_lost_until_the_best_is_gone_back_to() {
+        let threads = Threads::new(None);
+        let right = |value: f64| Fixed::new(Dense::filled(2, 1, value), &threads);
+        let mut best = Best::default();
+        assert!(!best.is_latest() && !best.is_lost());
+        assert_eq!(best.offer(5.0, &right(1.0)), 5.0);
+        assert!(best.is_latest());
+        for objective in [7.0, 6.0] {
+            assert_eq!(best.offer(objective, &right(2.0)), 5.0);
+            assert!(!best.is_latest() && !best.is_lost());
+        }
+        best.offer(5.5, &right(3.0));
+        assert!(best.is_lost());
+        assert_eq!(best.right.as_ref().unwrap().rows.as_slice(), [1.0, 1.0]);
+        best.returned();
+        assert!(best.is_latest() && !best.is_lost());
+        assert_eq!(best.offer(4.0, &right(4.0)), 4.0);
+        assert_eq!(best.right.unwrap().rows.as_slice(), [4.0, 4.0]);
     }
 }

@@ -72,10 +72,11 @@ impl<T: Float> Rows<T> {
         std::mem::replace(&mut self.now, none)
     }
 
-    /// Goes back to the rows that were kept, if any were.
+    /// Goes back to the rows that were kept, if any were; nothing carries them on from where they came.
     pub(super) fn restore(&mut self) {
         if let Some(kept) = self.kept.take() {
             self.now = kept;
+            self.previous = None;
         }
     }
 
