@@ -47,10 +47,9 @@ impl<T: Float> Data<'_, '_, T> {
         } else {
             self.nmf.threads
         };
-        let nmf = self.nmf.clone().init(Init::drawn());
-        Nmf { rank, ..nmf }
-            .n_init(NonZeroUsize::MIN)
-            .threads(threads)
+        let mut nmf = self.nmf.clone().init(Init::drawn());
+        nmf.rank = rank;
+        nmf.n_init(NonZeroUsize::MIN).threads(threads)
     }
 }
 
