@@ -27,19 +27,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let noises = [
         Noise::Gaussian(0.1),
-        Noise::Gaussian(0.3),
-        Noise::Gaussian(0.6),
+        Noise::Gaussian(0.4),
         Noise::Poisson(10.0),
         Noise::Poisson(2.0),
     ];
     let mut hits: BTreeMap<(String, &str), (usize, usize, usize)> = BTreeMap::new();
     println!("noise,planted,seed,method,rank,value,repeats");
     for &rank in &planted_ranks {
-        // At twice the rank nothing better is to be expected; a few more show that.
-        let ranks = rank.saturating_sub(6).max(1)..=rank + 5;
+        let ranks = rank.saturating_sub(4).max(1)..=rank + 4;
         for noise in noises {
             for seed in 0..seeds {
-                let v = planted(100, 60, rank, noise, seed);
+                let v = planted(60, 40, rank, noise, seed);
                 let loss = match noise {
                     Noise::Gaussian(_) => Loss::FROBENIUS,
                     Noise::Poisson(_) => Loss::KULLBACK_LEIBLER,

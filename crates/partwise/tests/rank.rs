@@ -73,7 +73,7 @@ fn bits_are_the_same_for_any_number_of_threads() {
     }
 }
 
-/// The same entries are held out, so that the figures differ by rounding only; both sparse storages give the same bits.
+/// The same entries are held out, so that the figures differ by rounding only.
 #[test]
 fn every_storage_gives_the_same_survey() {
     let v = planted(24, 18, 2, Noise::Poisson(0.7), 3);
@@ -98,7 +98,10 @@ fn every_storage_gives_the_same_survey() {
             assert!((a - b).abs() < 1e-3 * a, "{a} {b}");
         }
     }
-    assert_eq!(figures(&surveys[2]), figures(&surveys[3]));
+    // The same fits; only sums over what is held out run in another order.
+    for (a, b) in values(&surveys[2]).iter().zip(values(&surveys[3])) {
+        assert!((a - b).abs() < 1e-12 * a, "{a} {b}");
+    }
 }
 
 #[test]
@@ -201,7 +204,8 @@ fn what_cannot_be_surveyed_is_refused_with_the_value_and_what_would_be_right() {
     );
     let mut negative = v;
     negative.as_mut_slice()[5] = -1.0;
-    let error = RankSurvey::new([1]).run(&Matrix::from(&negative), &mut |_: &SurveyProgress| {
+    let survey = RankSurvey::new([1]).folds(2);
+    let error = survey.run(&Matrix::from(&negative), &mut |_: &SurveyProgress| {
         ControlFlow::Continue(())
     });
     assert!(matches!(error, Err(Error::Negative { row: 1, col: 1, .. })));

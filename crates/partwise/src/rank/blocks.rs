@@ -60,7 +60,7 @@ pub(super) fn held_out<T: Float>(
     if job.stopped() {
         return Ok(None);
     }
-    let mut misses = Misses::new(data.nmf.loss, data.mean);
+    let mut misses = Misses::new(data.nmf.loss, data.mean, data.largest);
     Part::of(v, &rows, &cols).for_each(|row, col, value| {
         misses.add(value, product(&w, &ht, row, col));
     });

@@ -13,7 +13,7 @@ use crate::{Error, Float};
 
 /// Entries of a sparse V that a fold holds out at most, as a multiple of those that are stored: the copy of V without them
 /// has to note each.
-const HELD_PER_STORED: f64 = 2.0;
+pub(super) const HELD_PER_STORED: f64 = 2.0;
 
 /// The share of all entries that one fold of so many holds out.
 pub(super) fn share<T: Float>(data: &Data<'_, '_, T>, folds: usize) -> f64 {
@@ -52,9 +52,49 @@ pub(super) fn held_out<T: Float>(
         return Ok(None);
     }
     let ht = fit.h.transposed();
-    let mut misses = Misses::new(data.nmf.loss, data.mean);
+    let mut misses = Misses::new(data.nmf.loss, data.mean, data.largest);
     for one in held {
         misses.add(one.value, product(&fit.w, &ht, one.row, one.col));
     }
     Ok(misses.share())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::{Dense, Matrix};
+    use crate::nmf::Nmf;
+
+    #[test]
+    fn a_fit_does_not_see_what_is_held_out() {
+        let values: Vec<f64> = (0..12 * 9).map(|i| mix::uniform(1, i, 0)).collect();
+        let out = |row, col| mix::uniform(5, row, col) < 0.2;
+        let other = values.iter().enumerate().map(|(i, &value)| {
+            if out(i / 9, i % 9) {
+                100.0 + value
+            } else {
+                value
+            }
+        });
+        let other: Vec<f64> = other.collect();
+        assert_ne!(values, other);
+        let fit = |values: &[f64]| -> (Dense<f64>, Dense<f64>) {
+            let v = Matrix::row_major(values, 12, 9).unwrap();
+            let (part, held) = Part::without_entries(&v, &out);
+            assert!(
+                held.iter()
+                    .all(|one| one.value == values[one.row * 9 + one.col])
+            );
+            let weighting = Weighting {
+                missing: Missing::Nan,
+                ..Weighting::default()
+            };
+            let go_on = &mut |_: &crate::Progress| std::ops::ControlFlow::Continue(());
+            let nmf = Nmf::new(3);
+            let fit = nmf.fit_weighted(&part.matrix(), &weighting, Start::default(), go_on);
+            let fit = fit.unwrap();
+            (fit.w, fit.h)
+        };
+        assert_eq!(fit(&values), fit(&other));
+    }
 }

@@ -319,6 +319,29 @@ impl RankSurvey {
         Ok(())
     }
 
+    /// Bytes that a survey needs beyond V itself: as [`Nmf::memory_needed`] of the largest rank, and a copy of V without what
+    /// is held out, for as many fits as run at once; and what the starts of a rank found.
+    pub fn memory_needed<T: Float>(&self, v: &Matrix<'_, T>) -> u64 {
+        let mut largest = self.nmf.clone();
+        largest.rank = self.ranks.last().copied().unwrap_or(1);
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let at_once = if work::beside(v) {
+            self.nmf.threads.map_or(processors, NonZeroUsize::get)
+        } else {
+            1
+        };
+        let value = size_of::<T>() as u64;
+        let copy = match v {
+            Matrix::Dense(_) => v.stored() as u64 * value,
+            // With the places that are held out, and its twin.
+            _ => v.stored() as u64 * 2 * (1 + entries::HELD_PER_STORED as u64) * (value + 8),
+        };
+        let components = largest.rank as u64 * v.cols() as u64 * 8 * self.starts as u64;
+        let each = largest.memory_needed(v).saturating_add(copy);
+        each.saturating_mul(at_once as u64)
+            .saturating_add(components)
+    }
+
     /// Looks at every rank, from the smallest.
     ///
     /// # Errors
@@ -349,6 +372,7 @@ impl RankSurvey {
             v,
             nmf: &self.nmf,
             mean: summary.mean(),
+            largest: summary.largest,
             size: fitted::Size {
                 rows: v.rows(),
                 cols: v.cols(),

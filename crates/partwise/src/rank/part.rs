@@ -204,6 +204,7 @@ pub(super) struct Misses<T> {
     elementwise: Elementwise<T>,
     mean: f64,
     least: f64,
+    largest: f64,
     beta: f64,
     missed: f64,
     to_explain: f64,
@@ -211,8 +212,9 @@ pub(super) struct Misses<T> {
 }
 
 impl<T: Float> Misses<T> {
-    /// `mean` is that of V.
-    pub(super) fn new(loss: Loss, mean: f64) -> Self {
+    /// `mean` and `largest` are those of V. A prediction above the largest entry counts as that: where a line of a factor
+    /// meets few known entries, nothing else bounds it.
+    pub(super) fn new(loss: Loss, mean: f64, largest: f64) -> Self {
         let beta = loss.exponent();
         Self {
             elementwise: Elementwise::new(loss, mean),
@@ -222,6 +224,7 @@ impl<T: Float> Misses<T> {
             } else {
                 0.0
             },
+            largest,
             beta,
             missed: 0.0,
             to_explain: 0.0,
@@ -230,7 +233,7 @@ impl<T: Float> Misses<T> {
     }
 
     pub(super) fn add(&mut self, value: T, prediction: f64) {
-        let prediction = T::from_f64(prediction.max(self.least));
+        let prediction = T::from_f64(prediction.min(self.largest).max(self.least));
         let mean = T::from_f64(self.mean);
         self.missed += self.elementwise.divergence(value, prediction);
         self.to_explain += self.elementwise.divergence(value, mean);
@@ -306,16 +309,19 @@ mod tests {
 
     #[test]
     fn misses_are_shares_of_what_there_is_to_explain() {
-        let mut misses = Misses::<f64>::new(Loss::FROBENIUS, 2.0);
+        let mut misses = Misses::<f64>::new(Loss::FROBENIUS, 2.0, 4.0);
         misses.add(1.0, 1.5);
         misses.add(3.0, 3.5);
         assert!((misses.share().unwrap() - 0.25).abs() < 1e-12);
-        let mut misses = Misses::<f64>::new(Loss::KULLBACK_LEIBLER, 1e300);
+        // 9 is taken as 4, the largest entry.
+        misses.add(2.0, 9.0);
+        assert!((misses.share().unwrap() - 4.5 / 2.0).abs() < 1e-12);
+        let mut misses = Misses::<f64>::new(Loss::KULLBACK_LEIBLER, 1e300, 1e300);
         misses.add(1e300, 0.0);
         assert!(misses.share().unwrap().is_finite());
-        let mut constant = Misses::<f64>::new(Loss::FROBENIUS, 0.1);
+        let mut constant = Misses::<f64>::new(Loss::FROBENIUS, 0.1, 0.2);
         constant.add(0.1, 0.1 + 1e-15);
         assert!(constant.share().unwrap() < 1e-9);
-        assert_eq!(Misses::<f64>::new(Loss::FROBENIUS, 1.0).share(), None);
+        assert_eq!(Misses::<f64>::new(Loss::FROBENIUS, 1.0, 1.0).share(), None);
     }
 }

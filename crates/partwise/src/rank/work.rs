@@ -26,7 +26,9 @@ const LARGE: usize = 1 << 22;
 pub(super) struct Data<'a, 'v, T: Float> {
     pub(super) v: &'a Matrix<'v, T>,
     pub(super) nmf: &'a Nmf,
+    /// The mean and the largest of all entries.
     pub(super) mean: f64,
+    pub(super) largest: f64,
     pub(super) size: Size,
     /// The samples whose groups are looked at.
     pub(super) samples: &'a [usize],
@@ -34,15 +36,15 @@ pub(super) struct Data<'a, 'v, T: Float> {
     pub(super) tries: NonZeroUsize,
 }
 
-impl<T: Float> Data<'_, '_, T> {
-    /// Whether the fits of a rank run beside each other.
-    fn beside(&self) -> bool {
-        self.v.stored() < LARGE
-    }
+/// Whether the fits of a rank run beside each other.
+pub(super) fn beside<T: Float>(v: &Matrix<'_, T>) -> bool {
+    v.stored() < LARGE
+}
 
+impl<T: Float> Data<'_, '_, T> {
     /// The fit of a rank with a drawn start.
     pub(super) fn drawn(&self, rank: usize) -> Nmf {
-        let threads = if self.beside() {
+        let threads = if beside(self.v) {
             Some(NonZeroUsize::MIN)
         } else {
             self.nmf.threads
@@ -236,7 +238,7 @@ pub(super) fn look_at_rank<T: Float>(
         let _ = course.look(rank);
         Ok(answer)
     };
-    let answers = if data.beside() {
+    let answers = if beside(data.v) {
         threads.map(tasks.len(), work)
     } else {
         (0..tasks.len()).map(work).collect()
