@@ -74,30 +74,12 @@ pub(super) fn standard_error(values: &[f64]) -> Option<f64> {
     (values.len() >= 2).then(|| (squares / (count - 1.0) / count).sqrt())
 }
 
-/// The largest.
+/// The largest, of equals at the largest rank: the last rank before the figure begins to fall.
 pub(super) fn highest(points: &[RankPoint]) -> Option<Proposal> {
-    let best = points
-        .iter()
-        .rev()
-        .max_by(|a, b| a.value.total_cmp(&b.value))?;
+    let best = points.iter().max_by(|a, b| a.value.total_cmp(&b.value))?;
     proposal(
         best.rank,
         format!("its value is the largest, {}", figure(best.value)),
-    )
-}
-
-/// The rank after which the figure falls most.
-pub(super) fn before_the_fall(points: &[RankPoint]) -> Option<Proposal> {
-    let falls = points
-        .windows(2)
-        .map(|pair| (pair[0].rank, pair[0].value - pair[1].value));
-    let (rank, fall) = falls.rev().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    if fall <= 0.0 {
-        return highest(points);
-    }
-    proposal(
-        rank,
-        format!("after it the value falls most, by {}", figure(fall)),
     )
 }
 
@@ -170,18 +152,12 @@ mod tests {
         let curve: [&[f64]; 5] = [&[0.9], &[0.95], &[0.93], &[0.5], &[0.52]];
         let curve = points(&curve);
         assert_eq!(highest(&curve).unwrap().rank, 2);
-        assert_eq!(before_the_fall(&curve).unwrap().rank, 3);
+        let level: [&[f64]; 3] = [&[1.0], &[1.0], &[0.9]];
+        assert_eq!(highest(&points(&level)).unwrap().rank, 2);
         assert_eq!(last_stable(&curve).unwrap().rank, 3);
         let falling: [&[f64]; 5] = [&[1.0], &[0.4], &[0.1], &[0.08], &[0.06]];
         assert_eq!(elbow(&points(&falling)).unwrap().rank, 3);
-        for rule in [
-            lowest,
-            within_one_error,
-            highest,
-            before_the_fall,
-            last_stable,
-            elbow,
-        ] {
+        for rule in [lowest, within_one_error, highest, last_stable, elbow] {
             assert_eq!(rule(&[]), None);
             let _ = rule(&points(&[&[0.5]]));
         }

@@ -69,8 +69,12 @@ pub(super) fn cophenetic(groupings: &[&[u32]]) -> Option<Score> {
     cophenetic_correlation(&distances, &tree, n).map(Score::single)
 }
 
-/// The dispersion of the consensus.
+/// The dispersion of the consensus; `None` where no start parts the samples, as at rank 1.
 pub(super) fn dispersion(groupings: &[&[u32]]) -> Option<Score> {
+    let parts = |groups: &&[u32]| groups.iter().any(|group| *group != groups[0]);
+    if !groupings.iter().any(parts) {
+        return None;
+    }
     let consensus = matrix(groupings);
     let sum: f64 = consensus.iter().map(|c| 4.0 * (c - 0.5).powi(2)).sum();
     Some(Score::single(sum / consensus.len() as f64))
@@ -88,6 +92,7 @@ mod tests {
         // 4 · ½² is 1 for the five sure pairs and 0 for the four others.
         let dispersion = dispersion(&[&a, &b]).unwrap().value;
         assert!((dispersion - 5.0 / 9.0).abs() < 1e-12);
+        assert_eq!(super::dispersion(&[&[0, 0], &[0, 0]]), None);
     }
 
     #[test]

@@ -66,7 +66,7 @@ static METHODS: &[Spec] = &[
         weak: false,
         handles: |_| true,
         score: |seen| consensus::cophenetic(&seen.groupings()),
-        rule: choose::before_the_fall,
+        rule: choose::highest,
     },
     Spec {
         name: "dispersion",
