@@ -173,6 +173,8 @@ impl PartialEq for RankMethod {
     }
 }
 
+impl Eq for RankMethod {}
+
 impl fmt::Debug for RankMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
