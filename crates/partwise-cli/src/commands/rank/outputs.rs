@@ -97,11 +97,9 @@ fn chart(survey: &Survey, data: &Data) -> Chart {
         let points: Vec<(f64, f64)> = points
             .map(|point| (point.rank as f64, point.value))
             .collect();
-        let weak = if method.is_weak() { " (weak)" } else { "" };
-        let mut series = vec![Series::new(
-            format!("{method}: {}{weak}", method.title()),
-            points,
-        )];
+        let weak = if method.is_weak() { ", weak" } else { "" };
+        let name = format!("{method} ({}){weak}", method.source());
+        let mut series = vec![Series::new(name, points)];
         if let Some(proposal) = &criterion.proposal {
             let at = criterion
                 .points
