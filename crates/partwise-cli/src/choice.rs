@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Command};
-use partwise::{Init, Solver};
+use partwise::{Init, RankMethod, Solver};
 
 /// A value that has a name in a table.
 pub(crate) trait Choice:
@@ -26,6 +26,13 @@ impl Choice for Solver {
 impl Choice for Init {
     fn table() -> Vec<(&'static str, String)> {
         let line = |init: Self| (init.name(), sourced(init.title(), init.source()));
+        Self::all().map(line).collect()
+    }
+}
+
+impl Choice for RankMethod {
+    fn table() -> Vec<(&'static str, String)> {
+        let line = |method: Self| (method.name(), sourced(method.title(), method.source()));
         Self::all().map(line).collect()
     }
 }

@@ -94,7 +94,7 @@ impl Job<'_> {
     }
 
     /// An error of the engine with the file that it is about.
-    fn placed(&self, error: Error) -> anyhow::Error {
+    pub(crate) fn placed(&self, error: Error) -> anyhow::Error {
         let of_v = match &error {
             Error::Empty { .. } | Error::Scale { .. } | Error::ZeroEntry { .. } => true,
             Error::Negative { matrix, .. } | Error::NotFinite { matrix, .. } => *matrix == "V",

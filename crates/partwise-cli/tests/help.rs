@@ -66,6 +66,7 @@ fn every_command_has_a_section_in_the_manual() {
     let manual = Place::new().succeed("man");
     for command in [
         "FIT",
+        "RANK",
         "TRANSFORM",
         "RECONSTRUCT",
         "INFO",

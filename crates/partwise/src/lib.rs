@@ -58,6 +58,7 @@ mod minibatch;
 mod nmf;
 mod observe;
 mod pass;
+mod rank;
 mod shard;
 mod sketch;
 mod stop;
@@ -75,6 +76,10 @@ pub use matrix::{Compressed, Dense, IndexSlice, Matrix, Missing, Weighting};
 pub use minibatch::{Memory, MiniBatch, MiniBatchFit};
 pub use nmf::{Factor, Factorization, Nmf, Start, reconstruct};
 pub use observe::{Observer, Progress, TracePoint};
+pub use rank::{
+    Consensus, Criterion, Proposal, RankChoice, RankMethod, RankPoint, RankSurvey, Survey,
+    SurveyObserver, SurveyProgress,
+};
 pub use stop::StopReason;
 pub use svd::{TruncatedSvd, truncated_svd};
 pub use update::Solver;

@@ -3,6 +3,7 @@
 mod audio;
 mod compress;
 mod parts;
+mod rank;
 pub(crate) mod report;
 mod topics;
 
@@ -17,6 +18,7 @@ use partwise_io::{Dtype, Format};
 pub(crate) use audio::{AudioArguments, Example};
 pub(crate) use compress::{CompressArguments, DecompressArguments};
 pub(crate) use parts::{PartsArguments, Shape};
+pub(crate) use rank::RankArguments;
 pub(crate) use topics::{
     DocumentArguments, MATRIX, TermArguments, TopicsArguments, WeightingName, Width, Words,
 };
@@ -26,6 +28,7 @@ use crate::choice::FromTable;
 const EXAMPLES: &str = "\
 Examples:
   partwise fit counts.mtx -k 20 -o topics/               factor a matrix
+  partwise rank counts.mtx --ranks 2..30 -o ranks/       how many components
   partwise transform topics/model.npz new.mtx -o w.npy   new rows in the same components
   partwise reconstruct topics/model.npz -o v.csv         multiply the factors
   partwise info counts.mtx                               what is in a file
@@ -89,6 +92,9 @@ pub(crate) enum Command {
     /// Factor a matrix: writes model.npz, run.json and convergence.png
     #[command(after_help = FIT_EXAMPLES)]
     Fit(FitArguments),
+    /// Survey ranks: writes what several methods say of each, and the model of the chosen one
+    #[command(after_help = rank::EXAMPLES, mut_arg("rank", rank_unless_chosen))]
+    Rank(RankArguments),
     /// Express new samples in the components of a model
     #[command(after_help = TRANSFORM_EXAMPLES)]
     Transform(TransformArguments),
@@ -216,7 +222,7 @@ pub(crate) struct ImageArguments {
 }
 
 /// The problem and how it is solved.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Factorisation")]
 pub(crate) struct SolvingArguments {
     /// Number of components
@@ -390,6 +396,11 @@ fn rank_unless_applied(rank: clap::Arg) -> clap::Arg {
     rank.required(false)
         .required_unless_present("apply")
         .default_value_if("apply", clap::builder::ArgPredicate::IsPresent, "0")
+}
+
+/// A survey chooses the rank.
+fn rank_unless_chosen(rank: clap::Arg) -> clap::Arg {
+    rank.required(false).default_value("0").hide(true)
 }
 
 /// The formats that can be read, as the table of the readers has them.

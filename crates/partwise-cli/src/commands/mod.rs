@@ -9,6 +9,7 @@ mod image;
 mod info;
 mod man;
 mod parts;
+mod rank;
 mod reconstruct;
 mod report;
 mod topics;
@@ -22,6 +23,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<Ending> {
     interrupt::listen()?;
     match command {
         Command::Fit(arguments) => fit::run(arguments),
+        Command::Rank(arguments) => rank::run(arguments),
         Command::Transform(arguments) => transform::run(arguments),
         Command::Reconstruct(arguments) => reconstruct::run(arguments),
         Command::Info(arguments) => info::run(arguments),

@@ -98,6 +98,9 @@ pub fn line_chart(chart: &Chart) -> Figure {
             y: y_spans[index],
         };
         plot.draw_grid(&mut canvas, &x_ticks, &y_ticks[index]);
+        if let Some(value) = chart.x.mark {
+            plot.draw_mark(&mut canvas, value);
+        }
         let middle = (
             MARGIN + Type::LABEL.size * 0.5,
             (plot.top + plot.bottom) / 2.0,

@@ -28,6 +28,8 @@ pub struct Axis {
     pub label: String,
     /// How numbers become places.
     pub scale: Scale,
+    /// A value to be marked by a line through every panel; of a horizontal axis.
+    pub mark: Option<f64>,
 }
 
 impl Axis {
@@ -36,12 +38,19 @@ impl Axis {
         Self {
             label: label.into(),
             scale: Scale::Auto,
+            mark: None,
         }
     }
 
     /// The same axis with the given scale.
     pub fn scaled(mut self, scale: Scale) -> Self {
         self.scale = scale;
+        self
+    }
+
+    /// The same axis with a value marked.
+    pub fn marked(mut self, value: f64) -> Self {
+        self.mark = Some(value);
         self
     }
 }

@@ -89,6 +89,18 @@ impl Plot {
         );
     }
 
+    /// A dashed line upright through the panel, if the value lies on the axis.
+    pub(super) fn draw_mark(&self, canvas: &mut Canvas, value: f64) {
+        if let Some(place) = self
+            .x
+            .place(value)
+            .filter(|place| (0.0..=1.0).contains(place))
+        {
+            let x = self.x_at(place);
+            canvas.curve(&[(x, self.top), (x, self.bottom)], ink::AXIS, DASHES[1]);
+        }
+    }
+
     /// Draws one curve; returns whether a value lay below a logarithmic axis.
     pub(super) fn draw_curve(
         &self,

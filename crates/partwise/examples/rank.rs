@@ -1,0 +1,82 @@
+//! How often each method finds a planted rank: the figures of `docs/rank.md`.
+//!
+//! `cargo run --release -p partwise --example rank -- 10 > curves.csv` takes ten seeds a case; the curves go to stdout and
+//! the table to stderr.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "an example talks to its reader"
+)]
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use partwise::{Loss, Matrix, Nmf, RankMethod, RankSurvey};
+use planted::{Noise, planted};
+
+#[path = "../tests/common/planted.rs"]
+mod planted;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let seeds: u64 = arguments.next().map_or(Ok(10), |count| count.parse())?;
+    let planted_ranks: Vec<usize> = match arguments.next() {
+        Some(ranks) => ranks.split(',').map(str::parse).collect::<Result<_, _>>()?,
+        None => vec![3, 5, 8, 12, 20],
+    };
+    let noises = [
+        Noise::Gaussian(0.1),
+        Noise::Gaussian(0.4),
+        Noise::Poisson(10.0),
+        Noise::Poisson(2.0),
+    ];
+    let mut hits: BTreeMap<(String, &str), (usize, usize, usize)> = BTreeMap::new();
+    println!("noise,planted,seed,method,rank,value,repeats");
+    for &rank in &planted_ranks {
+        let ranks = rank.saturating_sub(4).max(1)..=rank + 4;
+        for noise in noises {
+            for seed in 0..seeds {
+                let v = planted(60, 40, rank, noise, seed);
+                let loss = match noise {
+                    Noise::Gaussian(_) => Loss::FROBENIUS,
+                    Noise::Poisson(_) => Loss::KULLBACK_LEIBLER,
+                };
+                let survey = RankSurvey::new(ranks.clone()).nmf(Nmf::new(1).loss(loss));
+                let survey =
+                    survey.run(&Matrix::from(&v), &mut |_: &_| ControlFlow::Continue(()))?;
+                for criterion in &survey.criteria {
+                    let method = criterion.method.name();
+                    for point in &criterion.points {
+                        let repeats: Vec<String> =
+                            point.repeats.iter().map(f64::to_string).collect();
+                        let repeats = repeats.join(" ");
+                        println!(
+                            "{noise:?},{rank},{seed},{method},{},{},{repeats}",
+                            point.rank, point.value
+                        );
+                    }
+                    let found = criterion.proposal.as_ref().map(|proposal| proposal.rank);
+                    let cell = hits.entry((format!("{noise:?}"), method)).or_default();
+                    cell.0 += usize::from(found == Some(rank));
+                    cell.1 += usize::from(found.is_some_and(|found| found.abs_diff(rank) <= 1));
+                    cell.2 += 1;
+                }
+                eprintln!(
+                    "rank {rank}, {noise:?}, seed {seed}: {:.1} s",
+                    survey.seconds
+                );
+            }
+        }
+    }
+    for method in RankMethod::all() {
+        for noise in noises {
+            let (exact, near, all) = hits[&(format!("{noise:?}"), method.name())];
+            eprintln!(
+                "{:11} {noise:?}: {exact} exact, {near} within one, of {all}",
+                method.name()
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! What a survey gives back.
+
+use super::RankMethod;
+use super::consensus;
+use crate::matrix::Dense;
+
+/// The figure of one rank by one method.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RankPoint {
+    /// The rank.
+    pub rank: usize,
+    /// The figure.
+    pub value: f64,
+    /// The standard error of the figure, where it is a mean of held-out errors.
+    pub error: Option<f64>,
+    /// The figures of the folds, blocks or starts; empty where the figure is of all together.
+    pub repeats: Vec<f64>,
+}
+
+/// The rank that a method proposes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// The rank.
+    pub rank: usize,
+    /// Why, as the end of a sentence about it.
+    pub reason: String,
+}
+
+/// What one method says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Criterion {
+    /// The method.
+    pub method: RankMethod,
+    /// Its figures by rising rank; a rank without a figure, as rank 1 of methods that compare groups, has no point.
+    pub points: Vec<RankPoint>,
+    /// Its rank; `None` if there is too little to go by.
+    pub proposal: Option<Proposal>,
+}
+
+/// The rank that a survey chooses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RankChoice {
+    /// The rank.
+    pub rank: usize,
+    /// The method that decided.
+    pub method: RankMethod,
+    /// Why, in one sentence.
+    pub reason: String,
+}
+
+/// How often samples are in one group, over starts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Consensus {
+    /// The samples, rows of V counted from 0, in the order of the leaves of the tree: those often together lie together.
+    pub samples: Vec<usize>,
+    /// The share of starts in which two samples have the same strongest component, in that order.
+    pub shares: Dense<f64>,
+}
+
+/// What a survey found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Survey {
+    /// The ranks that were looked at, rising.
+    pub ranks: Vec<usize>,
+    /// What each method says, in the order they were asked for.
+    pub criteria: Vec<Criterion>,
+    /// The rank that the first method proposes; `None` if it proposes none.
+    pub choice: Option<RankChoice>,
+    /// Whether all ranks were looked at.
+    pub complete: bool,
+    /// Seconds of the survey.
+    pub seconds: f64,
+    /// The samples whose groups were looked at.
+    pub(super) samples: Vec<usize>,
+    /// The groups of the samples by each start, for each rank; none if no method compares starts.
+    pub(super) groups: Vec<Vec<Vec<u32>>>,
+}
+
+impl Survey {
+    /// The consensus of the samples at a rank; `None` if the rank or starts were not looked at. Of more than 1000 samples, so
+    /// many are drawn.
+    pub fn consensus(&self, rank: usize) -> Option<Consensus> {
+        let at = self.ranks.iter().position(|&one| one == rank)?;
+        let groupings: Vec<&[u32]> = self.groups[at].iter().map(|groups| &groups[..]).collect();
+        if groupings.is_empty() {
+            return None;
+        }
+        let n = self.samples.len();
+        let shares = consensus::matrix(&groupings);
+        let (_, tree) = consensus::tree(&shares, n);
+        let (order, shares) = (&tree.order, &shares);
+        let sorted = order
+            .iter()
+            .flat_map(|i| order.iter().map(move |j| shares[i * n + j]));
+        Some(Consensus {
+            samples: order.iter().map(|&i| self.samples[i]).collect(),
+            shares: Dense::from_rows(sorted.collect(), n, n).expect("a square of samples"),
+        })
+    }
+}

@@ -1,0 +1,364 @@
+//! Which rank? A survey of ranks by several methods, each of which proposes one by a stated rule.
+//!
+//! There is no rank that is right for every purpose, so the curves of all methods are given, and one method decides: the
+//! first of those asked for. Cross-validation asks how well entries are predicted that the fit has not seen: more components
+//! than there are begin to predict noise. The methods on several starts ask whether components, or groups of samples, are
+//! found again. A method is one file here and one entry in the table `METHODS` (`method.rs`).
+
+mod assignment;
+mod blocks;
+mod choose;
+mod consensus;
+mod entries;
+mod fitted;
+mod found;
+mod method;
+mod mix;
+mod part;
+mod score;
+mod stability;
+mod tree;
+mod work;
+
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::matrix::{Matrix, Summary};
+use crate::nmf::Nmf;
+use crate::threads::Threads;
+use crate::{Error, Float};
+pub use found::{Consensus, Criterion, Proposal, RankChoice, RankPoint, Survey};
+use method::Look;
+pub use method::RankMethod;
+use work::{Course, Data};
+
+/// Starts that a fit with something held out tries for a few iterations, so that no curve hangs on one bad start.
+const TRIES: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
+
+/// A survey of ranks to be made.
+///
+/// | name | default | purpose | range |
+/// |---|---|---|---|
+/// | `ranks` | | the ranks to look at | 1 to min(m, n), at least one |
+/// | `nmf` | `Nmf::new` | loss, solver, tolerance, limits, penalty, seed and threads of all fits; its rank and start are not used | |
+/// | `methods` | all that handle the loss | how ranks are judged; the first decides | see [`RankMethod::all`] |
+/// | `starts` | 10 | fits from drawn starts, for methods that compare starts | ≥ 2 |
+/// | `folds` | 5 | folds of single entries; each fold is held out once | 2 to min(m, n) |
+///
+/// ```
+/// use partwise::{Matrix, RankSurvey};
+/// // Samples of two kinds, with a little noise.
+/// let noise = |i: usize| (i * 7919 % 101) as f64 / 1010.0;
+/// let entry = |i: usize| f64::from(u8::from((i / 12) % 2 == (i % 12) / 6)) * (1 + i % 5) as f64 + noise(i);
+/// let values: Vec<f64> = (0..20 * 12).map(entry).collect();
+/// let survey = RankSurvey::new(1..=4).run(&Matrix::row_major(&values, 20, 12)?, &mut |_: &_| {
+///     std::ops::ControlFlow::Continue(())
+/// })?;
+/// let choice = survey.choice.expect("every rank was looked at");
+/// println!("rank {}: {}", choice.rank, choice.reason);
+/// # Ok::<(), partwise::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct RankSurvey {
+    ranks: Vec<usize>,
+    nmf: Nmf,
+    methods: Option<Vec<RankMethod>>,
+    starts: usize,
+    folds: usize,
+}
+
+/// How far a survey is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SurveyProgress {
+    /// The rank that is looked at.
+    pub rank: usize,
+    /// Fits done, of all ranks.
+    pub done: usize,
+    /// Fits in all.
+    pub total: usize,
+    /// Seconds since the survey began.
+    pub seconds: f64,
+}
+
+/// Sees a survey after every iteration of every fit, one call at a time from any thread, and can end it.
+///
+/// Closures from `&SurveyProgress` to `ControlFlow<()>` are observers.
+pub trait SurveyObserver: Send {
+    /// [`ControlFlow::Break`] ends the survey, which returns the ranks that are done.
+    fn observe(&mut self, progress: &SurveyProgress) -> ControlFlow<()>;
+
+    /// As [`crate::Observer::interrupt`]: nothing of the survey is kept.
+    fn interrupt(&self) -> Option<Arc<AtomicBool>> {
+        None
+    }
+}
+
+impl<F: FnMut(&SurveyProgress) -> ControlFlow<()> + Send> SurveyObserver for F {
+    fn observe(&mut self, progress: &SurveyProgress) -> ControlFlow<()> {
+        self(progress)
+    }
+}
+
+impl RankSurvey {
+    /// A survey of these ranks, in any order, with the defaults of the table above.
+    pub fn new(ranks: impl IntoIterator<Item = usize>) -> Self {
+        let mut ranks: Vec<usize> = ranks.into_iter().collect();
+        ranks.sort_unstable();
+        ranks.dedup();
+        Self {
+            ranks,
+            nmf: Nmf::new(1),
+            methods: None,
+            starts: 10,
+            folds: 5,
+        }
+    }
+
+    /// Sets loss, solver, tolerance, limits, penalty, seed and threads of all fits.
+    #[must_use]
+    pub fn nmf(mut self, nmf: Nmf) -> Self {
+        self.nmf = nmf;
+        self
+    }
+
+    /// Sets the methods; the first decides.
+    #[must_use]
+    pub fn methods(mut self, methods: impl IntoIterator<Item = RankMethod>) -> Self {
+        self.methods = Some(methods.into_iter().collect());
+        self
+    }
+
+    /// Sets the number of starts.
+    #[must_use]
+    pub fn starts(mut self, starts: usize) -> Self {
+        self.starts = starts;
+        self
+    }
+
+    /// Sets the number of folds.
+    #[must_use]
+    pub fn folds(mut self, folds: usize) -> Self {
+        self.folds = folds;
+        self
+    }
+
+    /// The methods of the survey.
+    pub fn chosen_methods(&self) -> Vec<RankMethod> {
+        self.methods.clone().unwrap_or_else(|| {
+            let all = RankMethod::all();
+            all.filter(|method| method.handles(self.nmf.loss)).collect()
+        })
+    }
+
+    fn looks(&self) -> Vec<Look> {
+        let methods = self.chosen_methods();
+        methods.into_iter().map(RankMethod::look).collect()
+    }
+
+    /// Checks everything that can be checked without V.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] with the value and what would be right; as [`Nmf::check`].
+    pub fn check(&self) -> Result<(), Error> {
+        self.nmf.check()?;
+        if self.ranks.is_empty() {
+            return refuse("ranks", "none".to_owned(), "expected at least one rank");
+        }
+        if self.ranks[0] == 0 {
+            return refuse("ranks", "0".to_owned(), "expected ranks of at least 1");
+        }
+        let methods = self.chosen_methods();
+        if methods.is_empty() {
+            return refuse("methods", "none".to_owned(), "expected at least one method");
+        }
+        for (i, method) in methods.iter().enumerate() {
+            if methods[..i].contains(method) {
+                return refuse("methods", method.to_string(), "expected each method once");
+            }
+            if !method.handles(self.nmf.loss) {
+                let legal = format!("has no figure for the loss {}", self.nmf.loss);
+                return refuse("method", method.to_string(), &legal);
+            }
+        }
+        if self.starts < 2 {
+            return refuse(
+                "starts",
+                self.starts.to_string(),
+                "expected at least 2 starts to compare",
+            );
+        }
+        if self.folds < 2 {
+            return refuse("folds", self.folds.to_string(), "expected at least 2 folds");
+        }
+        if self.looks().contains(&Look::Entries) && self.nmf.solver.sketches() {
+            let name = self.nmf.solver.name().to_owned();
+            let legal = "expected a solver without a sketch where entries are held out";
+            return refuse("solver", name, legal);
+        }
+        Ok(())
+    }
+
+    fn check_shape(&self, rows: usize, cols: usize) -> Result<(), Error> {
+        let most = rows.min(cols);
+        if most == 0 {
+            return Err(Error::Empty { rows, cols });
+        }
+        if let Some(rank) = self.ranks.iter().find(|&&rank| rank > most) {
+            let legal =
+                format!("expected ranks of at most {most}, the smaller side of {rows} x {cols}");
+            return refuse("ranks", rank.to_string(), &legal);
+        }
+        let looks = self.looks();
+        if looks.contains(&Look::Entries) && self.folds > most {
+            let legal = format!("expected at most {most}, the smaller side of {rows} x {cols}");
+            return refuse("folds", self.folds.to_string(), &legal);
+        }
+        if looks.contains(&Look::Blocks) && blocks::GROUPS > most {
+            let legal = format!(
+                "needs at least {0} rows and {0} columns; V is {rows} x {cols}",
+                blocks::GROUPS
+            );
+            return refuse("method", "bcv".to_owned(), &legal);
+        }
+        Ok(())
+    }
+
+    /// Bytes that a survey needs beyond V itself: as [`Nmf::memory_needed`] of the largest rank, and a copy of V without what
+    /// is held out, for as many fits as run at once; and what the starts of a rank found.
+    pub fn memory_needed<T: Float>(&self, v: &Matrix<'_, T>) -> u64 {
+        let mut largest = self.nmf.clone();
+        largest.rank = self.ranks.last().copied().unwrap_or(1);
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let at_once = if work::beside(v) {
+            self.nmf.threads.map_or(processors, NonZeroUsize::get)
+        } else {
+            1
+        };
+        let value = size_of::<T>() as u64;
+        let copy = match v {
+            Matrix::Dense(_) => v.stored() as u64 * value,
+            // With the places that are held out, and its twin.
+            _ => v.stored() as u64 * 2 * (1 + entries::HELD_PER_STORED as u64) * (value + 8),
+        };
+        let components = largest.rank as u64 * v.cols() as u64 * 8 * self.starts as u64;
+        let each = largest.memory_needed(v).saturating_add(copy);
+        each.saturating_mul(at_once as u64)
+            .saturating_add(components)
+    }
+
+    /// Looks at every rank, from the smallest.
+    ///
+    /// # Errors
+    /// As [`Self::check`] and [`Nmf::fit`]; ranks above min(m, n), or a V too small for the folds: before any fit.
+    pub fn run<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        observer: &mut dyn SurveyObserver,
+    ) -> Result<Survey, Error> {
+        self.check()?;
+        let (rows, cols) = (v.rows(), v.cols());
+        self.check_shape(rows, cols)?;
+        let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
+        threads.until_interrupted(|| self.run_on(v, &threads, observer))
+    }
+
+    fn run_on<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        threads: &Threads,
+        observer: &mut dyn SurveyObserver,
+    ) -> Result<Survey, Error> {
+        let summary = Summary::of(v, threads)?;
+        summary.check_scale()?;
+        summary.check_loss(self.nmf.loss)?;
+        let samples = consensus::samples(v.rows(), self.nmf.seed);
+        let data = Data {
+            v,
+            nmf: &self.nmf,
+            mean: summary.mean(),
+            largest: summary.largest,
+            size: fitted::Size {
+                rows: v.rows(),
+                cols: v.cols(),
+                loss: self.nmf.loss,
+                half_squares: 0.5 * summary.squares,
+            },
+            samples: &samples,
+            tries: TRIES,
+        };
+        let tasks = work::tasks(&self.looks(), self.starts, self.folds);
+        let course = Course::new(observer, tasks.len() * self.ranks.len());
+        let methods = self.chosen_methods();
+        let mut ranks = Vec::new();
+        let mut points: Vec<Vec<RankPoint>> = vec![Vec::new(); methods.len()];
+        let mut groups = Vec::new();
+        for &rank in &self.ranks {
+            let Some(evidence) = work::look_at_rank(&data, &course, rank, &tasks, threads)? else {
+                break;
+            };
+            for (method, points) in methods.iter().zip(&mut points) {
+                points.extend(point(*method, &evidence));
+            }
+            ranks.push(rank);
+            groups.push(evidence.into_groups());
+        }
+        let criteria = methods
+            .into_iter()
+            .zip(points)
+            .map(|(method, points)| Criterion {
+                method,
+                proposal: method.rule()(&points),
+                points,
+            });
+        let criteria: Vec<Criterion> = criteria.collect();
+        let choice = criteria
+            .first()
+            .and_then(|criterion| choice(criterion, &ranks));
+        Ok(Survey {
+            complete: ranks.len() == self.ranks.len(),
+            ranks,
+            criteria,
+            choice,
+            seconds: course.seconds(),
+            samples,
+            groups,
+        })
+    }
+}
+
+fn point(method: RankMethod, evidence: &work::Evidence) -> Option<RankPoint> {
+    let score = method.score(evidence)?;
+    let held_out = method.look() != Look::Starts;
+    Some(RankPoint {
+        rank: evidence.rank,
+        value: score.value,
+        error: choose::standard_error(&score.repeats).filter(|_| held_out),
+        repeats: score.repeats,
+    })
+}
+
+/// The rank of the method that decides, and why in a sentence.
+fn choice(criterion: &Criterion, ranks: &[usize]) -> Option<RankChoice> {
+    let Proposal { rank, reason } = criterion.proposal.clone()?;
+    let method = criterion.method;
+    let mut reason = format!("Rank {rank} by {method} ({}): {reason}.", method.title());
+    if ranks.len() > 1 && ranks.last() == Some(&rank) {
+        reason.pop();
+        reason.push_str("; it is the largest that was looked at, and larger ones may be better.");
+    }
+    Some(RankChoice {
+        rank,
+        method,
+        reason,
+    })
+}
+
+fn refuse<R>(name: &'static str, value: String, legal: &str) -> Result<R, Error> {
+    Err(Error::Parameter {
+        name,
+        value,
+        legal: legal.to_owned(),
+    })
+}

@@ -1,0 +1,286 @@
+//! The fits of a survey: rank by rank, those of a rank beside each other.
+//!
+//! A fit has the same bits for any number of threads. So the fits of a rank share the threads, one each, where V is small,
+//! and take all threads one after another where V is large and copies of it are dear.
+
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use super::fitted::Size;
+use super::method::Look;
+use super::{SurveyObserver, SurveyProgress, blocks, consensus, entries, stability};
+use crate::init::Init;
+use crate::matrix::{Dense, Matrix};
+use crate::nmf::{Nmf, Start};
+use crate::observe::{Observer, Progress};
+use crate::threads::Threads;
+use crate::{Error, Float};
+
+/// Stored entries from which V counts as large.
+const LARGE: usize = 1 << 22;
+
+/// V and what all fits share.
+pub(super) struct Data<'a, 'v, T: Float> {
+    pub(super) v: &'a Matrix<'v, T>,
+    pub(super) nmf: &'a Nmf,
+    /// The mean and the largest of all entries.
+    pub(super) mean: f64,
+    pub(super) largest: f64,
+    pub(super) size: Size,
+    /// The samples whose groups are looked at.
+    pub(super) samples: &'a [usize],
+    /// Starts that a fit with something held out tries.
+    pub(super) tries: NonZeroUsize,
+}
+
+/// Whether the fits of a rank run beside each other.
+pub(super) fn beside<T: Float>(v: &Matrix<'_, T>) -> bool {
+    v.stored() < LARGE
+}
+
+impl<T: Float> Data<'_, '_, T> {
+    /// The fit of a rank with a drawn start.
+    pub(super) fn drawn(&self, rank: usize) -> Nmf {
+        let threads = if beside(self.v) {
+            Some(NonZeroUsize::MIN)
+        } else {
+            self.nmf.threads
+        };
+        let mut nmf = self.nmf.clone().init(Init::drawn());
+        nmf.rank = rank;
+        nmf.n_init(NonZeroUsize::MIN).threads(threads)
+    }
+}
+
+/// How far a survey is, and whether it goes on.
+pub(super) struct Course<'a> {
+    observer: Mutex<&'a mut dyn SurveyObserver>,
+    interrupt: Option<Arc<AtomicBool>>,
+    stopped: AtomicBool,
+    done: AtomicUsize,
+    total: usize,
+    clock: Instant,
+}
+
+impl<'a> Course<'a> {
+    pub(super) fn new(observer: &'a mut dyn SurveyObserver, total: usize) -> Self {
+        Self {
+            interrupt: observer.interrupt(),
+            observer: Mutex::new(observer),
+            stopped: AtomicBool::new(false),
+            done: AtomicUsize::new(0),
+            total,
+            clock: Instant::now(),
+        }
+    }
+
+    pub(super) fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn seconds(&self) -> f64 {
+        self.clock.elapsed().as_secs_f64()
+    }
+
+    fn look(&self, rank: usize) -> ControlFlow<()> {
+        if !self.stopped() {
+            let progress = SurveyProgress {
+                rank,
+                done: self.done.load(Ordering::Relaxed),
+                total: self.total,
+                seconds: self.seconds(),
+            };
+            let mut observer = self.observer.lock().unwrap_or_else(PoisonError::into_inner);
+            if observer.observe(&progress).is_break() {
+                self.stopped.store(true, Ordering::Relaxed);
+            }
+        }
+        if self.stopped() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+}
+
+/// One fit of a survey, as its observer.
+pub(super) struct Job<'a, 'o> {
+    pub(super) rank: usize,
+    course: &'a Course<'o>,
+}
+
+impl Job<'_, '_> {
+    pub(super) fn stopped(&self) -> bool {
+        self.course.stopped()
+    }
+}
+
+impl Observer for Job<'_, '_> {
+    fn observe(&mut self, _: &Progress) -> ControlFlow<()> {
+        self.course.look(self.rank)
+    }
+
+    fn interrupt(&self) -> Option<Arc<AtomicBool>> {
+        self.course.interrupt.clone()
+    }
+}
+
+/// What one start found.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The group of each sample that is looked at.
+    groups: Vec<u32>,
+    /// The components as unit vectors, k × n.
+    directions: Dense<f64>,
+    divergence: f64,
+    relative_error: f64,
+}
+
+/// What the fits of one rank say.
+#[derive(Debug)]
+pub(super) struct Evidence {
+    pub(super) size: Size,
+    pub(super) rank: usize,
+    starts: Vec<Found>,
+    /// The figures of the folds and of the blocks.
+    pub(super) entries: Vec<f64>,
+    pub(super) blocks: Vec<f64>,
+}
+
+impl Evidence {
+    pub(super) fn groupings(&self) -> Vec<&[u32]> {
+        self.starts.iter().map(|start| &start.groups[..]).collect()
+    }
+
+    pub(super) fn directions(&self) -> Vec<&Dense<f64>> {
+        self.starts.iter().map(|start| &start.directions).collect()
+    }
+
+    pub(super) fn divergences(&self) -> Vec<f64> {
+        self.starts.iter().map(|start| start.divergence).collect()
+    }
+
+    pub(super) fn relative_errors(&self) -> Vec<f64> {
+        let errors = self.starts.iter().map(|start| start.relative_error);
+        errors.collect()
+    }
+
+    /// The start with the least divergence, the first of equals.
+    pub(super) fn best_start(&self) -> usize {
+        let divergences = self.divergences();
+        let by_size = |a: &usize, b: &usize| divergences[*a].total_cmp(&divergences[*b]);
+        (0..divergences.len()).min_by(by_size).unwrap_or(0)
+    }
+
+    /// The groups of the samples by each start.
+    pub(super) fn into_groups(self) -> Vec<Vec<u32>> {
+        self.starts.into_iter().map(|start| start.groups).collect()
+    }
+}
+
+/// What one fit is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    Start(usize),
+    Fold(usize, usize),
+    Block(usize),
+}
+
+/// What one fit says; nothing if it was stopped.
+enum Answer {
+    Start(Found),
+    Fold(f64),
+    Block(f64),
+    Nothing,
+}
+
+/// The fits that a rank takes.
+pub(super) fn tasks(looks: &[Look], starts: usize, folds: usize) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    if looks.contains(&Look::Entries) {
+        tasks.extend((0..folds).map(|fold| Task::Fold(fold, folds)));
+    }
+    if looks.contains(&Look::Blocks) {
+        tasks.extend((0..blocks::GROUPS * blocks::GROUPS).map(Task::Block));
+    }
+    if looks.contains(&Look::Starts) {
+        tasks.extend((0..starts).map(Task::Start));
+    }
+    tasks
+}
+
+/// All fits of a rank; `None` if the observer ended the survey before the last of them was done.
+///
+/// # Errors
+/// The first of the engine's.
+pub(super) fn look_at_rank<T: Float>(
+    data: &Data<'_, '_, T>,
+    course: &Course<'_>,
+    rank: usize,
+    tasks: &[Task],
+    threads: &Threads,
+) -> Result<Option<Evidence>, Error> {
+    let before = course.done.load(Ordering::Relaxed);
+    let work = |i: usize| {
+        let mut job = Job { rank, course };
+        if job.stopped() {
+            return Ok(Answer::Nothing);
+        }
+        let answer = answer(data, &mut job, tasks[i])?;
+        if job.stopped() {
+            return Ok(Answer::Nothing);
+        }
+        course.done.fetch_add(1, Ordering::Relaxed);
+        // An end that is asked for here comes before the next fit.
+        let _ = course.look(rank);
+        Ok(answer)
+    };
+    let answers = if beside(data.v) {
+        threads.map(tasks.len(), work)
+    } else {
+        (0..tasks.len()).map(work).collect()
+    };
+    let mut evidence = Evidence {
+        size: data.size,
+        rank,
+        starts: Vec::new(),
+        entries: Vec::new(),
+        blocks: Vec::new(),
+    };
+    for answer in answers {
+        match answer? {
+            Answer::Start(found) => evidence.starts.push(found),
+            Answer::Fold(value) => evidence.entries.push(value),
+            Answer::Block(value) => evidence.blocks.push(value),
+            Answer::Nothing => {}
+        }
+    }
+    let done = course.done.load(Ordering::Relaxed) - before;
+    Ok((done == tasks.len()).then_some(evidence))
+}
+
+fn answer<T: Float>(
+    data: &Data<'_, '_, T>,
+    job: &mut Job<'_, '_>,
+    task: Task,
+) -> Result<Answer, Error> {
+    let answer = match task {
+        Task::Start(number) => {
+            let seed = data.nmf.seed.wrapping_add(number as u64);
+            let nmf = data.drawn(job.rank).seed(seed);
+            let fit = nmf.fit_with(&[*data.v], Start::default(), job)?;
+            Some(Answer::Start(Found {
+                groups: consensus::groups(&fit.w, &fit.h, data.samples),
+                directions: stability::directions(&fit.h),
+                divergence: fit.divergence,
+                relative_error: fit.relative_error,
+            }))
+        }
+        Task::Fold(fold, folds) => entries::held_out(data, job, (fold, folds))?.map(Answer::Fold),
+        Task::Block(block) => blocks::held_out(data, job, block)?.map(Answer::Block),
+    };
+    Ok(answer.unwrap_or(Answer::Nothing))
+}
