@@ -67,11 +67,11 @@ mod threads;
 mod update;
 
 pub use convolutive::Convolutive;
-pub use error::Error;
+pub use error::{Error, ReadError};
 pub use float::Float;
 pub use init::Init;
 pub use loss::{Loss, Penalty};
-pub use matrix::{Compressed, Dense, IndexSlice, Matrix, Missing, Weighting};
+pub use matrix::{Compressed, Dense, IndexSlice, Matrix, Missing, RowBlocks, Streamed, Weighting};
 pub use minibatch::{Memory, MiniBatch, MiniBatchFit};
 pub use nmf::{Factor, Factorization, Nmf, Start, reconstruct};
 pub use observe::{Observer, Progress, TracePoint};

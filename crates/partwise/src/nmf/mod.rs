@@ -284,21 +284,27 @@ impl Nmf {
     pub fn memory_needed<T: Float>(&self, matrix: &Matrix<'_, T>) -> u64 {
         /// Blocks in work at once, tiles and small matrices.
         const WORK_SPACE: u64 = 64 << 20;
+        /// The same where memory is counted closely, beside the runs of V that are read.
+        const STREAM_WORK: u64 = 16 << 20;
         /// Copies of the factors' size at once: the factors, what is gathered for the next ones, the best so far.
         const COPIES: u64 = 4;
         /// Gram matrices at once: of the blocks of a run of lines.
         const GRAMS: u64 = 64;
         let value = size_of::<T>() as u64;
         let (m, n) = (matrix.rows() as u64, matrix.cols() as u64);
+        let work = match matrix {
+            Matrix::Streamed(streamed) => STREAM_WORK.saturating_add(streamed.walk_bytes()),
+            _ => WORK_SPACE,
+        };
         let twin = match matrix {
-            Matrix::Dense(_) => 0,
+            Matrix::Dense(_) | Matrix::Streamed(_) => 0,
             // The offsets twice, while the entries are sorted.
             Matrix::Csr(_) => matrix.stored() as u64 * (value + 4) + 16 * n,
             Matrix::Csc(_) => matrix.stored() as u64 * (value + 4) + 16 * m,
         };
         let init = self.init.resolve(self.rank, matrix.rows(), matrix.cols());
         let rank = self.rank as u64;
-        let dense = matches!(matrix, Matrix::Dense(_));
+        let dense = !matrix.is_sparse();
         let sketch = match self.road(dense, matrix.rows(), matrix.cols()) {
             Ok(solver) if solver.sketches() => {
                 sketch::width(matrix.rows(), matrix.cols(), self.rank)
@@ -313,7 +319,7 @@ impl Nmf {
         let grams = rank
             .saturating_mul(rank)
             .saturating_mul(8 * GRAMS.min(1 + (m + n) / 256));
-        [factors, grams, twin, sketch, WORK_SPACE]
+        [factors, grams, twin, sketch, work]
             .into_iter()
             .fold(0, u64::saturating_add)
     }
@@ -364,7 +370,7 @@ impl Nmf {
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
         let threads = Threads::new(self.threads).interruptible(observer.interrupt());
-        threads.until_interrupted(|| self.fit_on(&threads, blocks, None, start, observer))
+        threads.until_ended(|| self.fit_on(&threads, blocks, None, start, observer))
     }
 
     /// Factors a V of which some entries are missing or count more than others; what is missing shows in W H.
@@ -382,10 +388,14 @@ impl Nmf {
         start: Start<'_, T>,
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
+        v.check_held("a fit where entries are missing or weighted")?;
+        if let Some(entries) = weighting.entries {
+            entries.check_held("a matrix of weights")?;
+        }
         let weighting = Some(weighting).filter(|weighting| !weighting.is_even());
         let blocks = std::slice::from_ref(v);
         let threads = Threads::new(self.threads).interruptible(observer.interrupt());
-        threads.until_interrupted(|| self.fit_on(&threads, blocks, weighting, start, observer))
+        threads.until_ended(|| self.fit_on(&threads, blocks, weighting, start, observer))
     }
 
     fn fit_on<T: Float>(

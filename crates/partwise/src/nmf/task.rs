@@ -240,7 +240,7 @@ impl<T: Float> Task<'_, '_, T> {
         let k = left.cols();
         let mut from = 0;
         let shards = self.blocks.sources.iter().map(|source| {
-            let to = from + source.rows().count();
+            let to = from + source.count();
             let rows = left.row_range(from, to).to_vec();
             let rows = Dense::from_rows(rows, to - from, k).expect("a range of whole rows");
             from = to;
