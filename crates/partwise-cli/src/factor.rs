@@ -8,10 +8,11 @@ use partwise::{Dense, Error, Factor, Factorization, Matrix, Nmf, Start, StopReas
 
 use crate::arguments::SolvingArguments;
 use crate::interrupt::{self, Ending};
+use crate::memory::{self, Limit};
 use crate::number::Number;
 use crate::progress::Progress;
 use crate::table::counted;
-use crate::{input, memory, terminal};
+use crate::{input, terminal};
 
 /// The solving flags at work on a matrix.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Job<'a> {
     /// Whether starts of another precision than V are converted.
     pub(crate) convert_starts: bool,
     pub(crate) quiet: bool,
+    /// The memory that V has left.
+    pub(crate) memory: Limit,
     pub(crate) progress: &'a Progress,
 }
 
@@ -39,7 +42,7 @@ impl Job<'_> {
             v.cols(),
             solving.rank
         );
-        memory::require(&what, nmf.memory_needed(v))?;
+        self.memory.require(&what, nmf.memory_needed(v))?;
         let w = self.start(solving.start_w.as_deref())?;
         let h = self.start(solving.start_h.as_deref())?;
         self.warn(&w, &h)?;
@@ -97,6 +100,7 @@ impl Job<'_> {
     fn placed(&self, error: Error) -> anyhow::Error {
         let of_v = match &error {
             Error::Empty { .. } | Error::Scale { .. } | Error::ZeroEntry { .. } => true,
+            Error::Read { .. } => true,
             Error::Negative { matrix, .. } | Error::NotFinite { matrix, .. } => *matrix == "V",
             _ => false,
         };

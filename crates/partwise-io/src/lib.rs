@@ -5,6 +5,7 @@
 //!   also through gzip and from standard input. What memory it takes is checked first.
 //! - [`write`](write()) puts a matrix into a file, [`write_model`] and [`read_model`] a whole factorisation,
 //!   [`write_atomically`] whatever you like: the file appears whole or not at all.
+//! - [`Stored`] leaves a dense matrix in its `.npy` files, from which a fit reads it a run of rows at a time.
 //! - [`describe`] says what a file holds.
 //!
 //! Nothing here panics on any content of a file, and nothing in a file is ever executed.
@@ -45,6 +46,7 @@ mod real;
 mod scipy;
 mod source;
 mod sparse;
+mod stored;
 mod write;
 
 pub use atomic::write_atomically;
@@ -56,4 +58,5 @@ pub use matrix::{
 };
 pub use model::{Model, read_model, write_model};
 pub use real::Dtype;
+pub use stored::Stored;
 pub use write::{MatrixToWrite, Values};

@@ -350,7 +350,7 @@ fn what_needs_v_in_memory_says_so() {
     let v = Matrix::streamed(&lines);
     let mut go_on = |_: &partwise::Progress| std::ops::ControlFlow::Continue(());
     let weighting = partwise::Weighting {
-        missing: partwise::Missing::Zeros,
+        missing: partwise::Missing::Nan,
         ..Default::default()
     };
     let error = Nmf::new(2)

@@ -22,6 +22,7 @@ pub(crate) use topics::{
 };
 
 use crate::choice::FromTable;
+use crate::memory::Size;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,6 +46,7 @@ Examples:
   partwise fit counts.mtx -k 20 --loss kl -o topics/
   partwise fit data.csv -k 5 --init random --seed 7 --alpha-w 0.01 --l1-ratio 1 -o sparse/
   partwise fit spectra.npy -k 4 --start-h endmembers.npy --hold h -o abundances/
+  partwise fit big.npy -k 20 --memory 2G -o out/     a file larger than memory; or a folder of .npy files
   zcat big.tsv.gz | partwise fit - --format tsv -k 10 -o out/
 
 Ctrl-C ends the fit and writes the best factors so far; a second one ends the program at once.";
@@ -131,8 +133,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct FitArguments {
-    /// The matrix, samples in rows; - for standard input
-    #[arg(value_name = "V", value_hint = ValueHint::FilePath)]
+    /// The matrix, samples in rows; a folder of .npy files with the rows of one; - for standard input
+    #[arg(value_name = "V", value_hint = ValueHint::AnyPath)]
     pub(crate) input: PathBuf,
     /// Folder for the results; made if it is not there
     #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
@@ -141,6 +143,10 @@ pub(crate) struct FitArguments {
     pub(crate) solving: SolvingArguments,
     #[command(flatten)]
     pub(crate) reading: ReadingArguments,
+    /// Memory to take at most, as in 512M, 2G or 1.5GiB; a .npy file that does not fit stays on disk and is read once an
+    /// iteration, or twice, with the same results [default: what the machine can give]
+    #[arg(long, value_name = "SIZE", help_heading = "Reading")]
+    pub(crate) memory: Option<Size>,
     #[command(flatten)]
     pub(crate) reporting: ReportingArguments,
 }

@@ -1,12 +1,16 @@
 //! `partwise fit`: a matrix into factors.
 
-use anyhow::Context;
-use partwise_io::Matrix;
+use std::path::Path;
 
-use crate::arguments::{FitArguments, Precision};
+use anyhow::Context;
+use partwise::{Factorization, Matrix, RowBlocks};
+use partwise_io::{Precision, Stored};
+
+use crate::arguments::{FitArguments, Precision as Wanted};
 use crate::factor::Job;
 use crate::input;
 use crate::interrupt::Ending;
+use crate::memory::Limit;
 use crate::number::{Number, at_precision};
 use crate::outputs::{self, Staged};
 use crate::progress::Progress;
@@ -17,10 +21,15 @@ pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
     outputs::check_folder(&arguments.output)?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), arguments.reporting.quiet);
-    let options = input::options(
-        arguments.reading.dtype.into(),
-        arguments.reading.format.as_deref(),
-    );
+    let limit = Limit::from(arguments.memory);
+    if let Some(stored) = left_on_disk(arguments, limit)? {
+        return match stored.precision() {
+            Precision::F32 => fit_stored::<f32>(arguments, name, &stored, progress),
+            Precision::F64 => fit_stored::<f64>(arguments, name, &stored, progress),
+        };
+    }
+    let reading = &arguments.reading;
+    let options = input::options_within(limit, reading.dtype.into(), reading.format.as_deref());
     let table = partwise_io::read(&arguments.input, &options)?;
     let data = Data {
         input: name,
@@ -29,27 +38,87 @@ pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
         row_names: table.row_names,
         col_names: table.col_names,
     };
-    at_precision!(AnyMatrix, table.matrix, matrix => fit(arguments, data, matrix, progress))
+    at_precision!(AnyMatrix, table.matrix, matrix => {
+        let view = matrix.view().with_context(|| data.input.clone())?;
+        let held = input::bytes_of(&matrix);
+        let fit = solve(arguments, (&view, &data.input), limit.less(held), &progress)?;
+        drop(matrix);
+        finish(arguments, data, fit, progress)
+    })
 }
 
-fn fit<T: Number>(
+/// V, if it stays in its files: a folder of them, or a file that is larger than what a fit leaves of the memory.
+fn left_on_disk(arguments: &FitArguments, limit: Limit) -> anyhow::Result<Option<Stored>> {
+    /// What a fit of a matrix in memory may take beyond that of one on disk: a larger work space.
+    const WORK_SPACE: u64 = 64 << 20;
+    let (input, reading) = (&arguments.input, &arguments.reading);
+    let other = reading
+        .format
+        .as_ref()
+        .is_some_and(|format| format != "npy");
+    if other || input == Path::new("-") {
+        return Ok(None);
+    }
+    let Some(stored) = Stored::open(input, reading.dtype.into())? else {
+        return Ok(None);
+    };
+    let nmf = arguments.solving.nmf()?;
+    let needed = match stored.precision() {
+        Precision::F32 => nmf.memory_needed(&stored.view::<f32>()),
+        Precision::F64 => nmf.memory_needed(&stored.view::<f64>()),
+    };
+    let held = [stored.bytes_in_memory(), needed, WORK_SPACE];
+    let held = held.into_iter().fold(0, u64::saturating_add);
+    Ok((input.is_dir() || held > limit.bytes()).then_some(stored))
+}
+
+fn fit_stored<T: Number>(
+    arguments: &FitArguments,
+    name: String,
+    stored: &Stored,
+    progress: Progress,
+) -> anyhow::Result<Ending>
+where
+    Stored: RowBlocks<T>,
+{
+    let limit = arguments.memory.into();
+    let fit = solve(arguments, (&stored.view::<T>(), &name), limit, &progress)?;
+    let data = Data {
+        input: name,
+        shape: stored.shape(),
+        nonzeros: fit.positive,
+        row_names: None,
+        col_names: None,
+    };
+    finish(arguments, data, fit, progress)
+}
+
+fn solve<T: Number>(
+    arguments: &FitArguments,
+    (v, name): (&Matrix<'_, T>, &str),
+    memory: Limit,
+    progress: &Progress,
+) -> anyhow::Result<Factorization<T>> {
+    let job = Job {
+        solving: &arguments.solving,
+        input: name,
+        convert_starts: arguments.reading.dtype != Wanted::Auto,
+        quiet: arguments.reporting.quiet,
+        memory,
+        progress,
+    };
+    job.run(v)
+}
+
+fn finish<T: Number>(
     arguments: &FitArguments,
     data: Data,
-    matrix: Matrix<T>,
+    fit: Factorization<T>,
     progress: Progress,
 ) -> anyhow::Result<Ending> {
     let FitArguments {
         solving, reporting, ..
     } = arguments;
-    let job = Job {
-        solving,
-        input: &data.input,
-        convert_starts: arguments.reading.dtype != Precision::Auto,
-        quiet: reporting.quiet,
-        progress: &progress,
-    };
-    let fit = job.run(&matrix.view().with_context(|| data.input.clone())?)?;
-    drop(matrix);
     progress.doing("writing the results");
     let run = record::run(&data, solving, &fit)?;
     let stop = fit.stop;

@@ -214,6 +214,7 @@ impl Convolutive {
             trace,
             solver: "mu".parse::<Solver>()?,
             init: Some("random".parse()?),
+            positive: summary.positive,
             seconds: clock.elapsed().as_secs_f64(),
         })
     }

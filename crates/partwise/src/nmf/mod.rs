@@ -151,6 +151,8 @@ pub struct Factorization<T> {
     pub solver: Solver,
     /// The start that was made; `None` if both factors were given.
     pub init: Option<Init>,
+    /// Entries of V that are above zero, of those that count.
+    pub positive: usize,
     /// Seconds from the first look at V to the factors.
     pub seconds: f64,
 }
@@ -467,6 +469,7 @@ impl Nmf {
             trace: course.past.trace,
             solver,
             init,
+            positive: blocks.summary.positive,
             seconds: clock.elapsed().as_secs_f64(),
         })
     }
