@@ -143,6 +143,12 @@ pub enum Error {
     /// The observer's flag was set; see [`crate::Observer::interrupt`].
     #[error("interrupted before the end of an iteration; nothing of the fit was kept")]
     Interrupted,
+    /// A state cannot be gone on from; see [`crate::Nmf::resume`].
+    #[error("the fit cannot go on from this state: {reason}")]
+    State {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A V that is read while it is walked could not be read; see [`crate::RowBlocks::read`].
     #[error("V cannot be read any further: {source}")]
     Read {

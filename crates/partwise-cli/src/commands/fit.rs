@@ -1,31 +1,34 @@
 //! `partwise fit`: a matrix into factors.
 
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::Context;
-use partwise::{Factorization, Matrix, RowBlocks};
+use partwise::{Factorization, Matrix, RowBlocks, StopReason};
 use partwise_io::{Precision, Stored};
 
 use crate::arguments::{FitArguments, Precision as Wanted};
+use crate::checkpoint::{Checkpoint, Kept};
 use crate::factor::Job;
-use crate::input;
 use crate::interrupt::Ending;
 use crate::memory::Limit;
 use crate::number::{Number, at_precision};
 use crate::outputs::{self, Staged};
 use crate::progress::Progress;
 use crate::record::{self, Data};
+use crate::{input, terminal};
 
 pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
     arguments.solving.nmf()?;
     outputs::check_folder(&arguments.output)?;
+    let kept = Checkpoint::of(&arguments.keeping, arguments.reporting.quiet)?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), arguments.reporting.quiet);
     let limit = Limit::from(arguments.memory);
     if let Some(stored) = left_on_disk(arguments, limit)? {
         return match stored.precision() {
-            Precision::F32 => fit_stored::<f32>(arguments, name, &stored, progress),
-            Precision::F64 => fit_stored::<f64>(arguments, name, &stored, progress),
+            Precision::F32 => fit_stored::<f32>(arguments, name, &stored, (kept, progress)),
+            Precision::F64 => fit_stored::<f64>(arguments, name, &stored, (kept, progress)),
         };
     }
     let reading = &arguments.reading;
@@ -41,9 +44,9 @@ pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
     at_precision!(AnyMatrix, table.matrix, matrix => {
         let view = matrix.view().with_context(|| data.input.clone())?;
         let held = input::bytes_of(&matrix);
-        let fit = solve(arguments, (&view, &data.input), limit.less(held), &progress)?;
+        let solved = solve(arguments, (&view, &data.input), limit.less(held), (kept, &progress))?;
         drop(matrix);
-        finish(arguments, data, fit, progress)
+        finish(arguments, data, solved, progress)
     })
 }
 
@@ -76,29 +79,37 @@ fn fit_stored<T: Number>(
     arguments: &FitArguments,
     name: String,
     stored: &Stored,
-    progress: Progress,
+    (kept, progress): (Option<Kept>, Progress),
 ) -> anyhow::Result<Ending>
 where
     Stored: RowBlocks<T>,
 {
     let limit = arguments.memory.into();
-    let fit = solve(arguments, (&stored.view::<T>(), &name), limit, &progress)?;
+    let solved = solve(
+        arguments,
+        (&stored.view::<T>(), &name),
+        limit,
+        (kept, &progress),
+    )?;
     let data = Data {
         input: name,
         shape: stored.shape(),
-        nonzeros: fit.positive,
+        nonzeros: solved.0.positive,
         row_names: None,
         col_names: None,
     };
-    finish(arguments, data, fit, progress)
+    finish(arguments, data, solved, progress)
 }
+
+/// A fit, and where its state is kept.
+type Solved<T> = (Factorization<T>, Option<Checkpoint>);
 
 fn solve<T: Number>(
     arguments: &FitArguments,
     (v, name): (&Matrix<'_, T>, &str),
     memory: Limit,
-    progress: &Progress,
-) -> anyhow::Result<Factorization<T>> {
+    (kept, progress): (Option<Kept>, &Progress),
+) -> anyhow::Result<Solved<T>> {
     let job = Job {
         solving: &arguments.solving,
         input: name,
@@ -107,13 +118,18 @@ fn solve<T: Number>(
         memory,
         progress,
     };
-    job.run(v)
+    let Some((mut checkpoint, mut state)) = kept else {
+        return Ok((job.run(v)?, None));
+    };
+    let state = state.as_mut().map(|state| state as &mut dyn Read);
+    let fit = job.run_kept(v, &mut checkpoint, state)?;
+    Ok((fit, Some(checkpoint)))
 }
 
 fn finish<T: Number>(
     arguments: &FitArguments,
     data: Data,
-    fit: Factorization<T>,
+    (fit, checkpoint): Solved<T>,
     progress: Progress,
 ) -> anyhow::Result<Ending> {
     let FitArguments {
@@ -127,6 +143,11 @@ fn finish<T: Number>(
     record::stage(&mut staged, &run, &model)?;
     let written = staged.commit()?;
     drop(progress);
+    match checkpoint {
+        Some(checkpoint) if stop != StopReason::Stopped => checkpoint.remove(),
+        Some(_) if !reporting.quiet => terminal::note("the same command with --resume goes on"),
+        _ => {}
+    }
     record::finish(
         &run,
         record::table(&run, solving),

@@ -1,12 +1,15 @@
 //! The front door: parameters, checked once, and what a fit gives back.
 
 mod checks;
+mod identity;
 mod task;
 
+use std::io::Read;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
-use crate::fit::{Course, Outcome};
+use crate::course::Course;
+use crate::fit::Outcome;
 use crate::init::Init;
 use crate::loss::{Loss, Penalty};
 use crate::matrix::{Blocks, Dense, Lines, Matrix, Weighting};
@@ -372,7 +375,24 @@ impl Nmf {
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
         let threads = Threads::new(self.threads).interruptible(observer.interrupt());
-        threads.until_ended(|| self.fit_on(&threads, blocks, None, start, observer))
+        threads.until_ended(|| self.fit_on(&threads, (blocks, None), start, None, observer))
+    }
+
+    /// Goes on with a fit from a state that an observer has kept ([`Observer::keep`]). V, the start and all parameters but
+    /// the threads must be those of that fit; the factors are then those that it would have ended in, to the last bit.
+    ///
+    /// # Errors
+    /// As [`Self::fit_with`]; [`Error::State`] if the state is damaged, of another version, or that of another fit.
+    pub fn resume<T: Float>(
+        &self,
+        blocks: &[Matrix<'_, T>],
+        start: Start<'_, T>,
+        state: &mut dyn Read,
+        observer: &mut dyn Observer,
+    ) -> Result<Factorization<T>, Error> {
+        let threads = Threads::new(self.threads).interruptible(observer.interrupt());
+        let v = (blocks, None);
+        threads.until_ended(|| self.fit_on(&threads, v, start, Some(state), observer))
     }
 
     /// Factors a V of which some entries are missing or count more than others; what is missing shows in W H.
@@ -397,18 +417,20 @@ impl Nmf {
         let weighting = Some(weighting).filter(|weighting| !weighting.is_even());
         let blocks = std::slice::from_ref(v);
         let threads = Threads::new(self.threads).interruptible(observer.interrupt());
-        threads.until_ended(|| self.fit_on(&threads, blocks, weighting, start, observer))
+        let v = (blocks, weighting);
+        threads.until_ended(|| self.fit_on(&threads, v, start, None, observer))
     }
 
     fn fit_on<T: Float>(
         &self,
         threads: &Threads,
-        blocks: &[Matrix<'_, T>],
-        weighting: Option<&Weighting<'_, T>>,
+        (given, weighting): (&[Matrix<'_, T>], Option<&Weighting<'_, T>>),
         start: Start<'_, T>,
+        state: Option<&mut dyn Read>,
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
         let clock = std::time::Instant::now();
+        let blocks = given;
         self.check()?;
         let rows = blocks.iter().map(Matrix::rows).sum();
         let cols = blocks.first().map_or(0, Matrix::cols);
@@ -441,7 +463,14 @@ impl Nmf {
         // One factor alone is a convex problem, for which V is walked once.
         let sketchable = start.hold.is_none() && blocks.is_dense() && weighting.is_none();
         let solver = self.road(sketchable, rows, cols)?;
-        let mut course = Course::new(self, observer);
+        let identity = self.identity(given, &start, (init, solver), &blocks.summary);
+        let (left, right) = if blocks.transposed {
+            (cols, rows)
+        } else {
+            (rows, cols)
+        };
+        let shape = (left, right, self.rank);
+        let mut course = Course::new(self, observer, identity, shape, state)?;
         let task = Task {
             nmf: self,
             blocks: &blocks,
@@ -451,6 +480,7 @@ impl Nmf {
             threads,
         };
         let outcome = task.run(&mut course);
+        let seconds = course.earlier() + clock.elapsed().as_secs_f64();
         let Outcome {
             left: w,
             right: ht,
@@ -464,13 +494,13 @@ impl Nmf {
             objective: quality.objective,
             relative_error: quality.relative_error,
             residual: quality.residual,
-            iterations: course.past.iteration,
+            iterations: course.road.past.iteration,
             stop,
-            trace: course.past.trace,
+            trace: course.road.past.trace,
             solver,
             init,
             positive: blocks.summary.positive,
-            seconds: clock.elapsed().as_secs_f64(),
+            seconds,
         })
     }
 }

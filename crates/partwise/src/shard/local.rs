@@ -5,6 +5,7 @@ use faer::MatRef;
 use super::piece::Rows;
 use super::{Request, Shard, Stats};
 use crate::Float;
+use crate::archive::Archive;
 use crate::kernel::Packed;
 use crate::loss::Elementwise;
 use crate::matrix::{Cut, Dense, Lines, SPARSE_BLOCK, Source, column_tile};
@@ -322,6 +323,10 @@ impl<T: Float> Shard<T> for Local<'_, T> {
 
     fn scale(&mut self, factors: &[T]) {
         pass::scale(&mut self.rows.now, factors);
+    }
+
+    fn archive(&mut self, archive: &mut Archive<'_>) {
+        self.rows.archive(archive);
     }
 
     fn into_rows(self: Box<Self>) -> Dense<T> {
