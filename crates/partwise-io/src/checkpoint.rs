@@ -62,10 +62,16 @@ pub fn write_checkpoint(
             length: 0,
         };
         write(&mut summed)?;
-        let Summed { mut out, sum, length } = summed;
+        let Summed {
+            mut out,
+            sum,
+            length,
+        } = summed;
         out.write_all(&length.to_le_bytes())?;
         out.write_all(&sum.finalize().to_le_bytes())?;
-        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        out.into_inner()
+            .map_err(io::IntoInnerError::into_error)?
+            .sync_all()?;
         fs::rename(&beside, path)?;
         sync_folder(path)
     })();
@@ -183,7 +189,12 @@ mod tests {
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let failed = write_checkpoint(&path, |_| Err(io::Error::other("no")));
-        assert!(failed.unwrap_err().to_string().ends_with("cannot write: no"));
+        assert!(
+            failed
+                .unwrap_err()
+                .to_string()
+                .ends_with("cannot write: no")
+        );
         assert_eq!(read(&path).unwrap().unwrap(), [7; 200_000]);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -215,6 +226,9 @@ mod tests {
         bytes[MAGIC.len()] = 3;
         fs::write(&path, &bytes).unwrap();
         let error = read(&path).unwrap_err().to_string();
-        assert!(error.ends_with("checkpoint of version 3; known is 1"), "{error}");
+        assert!(
+            error.ends_with("checkpoint of version 3; known is 1"),
+            "{error}"
+        );
     }
 }

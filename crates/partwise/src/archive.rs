@@ -48,6 +48,14 @@ impl<'a> Archive<'a> {
         self.failure.map_or(Ok(()), Err)
     }
 
+    /// Refuses to go on with what has been read unless it `holds`.
+    pub(crate) fn require(&mut self, holds: bool) {
+        if !holds && self.failure.is_none() {
+            let reason = "its parts do not fit together";
+            self.failure = Some(io::Error::new(io::ErrorKind::InvalidData, reason));
+        }
+    }
+
     fn bytes(&mut self, bytes: &mut [u8]) {
         if self.failure.is_some() {
             return;

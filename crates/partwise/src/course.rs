@@ -122,6 +122,7 @@ impl<'a, T: Float> Course<'a, T> {
             archive::check(&mut **state, &identity)?;
             let mut archive = Archive::reading(&mut **state);
             road.archive(&mut archive, shape);
+            archive.require((1..=nmf.n_init.get()).contains(&road.start));
             archive.finish().map_err(archive::cut_short)?;
         }
         Ok(Self {

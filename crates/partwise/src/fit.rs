@@ -10,7 +10,7 @@ use crate::kernel;
 use crate::lead::{Best, Lead};
 use crate::loss::Elementwise;
 use crate::matrix::{Dense, Summary};
-use crate::pass::{self, Fixed, Parts, Problem};
+use crate::pass::{self, Fixed, Parts, Problem, Sums};
 use crate::shard::{Request, Shard, Stats};
 use crate::stop::{Look, StopReason, StopRule, Stopper};
 use crate::threads::Threads;
@@ -122,7 +122,11 @@ pub(crate) fn run<'s, T: Float>(
     let mut stopper = Stopper::new(rule, plan.tolerance, 0.0);
     let mut before = course.road.past.iteration;
     if course.resumes() {
-        course.load(|archive| fit.archive(archive, &mut stats, &mut stopper, &mut before));
+        let done = before;
+        course.load(|archive| {
+            fit.archive(archive, &mut stats, &mut stopper, &mut before);
+            archive.require(before <= done);
+        });
     } else if needs_start {
         let look = fit.pass(false, !fit.improves_both());
         let at_start = fit.divergence(&look);
@@ -197,6 +201,15 @@ impl<T: Float> Fit<'_, '_, T> {
             lead.archive(archive, &self.right);
         }
         archive.option(stats, || Stats::new(Parts::default()), Stats::archive);
+        let (columns, k) = (self.right.rows.rows(), self.right.rows.cols());
+        let fits = |sums: &Sums| (sums.gram.len(), sums.columns.len()) == (k * k, k);
+        let best = self.best.right.as_ref();
+        archive.require(fits(&self.right.sums) && best.is_none_or(|best| fits(&best.sums)));
+        if let Some(stats) = stats {
+            let lengths = (stats.parts.numerator.len(), stats.parts.denominator.len());
+            archive.require(fits(&stats.sums) && [0, columns * k].contains(&lengths.0));
+            archive.require([0, k, columns * k].contains(&lengths.1));
+        }
     }
 
     fn holds(&self, side: Side) -> bool {

@@ -84,6 +84,7 @@ impl Stopper {
         archive.float(&mut self.first);
         let mut latest: Vec<f64> = self.latest.drain(..).collect();
         archive.floats(&mut latest);
+        archive.require(!latest.is_empty() || !matches!(self.rule, StopRule::ErrorDrop));
         self.latest = latest.into();
     }
 

@@ -174,8 +174,8 @@ fn any_shape_and_any_number_of_threads_give_the_bits_of_memory() {
         (1, 1),
         (1, 40),
         (40, 1),
-        (2, 700_000),
-        (700_000, 2),
+        (2, 5_000),
+        (200_000, 2),
         (599, 875),
         (600, 875),
     ] {
@@ -190,7 +190,8 @@ fn any_shape_and_any_number_of_threads_give_the_bits_of_memory() {
                 let nmf = short(2, solver.parse().unwrap(), loss, 2)
                     .init("random".parse().unwrap())
                     .threads(NonZeroUsize::new(threads));
-                for by_columns in [false, true] {
+                // A single row lies together in either order, and is walked as a row.
+                for by_columns in [false, true].into_iter().take(rows.min(2)) {
                     let what = format!(
                         "{rows} x {cols} {solver}, {threads} threads, by columns: {by_columns}"
                     );

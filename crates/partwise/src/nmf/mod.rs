@@ -470,6 +470,7 @@ impl Nmf {
             (rows, cols)
         };
         let shape = (left, right, self.rank);
+        let state = state.map(|state| state as &mut dyn Read);
         let mut course = Course::new(self, observer, identity, shape, state)?;
         let task = Task {
             nmf: self,
