@@ -222,7 +222,7 @@ fn a_file_that_shrinks_in_the_middle_ends_the_fit_with_one_line() {
     }
     for (damage, words) in [
         ("gone", "no such file"),
-        ("cut", "truncated: expected 960128 bytes, found 1000"),
+        ("cut", "truncated"),
     ] {
         let whole = fs::read(place.path("parts/1.npy")).unwrap();
         let child = place
