@@ -220,10 +220,7 @@ fn a_file_that_shrinks_in_the_middle_ends_the_fit_with_one_line() {
         let rows: Vec<f64> = values(400 * 300).collect();
         place.file(&format!("parts/{number}.npy"), npy_f64(400, 300, &rows));
     }
-    for (damage, words) in [
-        ("gone", "no such file"),
-        ("cut", "truncated"),
-    ] {
+    for (damage, words) in [("gone", "no such file"), ("cut", "truncated")] {
         let whole = fs::read(place.path("parts/1.npy")).unwrap();
         let child = place
             .command("fit parts -k 3 -o out --init random --solver hals --tol 0 --max-iter 100000000 --checkpoint kept --every 0")

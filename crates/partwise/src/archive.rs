@@ -114,7 +114,7 @@ impl<'a> Archive<'a> {
         let size = size_of::<T>();
         let mut bytes = vec![0; NUMBERS * size];
         for values in values.chunks_mut(NUMBERS) {
-            let bytes = &mut bytes[..values.len() * size];
+            let bytes = &mut bytes[..size_of_val(&*values)];
             for (bytes, value) in bytes.chunks_exact_mut(size).zip(&*values) {
                 put(bytes, value.to_f64());
             }
