@@ -1,5 +1,6 @@
 //! One fit from start to end: what every command that fits has in common.
 
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -7,11 +8,13 @@ use anyhow::Context;
 use partwise::{Dense, Error, Factor, Factorization, Matrix, Nmf, Start, StopReason};
 
 use crate::arguments::SolvingArguments;
+use crate::checkpoint::{Checkpoint, Keeper};
 use crate::interrupt::{self, Ending};
+use crate::memory::{self, Limit};
 use crate::number::Number;
 use crate::progress::Progress;
 use crate::table::counted;
-use crate::{input, memory, terminal};
+use crate::{input, terminal};
 
 /// The solving flags at work on a matrix.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub(crate) struct Job<'a> {
     /// Whether starts of another precision than V are converted.
     pub(crate) convert_starts: bool,
     pub(crate) quiet: bool,
+    /// The memory that V has left.
+    pub(crate) memory: Limit,
     pub(crate) progress: &'a Progress,
 }
 
@@ -31,6 +36,44 @@ impl Job<'_> {
     /// # Errors
     /// Too little memory; starts that cannot be read or do not fit; whatever the engine refuses.
     pub(crate) fn run<T: Number>(&self, v: &Matrix<'_, T>) -> anyhow::Result<Factorization<T>> {
+        self.run_with(v, |nmf, start| fit(nmf, v, start, self.progress))
+    }
+
+    /// As [`Self::run`], keeping the state of the fit, and going on from one if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::run`]; a state of another fit.
+    pub(crate) fn run_kept<T: Number>(
+        &self,
+        v: &Matrix<'_, T>,
+        checkpoint: &mut Checkpoint,
+        state: Option<&mut dyn Read>,
+    ) -> anyhow::Result<Factorization<T>> {
+        let file = checkpoint.file();
+        let fit = self.run_with(v, |nmf, start| {
+            interrupt::keep_results();
+            let v = std::slice::from_ref(v);
+            let mut keeper = Keeper {
+                progress: self.progress,
+                checkpoint,
+            };
+            match state {
+                Some(state) => nmf.resume(v, start, state, &mut keeper),
+                None => nmf.fit_with(v, start, &mut keeper),
+            }
+        });
+        fit.map_err(|error| match error.downcast_ref() {
+            Some(Error::State { .. }) => error.context(file.display().to_string()),
+            _ => error,
+        })
+    }
+
+    /// Factors V by `fit`, once all else is ready.
+    fn run_with<T: Number>(
+        &self,
+        v: &Matrix<'_, T>,
+        fit: impl FnOnce(&Nmf, Start<'_, T>) -> Result<Factorization<T>, Error>,
+    ) -> anyhow::Result<Factorization<T>> {
         let solving = self.solving;
         let nmf = solving.nmf()?;
         let what = format!(
@@ -39,7 +82,7 @@ impl Job<'_> {
             v.cols(),
             solving.rank
         );
-        memory::require(&what, nmf.memory_needed(v))?;
+        self.memory.require(&what, nmf.memory_needed(v))?;
         let w = self.start(solving.start_w.as_deref())?;
         let h = self.start(solving.start_h.as_deref())?;
         self.warn(&w, &h)?;
@@ -51,7 +94,7 @@ impl Job<'_> {
         };
         self.progress
             .doing(format!("looking at {} and making a start", self.input));
-        fit(&nmf, v, start, self.progress).map_err(|error| self.placed(error))
+        fit(&nmf, start).map_err(|error| self.placed(error))
     }
 
     fn start<T: Number>(&self, path: Option<&Path>) -> anyhow::Result<Option<Dense<T>>> {
@@ -97,6 +140,7 @@ impl Job<'_> {
     pub(crate) fn placed(&self, error: Error) -> anyhow::Error {
         let of_v = match &error {
             Error::Empty { .. } | Error::Scale { .. } | Error::ZeroEntry { .. } => true,
+            Error::Read { .. } => true,
             Error::Negative { matrix, .. } | Error::NotFinite { matrix, .. } => *matrix == "V",
             _ => false,
         };
@@ -167,13 +211,16 @@ pub(crate) fn transform<T: Number>(
 /// An observer that shows the progress, and ends the fit when the user asks.
 pub(crate) fn watch(progress: &Progress) -> impl FnMut(&partwise::Progress) -> ControlFlow<()> {
     interrupt::keep_results();
-    |state| {
-        progress.iteration(state);
-        if interrupt::requested() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+    |state| seen(progress, state)
+}
+
+/// Shows an iteration; whether to go on.
+pub(crate) fn seen(progress: &Progress, state: &partwise::Progress) -> ControlFlow<()> {
+    progress.iteration(state);
+    if interrupt::requested() {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
     }
 }
 

@@ -4,19 +4,37 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use partwise::Dense;
-use partwise_io::{Dtype, Format, Matrix, ReadOptions};
+use partwise_io::{Dtype, Format, Indices, Matrix, ReadOptions};
 
-use crate::memory;
+use crate::memory::Limit;
 use crate::number::{Number, dense_from_file};
 
 /// How a command reads, with the name of a format from its flags.
 pub(crate) fn options(dtype: Dtype, format: Option<&str>) -> ReadOptions {
+    options_within(Limit::default(), dtype, format)
+}
+
+/// As [`options`], with a limit of memory.
+pub(crate) fn options_within(limit: Limit, dtype: Dtype, format: Option<&str>) -> ReadOptions {
     ReadOptions {
         dtype,
         format: format.and_then(Format::by_name),
-        memory_limit: Some(memory::available()),
+        memory_limit: Some(limit.bytes()),
         ..ReadOptions::default()
     }
+}
+
+/// Bytes of a matrix in memory.
+pub(crate) fn bytes_of<T>(matrix: &Matrix<T>) -> u64 {
+    let values = size_of_val(matrix.stored()) as u64;
+    let Matrix::Sparse(sparse) = matrix else {
+        return values;
+    };
+    let index = match &sparse.indices {
+        Indices::I32(indices) => size_of_val(&indices[..]),
+        Indices::I64(indices) => size_of_val(&indices[..]),
+    };
+    values + (index + size_of_val(&sparse.offsets[..])) as u64
 }
 
 /// What a path is called in messages.

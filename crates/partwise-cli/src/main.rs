@@ -12,6 +12,7 @@
 //! | 130 | stopped by Ctrl-C; results so far are written |
 
 mod arguments;
+mod checkpoint;
 mod choice;
 mod commands;
 mod factor;

@@ -1,5 +1,8 @@
 //! How much memory there is, so that what cannot fit is refused before it is begun.
 
+use std::fmt;
+use std::str::FromStr;
+
 use anyhow::bail;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
@@ -18,15 +21,127 @@ pub(crate) fn available() -> u64 {
 
 /// Refuses work that needs more bytes than there are.
 pub(crate) fn require(what: &str, needed: u64) -> anyhow::Result<()> {
-    let available = available();
-    if needed > available {
-        bail!(
-            "{what} needs {} of memory; this machine has {} to give",
-            bytes(needed),
-            bytes(available)
-        );
+    Limit::default().require(what, needed)
+}
+
+/// Bytes that the program may take: as given, or what the machine can give.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limit {
+    given: Option<Size>,
+    /// What has been taken of it.
+    taken: u64,
+}
+
+impl From<Option<Size>> for Limit {
+    fn from(given: Option<Size>) -> Self {
+        Self { given, taken: 0 }
     }
-    Ok(())
+}
+
+impl Limit {
+    /// The program itself with its libraries, where a limit is given for all of it.
+    const PROGRAM: u64 = 16_000_000;
+
+    /// Bytes for data and work.
+    pub(crate) fn bytes(self) -> u64 {
+        match self.given {
+            Some(size) => size.0.saturating_sub(Self::PROGRAM + self.taken),
+            None => available(),
+        }
+    }
+
+    /// What is left of it beside `taken` bytes. What the machine can give is counted anew each time.
+    pub(crate) fn less(self, taken: u64) -> Self {
+        Self {
+            taken: self.taken + taken,
+            ..self
+        }
+    }
+
+    /// Refuses work that needs more bytes than there are.
+    ///
+    /// # Errors
+    /// With what is needed and what there is.
+    pub(crate) fn require(self, what: &str, needed: u64) -> anyhow::Result<()> {
+        let bytes_left = self.bytes();
+        if needed <= bytes_left {
+            return Ok(());
+        }
+        match self.given {
+            Some(size) => bail!(
+                "{what} needs --memory {}; {size} is too little",
+                Size(needed.saturating_add(Self::PROGRAM + self.taken)).rounded_up()
+            ),
+            None => bail!(
+                "{what} needs {} of memory; this machine has {} to give",
+                bytes(needed),
+                bytes(bytes_left)
+            ),
+        }
+    }
+}
+
+/// A number of bytes as people write it: `512M`, `2G`, `1.5GiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size(u64);
+
+impl Size {
+    /// The next whole number of megabytes.
+    fn rounded_up(self) -> Self {
+        const MEGABYTE: u64 = 1_000_000;
+        Self(self.0.div_ceil(MEGABYTE).saturating_mul(MEGABYTE))
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [
+            ('T', 1_000_000_000_000),
+            ('G', 1_000_000_000),
+            ('M', 1_000_000),
+            ('K', 1000),
+        ];
+        match units
+            .iter()
+            .find(|(_, unit)| self.0 >= *unit && self.0.is_multiple_of(*unit))
+        {
+            Some((name, unit)) => write!(f, "{}{name}", self.0 / unit),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refuse = || format!("'{text}' is no size; expected one like 512M, 2G or 1.5GiB");
+        let end = text
+            .find(|letter: char| !letter.is_ascii_digit() && letter != '.')
+            .unwrap_or(text.len());
+        let (number, unit) = text.split_at(end);
+        let number: f64 = number.parse().map_err(|_| refuse())?;
+        let unit = unit.trim().to_ascii_lowercase();
+        let (letter, rest) = unit.split_at(unit.len().min(1));
+        let power = match letter {
+            "" | "b" => 0,
+            "k" => 1,
+            "m" => 2,
+            "g" => 3,
+            "t" => 4,
+            _ => return Err(refuse()),
+        };
+        let base: f64 = match rest {
+            "" | "b" => 1000.0,
+            "i" | "ib" => 1024.0,
+            _ => return Err(refuse()),
+        };
+        let bytes = number * base.powi(power);
+        if !(bytes >= 1.0 && bytes < u64::MAX as f64) {
+            return Err(refuse());
+        }
+        Ok(Self(bytes as u64))
+    }
 }
 
 /// A number of bytes in three digits.
@@ -57,6 +172,44 @@ mod tests {
         assert_eq!(bytes(1_500), "1.50 kB");
         assert_eq!(bytes(999_600), "1.00 MB");
         assert_eq!(bytes(24_100_000_000), "24.1 GB");
+    }
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        let sizes = ["1000", "512M", "2G", "1.5GiB", "64 kB", "3mib", "7b"]
+            .map(|text| text.parse::<Size>().unwrap().0);
+        assert_eq!(
+            sizes,
+            [
+                1000,
+                512_000_000,
+                2_000_000_000,
+                1_610_612_736,
+                64_000,
+                3 << 20,
+                7
+            ]
+        );
+        for text in [
+            "", "G", "-1G", "2X", "1e9", "0", "2GG", "1.2.3M", "inf", "é",
+        ] {
+            let error = text.parse::<Size>().unwrap_err();
+            assert_eq!(
+                error,
+                format!("'{text}' is no size; expected one like 512M, 2G or 1.5GiB")
+            );
+        }
+        let shown =
+            ["2G", "1500M", "1.5GiB", "12K"].map(|text| text.parse::<Size>().unwrap().to_string());
+        assert_eq!(shown, ["2G", "1500M", "1610612736", "12K"]);
+    }
+
+    #[test]
+    fn a_given_limit_says_what_would_do() {
+        let limit = Limit::from(Some("64M".parse().unwrap()));
+        limit.require("this", 48_000_000).unwrap();
+        let error = limit.require("this", 48_000_001).unwrap_err().to_string();
+        assert_eq!(error, "this needs --memory 65M; 64M is too little");
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //!   also through gzip and from standard input. What memory it takes is checked first.
 //! - [`write`](write()) puts a matrix into a file, [`write_model`] and [`read_model`] a whole factorisation,
 //!   [`write_atomically`] whatever you like: the file appears whole or not at all.
+//! - [`Stored`] leaves a dense matrix in its `.npy` files, from which a fit reads it a run of rows at a time.
+//! - [`write_checkpoint`] and [`read_checkpoint`] keep what a program that may be killed has done so far.
 //! - [`describe`] says what a file holds.
 //!
 //! Nothing here panics on any content of a file, and nothing in a file is ever executed.
@@ -31,6 +33,7 @@
 
 mod archive;
 mod atomic;
+mod checkpoint;
 mod delimited;
 mod describe;
 mod engine;
@@ -45,9 +48,11 @@ mod real;
 mod scipy;
 mod source;
 mod sparse;
+mod stored;
 mod write;
 
 pub use atomic::write_atomically;
+pub use checkpoint::{read_checkpoint, write_checkpoint};
 pub use describe::{Description, MatrixDescription, describe};
 pub use error::Error;
 pub use format::{Format, ReadOptions, check_writable, read, write};
@@ -56,4 +61,5 @@ pub use matrix::{
 };
 pub use model::{Model, read_model, write_model};
 pub use real::Dtype;
+pub use stored::Stored;
 pub use write::{MatrixToWrite, Values};

@@ -9,6 +9,7 @@ pub(crate) trait Real:
     + PartialOrd
     + std::fmt::Debug
     + std::ops::AddAssign
+    + bytemuck::Pod
     + fast_float2::FastFloat
     + 'static
 {

@@ -1,4 +1,35 @@
-//! What can be wrong with a request, found before any work is done.
+//! What can be wrong with a request, found before any work is done; and what can end the work.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Why rows of V could not be read: the reader's own error.
+#[derive(Debug, Clone)]
+pub struct ReadError(Arc<dyn std::error::Error + Send + Sync>);
+
+impl ReadError {
+    pub(crate) fn new(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Self(error.into())
+    }
+}
+
+impl PartialEq for ReadError {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for ReadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
 
 /// Why a factorisation was refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -112,6 +143,18 @@ pub enum Error {
     /// The observer's flag was set; see [`crate::Observer::interrupt`].
     #[error("interrupted before the end of an iteration; nothing of the fit was kept")]
     Interrupted,
+    /// A state cannot be gone on from; see [`crate::Nmf::resume`].
+    #[error("the fit cannot go on from this state: {reason}")]
+    State {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A V that is read while it is walked could not be read; see [`crate::RowBlocks::read`].
+    #[error("V cannot be read any further: {source}")]
+    Read {
+        /// The reader's reason.
+        source: ReadError,
+    },
     /// A factor is held fixed but no value was given for it.
     #[error(
         "{factor} is held fixed, but no start was given for it; give {factor} with the builder's start method"

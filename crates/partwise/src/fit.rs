@@ -4,19 +4,17 @@
 //! An iteration improves W and then H. Where V is walked by its columns (see [`crate::matrix`]) the factor that goes with
 //! the lines is Hᵀ, so its pass comes second; the statistics for the first half-step are those of the pass before.
 
-use std::ops::ControlFlow;
-use std::time::Instant;
-
+use crate::archive::Archive;
+use crate::course::Course;
 use crate::kernel;
 use crate::lead::{Best, Lead};
 use crate::loss::Elementwise;
 use crate::matrix::{Dense, Summary};
-use crate::observe::{Observer, Progress, TracePoint};
-use crate::pass::{self, Fixed, Problem};
+use crate::pass::{self, Fixed, Parts, Problem, Sums};
 use crate::shard::{Request, Shard, Stats};
 use crate::stop::{Look, StopReason, StopRule, Stopper};
 use crate::threads::Threads;
-use crate::{Float, Loss, Nmf, Solver};
+use crate::{Float, Loss, Solver};
 
 /// A side of the problem: the factor that goes with the lines of V, or the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,78 +41,6 @@ pub(crate) struct Outcome<T> {
     pub(crate) right: Dense<T>,
     pub(crate) stop: StopReason,
     pub(crate) quality: Quality,
-}
-
-/// The way that a fit has come, over V and before that over what stood for it.
-#[derive(Clone, Default)]
-pub(crate) struct Past {
-    pub(crate) trace: Vec<TracePoint>,
-    /// Iterations done.
-    pub(crate) iteration: usize,
-}
-
-/// A fit on its way, watched.
-pub(crate) struct Course<'a> {
-    pub(crate) past: Past,
-    /// Whether a sketch stands for V.
-    pub(crate) sketched: bool,
-    started: Instant,
-    /// The number of the start that is being tried, from 1.
-    start: usize,
-    nmf: &'a Nmf,
-    /// Whether the observer has asked to stop.
-    stopped: bool,
-    observer: &'a mut dyn Observer,
-}
-
-impl<'a> Course<'a> {
-    pub(crate) fn new(nmf: &'a Nmf, observer: &'a mut dyn Observer) -> Self {
-        Self {
-            past: Past::default(),
-            sketched: false,
-            started: Instant::now(),
-            start: 1,
-            nmf,
-            stopped: false,
-            observer,
-        }
-    }
-
-    /// Another start is tried.
-    pub(crate) fn begin(&mut self, start: usize) {
-        self.past = Past::default();
-        self.start = start;
-    }
-
-    pub(crate) fn stopped(&self) -> bool {
-        self.stopped
-    }
-
-    /// Notes where the fit stands, and asks whether to go on.
-    fn note(&mut self, objective: f64, residual: Option<f64>) {
-        let seconds = self.started.elapsed().as_secs_f64();
-        let (iteration, sketched) = (self.past.iteration, self.sketched);
-        self.past.trace.push(TracePoint {
-            iteration,
-            seconds,
-            objective,
-            residual,
-            sketched,
-        });
-        if let Some(residual) = residual {
-            let asked = self.observer.observe(&Progress {
-                start: self.start,
-                n_init: self.nmf.n_init.get(),
-                iteration,
-                max_iter: self.nmf.max_iter,
-                objective,
-                residual,
-                seconds,
-                sketched,
-            });
-            self.stopped = asked == ControlFlow::Break(());
-        }
-    }
 }
 
 /// How good a pair of factors is.
@@ -172,7 +98,7 @@ pub(crate) fn run<'s, T: Float>(
     plan: &Plan,
     data: &Summary,
     threads: &Threads,
-    course: &mut Course<'_>,
+    course: &mut Course<'_, T>,
 ) -> Outcome<T> {
     // One factor alone is a convex problem, which needs no lead.
     let lead = plan.solver.extrapolates() && plan.held.is_none();
@@ -193,21 +119,27 @@ pub(crate) fn run<'s, T: Float>(
     };
     let needs_start = plan.first == Side::Right || rule == StopRule::ErrorDrop || !fit.expands();
     let mut stats = None;
-    let mut at_start = 0.0;
-    if needs_start {
+    let mut stopper = Stopper::new(rule, plan.tolerance, 0.0);
+    let mut before = course.road.past.iteration;
+    if course.resumes() {
+        let done = before;
+        course.load(|archive| {
+            fit.archive(archive, &mut stats, &mut stopper, &mut before);
+            archive.require(before <= done);
+        });
+    } else if needs_start {
         let look = fit.pass(false, !fit.improves_both());
-        at_start = fit.divergence(&look);
+        let at_start = fit.divergence(&look);
         course.note(at_start + fit.penalty(&look), None);
+        stopper = Stopper::new(rule, plan.tolerance, at_start);
         stats = Some(look);
     }
-    let mut stopper = Stopper::new(rule, plan.tolerance, at_start);
     let mut stop = StopReason::MaxIterations;
-    let before = course.past.iteration;
-    while course.past.iteration < plan.max_iter && !course.stopped {
-        course.past.iteration += 1;
+    while course.road.past.iteration < plan.max_iter && !course.stopped() {
+        course.road.past.iteration += 1;
         if fit.lead.is_some() {
             // Early factors are not worth solving for: they would settle on the zeros of a start that may be anywhere.
-            fit.sweeps = course.past.iteration;
+            fit.sweeps = course.road.past.iteration;
         }
         let (mut now, met) = fit.iterate(stats.take());
         let divergence = fit.divergence(&now);
@@ -229,7 +161,7 @@ pub(crate) fn run<'s, T: Float>(
         let residual = met[0].residual.max(met[1].residual);
         course.note(objective, Some(residual));
         let look = Look {
-            iteration: course.past.iteration - before,
+            iteration: course.road.past.iteration - before,
             violation: met[0].violation + met[1].violation,
             divergence,
             objective,
@@ -238,8 +170,9 @@ pub(crate) fn run<'s, T: Float>(
             stop = StopReason::Converged;
             break;
         }
+        course.save(|archive| fit.archive(archive, &mut stats, &mut stopper, &mut before));
     }
-    if course.stopped && stop != StopReason::Converged {
+    if course.stopped() && stop != StopReason::Converged {
         stop = StopReason::Stopped;
     }
     drop(stats);
@@ -257,6 +190,34 @@ pub(crate) fn run<'s, T: Float>(
 }
 
 impl<T: Float> Fit<'_, '_, T> {
+    /// The state after an iteration, with the last statistics, the rule to stop, and the iterations before the first.
+    fn archive(
+        &mut self,
+        archive: &mut Archive<'_>,
+        stats: &mut Option<Stats<T>>,
+        stopper: &mut Stopper,
+        before: &mut usize,
+    ) {
+        archive.count(before);
+        stopper.archive(archive);
+        self.shard.archive(archive);
+        Fixed::archive(archive, &mut self.right);
+        self.best.archive(archive, &self.right);
+        if let Some(lead) = &mut self.lead {
+            lead.archive(archive, &self.right);
+        }
+        archive.option(stats, || Stats::new(Parts::default()), Stats::archive);
+        let (columns, k) = (self.right.rows.rows(), self.right.rows.cols());
+        let fits = |sums: &Sums| (sums.gram.len(), sums.columns.len()) == (k * k, k);
+        let best = self.best.right.as_ref();
+        archive.require(fits(&self.right.sums) && best.is_none_or(|best| fits(&best.sums)));
+        if let Some(stats) = stats {
+            let lengths = (stats.parts.numerator.len(), stats.parts.denominator.len());
+            archive.require(fits(&stats.sums) && [0, columns * k].contains(&lengths.0));
+            archive.require([0, k, columns * k].contains(&lengths.1));
+        }
+    }
+
     fn holds(&self, side: Side) -> bool {
         self.plan.held == Some(side)
     }

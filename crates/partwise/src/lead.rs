@@ -1,6 +1,7 @@
 //! Extrapolation with restart, and the best factors so far of solvers that may stray from them.
 
 use crate::Float;
+use crate::archive::Archive;
 use crate::matrix::Dense;
 use crate::pass::Fixed;
 
@@ -26,6 +27,13 @@ impl<T: Float> Best<T> {
     /// Iterations without a better pair after which the best one is gone back to. Steps that are not carried on mend a small
     /// rise in one or two; after a large one they may descend into a worse minimum than the one that was left.
     const PATIENCE: usize = 3;
+
+    /// `right` is a factor of the same shape.
+    pub(crate) fn archive(&mut self, archive: &mut Archive<'_>, right: &Fixed<T>) {
+        archive.float(&mut self.objective);
+        archive.count(&mut self.since);
+        archive.option(&mut self.right, || right.clone(), Fixed::archive);
+    }
 
     /// Looks at the latest factors; returns the best objective so far.
     pub(crate) fn offer(&mut self, objective: f64, right: &Fixed<T>) -> f64 {
@@ -80,6 +88,16 @@ impl<T> Lead<T> {
     const GROWTH: f64 = 1.05;
     const CEILING_GROWTH: f64 = 1.01;
     const SHRINKAGE: f64 = 1.5;
+
+    /// `right` is a factor of the same shape.
+    pub(crate) fn archive(&mut self, archive: &mut Archive<'_>, right: &Fixed<T>)
+    where
+        T: Float,
+    {
+        archive.float(&mut self.share);
+        archive.float(&mut self.ceiling);
+        archive.option(&mut self.previous, || right.rows.clone(), Archive::dense);
+    }
 
     pub(crate) fn adapt(&mut self, rose: bool) {
         if rose {

@@ -41,8 +41,10 @@
 //! `nmf` checks parameters and gives back results · `fit` is the only loop · `pass` and `shard` walk V · `update` holds
 //! the solvers · `loss` the objective · `init` the starts · `matrix` the kinds of V · `kernel` the products.
 
+mod archive;
 mod convolutive;
 mod counted;
+mod course;
 mod error;
 mod fit;
 mod float;
@@ -68,14 +70,14 @@ mod threads;
 mod update;
 
 pub use convolutive::Convolutive;
-pub use error::Error;
+pub use error::{Error, ReadError};
 pub use float::Float;
 pub use init::Init;
 pub use loss::{Loss, Penalty};
-pub use matrix::{Compressed, Dense, IndexSlice, Matrix, Missing, Weighting};
+pub use matrix::{Compressed, Dense, IndexSlice, Matrix, Missing, RowBlocks, Streamed, Weighting};
 pub use minibatch::{Memory, MiniBatch, MiniBatchFit};
 pub use nmf::{Factor, Factorization, Nmf, Start, reconstruct};
-pub use observe::{Observer, Progress, TracePoint};
+pub use observe::{Observer, Progress, State, TracePoint};
 pub use rank::{
     Consensus, Criterion, Proposal, RankChoice, RankMethod, RankPoint, RankSurvey, Survey,
     SurveyObserver, SurveyProgress,

@@ -1,5 +1,6 @@
-//! What a fit reports while it works, and how it is told to stop.
+//! What a fit reports while it works, how it is told to stop, and what is kept of it on the way.
 
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -40,11 +41,44 @@ pub trait Observer {
     fn interrupt(&self) -> Option<Arc<AtomicBool>> {
         None
     }
+
+    /// Asked after each iteration that is not the last: whether its state is to be kept, by [`Self::keep`].
+    fn wants_state(&mut self) -> bool {
+        false
+    }
+
+    /// Keeps the state of the fit, from which [`crate::Nmf::resume`] goes on.
+    fn keep(&mut self, state: &mut State<'_>) {
+        let _ = state;
+    }
 }
 
 impl<F: FnMut(&Progress) -> ControlFlow<()>> Observer for F {
     fn observe(&mut self, progress: &Progress) -> ControlFlow<()> {
         self(progress)
+    }
+}
+
+/// All that a fit needs to go on after an iteration and to end in the same bits: factors, the best so far, what the steps
+/// and the rule to stop remember, and the trace. V is not in it.
+pub struct State<'a> {
+    pub(crate) write: &'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+}
+
+impl State<'_> {
+    /// Writes the state: a few times as many bytes as the factors have, in pieces, so that it may go through a buffer or a
+    /// checksum on its way.
+    ///
+    /// # Errors
+    /// What `out` meets.
+    pub fn write(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        (self.write)(out)
+    }
+}
+
+impl std::fmt::Debug for State<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("State")
     }
 }
 

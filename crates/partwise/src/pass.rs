@@ -14,6 +14,7 @@ use std::sync::Arc;
 use faer::MatRef;
 
 use crate::Float;
+use crate::archive::Archive;
 use crate::kernel::{self, Packed, vectorised};
 use crate::loss::{Elementwise, Weights, wide};
 use crate::matrix::{Dense, Lines};
@@ -118,6 +119,11 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
+    pub(crate) fn archive(&mut self, archive: &mut Archive<'_>) {
+        archive.floats(&mut self.gram);
+        archive.floats(&mut self.columns);
+    }
+
     /// The sums of a block of rows.
     pub(crate) fn of<T: Float>(rows: &[T], k: usize) -> Self {
         let gram = kernel::gram(rows, k).iter().map(|x| x.to_f64()).collect();
@@ -178,6 +184,12 @@ impl<T: Float> Fixed<T> {
         fixed
     }
 
+    /// The rows, of a known shape, and their sums.
+    pub(crate) fn archive(archive: &mut Archive<'_>, fixed: &mut Self) {
+        archive.dense(&mut fixed.rows);
+        fixed.sums.archive(archive);
+    }
+
     /// Sums the rows anew after they have changed.
     pub(crate) fn refresh(&mut self, threads: &Threads) {
         self.sums = Sums::over(&self.rows, threads);
@@ -204,6 +216,11 @@ impl<T: Float> Parts<T> {
             numerator: vec![T::ZERO; rows * k],
             denominator: vec![T::ZERO; denominator],
         }
+    }
+
+    pub(crate) fn archive(&mut self, archive: &mut Archive<'_>) {
+        archive.floats(&mut self.numerator);
+        archive.floats(&mut self.denominator);
     }
 
     /// Denominators of the Kullback–Leibler loss: the column sums of the fixed factor.

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use crate::archive::Archive;
+
 /// Iterations between two looks at the error, as in scikit-learn.
 const ERROR_INTERVAL: usize = 10;
 /// An objective below this share of that of the first iteration counts as this share: an exact fit falls forever.
@@ -75,6 +77,15 @@ impl Stopper {
             first: error,
             latest: VecDeque::from([error]),
         }
+    }
+
+    /// What is remembered of earlier iterations.
+    pub(crate) fn archive(&mut self, archive: &mut Archive<'_>) {
+        archive.float(&mut self.first);
+        let mut latest: Vec<f64> = self.latest.drain(..).collect();
+        archive.floats(&mut latest);
+        archive.require(!latest.is_empty() || !matches!(self.rule, StopRule::ErrorDrop));
+        self.latest = latest.into();
     }
 
     /// Whether the tolerance is reached after this iteration.

@@ -49,7 +49,16 @@ pub fn truncated_svd<T: Float>(
     threads: Option<std::num::NonZeroUsize>,
 ) -> Result<TruncatedSvd<T>, Error> {
     let threads = Threads::new(threads);
-    let blocks = Blocks::new(std::slice::from_ref(matrix), &threads)?;
+    threads.until_ended(|| truncated_on(matrix, rank, seed, &threads))
+}
+
+fn truncated_on<T: Float>(
+    matrix: &Matrix<'_, T>,
+    rank: usize,
+    seed: u64,
+    threads: &Threads,
+) -> Result<TruncatedSvd<T>, Error> {
+    let blocks = Blocks::new(std::slice::from_ref(matrix), threads)?;
     let most = blocks.rows.min(blocks.cols);
     if rank == 0 || rank > most {
         return Err(Error::Parameter {
@@ -58,11 +67,11 @@ pub fn truncated_svd<T: Float>(
             legal: format!("expected 1 to {most}, the smaller side of V"),
         });
     }
-    let mut svd = decompose(&blocks, rank, seed, RESULT_STEPS, &threads);
+    let mut svd = decompose(&blocks, rank, seed, RESULT_STEPS, threads);
     if svd.relative_error.powi(2) <= T::CANCELLATION && blocks.summary.squares > 0.0 {
         // The difference of the energies has lost its digits.
         let squares = blocks.summary.squares;
-        svd.relative_error = (squared_residual(&blocks, &svd, &threads) / squares).sqrt();
+        svd.relative_error = (squared_residual(&blocks, &svd, threads) / squares).sqrt();
     }
     Ok(svd)
 }
@@ -83,18 +92,27 @@ fn squared_residual<T: Float>(
         }
     }
     let right = Fixed::new(svd.right.clone(), threads);
+    // A V that is held transposed is walked so: Vᵀ ≈ V Σ Uᵀ.
+    let (left, right) = if blocks.transposed {
+        (right.rows, Fixed::new(left, threads))
+    } else {
+        (left, right)
+    };
     let squared = Elementwise::new(Loss::FROBENIUS, 0.0);
     let mut total = 0.0;
     let mut before = 0;
-    for lines in blocks.stored_rows() {
-        let count = lines.count();
-        let parts = threads.map(count.div_ceil(LINES), |task| {
-            let (from, to) = (task * LINES, ((task + 1) * LINES).min(count));
-            let rows = left.row_range(before + from, before + to);
-            pass::divergence(&squared, &lines, (from, to), rows, &right)
+    for source in &blocks.sources {
+        source.walk(source.cut().run, |first, lines| {
+            let count = lines.count();
+            let parts = threads.map(count.div_ceil(LINES), |task| {
+                let (from, to) = (task * LINES, ((task + 1) * LINES).min(count));
+                let start = before + first;
+                let rows = left.row_range(start + from, start + to);
+                pass::divergence(&squared, &lines, (from, to), rows, &right)
+            });
+            total += 2.0 * parts.iter().sum::<f64>();
         });
-        total += 2.0 * parts.iter().sum::<f64>();
-        before += count;
+        before += source.count();
     }
     total
 }

@@ -2,7 +2,8 @@
 //! that the number of threads never changes a bit of the answer.
 //!
 //! **Interruption.** Between two pieces of work a flag is looked at. Once it is set the piece unwinds, through the pool and
-//! the loops, to [`Threads::until_interrupted`]: without a panic's message, and with everything dropped on the way.
+//! the loops, to [`Threads::until_ended`]: without a panic's message, and with everything dropped on the way. Where V can no
+//! longer be read, the walk over it unwinds in the same way, with the error ([`end`]).
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -23,8 +24,13 @@ pub(crate) struct Threads {
     interrupt: Option<Arc<AtomicBool>>,
 }
 
-/// What an interrupted piece of work unwinds with.
-struct Interrupted;
+/// What a piece of work that was ended unwinds with.
+struct Ended(Error);
+
+/// Ends the work under way, up to [`Threads::until_ended`], which returns the error.
+pub(crate) fn end(error: Error) -> ! {
+    resume_unwind(Box::new(Ended(error)))
+}
 
 /// The pools of a process, by the number of threads. Threads do not follow into a forked process, which makes its own.
 type Pools = HashMap<(u32, usize), Arc<ThreadPool>>;
@@ -80,17 +86,16 @@ impl Threads {
         Self { interrupt, ..self }
     }
 
-    /// The result of `work`, or [`Error::Interrupted`] if the flag ended it.
-    pub(crate) fn until_interrupted<R>(
+    /// The result of `work`, or the error that ended it: [`Error::Interrupted`] if the flag did.
+    pub(crate) fn until_ended<R>(
         &self,
         work: impl FnOnce() -> Result<R, Error>,
     ) -> Result<R, Error> {
         // What was under way is dropped: nobody sees it half done.
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
-            if payload.is::<Interrupted>() {
-                Err(Error::Interrupted)
-            } else {
-                resume_unwind(payload)
+            match payload.downcast::<Ended>() {
+                Ok(ended) => Err(ended.0),
+                Err(payload) => resume_unwind(payload),
             }
         })
     }
@@ -99,7 +104,7 @@ impl Threads {
         if let Some(flag) = &self.interrupt
             && flag.load(Ordering::Relaxed)
         {
-            resume_unwind(Box::new(Interrupted));
+            end(Error::Interrupted);
         }
     }
 

@@ -23,7 +23,9 @@ pub(crate) use topics::{
     DocumentArguments, MATRIX, TermArguments, TopicsArguments, WeightingName, Width, Words,
 };
 
+use crate::checkpoint::Every;
 use crate::choice::FromTable;
+use crate::memory::Size;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,6 +50,8 @@ Examples:
   partwise fit counts.mtx -k 20 --loss kl -o topics/
   partwise fit data.csv -k 5 --init random --seed 7 --alpha-w 0.01 --l1-ratio 1 -o sparse/
   partwise fit spectra.npy -k 4 --start-h endmembers.npy --hold h -o abundances/
+  partwise fit big.npy -k 20 --memory 2G -o out/     a file larger than memory; or a folder of .npy files
+  partwise fit v.npy -k 50 --checkpoint kept/ --resume -o out/   goes on where it was killed
   zcat big.tsv.gz | partwise fit - --format tsv -k 10 -o out/
 
 Ctrl-C ends the fit and writes the best factors so far; a second one ends the program at once.";
@@ -137,8 +141,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct FitArguments {
-    /// The matrix, samples in rows; - for standard input
-    #[arg(value_name = "V", value_hint = ValueHint::FilePath)]
+    /// The matrix, samples in rows; a folder of .npy files with the rows of one; - for standard input
+    #[arg(value_name = "V", value_hint = ValueHint::AnyPath)]
     pub(crate) input: PathBuf,
     /// Folder for the results; made if it is not there
     #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
@@ -147,6 +151,12 @@ pub(crate) struct FitArguments {
     pub(crate) solving: SolvingArguments,
     #[command(flatten)]
     pub(crate) reading: ReadingArguments,
+    /// Memory to take at most, as in 512M, 2G or 1.5GiB; a .npy file that does not fit stays on disk and is read once an
+    /// iteration, or twice, with the same results [default: what the machine can give]
+    #[arg(long, value_name = "SIZE", help_heading = "Reading")]
+    pub(crate) memory: Option<Size>,
+    #[command(flatten)]
+    pub(crate) keeping: CheckpointArguments,
     #[command(flatten)]
     pub(crate) reporting: ReportingArguments,
 }
@@ -331,6 +341,26 @@ pub(crate) struct ReadingArguments {
     /// Format of V, if its first bytes and its name should not decide
     #[arg(long, value_parser = format_names())]
     pub(crate) format: Option<String>,
+}
+
+/// What is kept of a fit on its way.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Long fits")]
+pub(crate) struct CheckpointArguments {
+    /// Keep the state of the fit in this folder, so that --resume can go on if the program is killed
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// How often
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "60s",
+        requires = "checkpoint"
+    )]
+    pub(crate) every: Every,
+    /// Go on from the checkpoint, if there is one yet; the results are those of a fit that was never interrupted
+    #[arg(long, requires = "checkpoint")]
+    pub(crate) resume: bool,
 }
 
 /// Whether a command that has a page writes it.

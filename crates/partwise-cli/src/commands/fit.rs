@@ -1,26 +1,38 @@
 //! `partwise fit`: a matrix into factors.
 
-use anyhow::Context;
-use partwise_io::Matrix;
+use std::io::Read;
+use std::path::Path;
 
-use crate::arguments::{FitArguments, Precision};
+use anyhow::Context;
+use partwise::{Factorization, Matrix, RowBlocks, StopReason};
+use partwise_io::{Precision, Stored};
+
+use crate::arguments::{FitArguments, Precision as Wanted};
+use crate::checkpoint::{Checkpoint, Kept};
 use crate::factor::Job;
-use crate::input;
 use crate::interrupt::Ending;
+use crate::memory::Limit;
 use crate::number::{Number, at_precision};
 use crate::outputs::{self, Staged};
 use crate::progress::Progress;
 use crate::record::{self, Data};
+use crate::{input, terminal};
 
 pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
     arguments.solving.nmf()?;
     outputs::check_folder(&arguments.output)?;
+    let kept = Checkpoint::of(&arguments.keeping, arguments.reporting.quiet)?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), arguments.reporting.quiet);
-    let options = input::options(
-        arguments.reading.dtype.into(),
-        arguments.reading.format.as_deref(),
-    );
+    let limit = Limit::from(arguments.memory);
+    if let Some(stored) = left_on_disk(arguments, limit)? {
+        return match stored.precision() {
+            Precision::F32 => fit_stored::<f32>(arguments, name, &stored, (kept, progress)),
+            Precision::F64 => fit_stored::<f64>(arguments, name, &stored, (kept, progress)),
+        };
+    }
+    let reading = &arguments.reading;
+    let options = input::options_within(limit, reading.dtype.into(), reading.format.as_deref());
     let table = partwise_io::read(&arguments.input, &options)?;
     let data = Data {
         input: name,
@@ -29,27 +41,100 @@ pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
         row_names: table.row_names,
         col_names: table.col_names,
     };
-    at_precision!(AnyMatrix, table.matrix, matrix => fit(arguments, data, matrix, progress))
+    at_precision!(AnyMatrix, table.matrix, matrix => {
+        let view = matrix.view().with_context(|| data.input.clone())?;
+        let held = input::bytes_of(&matrix);
+        let solved = solve(arguments, (&view, &data.input), limit.less(held), (kept, &progress))?;
+        drop(matrix);
+        finish(arguments, data, solved, progress)
+    })
 }
 
-fn fit<T: Number>(
+/// V, if it stays in its files: a folder of them, or a file that is larger than what a fit leaves of the memory.
+fn left_on_disk(arguments: &FitArguments, limit: Limit) -> anyhow::Result<Option<Stored>> {
+    /// What a fit of a matrix in memory may take beyond that of one on disk: a larger work space.
+    const WORK_SPACE: u64 = 64 << 20;
+    let (input, reading) = (&arguments.input, &arguments.reading);
+    let other = reading
+        .format
+        .as_ref()
+        .is_some_and(|format| format != "npy");
+    if other || input == Path::new("-") {
+        return Ok(None);
+    }
+    let Some(stored) = Stored::open(input, reading.dtype.into())? else {
+        return Ok(None);
+    };
+    let nmf = arguments.solving.nmf()?;
+    let needed = match stored.precision() {
+        Precision::F32 => nmf.memory_needed(&stored.view::<f32>()),
+        Precision::F64 => nmf.memory_needed(&stored.view::<f64>()),
+    };
+    let held = [stored.bytes_in_memory(), needed, WORK_SPACE];
+    let held = held.into_iter().fold(0, u64::saturating_add);
+    Ok((input.is_dir() || held > limit.bytes()).then_some(stored))
+}
+
+fn fit_stored<T: Number>(
+    arguments: &FitArguments,
+    name: String,
+    stored: &Stored,
+    (kept, progress): (Option<Kept>, Progress),
+) -> anyhow::Result<Ending>
+where
+    Stored: RowBlocks<T>,
+{
+    let limit = arguments.memory.into();
+    let solved = solve(
+        arguments,
+        (&stored.view::<T>(), &name),
+        limit,
+        (kept, &progress),
+    )?;
+    let data = Data {
+        input: name,
+        shape: stored.shape(),
+        nonzeros: solved.0.positive,
+        row_names: None,
+        col_names: None,
+    };
+    finish(arguments, data, solved, progress)
+}
+
+/// A fit, and where its state is kept.
+type Solved<T> = (Factorization<T>, Option<Checkpoint>);
+
+fn solve<T: Number>(
+    arguments: &FitArguments,
+    (v, name): (&Matrix<'_, T>, &str),
+    memory: Limit,
+    (kept, progress): (Option<Kept>, &Progress),
+) -> anyhow::Result<Solved<T>> {
+    let job = Job {
+        solving: &arguments.solving,
+        input: name,
+        convert_starts: arguments.reading.dtype != Wanted::Auto,
+        quiet: arguments.reporting.quiet,
+        memory,
+        progress,
+    };
+    let Some((mut checkpoint, mut state)) = kept else {
+        return Ok((job.run(v)?, None));
+    };
+    let state = state.as_mut().map(|state| state as &mut dyn Read);
+    let fit = job.run_kept(v, &mut checkpoint, state)?;
+    Ok((fit, Some(checkpoint)))
+}
+
+fn finish<T: Number>(
     arguments: &FitArguments,
     data: Data,
-    matrix: Matrix<T>,
+    (fit, checkpoint): Solved<T>,
     progress: Progress,
 ) -> anyhow::Result<Ending> {
     let FitArguments {
         solving, reporting, ..
     } = arguments;
-    let job = Job {
-        solving,
-        input: &data.input,
-        convert_starts: arguments.reading.dtype != Precision::Auto,
-        quiet: reporting.quiet,
-        progress: &progress,
-    };
-    let fit = job.run(&matrix.view().with_context(|| data.input.clone())?)?;
-    drop(matrix);
     progress.doing("writing the results");
     let run = record::run(&data, solving, &fit)?;
     let stop = fit.stop;
@@ -58,6 +143,11 @@ fn fit<T: Number>(
     record::stage(&mut staged, &run, &model)?;
     let written = staged.commit()?;
     drop(progress);
+    match checkpoint {
+        Some(checkpoint) if stop != StopReason::Stopped => checkpoint.remove(),
+        Some(_) if !reporting.quiet => terminal::note("the same command with --resume goes on"),
+        _ => {}
+    }
     record::finish(
         &run,
         record::table(&run, solving),

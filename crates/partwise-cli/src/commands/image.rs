@@ -14,6 +14,7 @@ use crate::arguments::{ImageArguments, SolvingArguments};
 use crate::factor::Job;
 use crate::factoriser::Engine;
 use crate::interrupt::Ending;
+use crate::memory::Limit;
 use crate::outputs::{self, Staged};
 use crate::progress::Progress;
 use crate::rate::{self, Rates};
@@ -53,6 +54,7 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
         solving,
         input: &name,
         convert_starts: true,
+        memory: Limit::default(),
         quiet: reporting.quiet,
         progress: &progress,
     };

@@ -12,6 +12,7 @@ use partwise_report::{
 use crate::arguments::{PartsArguments, Shape};
 use crate::factor::Job;
 use crate::interrupt::Ending;
+use crate::memory::Limit;
 use crate::number::dense_from_file;
 use crate::outputs::{self, Staged};
 use crate::progress::Progress;
@@ -46,6 +47,7 @@ pub(crate) fn run(arguments: &PartsArguments) -> anyhow::Result<Ending> {
         solving,
         input: &name,
         convert_starts: true,
+        memory: Limit::default(),
         quiet: reporting.quiet,
         progress: &progress,
     };

@@ -148,6 +148,37 @@ impl Header {
         Ok(texts)
     }
 
+    /// Refuses entries that are no real numbers.
+    pub(crate) fn check_real(&self, file: &str) -> Result<(), Error> {
+        self.real_decoder::<f64>(file).map(|_| ())
+    }
+
+    /// Whether the entries are numbers of this type as they lie in the file.
+    pub(crate) fn is_native<T: Real>(&self) -> bool {
+        let entry = self.entry;
+        entry.kind == Kind::Float
+            && entry.size == size_of::<T>()
+            && entry.big_endian == cfg!(target_endian = "big")
+    }
+
+    /// Fills `out` with real numbers, converted block by block.
+    pub(crate) fn convert<T: Real>(
+        &self,
+        file: &str,
+        reader: &mut impl Read,
+        out: &mut [T],
+    ) -> Result<(), Error> {
+        let decode = self.real_decoder::<T>(file)?;
+        let (mut done, mut block) = (0, Vec::new());
+        self.for_each_block(file, reader, out.len() as u64, |bytes| {
+            block.clear();
+            decode(bytes, &mut block);
+            out[done..done + block.len()].copy_from_slice(&block);
+            done += block.len();
+            Ok(())
+        })
+    }
+
     fn real_decoder<T: Real>(&self, file: &str) -> Result<Box<Decoder<T>>, Error> {
         let big = self.entry.big_endian;
         macro_rules! reals {

@@ -106,7 +106,7 @@ impl Convolutive {
     ) -> Result<Factorization<T>, Error> {
         self.check()?;
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
-        threads.until_interrupted(|| self.fit_on(&threads, v, observer))
+        threads.until_ended(|| self.fit_on(&threads, v, observer))
     }
 
     fn fit_on<T: Float>(
@@ -116,6 +116,7 @@ impl Convolutive {
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
         let clock = std::time::Instant::now();
+        v.check_held("a convolutive factorisation")?;
         let summary = Summary::of(v, threads)?;
         let (m, n, k) = (v.rows(), v.cols(), self.nmf.rank);
         let Matrix::Dense(view) = *v else {
@@ -213,6 +214,7 @@ impl Convolutive {
             trace,
             solver: "mu".parse::<Solver>()?,
             init: Some("random".parse()?),
+            positive: summary.positive,
             seconds: clock.elapsed().as_secs_f64(),
         })
     }

@@ -1,6 +1,6 @@
 //! V as one or more blocks of rows, ready to be walked both ways.
 
-use super::{Dense, Lines, Matrix, Source, Summary, Weighed, Weighting};
+use super::{Dense, Matrix, Source, Summary, Weighed, Weighting};
 use crate::threads::Threads;
 use crate::{Error, Float};
 
@@ -40,7 +40,7 @@ impl<'a, T: Float> Blocks<'a, T> {
             }
             let found = Summary::of(block, threads).map_err(|error| shifted(error, rows))?;
             walked += match block {
-                Matrix::Dense(_) => block.stored(),
+                Matrix::Dense(_) | Matrix::Streamed(_) => block.stored(),
                 _ => found.positive,
             };
             summary.append(found, rows);
@@ -51,6 +51,15 @@ impl<'a, T: Float> Blocks<'a, T> {
         }
         summary.check_scale()?;
         let transposed = blocks.len() == 1 && blocks[0].prefers_columns();
+        let by_columns =
+            |block: &Matrix<'_, T>| matches!(block, Matrix::Streamed(_)) && block.prefers_columns();
+        if !transposed && blocks.iter().any(by_columns) {
+            return Err(Error::Malformed {
+                what: "streamed block of V",
+                reason: "its columns are read, but one block of several must give its rows"
+                    .to_owned(),
+            });
+        }
         let sources = blocks
             .iter()
             .map(|&block| Source::new(if transposed { block.transpose() } else { block }));
@@ -92,8 +101,7 @@ impl<'a, T: Float> Blocks<'a, T> {
 
     /// Whether every entry is stored.
     pub(crate) fn is_dense(&self) -> bool {
-        let mut sources = self.sources.iter();
-        sources.all(|source| matches!(source, Source::Dense(_)))
+        !self.sources.iter().any(Source::is_sparse)
     }
 
     /// The mean of all entries.
@@ -101,44 +109,30 @@ impl<'a, T: Float> Blocks<'a, T> {
         self.summary.mean()
     }
 
-    pub(crate) fn stored_rows(&self) -> impl Iterator<Item = Lines<'_, T>> {
-        self.sources.iter().map(|source| {
-            if self.transposed {
-                source.columns()
-            } else {
-                source.rows()
-            }
-        })
-    }
-
-    fn stored_columns(&self) -> impl Iterator<Item = Lines<'_, T>> {
-        self.sources.iter().map(|source| {
-            if self.transposed {
-                source.rows()
-            } else {
-                source.columns()
-            }
-        })
-    }
-
     /// V (m × n) · x (n × l).
     pub(crate) fn times(&self, x: &Dense<T>, threads: &Threads) -> Dense<T> {
+        if let [source] = &self.sources[..] {
+            return Self::product(source, x, !self.transposed, threads);
+        }
         let mut values = Vec::with_capacity(self.rows * x.cols());
-        for lines in self.stored_rows() {
-            values.extend(lines.times(x, threads).into_values());
+        for source in &self.sources {
+            values.extend(source.times(x, threads).into_values());
         }
         Dense::from_rows(values, self.rows, x.cols()).expect("the blocks make up the rows")
     }
 
     /// Vᵀ (n × m) · y (m × l).
     pub(crate) fn transposed_times(&self, y: &Dense<T>, threads: &Threads) -> Dense<T> {
+        if let [source] = &self.sources[..] {
+            return Self::product(source, y, self.transposed, threads);
+        }
         let mut total = Dense::zeros(self.cols, y.cols());
         let mut from = 0;
-        for lines in self.stored_columns() {
-            let to = from + lines.length();
+        for source in &self.sources {
+            let to = from + source.count();
             let part = y.row_range(from, to).to_vec();
             let part = Dense::from_rows(part, to - from, y.cols()).expect("a range of whole rows");
-            let product = lines.times(&part, threads);
+            let product = source.transposed_times(&part, threads);
             for (sum, &x) in total.as_mut_slice().iter_mut().zip(product.as_slice()) {
                 *sum += x;
             }
@@ -147,27 +141,37 @@ impl<'a, T: Float> Blocks<'a, T> {
         total
     }
 
+    /// The product of the only block, with its lines or across them.
+    fn product(source: &Source<'a, T>, x: &Dense<T>, along: bool, threads: &Threads) -> Dense<T> {
+        if along {
+            source.times(x, threads)
+        } else {
+            source.transposed_times(x, threads)
+        }
+    }
+
     /// Row `i` of V, zeros included.
     pub(crate) fn row(&self, i: usize) -> Vec<T> {
-        let mut out = vec![T::ZERO; self.cols];
-        let mut first = 0;
-        for lines in self.stored_rows() {
-            if i < first + lines.count() {
-                lines.pack(i - first, i - first + 1, &mut out);
-                break;
-            }
-            first += lines.count();
+        if self.transposed {
+            return self.sources[0].across(i);
         }
-        out
+        let mut first = 0;
+        for source in &self.sources {
+            if i < first + source.count() {
+                return source.line(i - first);
+            }
+            first += source.count();
+        }
+        unreachable!("row {i} of {first}")
     }
 
     /// Σ v² of each row.
     pub(crate) fn row_squares(&self, threads: &Threads) -> Vec<f64> {
-        let mut squares = Vec::with_capacity(self.rows);
-        for lines in self.stored_rows() {
-            squares.extend(lines.squares(threads));
+        if self.transposed {
+            return self.sources[0].squares_across(threads);
         }
-        squares
+        let sources = self.sources.iter();
+        sources.flat_map(|source| source.squares(threads)).collect()
     }
 }
 

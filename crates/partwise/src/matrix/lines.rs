@@ -2,20 +2,10 @@
 
 use faer::MatRef;
 
-use super::{Compressed, Dense, Matrix, Twin};
+use super::{Compressed, Dense};
 use crate::Float;
 use crate::kernel;
 use crate::threads::Threads;
-
-/// V with what is needed to walk it both ways: nothing more if dense, the twin if sparse.
-#[derive(Debug)]
-pub(crate) enum Source<'a, T: Float> {
-    Dense(MatRef<'a, T>),
-    /// Sparse by rows, and its twin by columns.
-    Csr(Compressed<'a, T>, Twin<T>),
-    /// Sparse by columns, and its twin by rows.
-    Csc(Compressed<'a, T>, Twin<T>),
-}
 
 /// The rows or the columns of a matrix.
 #[derive(Clone, Copy, Debug)]
@@ -26,33 +16,7 @@ pub(crate) enum Lines<'a, T: Float> {
     Sparse(Compressed<'a, T>),
 }
 
-impl<'a, T: Float> Source<'a, T> {
-    pub(crate) fn new(matrix: Matrix<'a, T>) -> Self {
-        match matrix {
-            Matrix::Dense(view) => Self::Dense(view),
-            Matrix::Csr(sparse) => Self::Csr(sparse, Twin::of(&sparse)),
-            Matrix::Csc(sparse) => Self::Csc(sparse, Twin::of(&sparse)),
-        }
-    }
-
-    pub(crate) fn rows(&self) -> Lines<'_, T> {
-        match self {
-            Self::Dense(view) => Lines::Dense(*view),
-            Self::Csr(sparse, _) => Lines::Sparse(*sparse),
-            Self::Csc(_, twin) => Lines::Sparse(twin.view()),
-        }
-    }
-
-    pub(crate) fn columns(&self) -> Lines<'_, T> {
-        match self {
-            Self::Dense(view) => Lines::Dense(view.transpose()),
-            Self::Csr(_, twin) => Lines::Sparse(twin.view()),
-            Self::Csc(sparse, _) => Lines::Sparse(*sparse),
-        }
-    }
-}
-
-impl<T: Float> Lines<'_, T> {
+impl<'a, T: Float> Lines<'a, T> {
     /// Number of lines.
     pub(crate) fn count(&self) -> usize {
         match self {
@@ -66,6 +30,14 @@ impl<T: Float> Lines<'_, T> {
         match self {
             Self::Dense(view) => view.ncols(),
             Self::Sparse(sparse) => sparse.minor(),
+        }
+    }
+
+    /// Lines `from..to`, over the same memory.
+    pub(crate) fn range(&self, from: usize, to: usize) -> Self {
+        match self {
+            Self::Dense(view) => Self::Dense(view.subrows(from, to - from)),
+            Self::Sparse(sparse) => Self::Sparse(sparse.line_range(from, to)),
         }
     }
 
@@ -89,10 +61,22 @@ const PRODUCT_LINES: usize = 256;
 impl<T: Float> Lines<'_, T> {
     /// The product with a matrix (length × k), a row for each line.
     pub(crate) fn times(&self, other: &Dense<T>, threads: &Threads) -> Dense<T> {
+        let mut out = Dense::zeros(self.count(), other.cols());
+        self.times_into(out.as_mut_slice(), other, PRODUCT_LINES, threads);
+        out
+    }
+
+    /// As [`Self::times`], into `out`, with `block` lines a task.
+    pub(crate) fn times_into(
+        &self,
+        out: &mut [T],
+        other: &Dense<T>,
+        block: usize,
+        threads: &Threads,
+    ) {
         let k = other.cols();
-        let mut out = Dense::zeros(self.count(), k);
-        threads.map_chunks(out.as_mut_slice(), PRODUCT_LINES * k, |index, out| {
-            let from = index * PRODUCT_LINES;
+        threads.map_chunks(out, block * k, |index, out| {
+            let from = index * block;
             let count = out.len() / k;
             match self {
                 Self::Dense(view) => kernel::times(out, view.subrows(from, count), other.view()),
@@ -101,7 +85,6 @@ impl<T: Float> Lines<'_, T> {
                 }
             }
         });
-        out
     }
 
     /// Σ v² of each line.

@@ -1,4 +1,4 @@
-//! V: dense of any strides, or sparse by rows or by columns; borrowed, never copied.
+//! V: dense of any strides, or sparse by rows or by columns, borrowed and never copied; or dense and read while it is walked.
 //!
 //! **Reflection.** V ≈ W H is Vᵀ ≈ Hᵀ Wᵀ, so a matrix whose columns lie together in memory is factored as the
 //! transposed problem, whose rows do.
@@ -7,16 +7,20 @@ mod blocks;
 mod counted;
 mod dense;
 mod lines;
+mod source;
 mod sparse;
+mod streamed;
 mod summary;
 
 pub(crate) use blocks::Blocks;
 pub(crate) use counted::{Counted, Entries, Weighed};
 pub use counted::{Missing, Weighting};
 pub use dense::Dense;
-pub(crate) use lines::{Lines, Source};
+pub(crate) use lines::Lines;
+pub(crate) use source::{Cut, SPARSE_BLOCK, Source, column_tile};
 pub use sparse::{Compressed, IndexSlice};
 pub(crate) use sparse::{Index, Row, Twin, with_indices};
+pub use streamed::{RowBlocks, Streamed};
 pub(crate) use summary::{Summary, bad_entry};
 
 use faer::MatRef;
@@ -32,6 +36,8 @@ pub enum Matrix<'a, T: Float> {
     Csr(Compressed<'a, T>),
     /// Compressed sparse columns: the major axis of the [`Compressed`] are the columns of V.
     Csc(Compressed<'a, T>),
+    /// Dense and not in memory: see [`Matrix::streamed`].
+    Streamed(Streamed<'a, T>),
 }
 
 impl<'a, T: Float> Matrix<'a, T> {
@@ -85,12 +91,26 @@ impl<'a, T: Float> Matrix<'a, T> {
         Compressed::new("CSC matrix", cols, rows, offsets, indices, values).map(Self::Csc)
     }
 
+    /// A dense matrix whose rows are read when they are needed, with a bounded number of them in memory. A fit reads all of
+    /// them once for the first look, then once an iteration for the squared loss and twice for the others, and a few times
+    /// more for a sketch and for a start other than `random`. It gives the same bits as for the same matrix in memory, with
+    /// every solver that is [`crate::Solver::alike_in_blocks`].
+    ///
+    /// For a matrix whose columns are read, take the [`Self::transpose`] of that of its columns.
+    pub fn streamed(rows: &'a dyn RowBlocks<T>) -> Self {
+        Self::Streamed(Streamed {
+            lines: rows,
+            by_columns: false,
+        })
+    }
+
     /// Number of rows (samples), m.
     pub fn rows(&self) -> usize {
         match self {
             Self::Dense(view) => view.nrows(),
             Self::Csr(sparse) => sparse.major(),
             Self::Csc(sparse) => sparse.minor(),
+            Self::Streamed(streamed) => streamed.shape().0,
         }
     }
 
@@ -100,6 +120,7 @@ impl<'a, T: Float> Matrix<'a, T> {
             Self::Dense(view) => view.ncols(),
             Self::Csr(sparse) => sparse.minor(),
             Self::Csc(sparse) => sparse.major(),
+            Self::Streamed(streamed) => streamed.shape().1,
         }
     }
 
@@ -108,12 +129,13 @@ impl<'a, T: Float> Matrix<'a, T> {
         match self {
             Self::Dense(view) => view.nrows() * view.ncols(),
             Self::Csr(sparse) | Self::Csc(sparse) => sparse.stored(),
+            Self::Streamed(streamed) => streamed.lines.rows() * streamed.lines.cols(),
         }
     }
 
     /// Whether the matrix is stored sparsely.
     pub fn is_sparse(&self) -> bool {
-        !matches!(self, Self::Dense(_))
+        matches!(self, Self::Csr(_) | Self::Csc(_))
     }
 
     /// The transposed matrix: the same memory, seen the other way.
@@ -123,15 +145,19 @@ impl<'a, T: Float> Matrix<'a, T> {
             Self::Dense(view) => Self::Dense(view.transpose()),
             Self::Csr(sparse) => Self::Csc(sparse),
             Self::Csc(sparse) => Self::Csr(sparse),
+            Self::Streamed(streamed) => Self::Streamed(Streamed {
+                by_columns: !streamed.by_columns,
+                ..streamed
+            }),
         }
     }
 
-    /// Rows `from..to`, over the same memory; `None` for a matrix stored by columns, which has no rows to part.
+    /// Rows `from..to`, over the same memory; `None` for a matrix stored by columns or not in memory, which has no rows to part.
     pub(crate) fn row_range(self, from: usize, to: usize) -> Option<Self> {
         match self {
             Self::Dense(view) => Some(Self::Dense(view.subrows(from, to - from))),
             Self::Csr(sparse) => Some(Self::Csr(sparse.line_range(from, to))),
-            Self::Csc(_) => None,
+            Self::Csc(_) | Self::Streamed(_) => None,
         }
     }
 
@@ -142,8 +168,21 @@ impl<'a, T: Float> Matrix<'a, T> {
             Self::Dense(view) => {
                 view.row_stride().unsigned_abs() < view.col_stride().unsigned_abs()
             }
-            _ => false,
+            Self::Streamed(streamed) => streamed.by_columns,
+            Self::Csr(_) | Self::Csc(_) => false,
         }
+    }
+
+    /// Refuses a matrix that is not in memory where `what` needs it there.
+    pub(crate) fn check_held(&self, what: &str) -> Result<(), Error> {
+        let Self::Streamed(_) = self else {
+            return Ok(());
+        };
+        Err(Error::Parameter {
+            name: "V",
+            value: "streamed".to_owned(),
+            legal: format!("{what} expects V in memory"),
+        })
     }
 }
 

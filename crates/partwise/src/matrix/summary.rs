@@ -1,6 +1,8 @@
 //! One look at every entry of V before any work: is it legal, and how large is it?
 
-use super::{Compressed, Counted, Matrix};
+use faer::MatRef;
+
+use super::{Compressed, Counted, Cut, Matrix, streamed};
 use crate::threads::Threads;
 use crate::{Error, Float, Loss};
 
@@ -43,23 +45,40 @@ impl Summary {
         }
         let transposed = matrix.prefers_columns() || matches!(matrix, Matrix::Csc(_));
         let lines = if transposed { cols } else { rows };
-        let parts = threads.map(lines.div_ceil(LINES), |task| {
-            let range = task * LINES..((task + 1) * LINES).min(lines);
-            match matrix {
-                Matrix::Dense(view) => {
-                    let view = if transposed { view.transpose() } else { *view };
-                    let row = |i: usize| (0..view.ncols()).map(move |j| (j, view[(i, j)]));
-                    look(range, row, |_| None)
-                }
-                Matrix::Csr(sparse) | Matrix::Csc(sparse) => {
+        let in_dense = |view: MatRef<'_, T>, first: usize| {
+            threads.map(view.nrows().div_ceil(LINES), |task| {
+                let from = task * LINES;
+                let range = first + from..first + (from + LINES).min(view.nrows());
+                let row = |i: usize| (0..view.ncols()).map(move |j| (j, view[(i - first, j)]));
+                look(range, row, |_| None)
+            })
+        };
+        let parts = match matrix {
+            Matrix::Dense(view) if transposed => in_dense(view.transpose(), 0),
+            Matrix::Dense(view) => in_dense(*view, 0),
+            Matrix::Streamed(streamed) => {
+                let mut parts = Vec::new();
+                // Whole tasks: the order of sums is that of a matrix in memory.
+                let run = Cut::of_dense::<T>(streamed.lines.cols()).run / LINES * LINES;
+                streamed::walk(streamed.lines, run, |first, view| {
+                    // After the first bad entry there is nothing to add.
+                    if parts.last().is_none_or(Result::is_ok) {
+                        parts.extend(in_dense(view, first));
+                    }
+                });
+                parts
+            }
+            Matrix::Csr(sparse) | Matrix::Csc(sparse) => {
+                threads.map(lines.div_ceil(LINES), |task| {
+                    let range = task * LINES..((task + 1) * LINES).min(lines);
                     let row = |i: usize| {
                         let row = sparse.row(i);
                         (0..row.values.len()).map(move |p| (row.indices.get(p), row.values[p]))
                     };
                     look(range, row, |i| missing(sparse, i))
-                }
+                })
             }
-        });
+        };
         let place = |line, entry| {
             if transposed {
                 (entry, line)

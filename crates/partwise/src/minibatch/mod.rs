@@ -154,7 +154,7 @@ impl MiniBatch {
         observer: &mut dyn Observer,
     ) -> Result<MiniBatchFit<T>, Error> {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
-        threads.until_interrupted(|| {
+        threads.until_ended(|| {
             let mean = self.look(v, Some(&w), &h, &threads)?;
             let rows = RowsOf::new(*v);
             Ok(self.run(&rows, w, h, mean, &threads, observer))
@@ -174,7 +174,7 @@ impl MiniBatch {
         observer: &mut dyn Observer,
     ) -> Result<f64, Error> {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
-        threads.until_interrupted(|| {
+        threads.until_ended(|| {
             let mean = self.look(v, None, &memory.h, &threads)?;
             let rows = RowsOf::new(*v);
             let mut work = Work::new(self, &rows, mean, &memory.h, &threads);
@@ -199,7 +199,7 @@ impl MiniBatch {
         observer: &mut dyn Observer,
     ) -> Result<Dense<T>, Error> {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
-        threads.until_interrupted(|| {
+        threads.until_ended(|| {
             let mean = self.look(v, None, h, &threads)?;
             let rows = RowsOf::new(*v);
             let work = Work::new(self, &rows, mean, h, &threads);
@@ -222,6 +222,7 @@ impl MiniBatch {
         threads: &Threads,
     ) -> Result<f64, Error> {
         self.check()?;
+        v.check_held("a fit in mini-batches")?;
         let (rows, cols) = (v.rows(), v.cols());
         if rows == 0 || cols == 0 {
             return Err(Error::Empty { rows, cols });

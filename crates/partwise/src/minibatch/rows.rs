@@ -44,6 +44,7 @@ impl<'a, T: Float> RowsOf<'a, T> {
         match self.part(from, to) {
             Matrix::Dense(view) => Lines::Dense(view),
             Matrix::Csr(sparse) | Matrix::Csc(sparse) => Lines::Sparse(sparse),
+            Matrix::Streamed(_) => unreachable!("a V that is not in memory is refused at the door"),
         }
     }
 

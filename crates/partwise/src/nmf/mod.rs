@@ -1,12 +1,15 @@
 //! The front door: parameters, checked once, and what a fit gives back.
 
 mod checks;
+mod identity;
 mod task;
 
+use std::io::Read;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
-use crate::fit::{Course, Outcome};
+use crate::course::Course;
+use crate::fit::Outcome;
 use crate::init::Init;
 use crate::loss::{Loss, Penalty};
 use crate::matrix::{Blocks, Dense, Lines, Matrix, Weighting};
@@ -151,6 +154,8 @@ pub struct Factorization<T> {
     pub solver: Solver,
     /// The start that was made; `None` if both factors were given.
     pub init: Option<Init>,
+    /// Entries of V that are above zero, of those that count.
+    pub positive: usize,
     /// Seconds from the first look at V to the factors.
     pub seconds: f64,
 }
@@ -284,21 +289,27 @@ impl Nmf {
     pub fn memory_needed<T: Float>(&self, matrix: &Matrix<'_, T>) -> u64 {
         /// Blocks in work at once, tiles and small matrices.
         const WORK_SPACE: u64 = 64 << 20;
+        /// The same where memory is counted closely, beside the runs of V that are read.
+        const STREAM_WORK: u64 = 16 << 20;
         /// Copies of the factors' size at once: the factors, what is gathered for the next ones, the best so far.
         const COPIES: u64 = 4;
         /// Gram matrices at once: of the blocks of a run of lines.
         const GRAMS: u64 = 64;
         let value = size_of::<T>() as u64;
         let (m, n) = (matrix.rows() as u64, matrix.cols() as u64);
+        let work = match matrix {
+            Matrix::Streamed(streamed) => STREAM_WORK.saturating_add(streamed.walk_bytes()),
+            _ => WORK_SPACE,
+        };
         let twin = match matrix {
-            Matrix::Dense(_) => 0,
+            Matrix::Dense(_) | Matrix::Streamed(_) => 0,
             // The offsets twice, while the entries are sorted.
             Matrix::Csr(_) => matrix.stored() as u64 * (value + 4) + 16 * n,
             Matrix::Csc(_) => matrix.stored() as u64 * (value + 4) + 16 * m,
         };
         let init = self.init.resolve(self.rank, matrix.rows(), matrix.cols());
         let rank = self.rank as u64;
-        let dense = matches!(matrix, Matrix::Dense(_));
+        let dense = !matrix.is_sparse();
         let sketch = match self.road(dense, matrix.rows(), matrix.cols()) {
             Ok(solver) if solver.sketches() => {
                 sketch::width(matrix.rows(), matrix.cols(), self.rank)
@@ -313,7 +324,7 @@ impl Nmf {
         let grams = rank
             .saturating_mul(rank)
             .saturating_mul(8 * GRAMS.min(1 + (m + n) / 256));
-        [factors, grams, twin, sketch, WORK_SPACE]
+        [factors, grams, twin, sketch, work]
             .into_iter()
             .fold(0, u64::saturating_add)
     }
@@ -364,7 +375,24 @@ impl Nmf {
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
         let threads = Threads::new(self.threads).interruptible(observer.interrupt());
-        threads.until_interrupted(|| self.fit_on(&threads, blocks, None, start, observer))
+        threads.until_ended(|| self.fit_on(&threads, (blocks, None), start, None, observer))
+    }
+
+    /// Goes on with a fit from a state that an observer has kept ([`Observer::keep`]). V, the start and all parameters but
+    /// the threads must be those of that fit; the factors are then those that it would have ended in, to the last bit.
+    ///
+    /// # Errors
+    /// As [`Self::fit_with`]; [`Error::State`] if the state is damaged, of another version, or that of another fit.
+    pub fn resume<T: Float>(
+        &self,
+        blocks: &[Matrix<'_, T>],
+        start: Start<'_, T>,
+        state: &mut dyn Read,
+        observer: &mut dyn Observer,
+    ) -> Result<Factorization<T>, Error> {
+        let threads = Threads::new(self.threads).interruptible(observer.interrupt());
+        let v = (blocks, None);
+        threads.until_ended(|| self.fit_on(&threads, v, start, Some(state), observer))
     }
 
     /// Factors a V of which some entries are missing or count more than others; what is missing shows in W H.
@@ -382,21 +410,27 @@ impl Nmf {
         start: Start<'_, T>,
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
+        v.check_held("a fit where entries are missing or weighted")?;
+        if let Some(entries) = weighting.entries {
+            entries.check_held("a matrix of weights")?;
+        }
         let weighting = Some(weighting).filter(|weighting| !weighting.is_even());
         let blocks = std::slice::from_ref(v);
         let threads = Threads::new(self.threads).interruptible(observer.interrupt());
-        threads.until_interrupted(|| self.fit_on(&threads, blocks, weighting, start, observer))
+        let v = (blocks, weighting);
+        threads.until_ended(|| self.fit_on(&threads, v, start, None, observer))
     }
 
     fn fit_on<T: Float>(
         &self,
         threads: &Threads,
-        blocks: &[Matrix<'_, T>],
-        weighting: Option<&Weighting<'_, T>>,
+        (given, weighting): (&[Matrix<'_, T>], Option<&Weighting<'_, T>>),
         start: Start<'_, T>,
+        state: Option<&mut dyn Read>,
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
         let clock = std::time::Instant::now();
+        let blocks = given;
         self.check()?;
         let rows = blocks.iter().map(Matrix::rows).sum();
         let cols = blocks.first().map_or(0, Matrix::cols);
@@ -429,7 +463,15 @@ impl Nmf {
         // One factor alone is a convex problem, for which V is walked once.
         let sketchable = start.hold.is_none() && blocks.is_dense() && weighting.is_none();
         let solver = self.road(sketchable, rows, cols)?;
-        let mut course = Course::new(self, observer);
+        let identity = self.identity(given, &start, (init, solver), &blocks.summary);
+        let (left, right) = if blocks.transposed {
+            (cols, rows)
+        } else {
+            (rows, cols)
+        };
+        let shape = (left, right, self.rank);
+        let state = state.map(|state| state as &mut dyn Read);
+        let mut course = Course::new(self, observer, identity, shape, state)?;
         let task = Task {
             nmf: self,
             blocks: &blocks,
@@ -439,6 +481,7 @@ impl Nmf {
             threads,
         };
         let outcome = task.run(&mut course);
+        let seconds = course.earlier() + clock.elapsed().as_secs_f64();
         let Outcome {
             left: w,
             right: ht,
@@ -452,12 +495,13 @@ impl Nmf {
             objective: quality.objective,
             relative_error: quality.relative_error,
             residual: quality.residual,
-            iterations: course.past.iteration,
+            iterations: course.road.past.iteration,
             stop,
-            trace: course.past.trace,
+            trace: course.road.past.trace,
             solver,
             init,
-            seconds: clock.elapsed().as_secs_f64(),
+            positive: blocks.summary.positive,
+            seconds,
         })
     }
 }

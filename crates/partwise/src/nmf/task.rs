@@ -1,7 +1,8 @@
 //! From checked parameters to factors: where to begin, on what, and in which orientation.
 
 use super::{Factor, Nmf, Start};
-use crate::fit::{self, Course, Outcome, Plan, Side};
+use crate::course::{Course, Tried};
+use crate::fit::{self, Outcome, Plan, Side};
 use crate::init::{Init, Input, Pair};
 use crate::loss::Elementwise;
 use crate::matrix::{Blocks, Dense, Source};
@@ -27,10 +28,15 @@ pub(super) struct Task<'a, 'v, T: Float> {
 
 impl<T: Float> Task<'_, '_, T> {
     /// The factors W and Hᵀ, as left and right.
-    pub(super) fn run(&self, course: &mut Course<'_>) -> Outcome<T> {
-        let sketches = self.solver.sketches() && self.given.hold.is_none();
-        let sketch = sketches.then(|| self.sketch());
-        let pair = self.begin(sketch.as_ref(), course);
+    pub(super) fn run(&self, course: &mut Course<'_, T>) -> Outcome<T> {
+        let pair = if course.road.begun {
+            self.placeholder()
+        } else {
+            let sketches = self.solver.sketches() && self.given.hold.is_none();
+            let sketch = sketches.then(|| self.sketch());
+            self.begin(sketch.as_ref(), course)
+        };
+        course.road.begun = true;
         let outcome = self.on_v(pair, self.nmf.max_iter, course);
         if !self.blocks.transposed {
             return outcome;
@@ -50,31 +56,51 @@ impl<T: Float> Task<'_, '_, T> {
 
     /// Left and right factors to go on from over V: a start, tried or improved on a sketch if there is one, or the best of
     /// several after a few iterations of each.
-    fn begin(&self, sketch: Option<&Sketch<T>>, course: &mut Course<'_>) -> (Dense<T>, Dense<T>) {
+    fn begin(
+        &self,
+        sketch: Option<&Sketch<T>>,
+        course: &mut Course<'_, T>,
+    ) -> (Dense<T>, Dense<T>) {
         let count = self.nmf.n_init.get();
         let lines = sketch.map(|sketch| sketch.lines(self.blocks.transposed));
-        let mut best = None;
-        let mut least = f64::INFINITY;
-        for number in 0..count {
-            if number > 0 && course.stopped() {
+        let first = course.road.start - 1;
+        for number in first..count {
+            if number > first && course.stopped() {
                 break;
             }
-            course.begin(number + 1);
-            let pair = self.start(number, sketch);
-            let pair = self.oriented(pair.w, pair.ht);
+            let pair = if course.resumes() {
+                self.placeholder()
+            } else {
+                course.begin(number + 1);
+                let pair = self.start(number, sketch);
+                self.oriented(pair.w, pair.ht)
+            };
             let outcome = match &lines {
                 Some(lines) => self.on_sketch(*lines, pair, course),
                 None if count == 1 => return pair,
                 None => self.on_v(pair, TRIAL.min(self.nmf.max_iter), course),
             };
-            if best.is_none() || outcome.quality.objective < least {
-                least = outcome.quality.objective;
-                best = Some((outcome.left, outcome.right, course.past.clone()));
+            let objective = outcome.quality.objective;
+            let tried = &mut course.road.tried;
+            if tried.as_ref().is_none_or(|best| objective < best.objective) {
+                *tried = Some(Tried {
+                    left: outcome.left,
+                    right: outcome.right,
+                    past: course.road.past.clone(),
+                    objective,
+                });
             }
         }
-        let (left, right, past) = best.expect("there is at least one start");
-        course.past = past;
-        (left, right)
+        let best = course.road.tried.take();
+        let best = best.expect("there is at least one start");
+        course.road.past = best.past;
+        (best.left, best.right)
+    }
+
+    /// Room for the factors of a loop that goes on from a state.
+    fn placeholder(&self) -> (Dense<T>, Dense<T>) {
+        let room = |rows| Dense::zeros(rows, self.nmf.rank);
+        self.oriented(room(self.blocks.rows), room(self.blocks.cols))
     }
 
     /// Start `number`, from 0: what is given, and the rest made.
@@ -123,7 +149,7 @@ impl<T: Float> Task<'_, '_, T> {
         &self,
         (basis, projected): (&Dense<T>, &Dense<T>),
         (left, right): (Dense<T>, Dense<T>),
-        course: &mut Course<'_>,
+        course: &mut Course<'_, T>,
     ) -> Outcome<T> {
         let summary = &self.blocks.summary;
         let width = basis.cols() as f64;
@@ -156,7 +182,7 @@ impl<T: Float> Task<'_, '_, T> {
         &self,
         (left, right): (Dense<T>, Dense<T>),
         max_iter: usize,
-        course: &mut Course<'_>,
+        course: &mut Course<'_, T>,
     ) -> Outcome<T> {
         let (rows, cols) = self.oriented(self.blocks.rows, self.blocks.cols);
         // With one factor held, its product with V is made once and serves every iteration: sweeps cost next to nothing.
@@ -240,7 +266,7 @@ impl<T: Float> Task<'_, '_, T> {
         let k = left.cols();
         let mut from = 0;
         let shards = self.blocks.sources.iter().map(|source| {
-            let to = from + source.rows().count();
+            let to = from + source.count();
             let rows = left.row_range(from, to).to_vec();
             let rows = Dense::from_rows(rows, to - from, k).expect("a range of whole rows");
             from = to;

@@ -1,30 +1,20 @@
-//! A block of V in this process.
+//! A block of V that this process walks over, in memory or read on the way.
 
 use faer::MatRef;
 
 use super::piece::Rows;
 use super::{Request, Shard, Stats};
 use crate::Float;
-use crate::kernel::{self, Packed};
+use crate::archive::Archive;
+use crate::kernel::Packed;
 use crate::loss::Elementwise;
-use crate::matrix::{Dense, Lines, Source};
-use crate::pass::{self, Fixed, Parts, Problem, TILE_COLS};
+use crate::matrix::{Cut, Dense, Lines, SPARSE_BLOCK, Source, column_tile};
+use crate::pass::{self, Fixed, Parts, Problem};
 use crate::threads::Threads;
 use crate::update::{LineProblem, LinesMet, LinesOf, Turned};
 
-/// Bytes of V in a run of blocks whose statistics are added while they are still in cache.
-const RUN_BYTES: usize = 4 << 20;
-/// Blocks in a run of lines: pieces of work for the threads.
-const BLOCKS_IN_RUN: usize = 8;
-/// Lines in a block of a sparse matrix.
-const SPARSE_BLOCK: usize = 256;
 /// Columns in a block, where the other factor is improved from them.
 const COLUMN_BLOCK: usize = 32;
-/// Tiles of columns at least, where the columns allow: pieces of work for the threads.
-const COLUMN_TILES: usize = 8;
-/// The narrowest tile of columns that keeps the product efficient.
-const NARROWEST_TILE: usize = 32;
-
 /// A block of V in this process.
 pub(crate) struct Local<'a, T: Float> {
     source: &'a Source<'a, T>,
@@ -32,74 +22,63 @@ pub(crate) struct Local<'a, T: Float> {
     /// V Hᵀ for a fixed H, once computed.
     cross: Option<Dense<T>>,
     threads: Threads,
-    run: usize,
-    block: usize,
+    cut: Cut,
 }
 
 impl<'a, T: Float> Local<'a, T> {
     /// `left` has a row for each row of the source.
     pub(crate) fn new(source: &'a Source<'a, T>, left: Dense<T>, threads: Threads) -> Self {
-        // Sizes depend on the shape alone: neither threads nor memory may change the order of sums.
-        let (run, block) = match source.rows() {
-            Lines::Dense(view) => {
-                let bytes = view.ncols() * size_of::<T>();
-                let run = (RUN_BYTES / bytes.max(1)).clamp(64, 4096);
-                (run, run.div_ceil(BLOCKS_IN_RUN))
-            }
-            Lines::Sparse(_) => (SPARSE_BLOCK * 64, SPARSE_BLOCK),
-        };
         Self {
             source,
             rows: Rows::new(left),
             cross: None,
             threads,
-            run,
-            block,
+            cut: source.cut(),
         }
     }
 
-    /// Improves the rows of one run of lines, block by block.
+    /// Improves the rows of one run of lines, `first` to `last`, block by block. Where V Hᵀ is at hand the lines need not be.
     fn walk_run(
         &mut self,
         request: &Request<'_, T>,
         (packed, turned): (Option<&Packed<T>>, Option<&Turned<T>>),
-        run: usize,
+        (first, last): (usize, usize),
+        lines: Option<Lines<'_, T>>,
         stats: &mut Stats<T>,
     ) {
         let k = self.rows.now.cols();
-        let lines = self.source.rows();
-        let first = run * self.run;
-        let last = (first + self.run).min(lines.count());
-        let block = self.block;
+        let block = self.cut.block;
         let cross = self
             .cross
             .as_ref()
             .map(|cross| cross.row_range(first, last));
         let pieces = self.rows.pieces(first, last, block);
-        let line_problem = LineProblem {
+        let improve = request.problem.lines.filter(|_| request.update);
+        let line_problem = lines.map(|lines| LineProblem {
             elementwise: &request.problem.elementwise,
             terms: &request.problem.left,
             other: request.right,
             lines: LinesOf::All(lines),
             turned,
-        };
+        });
         let blocks = self.threads.map_pieces(pieces, |index, mut piece| {
             piece.keep(request);
             let start = index * block;
             let rows = &mut *piece.rows;
-            if let (true, Some(improve)) = (request.update, request.problem.lines) {
-                let met = improve(&line_problem, first + start, rows);
+            if let (Some(improve), Some(line_problem)) = (improve, &line_problem) {
+                let met = improve(line_problem, start, rows);
                 return piece.finish(request, &[], met, k);
             }
             let count = rows.len() / k;
             let mut computed;
-            let (numerator, denominator) = match cross {
-                Some(cross) => (&cross[start * k..(start + count) * k], &[][..]),
-                None => {
-                    let (from, to) = (first + start, first + start + count);
+            let (numerator, denominator) = match (cross, lines) {
+                (Some(cross), _) => (&cross[start * k..(start + count) * k], &[][..]),
+                (None, None) => unreachable!("V is walked unless V Hᵀ is at hand"),
+                (None, Some(lines)) => {
                     let (problem, fixed) = (request.problem, (request.right, packed));
                     computed = Parts::zeros(problem, count, k);
-                    pass::row_parts(problem, &lines, (from, to), rows, fixed, &mut computed);
+                    let span = (start, start + count);
+                    pass::row_parts(problem, &lines, span, rows, fixed, &mut computed);
                     (&computed.numerator[..], &computed.denominator[..])
                 }
             };
@@ -122,42 +101,40 @@ impl<'a, T: Float> Local<'a, T> {
 
     /// V Hᵀ for every row: the data's part of a quadratic half-step, which does not depend on the rows.
     fn cross_product(&self, request: &Request<'_, T>, packed: Option<&Packed<T>>) -> Dense<T> {
-        let (lines, k) = (self.source.rows(), self.rows.now.cols());
-        let mut cross = Dense::zeros(lines.count(), k);
-        let block = self.block;
-        self.threads
-            .map_chunks(cross.as_mut_slice(), block * k, |index, numerator| {
-                let (from, count) = (index * block, numerator.len() / k);
-                let (problem, fixed) = (request.problem, (request.right, packed));
-                let mut parts = Parts::zeros(problem, count, k);
-                pass::row_parts(
-                    problem,
-                    &lines,
-                    (from, from + count),
-                    &[],
-                    fixed,
-                    &mut parts,
-                );
-                numerator.copy_from_slice(&parts.numerator);
-            });
+        let (block, k) = (self.cut.block, self.rows.now.cols());
+        let mut cross = Dense::zeros(self.source.count(), k);
+        self.source.walk(self.cut.run, |first, lines| {
+            let rows = &mut cross.as_mut_slice()[first * k..(first + lines.count()) * k];
+            self.threads
+                .map_chunks(rows, block * k, |index, numerator| {
+                    let (from, count) = (index * block, numerator.len() / k);
+                    let (problem, fixed) = (request.problem, (request.right, packed));
+                    let mut parts = Parts::zeros(problem, count, k);
+                    let span = (from, from + count);
+                    pass::row_parts(problem, &lines, span, &[], fixed, &mut parts);
+                    numerator.copy_from_slice(&parts.numerator);
+                });
+        });
         cross
     }
 
     /// Adds what a run of dense lines says about the other factor, a tile of columns at a time.
-    fn gather_run(&self, request: &Request<'_, T>, run: usize, parts: &mut Parts<T>) {
-        let Lines::Dense(view) = self.source.rows() else {
+    fn gather_run(
+        &self,
+        request: &Request<'_, T>,
+        (first, lines): (usize, Lines<'_, T>),
+        parts: &mut Parts<T>,
+    ) {
+        let Lines::Dense(lines) = lines else {
             return;
         };
         let (problem, k) = (request.problem, self.rows.now.cols());
-        let first = run * self.run;
-        let last = (first + self.run).min(view.nrows());
-        let left = self.rows.now.row_range(first, last);
-        let lines = view.subrows(first, last - first);
-        let width = column_tile(view.ncols());
+        let left = self.rows.now.row_range(first, first + lines.nrows());
+        let width = column_tile(lines.ncols());
         let right = &request.right.rows;
         let tile = |index: usize| -> (MatRef<'_, T>, &[T]) {
             let from = index * width;
-            let to = (from + width).min(view.ncols());
+            let to = (from + width).min(lines.ncols());
             (lines.subcols(from, to - from), right.row_range(from, to))
         };
         let Parts {
@@ -219,55 +196,48 @@ impl<'a, T: Float> Local<'a, T> {
     }
 }
 
-/// The fixed factor transposed, where a solver that sees lines needs it: for dense lines.
-fn turned<T: Float>(lines: &Lines<'_, T>, fixed: &Fixed<T>) -> Option<Turned<T>> {
-    matches!(lines, Lines::Dense(_)).then(|| Turned::of(&fixed.rows))
-}
-
-/// The width of a tile of columns.
-fn column_tile(columns: usize) -> usize {
-    columns
-        .div_ceil(COLUMN_TILES)
-        .next_multiple_of(NARROWEST_TILE)
-        .min(TILE_COLS)
-}
-
 impl<T: Float> Shard<T> for Local<'_, T> {
     fn pass(&mut self, request: &Request<'_, T>) -> Stats<T> {
         let (problem, k) = (request.problem, self.rows.now.cols());
-        let count = self.source.rows().count();
         let columns = request.right.rows.rows();
         let keeps_cross = request.right_unchanged && problem.quadratic.is_some();
         if !keeps_cross {
             self.cross = None;
         }
-        let packed = match (self.source.rows(), problem.quadratic, &self.cross) {
-            (Lines::Dense(view), Some(_), None) if kernel::has_rows(view) => {
-                let right = request.right.rows.as_slice();
-                Some(Packed::new(right, k, &self.threads))
-            }
-            _ => None,
-        };
+        let products =
+            self.source.has_dense_rows() && problem.quadratic.is_some() && self.cross.is_none();
+        let packed = products.then(|| {
+            let right = request.right.rows.as_slice();
+            Packed::new(right, k, &self.threads)
+        });
         if keeps_cross && self.cross.is_none() {
             self.cross = Some(self.cross_product(request, packed.as_ref()));
         }
         self.rows.begin(request);
         let wanted = if request.statistics { columns } else { 0 };
         let mut stats = Stats::new(Parts::zeros(problem, wanted, k));
-        let sees_lines = request.update && problem.lines.is_some();
-        let turned = sees_lines
-            .then(|| turned(&self.source.rows(), request.right))
-            .flatten();
-        for run in 0..count.div_ceil(self.run) {
-            let ready = (packed.as_ref(), turned.as_ref());
-            self.walk_run(request, ready, run, &mut stats);
-            if request.statistics {
-                self.gather_run(request, run, &mut stats.parts);
+        let sees_lines = request.update && problem.lines.is_some() && !self.source.is_sparse();
+        let turned = sees_lines.then(|| Turned::of(&request.right.rows));
+        let ready = (packed.as_ref(), turned.as_ref());
+        let (source, run) = (self.source, self.cut.run);
+        if self.cross.is_some() && !request.statistics {
+            let count = source.count();
+            for first in (0..count).step_by(run) {
+                let last = (first + run).min(count);
+                self.walk_run(request, ready, (first, last), None, &mut stats);
             }
+        } else {
+            source.walk(run, |first, lines| {
+                let last = first + lines.count();
+                self.walk_run(request, ready, (first, last), Some(lines), &mut stats);
+                if request.statistics {
+                    self.gather_run(request, (first, lines), &mut stats.parts);
+                }
+            });
         }
         self.rows.end(request);
         if request.statistics {
-            if let Lines::Sparse(_) = self.source.rows() {
+            if self.source.is_sparse() {
                 // Lent to the gather and taken back: the rows are not copied.
                 let left = Fixed {
                     rows: self.rows.take(),
@@ -284,19 +254,22 @@ impl<T: Float> Shard<T> for Local<'_, T> {
     }
 
     fn divergence(&self, elementwise: &Elementwise<T>, right: &Fixed<T>) -> f64 {
-        let lines = self.source.rows();
-        let count = lines.count();
-        let parts = self.threads.map(count.div_ceil(self.block), |index| {
-            let from = index * self.block;
-            let to = (from + self.block).min(count);
-            let rows = self.rows.now.row_range(from, to);
-            pass::divergence(elementwise, &lines, (from, to), rows, right)
+        let block = self.cut.block;
+        let mut total = 0.0;
+        self.source.walk(self.cut.run, |first, lines| {
+            let count = lines.count();
+            let parts = self.threads.map(count.div_ceil(block), |index| {
+                let (from, to) = (index * block, ((index + 1) * block).min(count));
+                let rows = self.rows.now.row_range(first + from, first + to);
+                pass::divergence(elementwise, &lines, (from, to), rows, right)
+            });
+            total += parts.iter().sum::<f64>();
         });
-        parts.iter().sum()
+        total
     }
 
     fn holds_columns(&self) -> bool {
-        true
+        self.source.is_held()
     }
 
     fn meet_columns(
@@ -310,7 +283,9 @@ impl<T: Float> Shard<T> for Local<'_, T> {
         let (lines, threads) = (self.source.columns(), &self.threads);
         let improve = problem.lines.filter(|_| update);
         self.rows.lent(threads, |left| {
-            let turned = improve.and_then(|_| turned(&lines, left));
+            let dense = matches!(lines, Lines::Dense(_));
+            // A solver that sees dense lines needs the fixed factor transposed.
+            let turned = improve.filter(|_| dense).map(|_| Turned::of(&left.rows));
             let line_problem = LineProblem {
                 elementwise: &problem.elementwise,
                 terms: &problem.right,
@@ -348,6 +323,10 @@ impl<T: Float> Shard<T> for Local<'_, T> {
 
     fn scale(&mut self, factors: &[T]) {
         pass::scale(&mut self.rows.now, factors);
+    }
+
+    fn archive(&mut self, archive: &mut Archive<'_>) {
+        self.rows.archive(archive);
     }
 
     fn into_rows(self: Box<Self>) -> Dense<T> {

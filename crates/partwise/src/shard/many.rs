@@ -2,6 +2,7 @@
 
 use super::{Request, Shard, Stats};
 use crate::Float;
+use crate::archive::Archive;
 use crate::loss::Elementwise;
 use crate::matrix::Dense;
 use crate::pass::{Fixed, Problem};
@@ -71,6 +72,11 @@ impl<T: Float> Shard<T> for Many<'_, T> {
         self.shards
             .iter_mut()
             .for_each(|shard| shard.scale(factors));
+    }
+
+    fn archive(&mut self, archive: &mut Archive<'_>) {
+        let shards = self.shards.iter_mut();
+        shards.for_each(|shard| shard.archive(archive));
     }
 
     fn into_rows(self: Box<Self>) -> Dense<T> {

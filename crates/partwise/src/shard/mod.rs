@@ -17,6 +17,7 @@ pub(crate) use weighted::Weighted;
 use piece::BlockStats;
 
 use crate::Float;
+use crate::archive::Archive;
 use crate::loss::Elementwise;
 use crate::matrix::Dense;
 use crate::pass::{Fixed, Parts, Problem, Sums};
@@ -57,7 +58,7 @@ pub(crate) struct Stats<T> {
 
 impl<T: Float> Stats<T> {
     /// Nothing met yet.
-    fn new(parts: Parts<T>) -> Self {
+    pub(crate) fn new(parts: Parts<T>) -> Self {
         Self {
             parts,
             sums: Sums::default(),
@@ -65,6 +66,13 @@ impl<T: Float> Stats<T> {
             magnitude: 0.0,
             inner: 0.0,
         }
+    }
+
+    pub(crate) fn archive(archive: &mut Archive<'_>, stats: &mut Self) {
+        stats.parts.archive(archive);
+        stats.sums.archive(archive);
+        let figures = [&mut stats.violation, &mut stats.magnitude, &mut stats.inner];
+        figures.into_iter().for_each(|figure| archive.float(figure));
     }
 
     fn add_block(&mut self, block: &BlockStats) {
@@ -115,6 +123,8 @@ pub(crate) trait Shard<T: Float>: Sync {
     fn squares(&self) -> Vec<f64>;
     /// Multiplies each column of the rows.
     fn scale(&mut self, factors: &[T]);
+    /// Writes the rows and what is remembered of them, or fills them.
+    fn archive(&mut self, archive: &mut Archive<'_>);
     /// Ends the work and hands over the rows.
     fn into_rows(self: Box<Self>) -> Dense<T>;
 }

@@ -5,6 +5,7 @@ use std::slice::ChunksMut;
 
 use super::Request;
 use crate::Float;
+use crate::archive::Archive;
 use crate::kernel;
 use crate::matrix::Dense;
 use crate::pass::{self, Fixed, Sums};
@@ -56,6 +57,14 @@ impl<T: Float> Rows<T> {
         if request.lead.is_some() && self.previous.is_none() {
             self.previous = Some(self.now.clone());
         }
+    }
+
+    pub(super) fn archive(&mut self, archive: &mut Archive<'_>) {
+        let (rows, k) = (self.now.rows(), self.now.cols());
+        let empty = || Dense::zeros(rows, k);
+        archive.dense(&mut self.now);
+        archive.option(&mut self.kept, empty, Archive::dense);
+        archive.option(&mut self.previous, empty, Archive::dense);
     }
 
     /// Lends the rows with their sums and takes them back: they are not copied.

@@ -2,6 +2,7 @@
 
 use super::{Local, Request, Shard, Stats};
 use crate::Float;
+use crate::archive::Archive;
 use crate::kernel::{self, Packed};
 use crate::loss::Elementwise;
 use crate::matrix::Dense;
@@ -98,6 +99,10 @@ impl<T: Float> Shard<T> for Sketched<'_, T> {
 
     fn scale(&mut self, factors: &[T]) {
         self.basis.scale(factors);
+    }
+
+    fn archive(&mut self, archive: &mut Archive<'_>) {
+        self.basis.archive(archive);
     }
 
     fn into_rows(self: Box<Self>) -> Dense<T> {

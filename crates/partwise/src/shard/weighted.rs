@@ -3,6 +3,7 @@
 use super::piece::Rows;
 use super::{Request, Shard, Stats};
 use crate::Float;
+use crate::archive::Archive;
 use crate::counted::{self, HalfStep};
 use crate::loss::Elementwise;
 use crate::matrix::{Counted, Dense, Source, Weighed};
@@ -118,6 +119,10 @@ impl<T: Float> Shard<T> for Weighted<'_, T> {
 
     fn scale(&mut self, factors: &[T]) {
         pass::scale(&mut self.rows.now, factors);
+    }
+
+    fn archive(&mut self, archive: &mut Archive<'_>) {
+        self.rows.archive(archive);
     }
 
     fn into_rows(self: Box<Self>) -> Dense<T> {

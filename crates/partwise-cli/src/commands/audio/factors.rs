@@ -9,7 +9,7 @@ use partwise_apps::audio::{Model, Spectrogram};
 use super::Analysis;
 use crate::arguments::{AudioArguments, Example};
 use crate::factor::{self, Job};
-use crate::memory;
+use crate::memory::{self, Limit};
 use crate::progress::Progress;
 
 /// A fit, and its factors brought to one scale over the bins of the transform.
@@ -144,6 +144,7 @@ pub(super) fn fit(
         solving: &arguments.solving,
         input: name,
         convert_starts: true,
+        memory: Limit::default(),
         quiet: arguments.reporting.quiet,
         progress,
     };

@@ -18,6 +18,7 @@ use crate::arguments::{TopicsArguments, Width};
 use crate::factor::Job;
 use crate::input;
 use crate::interrupt::Ending;
+use crate::memory::Limit;
 use crate::number::Number;
 use crate::outputs::{Staged, check_folder};
 use crate::progress::Progress;
@@ -57,6 +58,7 @@ fn learn<T: Number + Weight>(arguments: &TopicsArguments) -> anyhow::Result<Endi
         solving,
         input: &name,
         convert_starts: true,
+        memory: Limit::default(),
         quiet: reporting.quiet,
         progress: &progress,
     };

@@ -1,0 +1,223 @@
+//! A fit on its way: how far it has come, who watches it, and the states that are kept of it and gone on from.
+
+use std::io::{Read, Write};
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use crate::archive::{self, Archive, Identity};
+use crate::matrix::Dense;
+use crate::observe::{Observer, Progress, State, TracePoint};
+use crate::threads;
+use crate::{Error, Float, Nmf};
+
+/// The way that a fit has come, over V and before that over what stood for it.
+#[derive(Clone, Default)]
+pub(crate) struct Past {
+    pub(crate) trace: Vec<TracePoint>,
+    /// Iterations done.
+    pub(crate) iteration: usize,
+}
+
+impl Past {
+    fn archive(&mut self, archive: &mut Archive<'_>) {
+        let empty = || TracePoint {
+            iteration: 0,
+            seconds: 0.0,
+            objective: 0.0,
+            residual: None,
+            sketched: false,
+        };
+        archive.list(&mut self.trace, empty, |archive, point| {
+            archive.count(&mut point.iteration);
+            archive.float(&mut point.seconds);
+            archive.float(&mut point.objective);
+            archive.option(&mut point.residual, || 0.0, Archive::float);
+            archive.flag(&mut point.sketched);
+        });
+        archive.count(&mut self.iteration);
+    }
+}
+
+/// The best factors of the starts that were tried, left and right, and how they came about.
+pub(crate) struct Tried<T> {
+    pub(crate) left: Dense<T>,
+    pub(crate) right: Dense<T>,
+    pub(crate) past: Past,
+    pub(crate) objective: f64,
+}
+
+/// How far a fit has come beside the loop that is at work.
+pub(crate) struct Road<T> {
+    pub(crate) past: Past,
+    /// The number of the start that is being tried, from 1.
+    pub(crate) start: usize,
+    /// Whether the starts are behind, and their best is being carried on.
+    pub(crate) begun: bool,
+    pub(crate) tried: Option<Tried<T>>,
+    /// Seconds that earlier fits took, of which this one is the continuation.
+    seconds: f64,
+}
+
+impl<T: Float> Road<T> {
+    /// `shape`: rows of the left factor and of the right one, and components.
+    fn archive(&mut self, archive: &mut Archive<'_>, shape: (usize, usize, usize)) {
+        self.past.archive(archive);
+        archive.count(&mut self.start);
+        archive.flag(&mut self.begun);
+        archive.float(&mut self.seconds);
+        let (lines, columns, k) = shape;
+        let empty = || Tried {
+            left: Dense::zeros(lines, k),
+            right: Dense::zeros(columns, k),
+            past: Past::default(),
+            objective: 0.0,
+        };
+        archive.option(&mut self.tried, empty, |archive, tried| {
+            archive.dense(&mut tried.left);
+            archive.dense(&mut tried.right);
+            tried.past.archive(archive);
+            archive.float(&mut tried.objective);
+        });
+    }
+}
+
+/// A fit on its way, watched.
+pub(crate) struct Course<'a, T> {
+    pub(crate) road: Road<T>,
+    /// Whether a sketch stands for V.
+    pub(crate) sketched: bool,
+    started: Instant,
+    nmf: &'a Nmf,
+    /// Whether the observer has asked to stop.
+    stopped: bool,
+    observer: &'a mut dyn Observer,
+    /// What a state of this fit belongs to.
+    identity: Identity,
+    shape: (usize, usize, usize),
+    /// The state of a loop to go on from.
+    resumed: Option<&'a mut dyn Read>,
+}
+
+impl<'a, T: Float> Course<'a, T> {
+    /// `shape`: rows of the left factor and of the right one, and components. `state` is what to go on from.
+    ///
+    /// # Errors
+    /// [`Error::State`] if it is none, or that of another fit.
+    pub(crate) fn new(
+        nmf: &'a Nmf,
+        observer: &'a mut dyn Observer,
+        identity: Identity,
+        shape: (usize, usize, usize),
+        state: Option<&'a mut dyn Read>,
+    ) -> Result<Self, Error> {
+        let mut road = Road {
+            past: Past::default(),
+            start: 1,
+            begun: false,
+            tried: None,
+            seconds: 0.0,
+        };
+        let mut state = state;
+        if let Some(state) = &mut state {
+            archive::check(&mut **state, &identity)?;
+            let mut archive = Archive::reading(&mut **state);
+            road.archive(&mut archive, shape);
+            archive.require((1..=nmf.n_init.get()).contains(&road.start));
+            archive.finish().map_err(archive::cut_short)?;
+        }
+        Ok(Self {
+            road,
+            sketched: false,
+            started: Instant::now(),
+            nmf,
+            stopped: false,
+            observer,
+            identity,
+            shape,
+            resumed: state,
+        })
+    }
+
+    /// Another start is tried.
+    pub(crate) fn begin(&mut self, start: usize) {
+        self.road.past = Past::default();
+        self.road.start = start;
+    }
+
+    pub(crate) fn stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Whether the next loop goes on from a state, whatever the factors that it is given.
+    pub(crate) fn resumes(&self) -> bool {
+        self.resumed.is_some()
+    }
+
+    /// Seconds of the fits that this one goes on from.
+    pub(crate) fn earlier(&self) -> f64 {
+        self.road.seconds
+    }
+
+    /// Seconds since the fit began, with the earlier ones.
+    fn seconds(&self) -> f64 {
+        self.road.seconds + self.started.elapsed().as_secs_f64()
+    }
+
+    /// Fills a loop from the state to go on from.
+    pub(crate) fn load(&mut self, fill: impl FnOnce(&mut Archive<'_>)) {
+        let Some(state) = self.resumed.take() else {
+            return;
+        };
+        let mut archive = Archive::reading(state);
+        fill(&mut archive);
+        if let Err(error) = archive.finish() {
+            threads::end(archive::cut_short(error));
+        }
+    }
+
+    /// Lets the observer keep the state of the loop, if it wants to.
+    pub(crate) fn save(&mut self, mut walk: impl FnMut(&mut Archive<'_>)) {
+        if !self.observer.wants_state() {
+            return;
+        }
+        let now = self.seconds();
+        let before = std::mem::replace(&mut self.road.seconds, now);
+        let (road, identity, shape) = (&mut self.road, &self.identity, self.shape);
+        self.observer.keep(&mut State {
+            write: &mut |out: &mut dyn Write| {
+                let mut archive = Archive::writing(out);
+                archive::sign(&mut archive, identity);
+                road.archive(&mut archive, shape);
+                walk(&mut archive);
+                archive.finish()
+            },
+        });
+        self.road.seconds = before;
+    }
+
+    /// Notes where the fit stands, and asks whether to go on.
+    pub(crate) fn note(&mut self, objective: f64, residual: Option<f64>) {
+        let seconds = self.seconds();
+        let (iteration, sketched) = (self.road.past.iteration, self.sketched);
+        self.road.past.trace.push(TracePoint {
+            iteration,
+            seconds,
+            objective,
+            residual,
+            sketched,
+        });
+        if let Some(residual) = residual {
+            let asked = self.observer.observe(&Progress {
+                start: self.road.start,
+                n_init: self.nmf.n_init.get(),
+                iteration,
+                max_iter: self.nmf.max_iter,
+                objective,
+                residual,
+                seconds,
+                sketched,
+            });
+            self.stopped = asked == ControlFlow::Break(());
+        }
+    }
+}

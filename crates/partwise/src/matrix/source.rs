@@ -1,0 +1,233 @@
+//! A matrix to be walked: its lines in order, a run at a time, and products with them on the way.
+//!
+//! How lines are cut into runs and blocks depends on the shape alone. Neither threads nor memory, nor whether V is in
+//! memory at all, may change the order of sums.
+
+use faer::MatRef;
+
+use super::{Compressed, Dense, Lines, Matrix, RowBlocks, Twin, streamed};
+use crate::Float;
+use crate::kernel;
+use crate::pass::TILE_COLS;
+use crate::threads::Threads;
+
+/// Bytes of V in a run of lines whose statistics are added while they are still in cache.
+const RUN_BYTES: usize = 4 << 20;
+/// Blocks in a run of lines: pieces of work for the threads.
+const BLOCKS_IN_RUN: usize = 8;
+/// Lines in a block of a sparse matrix, and blocks in a run of them.
+pub(crate) const SPARSE_BLOCK: usize = 256;
+const SPARSE_RUN: usize = 64;
+/// Tiles of columns at least, where the columns allow: pieces of work for the threads.
+const COLUMN_TILES: usize = 8;
+/// The narrowest tile of columns that keeps the product efficient.
+const NARROWEST_TILE: usize = 32;
+
+/// V with what is needed to walk it both ways: nothing more if dense, the twin if sparse.
+pub(crate) enum Source<'a, T: Float> {
+    Dense(MatRef<'a, T>),
+    /// Sparse by rows, and its twin by columns.
+    Csr(Compressed<'a, T>, Twin<T>),
+    /// Sparse by columns, and its twin by rows.
+    Csc(Compressed<'a, T>, Twin<T>),
+    /// Dense, and not in memory: it can only be walked, in its own order.
+    Streamed(&'a dyn RowBlocks<T>),
+}
+
+/// How lines are cut: lines in a run, which one thread after the other goes over, and in a block, which is one task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cut {
+    pub(crate) run: usize,
+    pub(crate) block: usize,
+}
+
+impl Cut {
+    /// The cut of dense lines with so many entries.
+    pub(crate) fn of_dense<T>(length: usize) -> Self {
+        let bytes = length * size_of::<T>();
+        let run = (RUN_BYTES / bytes.max(1)).clamp(64, 4096);
+        let block = run.div_ceil(BLOCKS_IN_RUN);
+        Self { run, block }
+    }
+}
+
+/// The width of a tile of columns.
+pub(crate) fn column_tile(columns: usize) -> usize {
+    columns
+        .div_ceil(COLUMN_TILES)
+        .next_multiple_of(NARROWEST_TILE)
+        .min(TILE_COLS)
+}
+
+impl<'a, T: Float> Source<'a, T> {
+    /// A streamed matrix must come with its lines as rows.
+    pub(crate) fn new(matrix: Matrix<'a, T>) -> Self {
+        match matrix {
+            Matrix::Dense(view) => Self::Dense(view),
+            Matrix::Csr(sparse) => Self::Csr(sparse, Twin::of(&sparse)),
+            Matrix::Csc(sparse) => Self::Csc(sparse, Twin::of(&sparse)),
+            Matrix::Streamed(streamed) => Self::Streamed(streamed.lines),
+        }
+    }
+
+    pub(crate) fn is_sparse(&self) -> bool {
+        matches!(self, Self::Csr(..) | Self::Csc(..))
+    }
+
+    /// Whether all of it is in memory, so that its lines can be had in any order and its columns too.
+    pub(crate) fn is_held(&self) -> bool {
+        !matches!(self, Self::Streamed(_))
+    }
+
+    /// The rows of a matrix in memory.
+    pub(crate) fn rows(&self) -> Lines<'_, T> {
+        match self {
+            Self::Dense(view) => Lines::Dense(*view),
+            Self::Csr(sparse, _) => Lines::Sparse(*sparse),
+            Self::Csc(_, twin) => Lines::Sparse(twin.view()),
+            Self::Streamed(_) => unreachable!("the lines of a stream are walked"),
+        }
+    }
+
+    /// The columns of a matrix in memory.
+    pub(crate) fn columns(&self) -> Lines<'_, T> {
+        match self {
+            Self::Dense(view) => Lines::Dense(view.transpose()),
+            Self::Csr(_, twin) => Lines::Sparse(twin.view()),
+            Self::Csc(sparse, _) => Lines::Sparse(*sparse),
+            Self::Streamed(_) => unreachable!("a stream has no columns"),
+        }
+    }
+
+    /// Number of lines.
+    pub(crate) fn count(&self) -> usize {
+        match self {
+            Self::Streamed(lines) => lines.rows(),
+            _ => self.rows().count(),
+        }
+    }
+
+    /// Entries in a line, stored or not.
+    pub(crate) fn length(&self) -> usize {
+        match self {
+            Self::Streamed(lines) => lines.cols(),
+            _ => self.rows().length(),
+        }
+    }
+
+    pub(crate) fn cut(&self) -> Cut {
+        if self.is_sparse() {
+            return Cut {
+                run: SPARSE_BLOCK * SPARSE_RUN,
+                block: SPARSE_BLOCK,
+            };
+        }
+        Cut::of_dense::<T>(self.length())
+    }
+
+    /// Whether products with its lines go to the kernels for rows that lie together.
+    pub(crate) fn has_dense_rows(&self) -> bool {
+        match self {
+            Self::Dense(view) => kernel::has_rows(*view),
+            Self::Streamed(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Hands over all lines in order, `run` of them at a time, with the number of the first.
+    pub(crate) fn walk(&self, run: usize, mut visit: impl FnMut(usize, Lines<'_, T>)) {
+        if let Self::Streamed(lines) = self {
+            return streamed::walk(*lines, run, |first, view| visit(first, Lines::Dense(view)));
+        }
+        let lines = self.rows();
+        for first in (0..lines.count()).step_by(run) {
+            let last = (first + run).min(lines.count());
+            visit(first, lines.range(first, last));
+        }
+    }
+
+    /// The product with a matrix (length × l), a row for each line.
+    pub(crate) fn times(&self, x: &Dense<T>, threads: &Threads) -> Dense<T> {
+        let (cut, width) = (self.cut(), x.cols());
+        let mut out = Dense::zeros(self.count(), width);
+        self.walk(cut.run, |first, lines| {
+            let span = first * width..(first + lines.count()) * width;
+            lines.times_into(&mut out.as_mut_slice()[span], x, cut.block, threads);
+        });
+        out
+    }
+
+    /// The product of the transposed with a matrix (count × l), a row for each entry of a line.
+    pub(crate) fn transposed_times(&self, y: &Dense<T>, threads: &Threads) -> Dense<T> {
+        if self.is_sparse() {
+            return self.columns().times(y, threads);
+        }
+        let (length, width) = (self.length(), y.cols());
+        let mut out = Dense::zeros(length, width);
+        let tile = column_tile(length);
+        self.walk(self.cut().run, |first, lines| {
+            let Lines::Dense(view) = lines else {
+                return;
+            };
+            let rows = y.row_range(first, first + view.nrows());
+            threads.map_chunks(out.as_mut_slice(), tile * width, |index, out| {
+                let columns = view.subcols(index * tile, out.len() / width);
+                kernel::add_transposed_times(out, columns, rows);
+            });
+        });
+        out
+    }
+
+    /// Line `i`, zeros included.
+    pub(crate) fn line(&self, i: usize) -> Vec<T> {
+        if let Self::Streamed(lines) = self {
+            return streamed::line(*lines, i);
+        }
+        let mut out = vec![T::ZERO; self.length()];
+        self.rows().pack(i, i + 1, &mut out);
+        out
+    }
+
+    /// Entry `j` of each line.
+    pub(crate) fn across(&self, j: usize) -> Vec<T> {
+        let mut out = Vec::with_capacity(self.count());
+        if self.is_sparse() {
+            out.resize(self.count(), T::ZERO);
+            self.columns().pack(j, j + 1, &mut out);
+            return out;
+        }
+        self.walk(self.cut().run, |_, lines| {
+            if let Lines::Dense(view) = lines {
+                out.extend((0..view.nrows()).map(|i| view[(i, j)]));
+            }
+        });
+        out
+    }
+
+    /// Σ v² of each line.
+    pub(crate) fn squares(&self, threads: &Threads) -> Vec<f64> {
+        let mut out = Vec::with_capacity(self.count());
+        self.walk(self.cut().run, |_, lines| {
+            out.extend(lines.squares(threads))
+        });
+        out
+    }
+
+    /// Σ v² across the lines, for each entry of a line.
+    pub(crate) fn squares_across(&self, threads: &Threads) -> Vec<f64> {
+        if self.is_sparse() {
+            return self.columns().squares(threads);
+        }
+        let mut out = vec![0.0; self.length()];
+        self.walk(self.cut().run, |_, lines| {
+            if let Lines::Dense(view) = lines {
+                for i in 0..view.nrows() {
+                    for (sum, v) in out.iter_mut().zip(view.row(i).iter()) {
+                        *sum += v.to_f64().powi(2);
+                    }
+                }
+            }
+        });
+        out
+    }
+}

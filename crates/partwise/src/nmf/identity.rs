@@ -1,0 +1,75 @@
+//! What the state of a fit belongs to: everything that its bits depend on, each with its name, so that a state is never gone
+//! on from by another fit.
+
+use super::{Nmf, Start};
+use crate::archive::{Identity, fingerprint};
+use crate::matrix::{Dense, Matrix, Summary};
+use crate::{Float, Init, Solver};
+
+impl Nmf {
+    /// The parameters, the start and V.
+    pub(super) fn identity<T: Float>(
+        &self,
+        blocks: &[Matrix<'_, T>],
+        start: &Start<'_, T>,
+        (init, solver): (Option<Init>, Solver),
+        v: &Summary,
+    ) -> Identity {
+        let given = |factor: Option<&Dense<T>>| match factor {
+            Some(factor) => format!("{:016x}", fingerprint(factor.as_slice())),
+            None => "none".to_owned(),
+        };
+        let penalty = &self.penalty;
+        let rows: Vec<_> = blocks.iter().map(|block| block.rows()).collect();
+        let cols = blocks.first().map_or(0, Matrix::cols);
+        let storage: Vec<_> = blocks.iter().map(|block| storage(block, solver)).collect();
+        let pairs = [
+            ("rank", self.rank.to_string()),
+            ("loss", self.loss.to_string()),
+            ("solver", solver.to_string()),
+            (
+                "init",
+                init.map_or("none".to_owned(), |init| init.to_string()),
+            ),
+            ("n_init", self.n_init.to_string()),
+            ("seed", self.seed.to_string()),
+            ("tol", self.tolerance.to_string()),
+            ("max_iter", self.max_iter.to_string()),
+            ("alpha_w", penalty.alpha_w.to_string()),
+            ("alpha_h", penalty.alpha_h.to_string()),
+            ("l1_ratio", penalty.l1_ratio.to_string()),
+            ("start W", given(start.w)),
+            ("start H", given(start.h)),
+            ("held factor", format!("{:?}", start.hold)),
+            ("held components of W", format!("{:?}", start.held_w)),
+            ("held components of H", format!("{:?}", start.held_h)),
+            ("type", T::NAME.to_owned()),
+            ("rows of V", format!("{rows:?}")),
+            ("columns of V", cols.to_string()),
+            ("storage of V", storage.join(", ")),
+            ("sum of V", format!("{:?}", v.sum)),
+            ("sum of squares of V", format!("{:?}", v.squares)),
+            ("largest entry of V", format!("{:?}", v.largest)),
+            ("entries of V that count", v.counted.to_string()),
+            ("weight of V", format!("{:?}", v.weight)),
+            ("entries of V above zero", v.positive.to_string()),
+        ];
+        let owned = pairs.map(|(name, value)| (name.to_owned(), value));
+        owned.into_iter().collect()
+    }
+}
+
+/// How a block is walked. In memory or not makes no difference, unless the solver needs columns too.
+fn storage<T: Float>(block: &Matrix<'_, T>, solver: Solver) -> String {
+    let order = if block.prefers_columns() {
+        "columns"
+    } else {
+        "rows"
+    };
+    let kind = match block {
+        Matrix::Streamed(_) if !solver.alike_in_blocks() => "streamed",
+        Matrix::Dense(_) | Matrix::Streamed(_) => "dense",
+        Matrix::Csr(_) | Matrix::Csc(_) => "sparse",
+    };
+    format!("{kind} by {order}")
+}
