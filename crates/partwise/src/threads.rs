@@ -23,8 +23,10 @@ pub(crate) struct Threads {
     interrupt: Option<Arc<AtomicBool>>,
 }
 
-/// What an interrupted piece of work unwinds with.
-struct Interrupted;
+/// Ends the fit with an error from any depth of it.
+pub(crate) fn end(error: Error) -> ! {
+    resume_unwind(Box::new(error))
+}
 
 /// The pools of a process, by the number of threads. Threads do not follow into a forked process, which makes its own.
 type Pools = HashMap<(u32, usize), Arc<ThreadPool>>;
@@ -80,18 +82,15 @@ impl Threads {
         Self { interrupt, ..self }
     }
 
-    /// The result of `work`, or [`Error::Interrupted`] if the flag ended it.
+    /// The result of `work`, or the error that [`end`]ed it: [`Error::Interrupted`] if it was the flag.
     pub(crate) fn until_interrupted<R>(
         &self,
         work: impl FnOnce() -> Result<R, Error>,
     ) -> Result<R, Error> {
         // What was under way is dropped: nobody sees it half done.
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
-            if payload.is::<Interrupted>() {
-                Err(Error::Interrupted)
-            } else {
-                resume_unwind(payload)
-            }
+            let error = payload.downcast::<Error>();
+            error.map_or_else(|payload| resume_unwind(payload), |error| Err(*error))
         })
     }
 
@@ -99,7 +98,7 @@ impl Threads {
         if let Some(flag) = &self.interrupt
             && flag.load(Ordering::Relaxed)
         {
-            resume_unwind(Box::new(Interrupted));
+            end(Error::Interrupted);
         }
     }
 

@@ -1,5 +1,7 @@
 //! A matrix as lines to walk: its rows, or its columns.
 
+use std::sync::Arc;
+
 use faer::MatRef;
 
 use super::{Compressed, Dense, Matrix, Twin};
@@ -12,9 +14,9 @@ use crate::threads::Threads;
 pub(crate) enum Source<'a, T: Float> {
     Dense(MatRef<'a, T>),
     /// Sparse by rows, and its twin by columns.
-    Csr(Compressed<'a, T>, Twin<T>),
+    Csr(Compressed<'a, T>, Arc<Twin<T>>),
     /// Sparse by columns, and its twin by rows.
-    Csc(Compressed<'a, T>, Twin<T>),
+    Csc(Compressed<'a, T>, Arc<Twin<T>>),
 }
 
 /// The rows or the columns of a matrix.
@@ -28,10 +30,24 @@ pub(crate) enum Lines<'a, T: Float> {
 
 impl<'a, T: Float> Source<'a, T> {
     pub(crate) fn new(matrix: Matrix<'a, T>) -> Self {
+        Self::with_twin(matrix, None)
+    }
+
+    /// The same, with the twin that was made of the matrix before.
+    pub(crate) fn with_twin(matrix: Matrix<'a, T>, twin: Option<Arc<Twin<T>>>) -> Self {
+        let made = |sparse| twin.unwrap_or_else(|| Arc::new(Twin::of(sparse)));
         match matrix {
             Matrix::Dense(view) => Self::Dense(view),
-            Matrix::Csr(sparse) => Self::Csr(sparse, Twin::of(&sparse)),
-            Matrix::Csc(sparse) => Self::Csc(sparse, Twin::of(&sparse)),
+            Matrix::Csr(sparse) => Self::Csr(sparse, made(&sparse)),
+            Matrix::Csc(sparse) => Self::Csc(sparse, made(&sparse)),
+        }
+    }
+
+    /// The twin, if there is one.
+    pub(crate) fn twin(&self) -> Option<Arc<Twin<T>>> {
+        match self {
+            Self::Dense(_) => None,
+            Self::Csr(_, twin) | Self::Csc(_, twin) => Some(twin.clone()),
         }
     }
 

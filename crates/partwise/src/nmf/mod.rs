@@ -1,10 +1,12 @@
 //! The front door: parameters, checked once, and what a fit gives back.
 
 mod checks;
+mod remote;
 mod task;
 
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use crate::fit::{Course, Outcome};
 use crate::init::Init;
@@ -396,7 +398,7 @@ impl Nmf {
         start: Start<'_, T>,
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
-        let clock = std::time::Instant::now();
+        let clock = Instant::now();
         self.check()?;
         let rows = blocks.iter().map(Matrix::rows).sum();
         let cols = blocks.first().map_or(0, Matrix::cols);
@@ -407,7 +409,7 @@ impl Nmf {
         self.check_start(&start, rows, cols)?;
         let start = start.settled(self.rank)?;
         if weighting.is_some() {
-            self.check_weighted(&start)?;
+            self.check_passes_alone(&start, "where entries are missing or weighted")?;
         }
         let init = match weighting {
             Some(_) => Ok(Init::drawn()),
@@ -439,13 +441,23 @@ impl Nmf {
             threads,
         };
         let outcome = task.run(&mut course);
+        Ok(Self::factorization(&task, course, outcome, clock))
+    }
+
+    /// What a fit that began at `clock` gives back.
+    fn factorization<T: Float>(
+        task: &Task<'_, '_, T>,
+        course: Course<'_>,
+        outcome: Outcome<T>,
+        clock: Instant,
+    ) -> Factorization<T> {
         let Outcome {
             left: w,
             right: ht,
             stop,
             quality,
         } = outcome;
-        Ok(Factorization {
+        Factorization {
             w,
             h: ht.transposed(),
             divergence: quality.divergence,
@@ -455,10 +467,10 @@ impl Nmf {
             iterations: course.past.iteration,
             stop,
             trace: course.past.trace,
-            solver,
-            init,
+            solver: task.solver,
+            init: task.init,
             seconds: clock.elapsed().as_secs_f64(),
-        })
+        }
     }
 }
 

@@ -39,6 +39,16 @@ pub(crate) struct Local<'a, T: Float> {
 impl<'a, T: Float> Local<'a, T> {
     /// `left` has a row for each row of the source.
     pub(crate) fn new(source: &'a Source<'a, T>, left: Dense<T>, threads: Threads) -> Self {
+        Self::resume(source, Rows::new(left), None, threads)
+    }
+
+    /// Goes on with what [`Self::pause`] gave.
+    pub(super) fn resume(
+        source: &'a Source<'a, T>,
+        rows: Rows<T>,
+        cross: Option<Dense<T>>,
+        threads: Threads,
+    ) -> Self {
         // Sizes depend on the shape alone: neither threads nor memory may change the order of sums.
         let (run, block) = match source.rows() {
             Lines::Dense(view) => {
@@ -50,12 +60,17 @@ impl<'a, T: Float> Local<'a, T> {
         };
         Self {
             source,
-            rows: Rows::new(left),
-            cross: None,
+            rows,
+            cross,
             threads,
             run,
             block,
         }
+    }
+
+    /// The rows, and V Hᵀ where it is kept.
+    pub(super) fn pause(self) -> (Rows<T>, Option<Dense<T>>) {
+        (self.rows, self.cross)
     }
 
     /// Improves the rows of one run of lines, block by block.
