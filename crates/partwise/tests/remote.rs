@@ -418,7 +418,7 @@ fn an_observer_ends_it_with_the_best_so_far() {
         7 => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     };
-    let found = nmf
+    let found: Factorization<f64> = nmf
         .fit_remote(&mut transport, Start::default(), &mut stop)
         .unwrap();
     assert_eq!((found.stop, found.iterations), (StopReason::Stopped, 7));
