@@ -158,7 +158,7 @@ fn check<T: Float>(nmf: &Nmf, blocks: &[Stored<T>], start: Start<'_, T>, rank: u
     let mut transport = Elsewhere::new(blocks);
     let mut found = there(nmf, &mut transport, start).unwrap();
     found.w = transport.w(rank);
-    assert_eq!(bits(&found), bits(&expected), "{what}");
+    assert!(bits(&found) == bits(&expected), "{what}");
     assert_eq!(
         (found.solver, found.init, found.stop),
         (expected.solver, expected.init, expected.stop)
@@ -179,6 +179,8 @@ fn partitions_give_the_bits_of_blocks_in_one_process() {
         if solver.name() == "sketched" {
             continue;
         }
+        // What `auto` stands for where no sketch of V can be had.
+        let solver = solver.resolve(loss).unwrap();
         let nmf = drawn(4, solver, loss, 4);
         // More rows than a stream of random numbers serves, and a single one.
         let lengths = [300, 1, 399];
@@ -332,7 +334,7 @@ fn partitions_without_a_row_change_nothing() {
         let mut transport = Elsewhere::new(&padded);
         let mut found = there(&nmf, &mut transport, Start::default()).unwrap();
         found.w = transport.w(3);
-        assert_eq!(bits(&found), bits(&expected), "{name}");
+        assert!(bits(&found) == bits(&expected), "{name}");
     }
     padded.retain(|block| block.rows == 0);
     let refused = there(&Nmf::new(1), &mut Elsewhere::new(&padded), Start::default());
