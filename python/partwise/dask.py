@@ -218,12 +218,12 @@ class NMF(BaseNMF):
         k, width = self.components_.shape
         if isinstance(X, da.Array):
             if X.shape[1] != width:
-                raise ValueError(
-                    f"X has {X.shape[1]} features, but NMF is expecting {width} features as input"
-                )
+                raise ValueError(f"X has {X.shape[1]} features, but NMF is expecting {width} features as input")
             dtype = X.dtype if X.dtype in (np.float32, np.float64) else np.dtype(float)
             meta = np.empty((0, 0), dtype)
-            return X.map_blocks(find, dtype=dtype, chunks=(X.chunks[0], (k,)), meta=meta, name=_unique("partwise-transform"))
+            return X.map_blocks(
+                find, dtype=dtype, chunks=(X.chunks[0], (k,)), meta=meta, name=_unique("partwise-transform")
+            )
         if isinstance(X, list):
             rows = [dask.delayed(find)(block) for block in X]
             dtype = self.components_.dtype
