@@ -1,6 +1,5 @@
 """Blocks of rows of X in other processes, whatever carries questions to them."""
 
-import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array
 
@@ -63,7 +62,7 @@ class Block:
 
 
 def _checked(index, X):
-    """X as the engine takes it. Entries are looked at by the engine, which counts their rows from the top of all blocks."""
+    """X as the engine takes it. The engine looks at its entries: it counts rows from the top of all blocks."""
     try:
         X = check_array(
             X,
@@ -81,24 +80,3 @@ def _checked(index, X):
 def add(answers):
     """The sum of answers of partitions in a row."""
     return _partwise.add_answers(list(answers))
-
-
-def dtype_of(dtypes):
-    """The type that all partitions share: that of the first. Those that have another one are named."""
-    for index, dtype in enumerate(dtypes):
-        if dtype != dtypes[0]:
-            raise ValueError(
-                f"partition {index} (counted from 0) of X holds {dtype}, and partition 0 {dtypes[0]}; convert one of them"
-            )
-    return np.dtype(dtypes[0])
-
-
-def width_of(shapes):
-    """The number of columns that all partitions share. Those that have another one are named."""
-    for index, (_, width) in enumerate(shapes):
-        if width != shapes[0][1]:
-            raise ValueError(
-                f"partition {index} (counted from 0) of X has {width} columns, and partition 0 has {shapes[0][1]}; "
-                "partitions are blocks of whole rows"
-            )
-    return shapes[0][1]

@@ -1,13 +1,13 @@
 """NMF of an X that is spread over the workers of a Dask cluster.
 
-Each worker keeps its blocks of X and their rows of W. In each pass the components go out to them and small statistics come
-back, which are added in an order that depends on the number of blocks alone.
+Each worker keeps its blocks of X and their rows of W. In each pass the components go out to them and small statistics
+come back, which are added in an order that depends on the number of blocks alone.
 """
 
 import functools
 import logging
 import uuid
-import warnings
+from numbers import Integral
 
 import numpy as np
 import scipy.sparse as sp
@@ -22,13 +22,10 @@ try:
 except ImportError as error:
     raise ImportError("partwise.dask needs Dask with its cluster: pip install 'partwise[dask]'") from error
 
-from numbers import Integral
-
-from . import _partwise
-from . import _nmf
+from . import _nmf, _partwise
 from ._arrays import checked_factor
 from ._base import SOLVERS, BaseNMF, reconstruction_error
-from ._partitions import FAN_IN, Block, add, dtype_of, width_of
+from ._partitions import FAN_IN, Block, add
 from ._watch import Watch
 
 __all__ = ["NMF"]
@@ -42,8 +39,8 @@ WAIT = 30
 class NMF(BaseNMF):
     """Non-negative matrix factorisation of an X on a Dask cluster.
 
-    Minimises what `partwise.NMF` minimises, with its solvers. The same partitions give the same bits, however many workers
-    hold them, and whichever of those are lost on the way.
+    Minimises what `partwise.NMF` minimises, with its solvers. The same partitions give the same bits, however many
+    workers hold them, and whichever of those are lost on the way.
 
     Parameters
     ----------
@@ -70,16 +67,16 @@ class NMF(BaseNMF):
     verbose : int, default=0
         Print each iteration.
     n_threads : int or None, default=None
-        Threads that work on a partition; None takes OMP_NUM_THREADS, which Dask sets to 1 where it starts workers, or all
-        processors of the worker.
+        Threads that work on a partition; None takes OMP_NUM_THREADS, which Dask sets to 1 where it starts workers, or
+        all processors of the worker.
     progress : bool, default=False
         Show a bar with the objective.
     callback : callable or None, default=None
         Called with an `IterationInfo` after each iteration. A true return ends the fit with the best factors so far.
         With a callback or a bar Ctrl-C does so, too.
     checkpoint : int or None, default=20
-        Passes after which W is fetched from the workers. If one of them is lost, its partitions go through the passes since
-        then again. None leaves W where it is, and they begin again at the first pass.
+        Passes after which W is fetched from the workers. If one of them is lost, its partitions go through the passes
+        since then again. None leaves W where it is, and they begin again at the first pass.
     client : distributed.Client or None, default=None
         The cluster; None takes the current client.
 
@@ -176,9 +173,8 @@ class NMF(BaseNMF):
         Parameters
         ----------
         X : dask array of shape (n_samples, n_features), or list of Delayed, Future or array
-            Non-negative data. Each block of rows, of NumPy arrays or of CSR or CSC matrices, is a partition. A list gives
-            the partitions from top to bottom. What a worker that is lost held is computed anew: data that were scattered
-            cannot be.
+            Non-negative data. Each block of rows, a NumPy array or a CSR or CSC matrix, is a partition. A list gives
+            partitions from top to bottom. What a lost worker held is computed anew: data that were scattered cannot be.
         y : Ignored
             Present for API consistency by convention.
         W : array-like or dask array of shape (n_samples, n_components), default=None
@@ -189,8 +185,8 @@ class NMF(BaseNMF):
         Returns
         -------
         W : dask array of shape (n_samples, n_components)
-            How much of each component each sample holds, in the memory of the workers. `transform` finds it again if one
-            of them is lost.
+            How much of each component each sample holds, in the memory of the workers. `transform` finds it again if
+            one of them is lost.
         """
         partitions, k, dtype = self._fit(X, W, H)
         return partitions.w(k, dtype)
@@ -239,8 +235,8 @@ class NMF(BaseNMF):
         blocks = _as_blocks(X)
         if not isinstance(blocks, (da.Array, list)):
             raise TypeError(
-                f"X is a {type(X).__name__}; expected a dask array, or a list of Delayed, Future or array with its blocks "
-                "of rows. partwise.NMF factors what is in one place"
+                f"X is a {type(X).__name__}; expected a dask array, or a list of Delayed, Future or array with its "
+                "blocks of rows. partwise.NMF factors what is in one place"
             )
         client = _client(self.client)
         with Watch(solver=self.solver, callback=self.callback, verbose=self.verbose, progress=self.progress) as watch:
@@ -282,8 +278,8 @@ class NMF(BaseNMF):
 class _Partitions:
     """The partitions of X on the workers, as the engine asks them.
 
-    A partition is a future of a `Block`, which Dask makes anew from the graph of X where its worker is lost. A question is
-    a plain argument of a task, which the scheduler keeps until it is answered.
+    A partition is a future of a `Block`, which Dask makes anew from the graph of X where its worker is lost. A question
+    is a plain argument of a task, which the scheduler keeps until it is answered.
     """
 
     def __init__(self, client, blocks, n_threads, checkpoint, keeps_best):
@@ -304,8 +300,9 @@ class _Partitions:
         self._blocks = self._each("block", Block, range(len(held)), held, n_threads=n_threads)
         described = self._gather(self._each("shape", _shape_and_dtype, self._blocks))
         self._shapes = [shape for shape, _ in described]
-        self.dtype = dtype_of([dtype for _, dtype in described])
-        self.shape = sum(rows for rows, _ in self._shapes), width_of(self._shapes)
+        # Of the first partition. The engine refuses those that differ.
+        self.dtype = np.dtype(described[0][1])
+        self.shape = sum(rows for rows, _ in self._shapes), self._shapes[0][1]
 
     def ask_each(self, name, questions):
         """The answers of partitions to a question each, in order."""
@@ -420,5 +417,5 @@ def _check_versions(client):
             raise RuntimeError(f"worker {worker} cannot import partwise: {found!r}") from found
         if found != _version():
             raise RuntimeError(
-                f"worker {worker} has partwise {found}, and the client {_version()}; install the same version everywhere"
+                f"worker {worker} has partwise {found}, and the client {_version()}; all need the same version"
             )
