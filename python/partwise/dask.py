@@ -19,6 +19,7 @@ try:
     import dask
     import dask.array as da
     import distributed
+    from dask.delayed import Delayed
 except ImportError as error:
     raise ImportError("partwise.dask needs Dask with its cluster: pip install 'partwise[dask]'") from error
 
@@ -385,7 +386,7 @@ def _as_blocks(X):
         if X.ndim != 2:
             raise ValueError(f"X has {X.ndim} dimensions; expected 2")
         return X if X.numblocks[1] == 1 else X.rechunk({1: -1})
-    kinds = (dask.delayed.Delayed, distributed.Future, np.ndarray, sp.spmatrix, sp.sparray)
+    kinds = (Delayed, distributed.Future, np.ndarray, sp.spmatrix, sp.sparray)
     if isinstance(X, (list, tuple)) and all(isinstance(block, kinds) for block in X):
         return list(X)
     return X
