@@ -275,8 +275,13 @@ def test_refusals(client):
 
 
 def test_no_client_and_no_worker(monkeypatch):
-    with pytest.raises(ValueError, match="Client"):
-        partwise.dask.NMF(2, client=None)._fit(blocks(), None, None) if not _has_client() else _raise()
+    def none():
+        raise ValueError("No clients found")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(distributed, "get_client", none)
+        with pytest.raises(ValueError, match=r"make a distributed\.Client first"):
+            partwise.dask.NMF(2).fit(blocks())
     monkeypatch.setattr(partwise.dask, "WAIT", 0.2)
     with (
         distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster,
@@ -284,18 +289,6 @@ def test_no_client_and_no_worker(monkeypatch):
         pytest.raises(RuntimeError, match="no worker"),
     ):
         partwise.dask.NMF(2, client=client).fit(blocks())
-
-
-def _has_client():
-    try:
-        distributed.get_client()
-    except ValueError:
-        return False
-    return True
-
-
-def _raise():
-    raise ValueError("a Client is there")
 
 
 def test_another_version_is_refused(client, monkeypatch):
