@@ -6,6 +6,7 @@ come back, which are added in an order that depends on the number of blocks alon
 
 import functools
 import logging
+import sys
 import uuid
 from numbers import Integral
 
@@ -298,7 +299,7 @@ class _Partitions:
         self.n_partitions = len(blocks)
         held = [block if isinstance(block, distributed.Future) else dask.delayed(block) for block in blocks]
         held = [client.compute(block) if not isinstance(block, distributed.Future) else block for block in held]
-        self._blocks = self._each("block", Block, range(len(held)), held, n_threads=n_threads)
+        self._blocks = self._each("block", Block, range(len(held)), held, [n_threads] * len(held))
         described = self._gather(self._each("shape", _shape_and_dtype, self._blocks))
         self._shapes = [shape for shape, _ in described]
         # Of the first partition. The engine refuses those that differ.
@@ -313,7 +314,8 @@ class _Partitions:
 
     def ask(self, name, question):
         """The answers of all partitions to one question, added."""
-        answers = self._each(name, Block.answer, self._blocks, question=question)
+        # Not as a keyword: Dask would keep a large one by its name, and the next question by the same one.
+        answers = self._each(name, Block.answer, self._blocks, [question] * self.n_partitions)
         while len(answers) > FAN_IN:
             groups = [answers[first : first + FAN_IN] for first in range(0, len(answers), FAN_IN)]
             key = self._key(f"add-{name}")
@@ -344,21 +346,22 @@ class _Partitions:
         self._asked += 1
         return f"partwise-{name}-{self._fit}-{self._asked}"
 
-    def _each(self, name, function, *arguments, **common):
+    def _each(self, name, function, *arguments):
         key = self._key(name)
         keys = [(key, i) for i in range(self.n_partitions)]
-        return self._client.map(function, *arguments, key=keys, pure=False, **common)
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": sys.maxsize}):
+            return self._client.map(function, *arguments, key=keys, pure=False)
 
     def _gather(self, futures):
         """Results of futures. The first Ctrl-C may let them end, and the fit after them."""
         try:
-            return self._client.gather(futures)
+            distributed.wait(futures)
         except KeyboardInterrupt:
             if not self._keeps_best or self._stopping:
                 self._client.cancel(futures, force=True)
                 raise
             self._stopping = True
-            return self._gather(futures)
+        return self._client.gather(futures)
 
 
 def _shape_and_dtype(block):

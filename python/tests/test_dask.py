@@ -121,6 +121,16 @@ def test_same_bits_as_the_same_blocks_in_one_process(client, solver, loss, dtype
     assert model.n_iter_ == 15 and len(model.history_["objective"]) >= 15
 
 
+def test_large_components(client, recwarn):
+    parts = [part[:30] for part in blocks(columns=40_000)[:3]]
+    model = partwise.dask.NMF(40, solver="cd", max_iter=4, tol=0, random_state=1)
+    expected_W, expected_H = fitted_here(model, parts)
+    W = model.fit_transform(array(parts))
+    np.testing.assert_array_equal(model.components_, expected_H)
+    np.testing.assert_array_equal(W.compute(), expected_W)
+    assert not any("large graph" in str(warning.message) for warning in recwarn)
+
+
 @pytest.mark.parametrize("checkpoint", [None, 3])
 @pytest.mark.parametrize(("solver", "loss"), [("hals", "frobenius"), ("mu", "kullback-leibler")])
 def test_killed_workers_change_no_bit(client, solver, loss, checkpoint):

@@ -410,6 +410,35 @@ fn a_transport_that_fails_ends_the_fit_with_its_reason() {
     }
 }
 
+/// Carries the answers to the question before.
+struct Late<'a, 'b>(&'b mut Elsewhere<'a, f64>, Option<Vec<Vec<u8>>>);
+
+impl Transport for Late<'_, '_> {
+    fn partitions(&self) -> usize {
+        self.0.partitions()
+    }
+
+    fn ask_each(&mut self, name: &str, questions: &[&[u8]]) -> Result<Vec<Vec<u8>>, String> {
+        let answers = self.0.ask_each(name, questions)?;
+        let late = name == "pass-3";
+        let before = self.1.replace(answers.clone());
+        Ok(before.filter(|_| late).unwrap_or(answers))
+    }
+}
+
+#[test]
+fn an_answer_to_another_question_is_refused() {
+    let v = random::<f64>(20, 6, 1.0, 18);
+    let blocks = blocks(&v, &[10, 10], Storage::RowMajor);
+    let nmf = drawn(2, "cd".parse().unwrap(), Loss::FROBENIUS, 12);
+    let mut elsewhere = Elsewhere::new(&blocks);
+    elsewhere.checkpoint = None;
+    let mut late = Late(&mut elsewhere, None);
+    let refused = nmf.fit_remote::<f64>(&mut late, Start::default(), &mut go_on);
+    let text = refused.unwrap_err().to_string();
+    assert!(text.contains("different questions"), "{text}");
+}
+
 #[test]
 fn an_observer_ends_it_with_the_best_so_far() {
     let v = random::<f64>(40, 9, 1.0, 17);

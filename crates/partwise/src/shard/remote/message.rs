@@ -10,12 +10,14 @@ use crate::{Error, Float, Loss, Solver};
 /// A request: what the partition's rows of W were like at some time, in case they were lost since, and what has been
 /// asked of them from then on, the question itself last.
 pub(super) struct Asked<T> {
+    /// The number of the question, which its answers repeat.
+    pub(super) number: u64,
     /// The rows as they were, with their version.
     pub(super) base: Option<Kept<T>>,
     /// Orders, each with the version of the rows that it is for.
     pub(super) orders: Vec<(u64, Order<T>)>,
 }
-wire!(Asked<T> { base, orders } where T);
+wire!(Asked<T> { number, base, orders } where T);
 
 /// Rows of W with the number of changes that led to them.
 pub(super) struct Kept<T> {
@@ -183,6 +185,28 @@ impl<T: Float> Wire for Order<T> {
     }
 }
 
+/// An answer with the number of its question.
+pub(super) struct Answered<T> {
+    pub(super) number: u64,
+    pub(super) answer: Answer<T>,
+}
+wire!(Answered<T> { number, answer } where T);
+
+impl<T: Float> Answered<T> {
+    /// As [`Answer::add`]; both must be about the same question.
+    pub(super) fn add(&mut self, following: Self) -> Result<(), Error> {
+        if self.number != following.number {
+            return Err(different());
+        }
+        self.answer.add(following.answer)
+    }
+}
+
+/// The error for answers that do not belong together.
+pub(super) fn different() -> Error {
+    malformed("answers to different questions")
+}
+
 /// What comes back.
 pub(super) enum Answer<T> {
     /// The rows of these partitions were lost.
@@ -202,7 +226,7 @@ impl<T: Float> Answer<T> {
             (_, lost @ Self::Lost(_)) => *self = lost,
             (Self::Stats(total), Self::Stats(stats)) => total.add(&stats),
             (Self::Sums(total), Self::Sums(sums)) => add_sums(total, &sums),
-            _ => return Err(malformed("answers to different questions")),
+            _ => return Err(different()),
         }
         Ok(())
     }

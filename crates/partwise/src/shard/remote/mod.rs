@@ -18,7 +18,7 @@ pub use partition::Partition;
 
 use std::sync::{Mutex, PoisonError};
 
-use message::{Answer, Begin, Described, Divergence, Kept, Order, Pass};
+use message::{Answer, Answered, Begin, Described, Divergence, Kept, Order, Pass, different};
 use wire::Wire;
 
 use super::piece::Rows;
@@ -82,8 +82,8 @@ pub fn add(answers: &[&[u8]]) -> Result<Vec<u8>, Error> {
     }
 }
 
-fn sum<T: Float, B: AsRef<[u8]>>(answers: &[B]) -> Result<Answer<T>, Error> {
-    let mut tree = Tree::new(|total: &mut Answer<T>, answer| total.add(answer));
+fn sum<T: Float, B: AsRef<[u8]>>(answers: &[B]) -> Result<Answered<T>, Error> {
+    let mut tree = Tree::new(|total: &mut Answered<T>, answer| total.add(answer));
     for answer in answers {
         tree.push(wire::body::<T, _>(answer.as_ref())?)?;
     }
@@ -182,6 +182,8 @@ struct Driver<'a, T: Float> {
     transport: &'a mut dyn Transport,
     /// Changes of W so far.
     version: u64,
+    /// Questions so far.
+    number: u64,
     /// The rows of each partition as they were at the last checkpoint.
     base: Vec<Option<Kept<T>>>,
     /// What changed them since.
@@ -200,6 +202,7 @@ impl<'a, T: Float> Remote<'a, T> {
     ) -> Self {
         let mut driver = Driver {
             version: 0,
+            number: 0,
             base: Vec::new(),
             log: Vec::new(),
             passes: 0,
@@ -262,12 +265,13 @@ impl<T: Float> Driver<'_, T> {
 
     fn try_ask(&mut self, name: &str, order: Order<T>) -> Result<Answer<T>, Error> {
         let changes = order.changes();
+        self.number += 1;
         self.log.push((self.version, order));
         let question = self.question(None);
         let answer = asked(name, self.transport.ask(name, &question))?;
-        let mut answer: Answer<T> = wire::body::<T, _>(&answer)?;
+        let mut answer = self.opened(&answer)?;
         if let Answer::Lost(lost) = answer {
-            answer = sum::<T, _>(&self.ask_again(name, &lost)?)?;
+            answer = sum(&self.ask_again(name, &lost)?)?.answer;
         }
         if changes {
             self.version += 1;
@@ -284,6 +288,16 @@ impl<T: Float> Driver<'_, T> {
         Ok(answer)
     }
 
+    /// An answer to the latest question.
+    fn opened(&self, answer: &[u8]) -> Result<Answer<T>, Error> {
+        let Answered { number, answer } = wire::body::<T, _>(answer)?;
+        if number == self.number {
+            Ok(answer)
+        } else {
+            Err(different())
+        }
+    }
+
     /// The latest order as a question, to a partition that has lost its rows with what leads to them.
     fn question(&self, lost: Option<usize>) -> Vec<u8> {
         let (latest, history) = self.log.split_last().expect("an order");
@@ -291,6 +305,7 @@ impl<T: Float> Driver<'_, T> {
         let orders = if lost.is_some() { history } else { &[] };
         // As an `Asked`, whose parts are only lent here.
         let mut out = wire::header(T::NAME);
+        self.number.write(&mut out);
         base.is_some().write(&mut out);
         if let Some(base) = base {
             base.write(&mut out);
@@ -319,7 +334,7 @@ impl<T: Float> Driver<'_, T> {
             let answers = asked(name, self.transport.ask_each(name, &questions))?;
             lost.clear();
             for answer in &answers {
-                if let Answer::<T>::Lost(more) = wire::body::<T, _>(answer)? {
+                if let Answer::Lost(more) = self.opened(answer)? {
                     lost.extend(more);
                 }
             }
@@ -335,14 +350,13 @@ impl<T: Float> Driver<'_, T> {
 
     /// Fetches the rows of all partitions, and forgets how they came about.
     fn fetch(&mut self) -> Result<(), Error> {
+        self.number += 1;
         self.log.push((self.version, Order::Rows));
         let answers = self.ask_again("rows", &[])?;
-        let kept = answers
-            .iter()
-            .map(|answer| match wire::body::<T, _>(answer)? {
-                Answer::Rows(kept) => Ok(Some(kept)),
-                _ => Err(wire::malformed("an answer without rows")),
-            });
+        let kept = answers.iter().map(|answer| match self.opened(answer)? {
+            Answer::Rows(kept) => Ok(Some(kept)),
+            _ => Err(wire::malformed("an answer without rows")),
+        });
         self.base = kept.collect::<Result<_, _>>()?;
         self.log.clear();
         Ok(())

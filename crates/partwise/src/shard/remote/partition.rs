@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use super::message::{Answer, Asked, Begin, Described, Kept, Order};
+use super::message::{Answer, Answered, Asked, Begin, Described, Kept, Order};
 use super::wire::{self, malformed};
 use crate::init::{W_STREAMS, draw_rows};
 use crate::matrix::{Dense, Matrix, Source, Summary, Twin};
@@ -87,7 +87,7 @@ impl<T: Float> Partition<T> {
         }
         let mut answer = None;
         for (version, order) in asked.orders {
-            answer = Some(self.follow(v, version, &order)?);
+            answer = Some(self.follow(v, asked.number, version, &order)?);
         }
         answer.ok_or_else(|| malformed("a question without an order"))
     }
@@ -101,11 +101,14 @@ impl<T: Float> Partition<T> {
     fn follow(
         &mut self,
         v: &Matrix<'_, T>,
+        number: u64,
         version: u64,
         order: &Order<T>,
     ) -> Result<Vec<u8>, Error> {
         let now = self.version().unwrap_or(0);
-        let lost = || wire::message(T::NAME, &Answer::<T>::Lost(vec![self.index]));
+        let index = self.index;
+        let message = |answer| wire::message(T::NAME, &Answered::<T> { number, answer });
+        let lost = || message(Answer::Lost(vec![index]));
         if now != version {
             let again = order.changes() && now == version + 1;
             let answered = self.state.as_ref().filter(|_| again);
@@ -117,7 +120,7 @@ impl<T: Float> Partition<T> {
             (_, Some(state)) => self.work(v, state, order)?,
             (_, None) => return Ok(lost()),
         };
-        let (mut state, answer) = (state, wire::message(T::NAME, &answer));
+        let (mut state, answer) = (state, message(answer));
         if order.changes() {
             state.version = version + 1;
             state.answer.clone_from(&answer);
