@@ -20,12 +20,12 @@ impl<'a, T: Float> Many<'a, T> {
 }
 
 /// The sum of what each block says.
-fn sum<S>(parts: impl Iterator<Item = S>, add: impl Fn(&mut S, S)) -> S {
+fn sum<S>(mut parts: impl Iterator<Item = S>, add: impl Fn(&mut S, S)) -> S {
     let mut tree = Tree::new(|total: &mut S, part| {
         add(total, part);
         Ok(())
     });
-    let total = parts.map(|part| tree.push(part)).collect::<Result<(), _>>();
+    let total = parts.try_for_each(|part| tree.push(part));
     let total = total
         .and_then(|()| tree.finish())
         .expect("adding does not fail");
