@@ -122,10 +122,13 @@ def test_same_bits_as_the_same_blocks_in_one_process(client, solver, loss, dtype
 
 
 def test_large_components(client, recwarn):
-    parts = list(np.random.RandomState(0).rand(3, 30, 40_000))
+    def part(seed):
+        return np.random.RandomState(seed).rand(30, 40_000)
+
+    parts = [part(seed) for seed in range(3)]
     model = partwise.dask.NMF(40, solver="cd", max_iter=4, tol=0, random_state=1)
     expected_W, expected_H = fitted_here(model, parts)
-    W = model.fit_transform(array(parts))
+    W = model.fit_transform([dask.delayed(part)(seed) for seed in range(3)])
     np.testing.assert_array_equal(model.components_, expected_H)
     np.testing.assert_array_equal(W.compute(), expected_W)
     assert not any("large graph" in str(warning.message) for warning in recwarn)
