@@ -29,7 +29,7 @@ def client():
     with (
         dask.config.set({"distributed.worker.memory.terminate": False}),
         distributed.LocalCluster(
-            n_workers=3, threads_per_worker=1, processes=True, memory_limit=0, dashboard_address=None
+            n_workers=3, threads_per_worker=1, processes=True, memory_limit=0, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
@@ -297,7 +297,7 @@ def test_no_client_and_no_worker(monkeypatch):
             partwise.dask.NMF(2).fit(blocks())
     monkeypatch.setattr(partwise.dask, "WAIT", 0.2)
     with (
-        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
         pytest.raises(RuntimeError, match="no worker"),
     ):
