@@ -1,7 +1,7 @@
 """The engine as a module: arrays in and out, errors, signals."""
 
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,20 @@ class _MiniBatchFit(TypedDict):
     stop: str
 
 __version__: str
+FAN_IN: int
+
+class Partition:
+    def __new__(cls, index: int, dtype: str, n_threads: int | None) -> Partition: ...
+    def answer(self, x: _Stored, question: bytes) -> bytes: ...
+    def rows(self) -> _Real | None: ...
+    def save(self) -> bytes | None: ...
+    def load(self, saved: bytes) -> None: ...
+
+class _Transport(Protocol):
+    n_partitions: int
+    checkpoint: int | None
+    def ask_each(self, name: str, questions: list[bytes]) -> list[bytes]: ...
+    def ask(self, name: str, question: bytes) -> bytes: ...
 
 def solvers() -> list[tuple[str, str]]: ...
 def inits() -> list[tuple[str, str]]: ...
@@ -48,6 +62,15 @@ def fit(
     callback: _Callback | None = None,
     keep_best: bool = False,
     weights: tuple[str | None, _Real | None, _Stored | None] | None = None,
+) -> _Fit: ...
+def add_answers(answers: list[bytes]) -> bytes: ...
+def fit_remote(
+    dtype: str,
+    transport: _Transport,
+    options: dict[str, Any],
+    w: _Real | None = None,
+    h: _Real | None = None,
+    callback: _Callback | None = None,
 ) -> _Fit: ...
 def fit_batches(
     x: _Stored,

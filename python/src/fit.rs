@@ -135,7 +135,7 @@ pub(crate) fn fit<'py>(
     }
 }
 
-fn configured(common: &Options, road: &Road) -> Result<Nmf, partwise::Error> {
+pub(crate) fn configured(common: &Options, road: &Road) -> Result<Nmf, partwise::Error> {
     Ok(common
         .common()?
         .solver(road.solver.parse()?)
@@ -185,22 +185,28 @@ fn fit_stored<'py, T: Number>(
         };
         nmf.fit_weighted(&view.matrix()?, &weighting, start, observer)
     })?;
-    let trace = fitted.trace.iter().map(|point| {
-        let residual = point.residual.unwrap_or(f64::NAN);
-        let at = (point.iteration, point.seconds, point.objective);
-        (at.0, at.1, at.2, residual, point.sketched)
-    });
-    Ok(Fit {
-        trace: trace.collect(),
-        divergence: fitted.divergence,
-        objective: fitted.objective,
-        relative_error: fitted.relative_error,
-        residual: fitted.residual,
-        n_iter: fitted.iterations,
-        stop: fitted.stop.to_string(),
-        solver: fitted.solver.name(),
-        seconds: fitted.seconds,
-        w: arrays::to_numpy(py, fitted.w)?,
-        h: arrays::to_numpy(py, fitted.h)?,
-    })
+    Fit::of(py, fitted)
+}
+
+impl<'py> Fit<'py> {
+    pub(crate) fn of<T: Number>(py: Python<'py>, fitted: Factorization<T>) -> PyResult<Self> {
+        let trace = fitted.trace.iter().map(|point| {
+            let residual = point.residual.unwrap_or(f64::NAN);
+            let at = (point.iteration, point.seconds, point.objective);
+            (at.0, at.1, at.2, residual, point.sketched)
+        });
+        Ok(Self {
+            trace: trace.collect(),
+            divergence: fitted.divergence,
+            objective: fitted.objective,
+            relative_error: fitted.relative_error,
+            residual: fitted.residual,
+            n_iter: fitted.iterations,
+            stop: fitted.stop.to_string(),
+            solver: fitted.solver.name(),
+            seconds: fitted.seconds,
+            w: arrays::to_numpy(py, fitted.w)?,
+            h: arrays::to_numpy(py, fitted.h)?,
+        })
+    }
 }

@@ -5,6 +5,7 @@ mod arrays;
 mod errors;
 mod fit;
 mod minibatch;
+mod remote;
 mod watch;
 
 use partwise::{Init, Loss, Solver};
@@ -54,6 +55,10 @@ fn _partwise(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(handles, module)?)?;
     module.add_function(wrap_pyfunction!(check, module)?)?;
     module.add_function(wrap_pyfunction!(fit::fit, module)?)?;
+    module.add("FAN_IN", partwise::remote::FAN_IN)?;
+    module.add_class::<remote::Partition>()?;
+    module.add_function(wrap_pyfunction!(remote::add_answers, module)?)?;
+    module.add_function(wrap_pyfunction!(remote::fit_remote, module)?)?;
     module.add_function(wrap_pyfunction!(minibatch::fit_batches, module)?)?;
     module.add_function(wrap_pyfunction!(minibatch::fit_batch, module)?)?;
     module.add_function(wrap_pyfunction!(minibatch::transform_batches, module)?)?;

@@ -116,8 +116,13 @@ pub(crate) fn run<R: Send>(
 }
 
 /// Shows an iteration to the callback: whether to go on.
-fn ask(py: Python<'_>, callback: Option<&Py<PyAny>>, progress: &Progress) -> PyResult<bool> {
+pub(crate) fn ask(
+    py: Python<'_>,
+    callback: Option<&Py<PyAny>>,
+    progress: &Progress,
+) -> PyResult<bool> {
     let Some(callback) = callback else {
+        py.check_signals()?;
         return Ok(true);
     };
     let stop = callback.bind(py).call1((

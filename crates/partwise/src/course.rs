@@ -59,6 +59,16 @@ pub(crate) struct Road<T> {
 }
 
 impl<T: Float> Road<T> {
+    fn new() -> Self {
+        Self {
+            past: Past::default(),
+            start: 1,
+            begun: false,
+            tried: None,
+            seconds: 0.0,
+        }
+    }
+
     /// `shape`: rows of the left factor and of the right one, and components.
     fn archive(&mut self, archive: &mut Archive<'_>, shape: (usize, usize, usize)) {
         self.past.archive(archive);
@@ -91,8 +101,8 @@ pub(crate) struct Course<'a, T> {
     /// Whether the observer has asked to stop.
     stopped: bool,
     observer: &'a mut dyn Observer,
-    /// What a state of this fit belongs to.
-    identity: Identity,
+    /// What a state of this fit belongs to; `None` where none can be kept.
+    identity: Option<Identity>,
     shape: (usize, usize, usize),
     /// The state of a loop to go on from.
     resumed: Option<&'a mut dyn Read>,
@@ -110,13 +120,7 @@ impl<'a, T: Float> Course<'a, T> {
         shape: (usize, usize, usize),
         state: Option<&'a mut dyn Read>,
     ) -> Result<Self, Error> {
-        let mut road = Road {
-            past: Past::default(),
-            start: 1,
-            begun: false,
-            tried: None,
-            seconds: 0.0,
-        };
+        let mut road = Road::new();
         let mut state = state;
         if let Some(state) = &mut state {
             archive::check(&mut **state, &identity)?;
@@ -127,15 +131,29 @@ impl<'a, T: Float> Course<'a, T> {
         }
         Ok(Self {
             road,
+            identity: Some(identity),
+            resumed: state,
+            ..Self::unkept(nmf, observer, shape)
+        })
+    }
+
+    /// A fit of which no state is kept.
+    pub(crate) fn unkept(
+        nmf: &'a Nmf,
+        observer: &'a mut dyn Observer,
+        shape: (usize, usize, usize),
+    ) -> Self {
+        Self {
+            road: Road::new(),
             sketched: false,
             started: Instant::now(),
             nmf,
             stopped: false,
             observer,
-            identity,
+            identity: None,
             shape,
-            resumed: state,
-        })
+            resumed: None,
+        }
     }
 
     /// Another start is tried.
@@ -177,12 +195,15 @@ impl<'a, T: Float> Course<'a, T> {
 
     /// Lets the observer keep the state of the loop, if it wants to.
     pub(crate) fn save(&mut self, mut walk: impl FnMut(&mut Archive<'_>)) {
+        let now = self.seconds();
+        let Some(identity) = &self.identity else {
+            return;
+        };
         if !self.observer.wants_state() {
             return;
         }
-        let now = self.seconds();
         let before = std::mem::replace(&mut self.road.seconds, now);
-        let (road, identity, shape) = (&mut self.road, &self.identity, self.shape);
+        let (road, shape) = (&mut self.road, self.shape);
         self.observer.keep(&mut State {
             write: &mut |out: &mut dyn Write| {
                 let mut archive = Archive::writing(out);

@@ -155,6 +155,14 @@ pub enum Error {
         /// The reader's reason.
         source: ReadError,
     },
+    /// A transport could not ask the partitions.
+    #[error("the partitions of V could not be asked ({question}): {reason}")]
+    Transport {
+        /// What they were to be asked.
+        question: String,
+        /// What the transport says.
+        reason: String,
+    },
     /// A factor is held fixed but no value was given for it.
     #[error(
         "{factor} is held fixed, but no start was given for it; give {factor} with the builder's start method"

@@ -427,16 +427,10 @@ impl<T: Float> Fit<'_, '_, T> {
             let squared = Elementwise::new(Loss::FROBENIUS, 0.0);
             return self.shard.divergence(&squared, &self.right);
         }
-        let problem = Problem {
-            elementwise: Elementwise::new(Loss::FROBENIUS, 0.0),
-            quadratic: crate::Solver::auto()
-                .resolve(Loss::FROBENIUS)
-                .ok()
-                .and_then(Solver::quadratic),
-            lines: None,
-            left: self.problem.left.clone(),
-            right: self.problem.right.clone(),
-        };
+        let solver = Solver::auto().resolve(Loss::FROBENIUS);
+        let solver = solver.expect("auto handles every loss");
+        let terms = (self.problem.left.clone(), self.problem.right.clone());
+        let problem = Problem::new(solver, Loss::FROBENIUS, 0.0, terms);
         let stats = self.shard.pass(&Request {
             problem: &problem,
             right: &self.right,

@@ -4,6 +4,7 @@ use std::fmt::{Debug, Display, LowerExp};
 
 use crate::init::{StartFn, StartRule};
 use crate::kernel::Lanes;
+use crate::shard::Wire;
 use crate::update::{LinesFn, LinesRule, QuadraticFn, QuadraticRule};
 
 mod sealed {
@@ -17,6 +18,7 @@ pub trait Float:
     sealed::Sealed
     + faer::traits::RealField
     + Lanes
+    + Wire
     + Copy
     + Default
     + Debug

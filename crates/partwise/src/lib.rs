@@ -86,5 +86,10 @@ pub use stop::StopReason;
 pub use svd::{TruncatedSvd, truncated_svd};
 pub use update::Solver;
 
+/// A V whose blocks of rows are in other processes: see [`Nmf::fit_remote`].
+pub mod remote {
+    pub use crate::shard::remote::{FAN_IN, Partition, Transport, add};
+}
+
 /// The matrix views that [`Matrix::Dense`] is made of.
 pub use faer::MatRef;

@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use faer::MatRef;
 
-use crate::Float;
 use crate::archive::Archive;
 use crate::kernel::{self, Packed, vectorised};
 use crate::loss::{Elementwise, Weights, wide};
@@ -21,6 +20,7 @@ use crate::matrix::{Dense, Lines};
 use crate::stored;
 use crate::threads::Threads;
 use crate::update::{LinesFn, MultiplicativeRule, Quadratic, QuadraticFn, settle};
+use crate::{Float, Loss, Solver};
 
 /// Rows and columns of a tile of the reconstruction: it and its line of V stay in the second-level cache.
 const TILE_ROWS: usize = 64;
@@ -31,6 +31,8 @@ const GRAM_ROWS: usize = 1024;
 /// What is minimised and how, in the orientation that V is walked in.
 #[derive(Clone)]
 pub(crate) struct Problem<T: Float> {
+    /// Whose half-steps they are.
+    pub(crate) solver: Solver,
     pub(crate) elementwise: Elementwise<T>,
     /// The half-step of the squared loss; every other loss takes the multiplicative rule.
     pub(crate) quadratic: Option<QuadraticFn<T>>,
@@ -43,6 +45,23 @@ pub(crate) struct Problem<T: Float> {
 }
 
 impl<T: Float> Problem<T> {
+    /// A problem by the names of its parts; `mean` is that of V, and the terms are those of the left and the right factor.
+    pub(crate) fn new(
+        solver: Solver,
+        loss: Loss,
+        mean: f64,
+        (left, right): (Terms, Terms),
+    ) -> Self {
+        Self {
+            solver,
+            elementwise: Elementwise::new(loss, mean),
+            quadratic: solver.quadratic().filter(|_| loss.is_quadratic()),
+            lines: solver.lines(loss),
+            left,
+            right,
+        }
+    }
+
     /// Whether a component may pass scale from one factor to the other at no cost.
     pub(crate) fn is_free(&self) -> bool {
         let free = |terms: &Terms| {

@@ -4,7 +4,7 @@ mod nndsvd;
 mod random;
 mod spa;
 
-pub(crate) use random::{H_STREAMS, W_STREAMS, draw};
+pub(crate) use random::{H_STREAMS, W_STREAMS, draw, draw_rows};
 
 use std::fmt;
 use std::str::FromStr;

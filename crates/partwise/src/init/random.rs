@@ -32,15 +32,52 @@ pub(crate) fn draw<T: Float>(
     seed: u64,
     first_stream: u64,
 ) -> Dense<T> {
-    let mut values = Vec::with_capacity(rows * k);
-    for run in 0..rows.div_ceil(STREAM_ROWS) {
+    draw_rows((0, rows), k, size, seed, first_stream)
+}
+
+/// Rows `from..to` of the same.
+pub(crate) fn draw_rows<T: Float>(
+    (from, to): (usize, usize),
+    k: usize,
+    size: f64,
+    seed: u64,
+    first_stream: u64,
+) -> Dense<T> {
+    let mut values = Vec::with_capacity((to - from) * k);
+    for run in from / STREAM_ROWS..to.div_ceil(STREAM_ROWS) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(first_stream + run as u64);
-        let count = STREAM_ROWS.min(rows - run * STREAM_ROWS) * k;
-        values.extend((0..count).map(|_| {
-            let draw: f64 = StandardNormal.sample(&mut rng);
-            T::from_f64(draw.abs() * size)
-        }));
+        let start = run * STREAM_ROWS;
+        let skipped = from.saturating_sub(start) * k;
+        let count = (STREAM_ROWS.min(to - start) * k).saturating_sub(skipped);
+        let draws = StandardNormal.sample_iter(&mut rng).skip(skipped);
+        values.extend(
+            draws
+                .take(count)
+                .map(|draw: f64| T::from_f64(draw.abs() * size)),
+        );
     }
-    Dense::from_rows(values, rows, k).expect("as many values as entries")
+    Dense::from_rows(values, to - from, k).expect("as many values as entries")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_part_of_a_factor_can_be_drawn_alone() {
+        let whole: Dense<f64> = draw(700, 3, 0.5, 7, W_STREAMS);
+        for (from, to) in [
+            (0, 700),
+            (0, 1),
+            (255, 257),
+            (256, 512),
+            (300, 300),
+            (0, 0),
+            (511, 700),
+        ] {
+            let part: Dense<f64> = draw_rows((from, to), 3, 0.5, 7, W_STREAMS);
+            assert_eq!(part.as_slice(), whole.row_range(from, to), "{from}..{to}");
+        }
+    }
 }

@@ -66,6 +66,11 @@ impl<T: Float> Elementwise<T> {
         }
     }
 
+    /// The scale c.
+    pub(crate) fn scale(&self) -> f64 {
+        self.scale
+    }
+
     /// c^β: what a sum of scaled divergences is multiplied by.
     pub(crate) fn unit(&self) -> f64 {
         self.scale.powf(self.beta)

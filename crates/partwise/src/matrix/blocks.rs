@@ -1,6 +1,7 @@
 //! V as one or more blocks of rows, ready to be walked both ways.
 
 use super::{Dense, Matrix, Source, Summary, Weighed, Weighting};
+use crate::shard::remote::Seen;
 use crate::threads::Threads;
 use crate::{Error, Float};
 
@@ -97,6 +98,19 @@ impl<'a, T: Float> Blocks<'a, T> {
             walked: summary.counted,
             summary,
         })
+    }
+
+    /// Blocks that are in other processes: what is known of them, and no source.
+    pub(crate) fn elsewhere(seen: &Seen) -> Self {
+        Self {
+            sources: Vec::new(),
+            weighed: None,
+            transposed: false,
+            rows: seen.rows,
+            cols: seen.cols,
+            walked: seen.walked,
+            summary: seen.summary,
+        }
     }
 
     /// Whether every entry is stored.

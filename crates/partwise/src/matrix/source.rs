@@ -3,6 +3,8 @@
 //! How lines are cut into runs and blocks depends on the shape alone. Neither threads nor memory, nor whether V is in
 //! memory at all, may change the order of sums.
 
+use std::sync::Arc;
+
 use faer::MatRef;
 
 use super::{Compressed, Dense, Lines, Matrix, RowBlocks, Twin, streamed};
@@ -27,9 +29,9 @@ const NARROWEST_TILE: usize = 32;
 pub(crate) enum Source<'a, T: Float> {
     Dense(MatRef<'a, T>),
     /// Sparse by rows, and its twin by columns.
-    Csr(Compressed<'a, T>, Twin<T>),
+    Csr(Compressed<'a, T>, Arc<Twin<T>>),
     /// Sparse by columns, and its twin by rows.
-    Csc(Compressed<'a, T>, Twin<T>),
+    Csc(Compressed<'a, T>, Arc<Twin<T>>),
     /// Dense, and not in memory: it can only be walked, in its own order.
     Streamed(&'a dyn RowBlocks<T>),
 }
@@ -62,11 +64,25 @@ pub(crate) fn column_tile(columns: usize) -> usize {
 impl<'a, T: Float> Source<'a, T> {
     /// A streamed matrix must come with its lines as rows.
     pub(crate) fn new(matrix: Matrix<'a, T>) -> Self {
+        Self::with_twin(matrix, None)
+    }
+
+    /// The same, with the twin that was made of the matrix before.
+    pub(crate) fn with_twin(matrix: Matrix<'a, T>, twin: Option<Arc<Twin<T>>>) -> Self {
+        let made = |sparse| twin.unwrap_or_else(|| Arc::new(Twin::of(sparse)));
         match matrix {
             Matrix::Dense(view) => Self::Dense(view),
-            Matrix::Csr(sparse) => Self::Csr(sparse, Twin::of(&sparse)),
-            Matrix::Csc(sparse) => Self::Csc(sparse, Twin::of(&sparse)),
+            Matrix::Csr(sparse) => Self::Csr(sparse, made(&sparse)),
+            Matrix::Csc(sparse) => Self::Csc(sparse, made(&sparse)),
             Matrix::Streamed(streamed) => Self::Streamed(streamed.lines),
+        }
+    }
+
+    /// The twin, if there is one.
+    pub(crate) fn twin(&self) -> Option<Arc<Twin<T>>> {
+        match self {
+            Self::Dense(_) | Self::Streamed(_) => None,
+            Self::Csr(_, twin) | Self::Csc(_, twin) => Some(twin.clone()),
         }
     }
 

@@ -25,9 +25,9 @@ pub(crate) struct Summary {
     /// Σ of the weights of the entries: their number, where all count alike.
     pub(crate) weight: f64,
     /// The smallest entry above zero, if there is any.
-    smallest: Option<f64>,
+    pub(crate) smallest: Option<f64>,
     /// The first zero met, explicit or not.
-    zero: Option<(usize, usize)>,
+    pub(crate) zero: Option<(usize, usize)>,
 }
 
 /// The sums of a run of lines, or the first bad entry among them.
@@ -43,6 +43,18 @@ impl Summary {
         if rows == 0 || cols == 0 {
             return Err(Error::Empty { rows, cols });
         }
+        let found = Self::look(matrix, threads);
+        let total = found.map_err(|(value, (row, col))| bad_entry("V", value, row, col))?;
+        total.check_scale()?;
+        Ok(total)
+    }
+
+    /// The same of a matrix that may be empty or too large; or the first illegal entry, with its row and column.
+    pub(crate) fn look<T: Float>(
+        matrix: &Matrix<'_, T>,
+        threads: &Threads,
+    ) -> Result<Self, (f64, (usize, usize))> {
+        let (rows, cols) = (matrix.rows(), matrix.cols());
         let transposed = matrix.prefers_columns() || matches!(matrix, Matrix::Csc(_));
         let lines = if transposed { cols } else { rows };
         let in_dense = |view: MatRef<'_, T>, first: usize| {
@@ -90,15 +102,11 @@ impl Summary {
         for part in parts {
             match part {
                 Ok(part) => total.add(&part),
-                Err((value, line, entry)) => {
-                    let (row, col) = place(line, entry);
-                    return Err(bad_entry("V", value, row, col));
-                }
+                Err((value, line, entry)) => return Err((value, place(line, entry))),
             }
         }
         total.zero = total.zero.map(|(line, entry)| place(line, entry));
         total.weight = rows as f64 * cols as f64;
-        total.check_scale()?;
         Ok(total)
     }
 

@@ -6,12 +6,12 @@ use super::MiniBatch;
 use super::rows::{Batch, RowsOf};
 use super::rule::{Change, Rule, Statistics};
 use super::tiles;
-use crate::Float;
 use crate::kernel::{self, Packed};
 use crate::loss::{Elementwise, Weights};
 use crate::matrix::{Dense, Lines, Source};
 use crate::pass::{self, Fixed, Parts, Problem, TILE_COLS, Terms};
 use crate::threads::Threads;
+use crate::{Float, Solver};
 
 /// Rows of W in a task.
 const ROWS: usize = 128;
@@ -47,6 +47,8 @@ impl<'a, T: Float> Work<'a, T> {
         let unused = Terms::new(Weights::default(), 0.0, nmf.rank);
         Self {
             problem: Problem {
+                // Half-steps of its own.
+                solver: Solver::auto(),
                 elementwise: Elementwise::new(nmf.loss, mean),
                 quadratic: None,
                 lines: None,

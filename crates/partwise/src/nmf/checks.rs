@@ -28,13 +28,17 @@ impl Nmf {
         })
     }
 
-    /// Refuses starts and solvers that need every entry of V.
-    pub(crate) fn check_weighted<T: Float>(&self, start: &Start<'_, T>) -> Result<(), Error> {
+    /// Refuses starts and solvers that need more of V than its passes say.
+    pub(crate) fn check_passes_alone<T: Float>(
+        &self,
+        start: &Start<'_, T>,
+        place: &str,
+    ) -> Result<(), Error> {
         let refuse = |name, value: &str, legal: &str| {
             Err(Error::Parameter {
                 name,
                 value: value.to_owned(),
-                legal: format!("expected {legal} where entries are missing or weighted"),
+                legal: format!("expected {legal} {place}"),
             })
         };
         let makes_start = start.hold.is_none() && (start.w.is_none() || start.h.is_none());

@@ -2,11 +2,13 @@
 
 mod checks;
 mod identity;
+mod remote;
 mod task;
 
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use crate::course::Course;
 use crate::fit::Outcome;
@@ -429,7 +431,7 @@ impl Nmf {
         state: Option<&mut dyn Read>,
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
-        let clock = std::time::Instant::now();
+        let clock = Instant::now();
         let blocks = given;
         self.check()?;
         let rows = blocks.iter().map(Matrix::rows).sum();
@@ -441,7 +443,7 @@ impl Nmf {
         self.check_start(&start, rows, cols)?;
         let start = start.settled(self.rank)?;
         if weighting.is_some() {
-            self.check_weighted(&start)?;
+            self.check_passes_alone(&start, "where entries are missing or weighted")?;
         }
         let init = match weighting {
             Some(_) => Ok(Init::drawn()),
@@ -481,6 +483,16 @@ impl Nmf {
             threads,
         };
         let outcome = task.run(&mut course);
+        Ok(Self::factorization(&task, course, outcome, clock))
+    }
+
+    /// What a fit that began at `clock` gives back.
+    fn factorization<T: Float>(
+        task: &Task<'_, '_, T>,
+        course: Course<'_, T>,
+        outcome: Outcome<T>,
+        clock: Instant,
+    ) -> Factorization<T> {
         let seconds = course.earlier() + clock.elapsed().as_secs_f64();
         let Outcome {
             left: w,
@@ -488,7 +500,7 @@ impl Nmf {
             stop,
             quality,
         } = outcome;
-        Ok(Factorization {
+        Factorization {
             w,
             h: ht.transposed(),
             divergence: quality.divergence,
@@ -498,11 +510,11 @@ impl Nmf {
             iterations: course.road.past.iteration,
             stop,
             trace: course.road.past.trace,
-            solver,
-            init,
-            positive: blocks.summary.positive,
+            solver: task.solver,
+            init: task.init,
+            positive: task.blocks.summary.positive,
             seconds,
-        })
+        }
     }
 }
 

@@ -4,10 +4,10 @@ use super::{Factor, Nmf, Start};
 use crate::course::{Course, Tried};
 use crate::fit::{self, Outcome, Plan, Side};
 use crate::init::{Init, Input, Pair};
-use crate::loss::Elementwise;
 use crate::matrix::{Blocks, Dense, Source};
 use crate::pass::{Problem, Terms};
-use crate::shard::{Local, Many, Shard, Sketched, Weighted};
+use crate::shard::remote::{Seen, Transport};
+use crate::shard::{Local, Many, Remote, Shard, Sketched, Weighted};
 use crate::sketch::{self, Sketch};
 use crate::threads::Threads;
 use crate::{Float, Solver};
@@ -119,19 +119,22 @@ impl<T: Float> Task<'_, '_, T> {
             })
         });
         let (made_w, made_ht) = made.map_or((None, None), |pair| (Some(pair.w), Some(pair.ht)));
-        // With one factor held the other begins where scikit-learn's transform does: at zero, or for solvers that
-        // multiply at a constant.
-        let level = if self.solver.leaves_zero() {
-            T::ZERO
-        } else {
-            T::from_f64((blocks.mean() / nmf.rank as f64).sqrt())
-        };
-        let flat = |rows| Dense::filled(rows, nmf.rank, level);
+        let flat = |rows| Dense::filled(rows, nmf.rank, self.flat_level());
         let w = given.w.cloned().or(made_w);
         let ht = given.h.map(Dense::transposed).or(made_ht);
         Pair {
             w: w.unwrap_or_else(|| flat(blocks.rows)),
             ht: ht.unwrap_or_else(|| flat(blocks.cols)),
+        }
+    }
+
+    /// With one factor held the other begins where scikit-learn's transform does: at zero, or for solvers that multiply
+    /// at a constant.
+    pub(super) fn flat_level(&self) -> T {
+        if self.solver.leaves_zero() {
+            T::ZERO
+        } else {
+            T::from_f64((self.blocks.mean() / self.nmf.rank as f64).sqrt())
         }
     }
 
@@ -184,6 +187,28 @@ impl<T: Float> Task<'_, '_, T> {
         max_iter: usize,
         course: &mut Course<'_, T>,
     ) -> Outcome<T> {
+        self.on_shard(self.shards(left), right, max_iter, course)
+    }
+
+    /// Factors of a V that is in other processes, the rows of the left one left there.
+    pub(super) fn run_remote(
+        &self,
+        seen: &Seen,
+        transport: &mut dyn Transport,
+        course: &mut Course<'_, T>,
+    ) -> Outcome<T> {
+        let (beginning, right) = self.beginning();
+        let shard = Remote::new(transport, seen, self.nmf.rank, beginning);
+        self.on_shard(Box::new(shard), right, self.nmf.max_iter, course)
+    }
+
+    fn on_shard<'s>(
+        &'s self,
+        shard: Box<dyn Shard<T> + 's>,
+        right: Dense<T>,
+        max_iter: usize,
+        course: &mut Course<'_, T>,
+    ) -> Outcome<T> {
         let (rows, cols) = self.oriented(self.blocks.rows, self.blocks.cols);
         // With one factor held, its product with V is made once and serves every iteration: sweeps cost next to nothing.
         let walked_per = |rows: usize| match self.given.hold {
@@ -196,15 +221,7 @@ impl<T: Float> Task<'_, '_, T> {
             ..self.plan()
         };
         let (summary, threads) = (&self.blocks.summary, self.threads);
-        fit::run(
-            self.shards(left),
-            right,
-            &problem,
-            &plan,
-            summary,
-            threads,
-            course,
-        )
+        fit::run(shard, right, &problem, &plan, summary, threads, course)
     }
 
     /// What an entry of a walk costs, in products with a row of a factor: a Gram matrix for each line takes k of them.
@@ -221,18 +238,9 @@ impl<T: Float> Task<'_, '_, T> {
         let (w_weights, h_weights) = nmf.penalty.weights(blocks.rows, blocks.cols);
         let (left, right) = self.oriented(w_weights, h_weights);
         let held = self.oriented(self.given.held_w, self.given.held_h);
-        let quadratic = if nmf.loss.is_quadratic() {
-            self.solver.quadratic()
-        } else {
-            None
-        };
-        Problem {
-            elementwise: Elementwise::new(nmf.loss, blocks.mean()),
-            quadratic,
-            lines: self.solver.lines(nmf.loss),
-            left: Terms::new(left, walked.0, nmf.rank).holding(held.0, nmf.rank),
-            right: Terms::new(right, walked.1, nmf.rank).holding(held.1, nmf.rank),
-        }
+        let left = Terms::new(left, walked.0, nmf.rank).holding(held.0, nmf.rank);
+        let right = Terms::new(right, walked.1, nmf.rank).holding(held.1, nmf.rank);
+        Problem::new(self.solver, nmf.loss, blocks.mean(), (left, right))
     }
 
     fn plan(&self) -> Plan {

@@ -260,8 +260,9 @@ impl RankSurvey {
         self.check()?;
         let (rows, cols) = (v.rows(), v.cols());
         self.check_shape(rows, cols)?;
+        v.check_held("a survey of ranks")?;
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
-        threads.until_interrupted(|| self.run_on(v, &threads, observer))
+        threads.until_ended(|| self.run_on(v, &threads, observer))
     }
 
     fn run_on<T: Float>(

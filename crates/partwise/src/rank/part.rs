@@ -78,6 +78,7 @@ impl<T: Float> Part<T> {
                 return (Self::Dense(copy), held);
             }
             Matrix::Csr(sparse) | Matrix::Csc(sparse) => sparse,
+            Matrix::Streamed(_) => unreachable!("a survey takes a V in memory"),
         };
         let turned = matches!(v, Matrix::Csc(_));
         let (mut offsets, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
@@ -127,6 +128,7 @@ impl<T: Float> Part<T> {
             }
             Matrix::Csr(sparse) => (sparse, false),
             Matrix::Csc(sparse) => (sparse, true),
+            Matrix::Streamed(_) => unreachable!("a survey takes a V in memory"),
         };
         let (lines, places) = if turned { (cols, rows) } else { (rows, cols) };
         const NOWHERE: u32 = u32::MAX;

@@ -28,13 +28,28 @@ pub(crate) struct Local<'a, T: Float> {
 impl<'a, T: Float> Local<'a, T> {
     /// `left` has a row for each row of the source.
     pub(crate) fn new(source: &'a Source<'a, T>, left: Dense<T>, threads: Threads) -> Self {
+        Self::resume(source, Rows::new(left), None, threads)
+    }
+
+    /// Goes on with what [`Self::pause`] gave.
+    pub(super) fn resume(
+        source: &'a Source<'a, T>,
+        rows: Rows<T>,
+        cross: Option<Dense<T>>,
+        threads: Threads,
+    ) -> Self {
         Self {
             source,
-            rows: Rows::new(left),
-            cross: None,
+            rows,
+            cross,
             threads,
             cut: source.cut(),
         }
+    }
+
+    /// The rows, and V Hᵀ where it is kept.
+    pub(super) fn pause(self) -> (Rows<T>, Option<Dense<T>>) {
+        (self.rows, self.cross)
     }
 
     /// Improves the rows of one run of lines, `first` to `last`, block by block. Where V Hᵀ is at hand the lines need not be.

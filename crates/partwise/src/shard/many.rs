@@ -1,5 +1,6 @@
 //! Several shards as one.
 
+use super::tree::Tree;
 use super::{Request, Shard, Stats};
 use crate::Float;
 use crate::archive::Archive;
@@ -8,7 +9,7 @@ use crate::matrix::Dense;
 use crate::pass::{Fixed, Problem};
 use crate::update::LinesMet;
 
-/// Blocks of rows of one V, their statistics added in order.
+/// Blocks of rows of one V, their statistics added in the order of a [`Tree`].
 pub(crate) struct Many<'a, T: Float> {
     shards: Vec<Box<dyn Shard<T> + 'a>>,
 }
@@ -19,30 +20,31 @@ impl<'a, T: Float> Many<'a, T> {
     }
 }
 
+/// The sum of what each block says.
+fn sum<S>(mut parts: impl Iterator<Item = S>, add: impl Fn(&mut S, S)) -> S {
+    let mut tree = Tree::new(|total: &mut S, part| {
+        add(total, part);
+        Ok(())
+    });
+    let total = parts.try_for_each(|part| tree.push(part));
+    let total = total
+        .and_then(|()| tree.finish())
+        .expect("adding does not fail");
+    total.expect("a matrix has at least one block")
+}
+
 impl<T: Float> Shard<T> for Many<'_, T> {
     fn pass(&mut self, request: &Request<'_, T>) -> Stats<T> {
-        let mut shards = self.shards.iter_mut();
-        let mut total = shards
-            .next()
-            .map(|shard| shard.pass(request))
-            .expect("a matrix has at least one block");
-        for shard in shards {
-            total.add(&shard.pass(request));
-        }
-        if request.statistics {
-            let columns = total.sums.columns.clone();
-            total
-                .parts
-                .set_common_denominator(request.problem, &columns);
-        }
+        let stats = self.shards.iter_mut().map(|shard| shard.pass(request));
+        let mut total = sum(stats, |total, stats| total.add(&stats));
+        total.finish(request);
         total
     }
 
     fn divergence(&self, elementwise: &Elementwise<T>, right: &Fixed<T>) -> f64 {
-        let parts = self.shards.iter();
-        parts
-            .map(|shard| shard.divergence(elementwise, right))
-            .sum()
+        let shards = self.shards.iter();
+        let parts = shards.map(|shard| shard.divergence(elementwise, right));
+        sum(parts, |total, part| *total += part)
     }
 
     fn holds_columns(&self) -> bool {
@@ -58,14 +60,12 @@ impl<T: Float> Shard<T> for Many<'_, T> {
     }
 
     fn squares(&self) -> Vec<f64> {
-        let mut shards = self.shards.iter().map(|shard| shard.squares());
-        let mut total = shards.next().expect("a matrix has at least one block");
-        for squares in shards {
-            for (sum, x) in total.iter_mut().zip(squares) {
-                *sum += x;
+        let squares = self.shards.iter().map(|shard| shard.squares());
+        sum(squares, |total, squares| {
+            for (total, x) in total.iter_mut().zip(squares) {
+                *total += x;
             }
-        }
-        total
+        })
     }
 
     fn scale(&mut self, factors: &[T]) {

@@ -1,16 +1,19 @@
 //! Some lines of V with their rows of W, wherever they are: the seam between the loop and the data.
 //!
 //! A [`Shard`] never gives V away. H comes in, and statistics go out and are added: the loop sees one shard, which may
-//! be one matrix in memory ([`Local`]) or several blocks of rows ([`Many`]).
+//! be one matrix in memory ([`Local`]), several blocks of rows ([`Many`]) or blocks in other processes ([`Remote`]).
 
 mod local;
 mod many;
 mod piece;
+pub(crate) mod remote;
 mod sketched;
+mod tree;
 mod weighted;
 
 pub(crate) use local::Local;
 pub(crate) use many::Many;
+pub(crate) use remote::{Remote, wire::Wire};
 pub(crate) use sketched::Sketched;
 pub(crate) use weighted::Weighted;
 
@@ -80,6 +83,14 @@ impl<T: Float> Stats<T> {
         self.violation += block.violation;
         self.magnitude += block.magnitude;
         self.inner += block.inner;
+    }
+
+    /// Ends the addition of shards, each of which has the same share of what all have in common.
+    fn finish(&mut self, request: &Request<'_, T>) {
+        if request.statistics {
+            let (parts, columns) = (&mut self.parts, &self.sums.columns);
+            parts.set_common_denominator(request.problem, columns);
+        }
     }
 
     fn add(&mut self, other: &Self) {

@@ -13,12 +13,13 @@ use crate::threads::Threads;
 use crate::update::LinesMet;
 
 /// The rows of a shard.
+#[derive(Clone)]
 pub(super) struct Rows<T> {
     pub(super) now: Dense<T>,
     /// As they were before they changed for the last time that this was asked for.
-    kept: Option<Dense<T>>,
+    pub(super) kept: Option<Dense<T>>,
     /// As they were after their last step, before they were carried on.
-    previous: Option<Dense<T>>,
+    pub(super) previous: Option<Dense<T>>,
 }
 
 impl<T: Float> Rows<T> {

@@ -131,13 +131,9 @@ mod tests {
         let product = crate::reconstruct(&basis, &projected.transposed());
         let threads = Threads::new(None);
         let none = Weights { l1: 0.0, l2: 0.0 };
-        let problem = Problem {
-            elementwise: Elementwise::new(Loss::FROBENIUS, 0.0),
-            quadratic: "hals".parse::<Solver>().unwrap().quadratic(),
-            lines: None,
-            left: Terms::new(none, width as f64, k),
-            right: Terms::new(none, width as f64, k),
-        };
+        let terms = || Terms::new(none, width as f64, k);
+        let hals: Solver = "hals".parse().unwrap();
+        let problem = Problem::new(hals, Loss::FROBENIUS, 0.0, (terms(), terms()));
         let left = values(m, k, 0.3);
         let right = Fixed::new(values(n, k, 0.4), &threads);
         let request = Request {
