@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use partwise::remote::{self, Transport};
 use partwise::{Dense, Error, Factorization, Float, Nmf, Progress, Start};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;

@@ -11,12 +11,13 @@ use partwise_report::{duration, percent};
 use crate::arguments::{Precision, RankArguments, SolvingArguments};
 use crate::factor::Job;
 use crate::interrupt::{self, Ending};
+use crate::memory::{self, Limit};
 use crate::number::{Number, at_precision};
 use crate::outputs::Staged;
 use crate::progress::Progress;
 use crate::record::{self, Data};
 use crate::table::{Table, counted};
-use crate::{input, memory, terminal};
+use crate::{input, terminal};
 
 pub(crate) fn run(arguments: &RankArguments) -> anyhow::Result<Ending> {
     let survey = arguments.survey()?;
@@ -57,6 +58,7 @@ fn look<T: Number>(
         convert_starts: arguments.reading.dtype != Precision::Auto,
         quiet: arguments.reporting.quiet,
         progress: &progress,
+        memory: Limit::default(),
     };
     let survey = asked
         .run(v, &mut watch(&progress))
