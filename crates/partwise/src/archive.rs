@@ -211,18 +211,14 @@ fn taken(bytes: &[u8]) -> f64 {
 pub(crate) type Identity = Vec<(String, String)>;
 
 /// Writes what a state belongs to.
-pub(crate) fn sign(archive: &mut Archive<'_>, identity: &Identity) {
+pub(crate) fn sign(archive: &mut Archive<'_>, mut identity: Identity) {
     let (mut name, mut version) = (NAME.to_owned(), VERSION);
     archive.text(&mut name);
     archive.number(&mut version);
-    archive.list(
-        &mut identity.clone(),
-        Default::default,
-        |archive, (name, value)| {
-            archive.text(name);
-            archive.text(value);
-        },
-    );
+    archive.list(&mut identity, Default::default, |archive, (name, value)| {
+        archive.text(name);
+        archive.text(value);
+    });
 }
 
 /// Reads what a state belongs to.
@@ -371,7 +367,7 @@ mod tests {
     fn another_fit_and_another_version_are_refused() {
         let identity = |rank: &str| vec![("rank".to_owned(), rank.to_owned())];
         let mut bytes = Vec::new();
-        sign(&mut Archive::writing(&mut bytes), &identity("3"));
+        sign(&mut Archive::writing(&mut bytes), identity("3"));
         check(&mut &bytes[..], &identity("3")).unwrap();
         let reason = |bytes: &[u8], rank| {
             check(&mut &bytes[..], &identity(rank))

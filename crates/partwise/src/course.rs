@@ -102,28 +102,29 @@ pub(crate) struct Course<'a, T> {
     stopped: bool,
     observer: &'a mut dyn Observer,
     /// What a state of this fit belongs to; `None` where none can be kept.
-    identity: Option<Identity>,
+    identity: Option<&'a dyn Fn() -> Identity>,
     shape: (usize, usize, usize),
     /// The state of a loop to go on from.
     resumed: Option<&'a mut dyn Read>,
 }
 
 impl<'a, T: Float> Course<'a, T> {
-    /// `shape`: rows of the left factor and of the right one, and components. `state` is what to go on from.
+    /// `identity` is only asked for where there is a state. `shape`: rows of the left factor and of the right one, and
+    /// components. `state` is what to go on from.
     ///
     /// # Errors
     /// [`Error::State`] if it is none, or that of another fit.
     pub(crate) fn new(
         nmf: &'a Nmf,
         observer: &'a mut dyn Observer,
-        identity: Identity,
+        identity: &'a dyn Fn() -> Identity,
         shape: (usize, usize, usize),
         state: Option<&'a mut dyn Read>,
     ) -> Result<Self, Error> {
         let mut road = Road::new();
         let mut state = state;
         if let Some(state) = &mut state {
-            archive::check(&mut **state, &identity)?;
+            archive::check(&mut **state, &identity())?;
             let mut archive = Archive::reading(&mut **state);
             road.archive(&mut archive, shape);
             archive.require((1..=nmf.n_init.get()).contains(&road.start));
@@ -196,7 +197,7 @@ impl<'a, T: Float> Course<'a, T> {
     /// Lets the observer keep the state of the loop, if it wants to.
     pub(crate) fn save(&mut self, mut walk: impl FnMut(&mut Archive<'_>)) {
         let now = self.seconds();
-        let Some(identity) = &self.identity else {
+        let Some(identity) = self.identity else {
             return;
         };
         if !self.observer.wants_state() {
@@ -207,7 +208,7 @@ impl<'a, T: Float> Course<'a, T> {
         self.observer.keep(&mut State {
             write: &mut |out: &mut dyn Write| {
                 let mut archive = Archive::writing(out);
-                archive::sign(&mut archive, identity);
+                archive::sign(&mut archive, identity());
                 road.archive(&mut archive, shape);
                 walk(&mut archive);
                 archive.finish()

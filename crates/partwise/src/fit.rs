@@ -141,7 +141,7 @@ pub(crate) fn run<'s, T: Float>(
             // Early factors are not worth solving for: they would settle on the zeros of a start that may be anywhere.
             fit.sweeps = course.road.past.iteration;
         }
-        let (mut now, met) = fit.iterate(stats.take());
+        let (now, met) = fit.iterate(stats.take());
         let divergence = fit.divergence(&now);
         let mut objective = divergence + fit.penalty(&now);
         if plan.solver.strays() {
@@ -149,11 +149,9 @@ pub(crate) fn run<'s, T: Float>(
             if fit.lead.is_some() {
                 fit.extrapolate();
                 objective = best;
+                // The left half-step comes first, and makes statistics of its own.
                 if fit.best.is_lost() {
                     fit.return_to_best();
-                    if plan.first == Side::Right {
-                        now = fit.pass(false, !fit.improves_both());
-                    }
                 }
             }
         }

@@ -57,6 +57,7 @@ mod lead;
 mod loss;
 mod matrix;
 mod minibatch;
+mod named;
 mod nmf;
 mod observe;
 mod pass;

@@ -6,10 +6,8 @@ mod spa;
 
 pub(crate) use random::{H_STREAMS, W_STREAMS, draw, draw_rows};
 
-use std::fmt;
-use std::str::FromStr;
-
 use crate::matrix::{Blocks, Dense};
+use crate::named::named;
 use crate::sketch::Sketch;
 use crate::svd::OVERSAMPLING;
 use crate::threads::Threads;
@@ -180,35 +178,4 @@ impl Init {
     }
 }
 
-impl PartialEq for Init {
-    fn eq(&self, other: &Self) -> bool {
-        self.name() == other.name()
-    }
-}
-
-impl fmt::Debug for Init {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl fmt::Display for Init {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Init {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::all().find(|init| init.name() == text).ok_or_else(|| {
-            let names: Vec<_> = Self::all().map(Self::name).collect();
-            Error::Parameter {
-                name: "init",
-                value: text.to_owned(),
-                legal: format!("expected one of {}", names.join(", ")),
-            }
-        })
-    }
-}
+named!(Init, "init");

@@ -465,7 +465,7 @@ impl Nmf {
         // One factor alone is a convex problem, for which V is walked once.
         let sketchable = start.hold.is_none() && blocks.is_dense() && weighting.is_none();
         let solver = self.road(sketchable, rows, cols)?;
-        let identity = self.identity(given, &start, (init, solver), &blocks.summary);
+        let identity = || self.identity(given, &start, (init, solver), &blocks.summary);
         let (left, right) = if blocks.transposed {
             (cols, rows)
         } else {
@@ -473,7 +473,7 @@ impl Nmf {
         };
         let shape = (left, right, self.rank);
         let state = state.map(|state| state as &mut dyn Read);
-        let mut course = Course::new(self, observer, identity, shape, state)?;
+        let mut course = Course::new(self, observer, &identity, shape, state)?;
         let task = Task {
             nmf: self,
             blocks: &blocks,

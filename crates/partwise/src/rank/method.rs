@@ -1,13 +1,11 @@
 //! The table of methods: what each looks at, what it measures, and how it comes to a rank.
 
-use std::fmt;
-use std::str::FromStr;
-
 use super::choose::{self, Rule};
 use super::score::Score;
 use super::work::Evidence;
 use super::{consensus, fitted, stability};
-use crate::{Error, Loss};
+use crate::Loss;
+use crate::named::named;
 
 /// What fits a method looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,39 +165,6 @@ impl RankMethod {
     }
 }
 
-impl PartialEq for RankMethod {
-    fn eq(&self, other: &Self) -> bool {
-        self.name() == other.name()
-    }
-}
+named!(RankMethod, "method");
 
 impl Eq for RankMethod {}
-
-impl fmt::Debug for RankMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl fmt::Display for RankMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for RankMethod {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::all()
-            .find(|method| method.name() == text)
-            .ok_or_else(|| {
-                let names: Vec<_> = Self::all().map(Self::name).collect();
-                Error::Parameter {
-                    name: "method",
-                    value: text.to_owned(),
-                    legal: format!("expected one of {}", names.join(", ")),
-                }
-            })
-    }
-}

@@ -58,53 +58,36 @@ impl<T: Float> Part<T> {
     /// V with NaN in the place of each entry of a pattern, and what was there. A sparse V stores those places, also where it
     /// stored nothing: what is zero is held out like everything else.
     pub(super) fn without_entries(v: &Matrix<'_, T>, out: &Pattern<'_>) -> (Self, Vec<Held<T>>) {
-        let nan = T::from_f64(f64::NAN);
         let mut held = Vec::new();
-        let sparse = match v {
-            Matrix::Dense(view) => {
-                let mut copy = Dense::copy_of(*view);
-                let cols = copy.cols();
-                for (i, value) in copy.as_mut_slice().iter_mut().enumerate() {
-                    let (row, col) = (i / cols, i % cols);
-                    if out(row, col) {
-                        held.push(Held {
-                            row,
-                            col,
-                            value: *value,
-                        });
-                        *value = nan;
-                    }
-                }
-                return (Self::Dense(copy), held);
+        let mut kept = |row, col, value| {
+            if out(row, col) {
+                held.push(Held { row, col, value });
+                T::from_f64(f64::NAN)
+            } else {
+                value
             }
-            Matrix::Csr(sparse) | Matrix::Csc(sparse) => sparse,
-            Matrix::Streamed(_) => unreachable!("a survey takes a V in memory"),
         };
-        let turned = matches!(v, Matrix::Csc(_));
+        if let Matrix::Dense(view) = v {
+            let mut copy = Dense::copy_of(*view);
+            let cols = copy.cols();
+            for (i, value) in copy.as_mut_slice().iter_mut().enumerate() {
+                *value = kept(i / cols, i % cols, *value);
+            }
+            return (Self::Dense(copy), held);
+        }
+        let (sparse, turned) = compressed(v);
         let (mut offsets, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
-        let mut buffer = vec![T::ZERO; sparse.minor()];
-        for line in 0..sparse.major() {
-            kernel::for_each_entry(sparse.row(line), |place, value| buffer[place] = value);
-            for (place, value) in buffer.iter_mut().enumerate() {
-                let (row, col) = if turned { (place, line) } else { (line, place) };
-                let kept = if out(row, col) {
-                    held.push(Held {
-                        row,
-                        col,
-                        value: *value,
-                    });
-                    nan
-                } else {
-                    *value
-                };
-                if kept != T::ZERO {
+        for_each_line(sparse, |line, entries| {
+            for (place, &value) in entries.iter().enumerate() {
+                let (row, col) = turn((line, place), turned);
+                let value = kept(row, col, value);
+                if value != T::ZERO {
                     indices.push(place as u32);
-                    values.push(kept);
+                    values.push(value);
                 }
-                *value = T::ZERO;
             }
             offsets.push(values.len());
-        }
+        });
         let copy = Self::Sparse {
             turned,
             lines: sparse.major(),
@@ -118,19 +101,15 @@ impl<T: Float> Part<T> {
 
     /// Some rows and columns of V, each in rising order.
     pub(super) fn of(v: &Matrix<'_, T>, rows: &[usize], cols: &[usize]) -> Self {
-        let (sparse, turned) = match v {
-            Matrix::Dense(view) => {
-                let entries = rows
-                    .iter()
-                    .flat_map(|&i| cols.iter().map(move |&j| view[(i, j)]));
-                let dense = Dense::from_rows(entries.collect(), rows.len(), cols.len());
-                return Self::Dense(dense.expect("as many entries as places"));
-            }
-            Matrix::Csr(sparse) => (sparse, false),
-            Matrix::Csc(sparse) => (sparse, true),
-            Matrix::Streamed(_) => unreachable!("a survey takes a V in memory"),
-        };
-        let (lines, places) = if turned { (cols, rows) } else { (rows, cols) };
+        if let Matrix::Dense(view) = v {
+            let entries = rows
+                .iter()
+                .flat_map(|&i| cols.iter().map(move |&j| view[(i, j)]));
+            let dense = Dense::from_rows(entries.collect(), rows.len(), cols.len());
+            return Self::Dense(dense.expect("as many entries as places"));
+        }
+        let (sparse, turned) = compressed(v);
+        let (lines, places) = turn((rows, cols), turned);
         const NOWHERE: u32 = u32::MAX;
         let mut new_places = vec![NOWHERE; sparse.minor()];
         for (new, &old) in places.iter().enumerate() {
@@ -158,40 +137,50 @@ impl<T: Float> Part<T> {
 
     /// Calls `visit` with each entry's row, column and value, zeros included.
     pub(super) fn for_each(&self, mut visit: impl FnMut(usize, usize, T)) {
-        match self {
-            Self::Dense(dense) => {
-                for row in 0..dense.rows() {
-                    for (col, &value) in dense.row(row).iter().enumerate() {
-                        visit(row, col, value);
-                    }
+        if let Self::Dense(dense) = self {
+            for row in 0..dense.rows() {
+                for (col, &value) in dense.row(row).iter().enumerate() {
+                    visit(row, col, value);
                 }
             }
-            Self::Sparse {
-                turned,
-                lines,
-                length,
-                offsets,
-                indices,
-                values,
-            } => {
-                let mut buffer = vec![T::ZERO; *length];
-                for line in 0..*lines {
-                    let span = offsets[line]..offsets[line + 1];
-                    for (&place, &value) in indices[span.clone()].iter().zip(&values[span]) {
-                        buffer[place as usize] = value;
-                    }
-                    for (place, value) in buffer.iter_mut().enumerate() {
-                        let (row, col) = if *turned {
-                            (place, line)
-                        } else {
-                            (line, place)
-                        };
-                        visit(row, col, *value);
-                        *value = T::ZERO;
-                    }
-                }
-            }
+            return;
         }
+        let part = self.matrix();
+        let (sparse, turned) = compressed(&part);
+        for_each_line(sparse, |line, entries| {
+            for (place, &value) in entries.iter().enumerate() {
+                let (row, col) = turn((line, place), turned);
+                visit(row, col, value);
+            }
+        });
+    }
+}
+
+/// A sparse matrix as its lines, and whether they are columns.
+fn compressed<'m, 'a, T: Float>(v: &'m Matrix<'a, T>) -> (&'m Compressed<'a, T>, bool) {
+    match v {
+        Matrix::Csr(sparse) => (sparse, false),
+        Matrix::Csc(sparse) => (sparse, true),
+        Matrix::Dense(_) | Matrix::Streamed(_) => unreachable!("only a sparse V in memory comes here"),
+    }
+}
+
+/// What belongs to lines and to places in them, as what belongs to rows and to columns; or the other way round.
+fn turn<X>((lines, places): (X, X), turned: bool) -> (X, X) {
+    if turned {
+        (places, lines)
+    } else {
+        (lines, places)
+    }
+}
+
+/// Calls `visit` with the number of each line and its entries, zeros included.
+fn for_each_line<T: Float>(sparse: &Compressed<'_, T>, mut visit: impl FnMut(usize, &[T])) {
+    let mut entries = vec![T::ZERO; sparse.minor()];
+    for line in 0..sparse.major() {
+        kernel::for_each_entry(sparse.row(line), |place, value| entries[place] = value);
+        visit(line, &entries);
+        entries.fill(T::ZERO);
     }
 }
 

@@ -15,10 +15,8 @@ mod projected_gradient;
 pub(crate) use multiplicative::MultiplicativeRule;
 pub(crate) use newton::{LineProblem, LinesMet, LinesOf, Turned};
 
-use std::fmt;
-use std::str::FromStr;
-
 use crate::kernel::dot;
+use crate::named::named;
 use crate::stop::StopRule;
 use crate::{Error, Float, Loss};
 
@@ -321,40 +319,7 @@ impl Solver {
     }
 }
 
-impl PartialEq for Solver {
-    fn eq(&self, other: &Self) -> bool {
-        self.name() == other.name()
-    }
-}
-
-impl fmt::Debug for Solver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl fmt::Display for Solver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Solver {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::all()
-            .find(|solver| solver.name() == text)
-            .ok_or_else(|| {
-                let names: Vec<_> = Self::all().map(Self::name).collect();
-                Error::Parameter {
-                    name: "solver",
-                    value: text.to_owned(),
-                    legal: format!("expected one of {}", names.join(", ")),
-                }
-            })
-    }
-}
+named!(Solver, "solver");
 
 impl<T: Float> Quadratic<'_, T> {
     /// Row `t` of the Gram matrix.
