@@ -110,6 +110,18 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         W = checked_factor(W, (n_samples, H.shape[0] if k == "auto" else k), "NMF (input W)", X.dtype)
         return W, H
 
+    def _learned(self, fitted):
+        """Takes what a fit found."""
+        self.components_ = fitted["H"]
+        self.n_components_ = self._n_components = fitted["H"].shape[0]
+        self.reconstruction_err_ = reconstruction_error(fitted["divergence"])
+        self.objective_ = fitted["objective"]
+        self.n_iter_ = fitted["n_iter"]
+        self.solver_ = fitted["solver"]
+        self.stop_reason_ = fitted["stop"]
+        columns = np.array(fitted["trace"], dtype=float).reshape(-1, 5).T
+        self.history_ = dict(zip(("iteration", "seconds", "objective", "residual", "sketched"), columns, strict=True))
+
     def _warn_of_ignored_start(self, W, H):
         if W is not None or H is not None:
             warnings.warn(

@@ -11,7 +11,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, chec
 
 from . import _model, _partwise, _starts
 from ._arrays import DTYPES, checked_factor, engine_input, refuse_malformed
-from ._base import SOLVERS, BaseNMF, reconstruction_error
+from ._base import SOLVERS, BaseNMF
 from ._watch import Watch
 
 SAME_STARTS = ("cd", "mu")
@@ -223,15 +223,7 @@ class NMF(BaseNMF):
         X = self._checked(X, reset=True)
         weights = self._weighting(X, sample_weight, entry_weight)
         fitted = self._factor(X, W, H, weights, fixed={"fixed_W": fixed_W, "fixed_H": fixed_H})
-        self.components_ = fitted["H"]
-        self.n_components_ = self._n_components = fitted["H"].shape[0]
-        self.reconstruction_err_ = reconstruction_error(fitted["divergence"])
-        self.objective_ = fitted["objective"]
-        self.n_iter_ = fitted["n_iter"]
-        self.solver_ = fitted["solver"]
-        self.stop_reason_ = fitted["stop"]
-        columns = np.array(fitted["trace"], dtype=float).reshape(-1, 5).T
-        self.history_ = dict(zip(("iteration", "seconds", "objective", "residual", "sketched"), columns, strict=True))
+        self._learned(fitted)
         if self.warm_start:
             self._last_W = fitted["W"]
         return fitted["W"]

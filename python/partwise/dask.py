@@ -25,8 +25,7 @@ except ImportError as error:
     raise ImportError("partwise.dask needs Dask with its cluster: pip install 'partwise[dask]'") from error
 
 from . import _nmf, _partwise
-from ._arrays import checked_factor
-from ._base import SOLVERS, BaseNMF, reconstruction_error
+from ._base import SOLVERS, BaseNMF
 from ._partitions import FAN_IN, Block, add
 from ._watch import Watch
 
@@ -190,8 +189,7 @@ class NMF(BaseNMF):
             How much of each component each sample holds, in the memory of the workers. `transform` finds it again if
             one of them is lost.
         """
-        partitions, k, dtype = self._fit(X, W, H)
-        return partitions.w(k, dtype)
+        return self._fit(X, W, H).w(self.n_components_)
 
     def transform(self, X):
         """Find W for new samples, the components as they are. Nothing is computed before the result is.
@@ -243,38 +241,29 @@ class NMF(BaseNMF):
         client = _client(self.client)
         with Watch(solver=self.solver, callback=self.callback, verbose=self.verbose, progress=self.progress) as watch:
             partitions = _Partitions(client, blocks, self.n_threads, self.checkpoint, watch.keeps_best)
-            shape, dtype = partitions.shape, partitions.dtype
-            k, W, H = self._beginning(shape, dtype, W, H)
+            k, W, H = self._beginning(partitions, W, H)
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
             options = self._options(k, solver=self.solver, init="random", seed=seed, fixed_W=[], fixed_H=[])
             see = partitions.watched(watch.function)
-            fitted = _partwise.fit_remote(dtype.name, partitions, options, W, H, see)
-        self.components_ = fitted["H"]
-        self.n_components_ = self._n_components = k
-        self.n_features_in_ = shape[1]
-        self.reconstruction_err_ = reconstruction_error(fitted["divergence"])
-        self.objective_ = fitted["objective"]
-        self.n_iter_ = fitted["n_iter"]
-        self.solver_ = fitted["solver"]
-        self.stop_reason_ = fitted["stop"]
-        columns = np.array(fitted["trace"], dtype=float).reshape(-1, 5).T
-        self.history_ = dict(zip(("iteration", "seconds", "objective", "residual"), columns, strict=False))
+            fitted = _partwise.fit_remote(partitions.dtype.name, partitions, options, W, H, see)
+        self._learned(fitted)
+        self.n_features_in_ = partitions.shape[1]
+        # Nothing is sketched where X is in partitions.
+        del self.history_["sketched"]
         if fitted["stop"] != "stopped":
             self._warn_if_cut_short(fitted["n_iter"])
-        return partitions, k, dtype
+        return partitions
 
-    def _beginning(self, shape, dtype, W, H):
+    def _beginning(self, X, W, H):
         """The number of components, and W and H to begin with."""
         k = self.n_components
         if self.init != "custom":
             self._warn_of_ignored_start(W, H)
-            return shape[1] if k in ("auto", None) else int(k), None, None
+            return X.shape[1] if k in ("auto", None) else int(k), None, None
         if W is None or H is None:
             raise ValueError("init='custom' needs both W and H")
-        k = shape[1] if k is None else k
-        H = checked_factor(np.asarray(H), (k, shape[1]), "NMF (input H)", dtype)
-        k = H.shape[0]
-        return k, checked_factor(np.asarray(W), (shape[0], k), "NMF (input W)", dtype), H
+        W, H = self._given_start(X, np.asarray(W), np.asarray(H))
+        return H.shape[0], W, H
 
 
 class _Partitions:
@@ -332,11 +321,11 @@ class _Partitions:
 
         return see
 
-    def w(self, n_components, dtype):
+    def w(self, n_components):
         """W as a dask array: each partition's rows, on its worker."""
         rows = self._each("rows", Block.rows, self._blocks)
         parts = [
-            da.from_delayed(dask.delayed(part), (count, n_components), dtype=dtype)
+            da.from_delayed(dask.delayed(part), (count, n_components), dtype=self.dtype)
             for part, (count, _) in zip(rows, self._shapes, strict=True)
         ]
         return da.concatenate(parts)

@@ -12,6 +12,7 @@ use partwise::{Observer, State};
 
 use crate::arguments::CheckpointArguments;
 use crate::progress::Progress;
+use crate::quantity::number_and_unit;
 use crate::{factor, interrupt, outputs, terminal};
 
 /// The file in the folder.
@@ -121,12 +122,8 @@ impl FromStr for Every {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let refuse = || format!("'{text}' is no time; expected one like 60s, 5min or 1h");
-        let end = text
-            .find(|letter: char| !letter.is_ascii_digit() && letter != '.')
-            .unwrap_or(text.len());
-        let (number, unit) = text.split_at(end);
-        let number: f64 = number.parse().map_err(|_| refuse())?;
-        let seconds = match unit.trim() {
+        let (number, unit) = number_and_unit(text).ok_or_else(refuse)?;
+        let seconds = match unit {
             "ms" => 1e-3,
             "" | "s" => 1.0,
             "m" | "min" => 60.0,

@@ -24,6 +24,7 @@ mod memory;
 mod number;
 mod outputs;
 mod progress;
+mod quantity;
 mod rate;
 mod record;
 mod table;

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use anyhow::bail;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
+use crate::quantity::number_and_unit;
+
 /// Bytes that the machine can give without swapping, within the limits of the control group; the largest number there
 /// is on a system that does not say.
 pub(crate) fn available() -> u64 {
@@ -116,12 +118,8 @@ impl FromStr for Size {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let refuse = || format!("'{text}' is no size; expected one like 512M, 2G or 1.5GiB");
-        let end = text
-            .find(|letter: char| !letter.is_ascii_digit() && letter != '.')
-            .unwrap_or(text.len());
-        let (number, unit) = text.split_at(end);
-        let number: f64 = number.parse().map_err(|_| refuse())?;
-        let unit = unit.trim().to_ascii_lowercase();
+        let (number, unit) = number_and_unit(text).ok_or_else(refuse)?;
+        let unit = unit.to_ascii_lowercase();
         let (letter, rest) = unit.split_at(unit.len().min(1));
         let power = match letter {
             "" | "b" => 0,

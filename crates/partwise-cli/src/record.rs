@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use partwise::{Factorization, StopReason};
-use partwise_io::Model;
+use partwise_io::{AnyMatrix, Model};
 use partwise_report::{Run, Section, TracePoint, decimal, duration, percent, stop_in_words};
 use serde_json::{Value, json};
 
@@ -32,6 +32,20 @@ pub(crate) struct Data {
     pub(crate) nonzeros: usize,
     pub(crate) row_names: Option<Vec<String>>,
     pub(crate) col_names: Option<Vec<String>>,
+}
+
+impl Data {
+    /// What a file held, and its matrix.
+    pub(crate) fn of(input: String, table: partwise_io::Table) -> (Self, AnyMatrix) {
+        let data = Self {
+            input,
+            shape: table.matrix.shape(),
+            nonzeros: table.matrix.nonzeros(),
+            row_names: table.row_names,
+            col_names: table.col_names,
+        };
+        (data, table.matrix)
+    }
 }
 
 /// Every flag of the solving with its value.

@@ -34,14 +34,8 @@ pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
     let reading = &arguments.reading;
     let options = input::options_within(limit, reading.dtype.into(), reading.format.as_deref());
     let table = partwise_io::read(&arguments.input, &options)?;
-    let data = Data {
-        input: name,
-        shape: table.matrix.shape(),
-        nonzeros: table.matrix.nonzeros(),
-        row_names: table.row_names,
-        col_names: table.col_names,
-    };
-    at_precision!(AnyMatrix, table.matrix, matrix => {
+    let (data, matrix) = Data::of(name, table);
+    at_precision!(AnyMatrix, matrix, matrix => {
         let view = matrix.view().with_context(|| data.input.clone())?;
         let held = input::bytes_of(&matrix);
         let solved = solve(arguments, (&view, &data.input), limit.less(held), (kept, &progress))?;

@@ -161,7 +161,9 @@ fn compressed<'m, 'a, T: Float>(v: &'m Matrix<'a, T>) -> (&'m Compressed<'a, T>,
     match v {
         Matrix::Csr(sparse) => (sparse, false),
         Matrix::Csc(sparse) => (sparse, true),
-        Matrix::Dense(_) | Matrix::Streamed(_) => unreachable!("only a sparse V in memory comes here"),
+        Matrix::Dense(_) | Matrix::Streamed(_) => {
+            unreachable!("only a sparse V in memory comes here")
+        }
     }
 }
 

@@ -29,14 +29,8 @@ pub(crate) fn run(arguments: &RankArguments) -> anyhow::Result<Ending> {
         arguments.reading.format.as_deref(),
     );
     let table = partwise_io::read(&arguments.input, &options)?;
-    let data = Data {
-        input: name,
-        shape: table.matrix.shape(),
-        nonzeros: table.matrix.nonzeros(),
-        row_names: table.row_names,
-        col_names: table.col_names,
-    };
-    at_precision!(AnyMatrix, table.matrix, matrix => {
+    let (data, matrix) = Data::of(name, table);
+    at_precision!(AnyMatrix, matrix, matrix => {
         let v = matrix.view().with_context(|| data.input.clone())?;
         look(arguments, &survey, data, &v, progress)
     })
@@ -85,10 +79,8 @@ fn look<T: Number>(
     let fit = job(&solving).run(v)?;
     progress.doing("writing the results");
     let mut run = record::run(&data, &solving, &fit)?;
-    run.extra.insert(
-        "survey".to_owned(),
-        outputs::record(asked, arguments, &survey),
-    );
+    run.extra
+        .insert("survey".to_owned(), outputs::record(arguments, &survey));
     let table = table(&survey, &run, &solving);
     let stop = fit.stop;
     let model = record::model(data, &run, fit);

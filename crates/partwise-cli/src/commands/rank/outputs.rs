@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use partwise::{Consensus, Criterion, RankSurvey, Survey};
+use partwise::{Consensus, Criterion, Survey};
 use partwise_report::{
     Axis, Chart, HeatMap, Panel, Raster, Scale, Series, Side, heat_map, line_chart,
 };
@@ -60,7 +60,7 @@ fn csv(survey: &Survey) -> String {
 }
 
 /// What run.json says of the survey: the figures of every rank, and why one was chosen.
-pub(super) fn record(asked: &RankSurvey, arguments: &RankArguments, survey: &Survey) -> Value {
+pub(super) fn record(arguments: &RankArguments, survey: &Survey) -> Value {
     let criterion = |one: &Criterion| {
         let points = one.points.iter().map(|point| {
             json!({"rank": point.rank, "value": point.value, "standard_error": point.error})
@@ -76,10 +76,10 @@ pub(super) fn record(asked: &RankSurvey, arguments: &RankArguments, survey: &Sur
             "points": points.collect::<Vec<_>>(),
         })
     };
-    let methods = asked.chosen_methods();
+    let methods = survey.criteria.iter().map(|one| one.method.name());
     json!({
         "ranks": survey.ranks,
-        "methods": methods.iter().map(|method| method.name()).collect::<Vec<_>>(),
+        "methods": methods.collect::<Vec<_>>(),
         "starts": arguments.starts,
         "folds": arguments.folds,
         "seconds": survey.seconds,
