@@ -71,12 +71,12 @@ impl<T: Float> Sketch<T> {
         let mut basis = products.with_noise(width, seed);
         orthonormalise(&mut basis, threads);
         for _ in 0..STEPS {
-            let mut turned = products.backward(basis);
+            let mut turned = products.backward(&mut basis);
             orthonormalise(&mut turned, threads);
-            basis = products.forward(turned);
+            basis = products.forward(&mut turned);
             orthonormalise(&mut basis, threads);
         }
-        let mut projected = products.backward(basis.clone());
+        let mut projected = products.backward(&mut basis);
         let unit = T::from_f64(products.unit);
         projected.as_mut_slice().iter_mut().for_each(|x| *x *= unit);
         Self { basis, projected }
@@ -118,23 +118,30 @@ impl<'a, 'v, T: Float> Products<'a, 'v, T> {
                 row[column] = T::from_f64(draw);
             }
         }
-        self.forward(noise)
+        self.forward(&mut noise)
     }
 
     /// V (m × n) · x (n × l).
-    pub(crate) fn forward(&self, x: Dense<T>) -> Dense<T> {
-        self.blocks.times(&self.scaled(x), self.threads)
+    pub(crate) fn forward(&self, x: &mut Dense<T>) -> Dense<T> {
+        self.scaled(x, |x| self.blocks.times(x, self.threads))
     }
 
     /// Vᵀ (n × m) · y (m × l).
-    pub(crate) fn backward(&self, y: Dense<T>) -> Dense<T> {
-        self.blocks.transposed_times(&self.scaled(y), self.threads)
+    pub(crate) fn backward(&self, y: &mut Dense<T>) -> Dense<T> {
+        self.scaled(y, |y| self.blocks.transposed_times(y, self.threads))
     }
 
-    fn scaled(&self, mut x: Dense<T>) -> Dense<T> {
-        let inverse = T::from_f64(1.0 / self.unit);
-        x.as_mut_slice().iter_mut().for_each(|x| *x *= inverse);
-        x
+    /// What `product` makes of x/c. x is scaled where it stands and back again, which is exact as far as it matters: c is a
+    /// power of two.
+    fn scaled(&self, x: &mut Dense<T>, product: impl Fn(&Dense<T>) -> Dense<T>) -> Dense<T> {
+        if self.unit == 1.0 {
+            return product(x);
+        }
+        let scale = |x: &mut Dense<T>, by: T| x.as_mut_slice().iter_mut().for_each(|x| *x *= by);
+        scale(x, T::from_f64(1.0 / self.unit));
+        let out = product(x);
+        scale(x, T::from_f64(self.unit));
+        out
     }
 }
 
@@ -143,25 +150,48 @@ impl<'a, 'v, T: Float> Products<'a, 'v, T> {
 fn orthonormalise<T: Float>(columns: &mut Dense<T>, threads: &Threads) {
     // The first time gets near, the second time there.
     for _ in 0..2 {
+        if let Some(turn) = Turn::of(columns, threads) {
+            turn.apply(columns, threads);
+        }
+    }
+}
+
+/// X = Q Λ^½ Uᵀ with an orthonormal Q, from the eigenvalues of the Gram matrix XᵀX = U Λ Uᵀ. Small singular values of X, and
+/// their columns of Q, are known to half the digits only.
+pub(crate) struct Turn<T> {
+    /// Λ: squared singular values of X, rising.
+    pub(crate) values: Vec<f64>,
+    /// U Λ^(−½), l × l: X times this is Q.
+    turn: Dense<T>,
+}
+
+impl<T: Float> Turn<T> {
+    /// `None` only if the eigenvalues do not converge, which no finite matrix is known to cause.
+    pub(crate) fn of(columns: &Dense<T>, threads: &Threads) -> Option<Self> {
         let width = columns.cols();
         let gram = Sums::over(columns, threads).gram;
         let gram = MatRef::from_row_major_slice(&gram, width, width);
-        let Ok(eigen) = gram.self_adjoint_eigen(Side::Lower) else {
-            // Only if it does not converge, which no finite matrix is known to cause.
-            return;
-        };
-        let values = eigen.S();
+        let eigen = gram.self_adjoint_eigen(Side::Lower).ok()?;
+        let values: Vec<f64> = (0..width).map(|i| eigen.S()[i]).collect();
         let drowned =
             values[width - 1] * width as f64 * f64::EPSILON.max(T::EPSILON.to_f64().powi(2));
         let turn: Mat<T> = Mat::from_fn(width, width, |i, j| match values[j] {
             value if value > drowned => T::from_f64(eigen.U()[(i, j)] / value.sqrt()),
             _ => T::ZERO,
         });
-        let turn = Dense::copy_of(turn.as_ref());
+        Some(Self {
+            values,
+            turn: Dense::copy_of(turn.as_ref()),
+        })
+    }
+
+    /// X into Q, where it stands.
+    pub(crate) fn apply(&self, columns: &mut Dense<T>, threads: &Threads) {
+        let width = columns.cols();
         threads.map_chunks(columns.as_mut_slice(), ROWS * width, |_, rows| {
             let before = rows.to_vec();
             let before = MatRef::from_row_major_slice(&before, rows.len() / width, width);
-            kernel::times(rows, before, turn.view());
+            kernel::times(rows, before, self.turn.view());
         });
     }
 }

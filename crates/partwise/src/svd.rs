@@ -4,14 +4,15 @@
 //! A randomised range finder with power steps (Halko, Martinsson & Tropp 2011, SIAM Review 53:2,
 //! doi 10.1137/090771806): V is only multiplied, from the left and from the right.
 
+use faer::MatRef;
 use faer::linalg::solvers::{Qr, Svd};
-use faer::{Mat, MatRef};
 
 use crate::float::power_of_two_near;
+use crate::kernel;
 use crate::loss::Elementwise;
 use crate::matrix::{Blocks, Dense};
 use crate::pass::{self, Fixed};
-use crate::sketch::{Products, Sketch};
+use crate::sketch::{Products, Sketch, Turn};
 use crate::threads::Threads;
 use crate::{Error, Float, Loss, Matrix};
 
@@ -23,6 +24,8 @@ pub(crate) const START_STEPS: usize = 7;
 const RESULT_STEPS: usize = 60;
 /// The result stands when the energy Σσ² of the first k moves by less than this share.
 const SETTLED: f64 = 1e-10;
+/// Lines in a task.
+const LINES: usize = 256;
 
 /// V ≈ U Σ Vᵀ with k singular triplets, the largest first.
 #[derive(Clone, Debug)]
@@ -82,8 +85,6 @@ fn squared_residual<T: Float>(
     svd: &TruncatedSvd<T>,
     threads: &Threads,
 ) -> f64 {
-    /// Lines in a task.
-    const LINES: usize = 256;
     let k = svd.values.len();
     let mut left = svd.left.clone();
     for row in left.as_mut_slice().chunks_exact_mut(k) {
@@ -126,23 +127,39 @@ pub(crate) fn decompose<T: Float>(
     threads: &Threads,
 ) -> TruncatedSvd<T> {
     let width = (k + OVERSAMPLING).min(blocks.rows).min(blocks.cols);
+    let exact = width == blocks.rows.min(blocks.cols);
     let products = Products::new(blocks, threads);
-    let mut basis = orthonormal(&products.with_noise(width, seed));
+    let nothing = || empty(blocks.rows, blocks.cols, k);
+    let mut basis = products.with_noise(width, seed);
     let mut energy = 0.0;
     for step in 0.. {
-        let projected = products.backward(Dense::copy_of(basis.as_ref()));
-        let Some(small) = Small::of(&projected) else {
-            break;
+        let Some(turn) = Turn::of(&basis, threads) else {
+            return nothing();
         };
-        let found = small.energy(k);
+        turn.apply(&mut basis, threads);
+        let mut projected = products.backward(&mut basis);
+        let Some(turn) = Turn::of(&projected, threads) else {
+            return nothing();
+        };
+        let found: f64 = turn.values.iter().rev().take(k).sum();
         let settled = (found - energy).abs() <= SETTLED * found;
-        if step == steps || settled || width == blocks.rows.min(blocks.cols) {
-            return small.finish(basis.as_ref(), k, blocks.summary.squares, products.unit);
+        if step < steps && !settled && !exact {
+            energy = found;
+            turn.apply(&mut projected, threads);
+            basis = products.forward(&mut projected);
+            continue;
         }
-        energy = found;
-        basis = orthonormal(&products.forward(Dense::copy_of(small.turned().as_ref())));
+        // Once more, now that it is the result: what turns the basis turns its product.
+        if let Some(turn) = Turn::of(&basis, threads) {
+            turn.apply(&mut basis, threads);
+            turn.apply(&mut projected, threads);
+        }
+        let Some(small) = Small::of(&projected) else {
+            return nothing();
+        };
+        return small.finish(&basis, k, blocks.summary.squares, products.unit, threads);
     }
-    empty(blocks.rows, blocks.cols, k)
+    unreachable!("the last step ends the loop")
 }
 
 /// The decomposition of what a sketch of V holds.
@@ -150,6 +167,7 @@ pub(crate) fn of_sketch<T: Float>(
     sketch: &Sketch<T>,
     blocks: &Blocks<'_, T>,
     k: usize,
+    threads: &Threads,
 ) -> TruncatedSvd<T> {
     let unit = power_of_two_near::<T>(blocks.mean());
     let inverse = T::from_f64(1.0 / unit);
@@ -160,7 +178,7 @@ pub(crate) fn of_sketch<T: Float>(
         .for_each(|x| *x *= inverse);
     Small::of(&projected).map_or_else(
         || empty(blocks.rows, blocks.cols, k),
-        |small| small.finish(sketch.basis.view(), k, blocks.summary.squares, unit),
+        |small| small.finish(&sketch.basis, k, blocks.summary.squares, unit, threads),
     )
 }
 
@@ -187,28 +205,34 @@ impl<T: Float> Small<T> {
         self.values(k).map(|x| x * x).sum()
     }
 
-    /// Q₂.
-    fn turned(&self) -> Mat<T> {
-        self.qr.compute_thin_Q()
-    }
-
     /// The triplets of Q B · `unit`, for a V with ‖V‖² = `squares`.
-    fn finish(&self, basis: MatRef<'_, T>, k: usize, squares: f64, unit: f64) -> TruncatedSvd<T> {
-        let right = self.turned() * self.svd.U().subcols(0, k);
-        let left = basis * self.svd.V().subcols(0, k);
+    fn finish(
+        &self,
+        basis: &Dense<T>,
+        k: usize,
+        squares: f64,
+        unit: f64,
+        threads: &Threads,
+    ) -> TruncatedSvd<T> {
+        let right = self.qr.compute_thin_Q() * self.svd.U().subcols(0, k);
+        let turn = Dense::copy_of(self.svd.V().subcols(0, k));
+        let mut left = Dense::zeros(basis.rows(), k);
+        threads.map_chunks(left.as_mut_slice(), LINES * k, |index, rows| {
+            let from = index * LINES;
+            let count = rows.len() / k;
+            let before = basis.row_range(from, from + count);
+            let before = MatRef::from_row_major_slice(before, count, basis.cols());
+            kernel::times(rows, before, turn.view());
+        });
         let total = squares / unit / unit;
         let rest = ((total - self.energy(k)) / total).max(0.0);
         TruncatedSvd {
-            left: Dense::copy_of(left.as_ref()),
+            left,
             values: self.values(k).map(|x| x * unit).collect(),
             right: Dense::copy_of(right.as_ref()),
             relative_error: if total > 0.0 { rest.sqrt() } else { 0.0 },
         }
     }
-}
-
-fn orthonormal<T: Float>(columns: &Dense<T>) -> Mat<T> {
-    columns.view().qr().compute_thin_Q()
 }
 
 fn empty<T: Float>(m: usize, n: usize, k: usize) -> TruncatedSvd<T> {

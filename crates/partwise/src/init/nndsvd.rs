@@ -70,55 +70,80 @@ fn largest<T: Float>(factor: &Dense<T>) -> f64 {
 fn halves<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
     let (blocks, k) = (input.blocks, input.k);
     let svd = match input.sketch {
-        Some(sketch) => svd::of_sketch(sketch, blocks, k),
+        Some(sketch) => svd::of_sketch(sketch, blocks, k, input.threads),
         None => svd::decompose(blocks, k, input.seed, START_STEPS, input.threads),
     };
-    let mut w = Dense::zeros(blocks.rows, k);
-    let mut ht = Dense::zeros(blocks.cols, k);
-    for t in 0..k {
-        let (positive, negative) = if t == 0 {
-            // The leading pair of a non-negative matrix has one sign.
-            (
-                size(&svd.left, t, f64::abs) * size(&svd.right, t, f64::abs),
-                -1.0,
-            )
-        } else {
-            let side = |sign: f64| {
-                let part = |x: f64| (sign * x).max(0.0);
-                size(&svd.left, t, part) * size(&svd.right, t, part)
-            };
-            (side(1.0), side(-1.0))
-        };
-        let part = |x: f64| {
+    let (left, right) = (norms(&svd.left), norms(&svd.right));
+    let halves: Vec<Half> = (0..k)
+        .map(|t| {
             if t == 0 {
-                x.abs()
-            } else if positive > negative {
-                x.max(0.0)
+                // The leading pair of a non-negative matrix has one sign.
+                return Half::Both;
+            }
+            let size = |side: usize| left[t][side] * right[t][side];
+            if size(0) > size(1) {
+                Half::Positive
             } else {
-                (-x).max(0.0)
+                Half::Negative
             }
-        };
-        let share = (svd.values[t] * positive.max(negative)).sqrt();
-        for (vectors, factor) in [(&svd.left, &mut w), (&svd.right, &mut ht)] {
-            let norm = size(vectors, t, part);
-            if norm == 0.0 {
-                continue;
-            }
-            for (i, row) in factor.as_mut_slice().chunks_exact_mut(k).enumerate() {
-                row[t] = T::from_f64(share * part(vectors.get(i, t).to_f64()) / norm);
+        })
+        .collect();
+    let size = |norms: &[f64; 2], half: Half| match half {
+        Half::Both => norms[0].hypot(norms[1]),
+        Half::Positive => norms[0],
+        Half::Negative => norms[1],
+    };
+    let shares: Vec<f64> = (0..k)
+        .map(|t| (svd.values[t] * size(&left[t], halves[t]) * size(&right[t], halves[t])).sqrt())
+        .collect();
+    let factor = |mut vectors: Dense<T>, norms: &[[f64; 2]]| {
+        for row in vectors.as_mut_slice().chunks_exact_mut(k) {
+            for (t, x) in row.iter_mut().enumerate() {
+                let (part, norm) = (halves[t].of(x.to_f64()), size(&norms[t], halves[t]));
+                *x = match norm > 0.0 {
+                    true => T::from_f64(shares[t] * part / norm),
+                    false => T::ZERO,
+                };
             }
         }
+        drop_negligible(&mut vectors);
+        vectors
+    };
+    Pair {
+        w: factor(svd.left, &left),
+        ht: factor(svd.right, &right),
     }
-    for factor in [&mut w, &mut ht] {
-        drop_negligible(factor);
-    }
-    Pair { w, ht }
 }
 
-/// The norm of one side of a singular vector.
-fn size<T: Float>(vectors: &Dense<T>, t: usize, part: impl Fn(f64) -> f64) -> f64 {
-    let squares = (0..vectors.rows()).map(|i| part(vectors.get(i, t).to_f64()).powi(2));
-    squares.sum::<f64>().sqrt()
+/// The part of a singular vector that a factor gets.
+#[derive(Clone, Copy)]
+enum Half {
+    Both,
+    Positive,
+    Negative,
+}
+
+impl Half {
+    fn of(self, x: f64) -> f64 {
+        match self {
+            Self::Both => x.abs(),
+            Self::Positive => x.max(0.0),
+            Self::Negative => (-x).max(0.0),
+        }
+    }
+}
+
+/// The norms of the positive and of the negative entries of each column.
+fn norms<T: Float>(vectors: &Dense<T>) -> Vec<[f64; 2]> {
+    let mut squares = vec![[0.0; 2]; vectors.cols()];
+    for row in vectors.as_slice().chunks_exact(vectors.cols()) {
+        for (sums, x) in squares.iter_mut().zip(row) {
+            let x = x.to_f64();
+            sums[0] += x.max(0.0).powi(2);
+            sums[1] += x.min(0.0).powi(2);
+        }
+    }
+    squares.iter().map(|sums| sums.map(f64::sqrt)).collect()
 }
 
 fn drop_negligible<T: Float>(factor: &mut Dense<T>) {

@@ -51,9 +51,19 @@ pub(crate) fn gram<T: Float>(rows: &[T], k: usize) -> Vec<T> {
     out
 }
 
-/// Copies a view of any strides into `out`, row after row.
+/// Copies a view of any strides into `out`, row after row. Of a view whose columns lie together, as many rows as a cache line
+/// has room for are best copied at once.
 pub(crate) fn pack<T: Float>(out: &mut [T], view: MatRef<'_, T>) {
     let cols = view.ncols();
+    if let Some(columns) = view.try_as_col_major() {
+        for j in 0..cols {
+            let column = columns.col(j).as_slice();
+            for (line, &value) in out.chunks_exact_mut(cols).zip(column) {
+                line[j] = value;
+            }
+        }
+        return;
+    }
     for (i, line) in out.chunks_exact_mut(cols).enumerate() {
         match view.row(i).try_as_row_major() {
             Some(row) => line.copy_from_slice(row.as_slice()),

@@ -16,6 +16,8 @@ const BYTES_AHEAD: usize = 2048;
 const MOST_VECTORS: usize = 8;
 /// Lanes in the widest vector there is.
 const MOST_LANES: usize = 16;
+/// Sums at once at most.
+const MOST_WIDTH: usize = MOST_VECTORS * MOST_LANES;
 
 /// `out` (lines × k) = V · other for lines of a sparse V from `from` on, as many as `out` has rows; `other` has a row
 /// of k values for each index.
@@ -70,25 +72,46 @@ impl<T: Float> Gather<'_, T> {
     /// N vectors of columns from `first` on, for every line.
     #[inline(always)]
     fn columns<S: Simd, const N: usize, const SETS: usize>(&mut self, simd: S, first: usize) {
+        let width = N * T::count::<S>();
+        let used = width.min(self.k - first);
+        let mut room = [T::ZERO; 2 * MOST_WIDTH];
         with_indices!(self.sparse.indices(), indices => {
+            let source = Source {
+                indices,
+                values: self.sparse.values(),
+                other: self.other,
+                end: End::of(self.other, width, &mut room),
+                k: self.k,
+                first,
+            };
             for (line, out) in (self.from..).zip(self.out.chunks_exact_mut(self.k)) {
-                let span = self.sparse.span(line);
-                let source = Source {
-                    indices,
-                    values: self.sparse.values(),
-                    other: self.other,
-                    k: self.k,
-                    first,
-                };
-                let sums = source.line::<S, N, SETS>(simd, span);
-                let width = N * T::count::<S>();
-                let mut buffer = [T::ZERO; MOST_VECTORS * MOST_LANES];
-                let (vectors, _) = T::split_mut::<S>(&mut buffer[..width]);
-                vectors.copy_from_slice(&sums);
-                let used = width.min(self.k - first);
-                out[first..first + used].copy_from_slice(&buffer[..used]);
+                let sums = source.line::<S, N, SETS>(simd, self.sparse.span(line));
+                let out = &mut out[first..first + used];
+                for (to, &sum) in out.chunks_mut(T::count::<S>()).zip(&sums) {
+                    T::store_part(simd, to, sum);
+                }
             }
         });
+    }
+}
+
+/// The last values of the other factor with zeros behind them, so that vectors that reach beyond the factor find some.
+struct End<'a, T> {
+    /// Rows from here on are read here.
+    from: usize,
+    values: &'a [T],
+}
+
+impl<'a, T: Float> End<'a, T> {
+    /// For reading `width` values at once.
+    fn of(other: &[T], width: usize, room: &'a mut [T]) -> Self {
+        let from = other.len().saturating_sub(width);
+        let rest = &other[from..];
+        room[..rest.len()].copy_from_slice(rest);
+        Self {
+            from,
+            values: &room[..2 * width],
+        }
     }
 }
 
@@ -96,6 +119,7 @@ struct Source<'a, T, I> {
     indices: &'a [I],
     values: &'a [T],
     other: &'a [T],
+    end: End<'a, T>,
     k: usize,
     first: usize,
 }
@@ -108,15 +132,22 @@ impl<T: Float, I: Index> Source<'_, T, I> {
         (from, to): (usize, usize),
     ) -> [T::Vector<S>; N] {
         let mut sums = [[T::splat(simd, T::ZERO); N]; SETS];
-        let mut entry = from;
-        while entry + SETS <= to {
-            for (set, sums) in sums.iter_mut().enumerate() {
-                self.add(simd, entry + set, sums);
+        let (indices, values) = (&self.indices[from..to], &self.values[from..to]);
+        let ahead = BYTES_AHEAD / (N * size_of::<T::Vector<S>>());
+        let coming = &self.indices[(from + ahead).min(self.indices.len())..];
+        let (index_sets, value_sets) = (indices.chunks_exact(SETS), values.chunks_exact(SETS));
+        let rest = index_sets.remainder().iter().zip(value_sets.remainder());
+        let mut entry = 0;
+        for (indices, values) in index_sets.zip(value_sets) {
+            for set in 0..SETS {
+                self.fetch::<S, N>(coming.get(entry + set));
+                self.add(simd, indices[set], values[set], &mut sums[set]);
             }
             entry += SETS;
         }
-        if entry < to {
-            self.add(simd, entry, &mut sums[0]);
+        for (&index, &value) in rest {
+            self.fetch::<S, N>(coming.get(entry));
+            self.add(simd, index, value, &mut sums[0]);
         }
         let mut sums = sums.into_iter();
         let first = sums.next().expect("there is a set of sums");
@@ -128,32 +159,37 @@ impl<T: Float, I: Index> Source<'_, T, I> {
         })
     }
 
+    /// Asks for the row of an entry that is still to come.
+    #[inline(always)]
+    fn fetch<S: Simd, const N: usize>(&self, index: Option<&I>) {
+        if let Some(index) = index {
+            let at = index.at() * self.k + self.first;
+            let bytes = N * size_of::<T::Vector<S>>();
+            prefetch(self.other.as_ptr().wrapping_add(at), bytes);
+        }
+    }
+
     /// Adds an entry times its row.
     #[inline(always)]
-    fn add<S: Simd, const N: usize>(&self, simd: S, entry: usize, sums: &mut [T::Vector<S>; N]) {
-        let ahead = BYTES_AHEAD / (N * size_of::<T::Vector<S>>());
-        if let Some(index) = self.indices.get(entry + ahead) {
-            let start = self
-                .other
-                .as_ptr()
-                .wrapping_add(index.at() * self.k + self.first);
-            prefetch(start, N * size_of::<T::Vector<S>>());
-        }
-        let at = self.indices[entry].at() * self.k + self.first;
-        let value = T::splat(simd, self.values[entry]);
-        let row: [T::Vector<S>; N] = if at + N * T::count::<S>() <= self.other.len() {
-            // The last vector may reach into the next row; what it finds there is not used.
-            let row = self.other.as_ptr().wrapping_add(at).cast::<T::Vector<S>>();
-            // SAFETY: N vectors from `at` on lie in `other`, and vectors have the alignment of their numbers.
-            std::array::from_fn(|q| unsafe { row.add(q).read_unaligned() })
-        } else {
-            let mut buffer = [T::ZERO; MOST_VECTORS * MOST_LANES];
-            let rest = &self.other[at..];
-            buffer[..rest.len()].copy_from_slice(rest);
-            let (vectors, _) = T::split::<S>(&buffer);
-            std::array::from_fn(|q| vectors[q])
+    fn add<S: Simd, const N: usize>(
+        &self,
+        simd: S,
+        index: I,
+        value: T,
+        sums: &mut [T::Vector<S>; N],
+    ) {
+        let at = index.at() * self.k + self.first;
+        // The last vector may reach into the next row; what it finds there is not used.
+        let row = match at >= self.end.from {
+            false => self.other.as_ptr().wrapping_add(at),
+            true => self.end.values.as_ptr().wrapping_add(at - self.end.from),
         };
-        for (sum, &x) in sums.iter_mut().zip(&row) {
+        let row = row.cast::<T::Vector<S>>();
+        let value = T::splat(simd, value);
+        for (q, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: `at` is below the length of `other`, since there is a row for each index. N vectors from `at` on lie in
+            // `other` before the beginning of `end`, and in `end` from there, and vectors have the alignment of their numbers.
+            let x = unsafe { row.add(q).read_unaligned() };
             *sum = T::fma(simd, value, x, *sum);
         }
     }

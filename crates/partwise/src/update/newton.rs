@@ -45,8 +45,9 @@ const SMALLEST_PART: f64 = 1.0 / 16.0;
 /// Values of the transposed copy for one line at most, 8 MB in double precision: where a line is so long that not even one
 /// component fits, one component at a time is copied.
 const COPY_VALUES: usize = 1 << 20;
-/// Values of a packed tile of dense lines.
-const TILE_VALUES: usize = 1 << 18;
+/// Values of a packed tile of dense lines at most.
+const TILE_VALUES: usize = 1 << 20;
+/// Lines of a packed tile: where lines are columns of a row-major V, what a cache line holds of them.
 const TILE_LINES: usize = 16;
 
 /// The rows of one factor, to be improved from the lines of V while the other factor stands still.
