@@ -153,7 +153,7 @@ pub enum AppError {
     },
 
     /// The file's content is not a sound that can be decoded.
-    #[error("{name} is not a readable sound")]
+    #[error("{name} is not a readable sound; WAV, FLAC, Ogg Vorbis, MP3, AAC and ALAC are")]
     DecodeSound {
         /// The file.
         name: String,

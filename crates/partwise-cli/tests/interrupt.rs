@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::{Place, npy_f64};
+use common::{Place, npy_f64, png};
+use partwise_apps::audio::{SampleFormat, WaveFile};
 
 fn signal(child: &Child, name: &str) {
     let status = Command::new("kill")
@@ -16,14 +17,11 @@ fn signal(child: &Child, name: &str) {
     assert!(status.unwrap().success());
 }
 
-/// A fit that would run for days, interrupted once it has begun: later and later until it had.
-fn interrupted(signal_name: &str) -> (Place, String) {
-    let place = Place::new();
-    let values: Vec<f64> = (0..60 * 40).map(|i| f64::from(i * 7919 % 1009)).collect();
-    place.file("v.npy", npy_f64(60, 40, &values));
+/// What a command that would run for days says when it is interrupted, once it has begun: later and later until it had.
+fn stopped(place: &Place, arguments: &str, signal_name: &str) -> String {
     for seconds in [1, 2, 4, 8, 16] {
         let child = place
-            .command("fit v.npy -k 5 -o out --init random --tol 0 --max-iter 1000000000")
+            .command(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -32,10 +30,19 @@ fn interrupted(signal_name: &str) -> (Place, String) {
         signal(&child, signal_name);
         let output = child.wait_with_output().unwrap();
         if output.status.code() == Some(130) && place.path("out").exists() {
-            return (place, String::from_utf8(output.stderr).unwrap());
+            return String::from_utf8(output.stderr).unwrap();
         }
     }
-    panic!("no fit had begun within 16 seconds");
+    panic!("{arguments}: had not begun within 16 seconds");
+}
+
+fn interrupted(signal_name: &str) -> (Place, String) {
+    let place = Place::new();
+    let values: Vec<f64> = (0..60 * 40).map(|i| f64::from(i * 7919 % 1009)).collect();
+    place.file("v.npy", npy_f64(60, 40, &values));
+    let arguments = "fit v.npy -k 5 -o out --init random --tol 0 --max-iter 1000000000";
+    let complaint = stopped(&place, arguments, signal_name);
+    (place, complaint)
 }
 
 #[test]
@@ -78,4 +85,62 @@ fn before_there_is_anything_to_keep_it_ends_at_once() {
     assert_eq!(output.status.code(), Some(130));
     drop(input);
     assert!(place.names().is_empty());
+}
+
+#[test]
+fn every_use_keeps_the_best_so_far() {
+    let place = Place::new();
+    place.file("photo.png", png(64, 48, true));
+    std::fs::create_dir(place.path("faces")).unwrap();
+    for name in ["a.png", "b.png", "c.png"] {
+        place.file(&format!("faces/{name}"), png(16, 16, name == "b.png"));
+    }
+    place.file(
+        "texts.txt",
+        "red apple\ngreen apple tree\nred car\nfast car road\ngreen tree\n",
+    );
+    let tone = (0..8000).map(|i| (i as f32 * 0.3).sin()).collect();
+    let path = place.path("tone.wav");
+    let mut file = WaveFile::create(&path, 1, 8000, SampleFormat::Float32).unwrap();
+    file.append(&[tone]).unwrap();
+    file.finish().unwrap();
+    for (command, written) in [
+        ("image photo.png", "reconstruction.png"),
+        ("parts faces", "parts.png"),
+        ("topics texts.txt", "topics.csv"),
+        ("audio tone.wav", "activations.csv"),
+    ] {
+        let arguments = format!("{command} -k 2 -o out --tol 0 --max-iter 1000000000");
+        let complaint = stopped(&place, &arguments, "-INT");
+        assert!(
+            complaint.contains("the best so far is in out"),
+            "{complaint}"
+        );
+        assert_eq!(place.json("out/run.json")["stop_reason"], "stopped");
+        for file in [written, "report.html", "model.npz"] {
+            assert!(
+                place.path(&format!("out/{file}")).is_file(),
+                "{command}: {file}"
+            );
+        }
+        std::fs::remove_dir_all(place.path("out")).unwrap();
+    }
+}
+
+#[test]
+fn a_compression_that_is_interrupted_leaves_nothing() {
+    let place = Place::new();
+    place.file("photo.png", png(3000, 2000, true));
+    let before = place.names();
+    let child = place
+        .command("compress photo.png -o photo.pwz --psnr 40")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    sleep(Duration::from_secs(1));
+    signal(&child, "-INT");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(place.names(), before);
 }
