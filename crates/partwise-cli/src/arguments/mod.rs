@@ -124,7 +124,11 @@ pub(crate) enum Command {
     #[command(after_help = report::EXAMPLES)]
     Report(report::ReportArguments),
     /// Find the topics of documents: writes them, their documents, and how good they are
-    #[command(after_help = topics::EXAMPLES, mut_arg("rank", rank_unless_applied))]
+    #[command(
+        after_help = topics::EXAMPLES,
+        mut_arg("rank", rank_unless_applied),
+        mut_arg("tol", tolerance_of_topics)
+    )]
     Topics(Box<TopicsArguments>),
     /// Factor a sound: writes the sounds of its parts, their notes and pictures
     #[command(after_help = audio::EXAMPLES, mut_arg("loss", |loss| loss.default_value("kullback-leibler")))]
@@ -426,6 +430,13 @@ fn rank_unless_applied(rank: clap::Arg) -> clap::Arg {
     rank.required(false)
         .required_unless_present("apply")
         .default_value_if("apply", clap::builder::ArgPredicate::IsPresent, "0")
+}
+
+/// Nobody sees what topics gain between 1e-3 and 1e-4, a hundred-thousandth of the objective. The rules of `cd` and `mu` look
+/// at other things.
+fn tolerance_of_topics(tol: clap::Arg) -> clap::Arg {
+    tol.default_value_ifs([("solver", "cd", "1e-4"), ("solver", "mu", "1e-4")])
+        .default_value("1e-3")
 }
 
 /// A survey chooses the rank.
