@@ -23,6 +23,7 @@ mod interrupt;
 mod memory;
 mod number;
 mod outputs;
+mod page;
 mod progress;
 mod quantity;
 mod rate;

@@ -143,32 +143,24 @@ impl Rates {
         };
         Ok(line_chart(&chart).to_png()?)
     }
-}
 
-/// The curves in a run's record, as the report's page takes them: none if there are none. A perfect picture, which has no
-/// number of decibels, is left out.
-pub(crate) fn of_run(run: &Run) -> Vec<partwise_report::RateCurve> {
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let point = |value: &Value| {
-        Some(partwise_report::RatePoint {
-            bytes: value["bytes"].as_u64()?,
-            psnr_db: value["psnr_db"].as_f64()?,
-            ssim: value["ssim"].as_f64()?,
-            label: value["label"].as_str()?.to_owned(),
-        })
-    };
-    let curve = |value: &Value| {
-        Some(partwise_report::RateCurve {
-            method: value["method"].as_str()?.to_owned(),
-            points: list(&value["points"]).iter().filter_map(point).collect(),
-        })
-    };
-    let curves = run.extra.get("rate_distortion").map(list);
-    curves
-        .unwrap_or_default()
-        .iter()
-        .filter_map(curve)
-        .collect()
+    /// The curves as the page takes them. A perfect picture, which has no number of decibels, is left out.
+    pub(crate) fn for_page(&self) -> Vec<partwise_report::RateCurve> {
+        let point = |point: &partwise_apps::compress::RatePoint| partwise_report::RatePoint {
+            bytes: point.bytes,
+            psnr_db: point.psnr_db,
+            ssim: point.ssim,
+            label: point.label.clone(),
+        };
+        let curve = |curve: &RateCurve| {
+            let finite = curve.points.iter().filter(|p| p.psnr_db.is_finite());
+            partwise_report::RateCurve {
+                method: curve.method.clone(),
+                points: finite.map(point).collect(),
+            }
+        };
+        self.curves.iter().map(curve).collect()
+    }
 }
 
 /// A method's name without what explains it.

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::Context;
 use partwise::{Factorization, StopReason};
 use partwise_io::{AnyMatrix, Model};
-use partwise_report::{Run, Section, TracePoint, decimal, duration, percent, stop_in_words};
+use partwise_report::{Run, TracePoint, decimal, duration, percent, stop_in_words};
 use serde_json::{Value, json};
 
-use crate::arguments::{PageArguments, ReportingArguments, SolvingArguments};
+use crate::arguments::{ReportingArguments, SolvingArguments};
 use crate::factor;
 use crate::interrupt::Ending;
 use crate::number::{Number, to_file};
@@ -21,7 +20,6 @@ use crate::terminal;
 pub(crate) const MODEL: &str = "model.npz";
 pub(crate) const RUN: &str = "run.json";
 pub(crate) const CONVERGENCE: &str = "convergence.png";
-pub(crate) const REPORT: &str = "report.html";
 
 /// What was factored.
 #[derive(Debug)]
@@ -158,52 +156,6 @@ pub(crate) fn stage(staged: &mut Staged, run: &Run, model: &Model) -> anyhow::Re
     staged.write_with(MODEL, |path| partwise_io::write_model(path, model))?;
     staged.write(RUN, json.as_bytes())?;
     staged.write(CONVERGENCE, &picture)
-}
-
-/// The page of a run with what `section` adds, unless it is not wanted.
-///
-/// # Errors
-/// If the section cannot be made or the page cannot show it.
-pub(crate) fn page(
-    run: &Run,
-    arguments: &PageArguments,
-    section: impl FnOnce() -> anyhow::Result<Section>,
-) -> anyhow::Result<Option<String>> {
-    if arguments.no_report {
-        return Ok(None);
-    }
-    let page = partwise_report::page(run, &section()?).context("the page of the run")?;
-    Ok(Some(page))
-}
-
-/// As [`page`]; without a section the page shows the record alone.
-///
-/// # Errors
-/// As [`page`].
-pub(crate) fn page_or_plain(
-    run: &Run,
-    arguments: &PageArguments,
-    section: Option<Section>,
-) -> anyhow::Result<Option<String>> {
-    match section {
-        Some(section) => page(run, arguments, || Ok(section)),
-        None if arguments.no_report => Ok(None),
-        None => {
-            let page = partwise_report::plain_page(run).context("the page of the run")?;
-            Ok(Some(page))
-        }
-    }
-}
-
-/// Stages the page, if there is one.
-///
-/// # Errors
-/// If the system refuses the file.
-pub(crate) fn stage_page(staged: &mut Staged, page: Option<String>) -> anyhow::Result<()> {
-    match page {
-        Some(page) => staged.write(REPORT, page.as_bytes()),
-        None => Ok(()),
-    }
 }
 
 /// The lines that every run's table has.

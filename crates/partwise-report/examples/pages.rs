@@ -6,7 +6,7 @@ use std::{env, error::Error, f64::consts::TAU, fs, path::PathBuf};
 
 use partwise_report::{
     AudioSection, DocumentTopics, FieldSizes, ImageSection, Note, PartsSection, Raster, RateCurve,
-    RatePoint, Run, Section, Source, Topic, TopicsSection, TracePoint, page, plain_page,
+    RatePoint, Run, Section, Source, Strokes, Topic, TopicsSection, TracePoint, page, plain_page,
 };
 use serde_json::json;
 
@@ -54,6 +54,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let song = run("song.wav", 3, [513, 130]);
     write("audio", page(&song, &Section::Audio(audio(3, 1024)))?)?;
+    write(
+        "audio-strokes",
+        page(&song, &Section::Audio(strokes(3, 1000)))?,
+    )?;
     let mut beep = audio(1, 1000);
     beep.sources.truncate(1);
     beep.notes.clear();
@@ -335,6 +339,31 @@ fn topics(count: usize, documents: usize) -> TopicsSection {
 }
 
 /// Tones, one a component, each sounding in its own stretches of the recording.
+fn hann(frame: usize) -> Vec<f32> {
+    let weight = |i: usize| 0.5 - 0.5 * (TAU * i as f64 / frame as f64).cos();
+    (0..frame).map(|i| weight(i) as f32).collect()
+}
+
+/// The same with a click every half second, set aside as strokes; components last two frames.
+fn strokes(rank: usize, frame: usize) -> AudioSection {
+    let mut section = audio(rank, frame);
+    for sample in section.samples.chunks_mut(section.sample_rate as usize / 2) {
+        for (i, x) in sample.iter_mut().take(30).enumerate() {
+            *x += if i % 2 == 0 { 0.8 } else { -0.8 };
+        }
+    }
+    let half: Vec<f32> = section.w.iter().map(|x| 0.5 * x).collect();
+    section.w = [&half[..], &half[..]].concat();
+    section.taps = 2;
+    section.power = 2.0;
+    section.strokes = Some(Strokes {
+        along_time: 5,
+        along_frequency: 12,
+    });
+    section.window = section.window.iter().map(|x| x.sqrt()).collect();
+    section
+}
+
 fn audio(rank: usize, frame: usize) -> AudioSection {
     const RATE: u32 = 11_025;
     const LENGTH: usize = 33_075;
@@ -353,14 +382,14 @@ fn audio(rank: usize, frame: usize) -> AudioSection {
         }
     }
     let bins = frame / 2 + 1;
-    let mut w = vec![1e-5_f32; bins * rank];
+    let mut w = vec![1e-5_f32; rank * bins];
     let mut h = vec![1e-4_f32; rank * frames];
     let mut notes = Vec::new();
     for c in 0..rank {
         let bin = (frequency(c) / f64::from(RATE) * frame as f64).round() as usize;
         for (offset, value) in [(0, 1.0), (1, 0.5), (2, 0.05)] {
-            w[(bin + offset) * rank + c] = value;
-            w[(bin - offset) * rank + c] = value;
+            w[c * bins + bin + offset] = value;
+            w[c * bins + bin - offset] = value;
         }
         for t in 0..frames {
             if loud(c, (t * hop) as f64 / f64::from(RATE)) {
@@ -392,8 +421,12 @@ fn audio(rank: usize, frame: usize) -> AudioSection {
         hop,
         rank,
         exponent: 1.0,
+        window: hann(frame),
+        taps: 1,
         w,
         h,
+        power: 1.0,
+        strokes: None,
         sources: vec![source("low", vec![0]), source(HOSTILE, (1..rank).collect())],
         notes,
         note: Some("the first 3 s of 600 s".to_owned()),

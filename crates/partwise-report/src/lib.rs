@@ -56,8 +56,8 @@ pub use gallery::{Cell, GALLERY_CELLS, Gallery, Shading, gallery};
 pub use heat_map::{HeatMap, Side, heat_map};
 pub use number::{decimal, duration, percent};
 pub use page::{
-    AudioSection, DocumentTopics, FieldSizes, ImageSection, Note, PartsSection, RateCurve,
-    RatePoint, Section, Source, Topic, TopicsSection, page, plain_page,
+    AudioSection, Content, DocumentTopics, FieldSizes, ImageSection, Note, PartsSection, RateCurve,
+    RatePoint, Section, Source, Strokes, Topic, TopicsSection, page, plain_page,
 };
 pub use raster::Raster;
 pub use run::{Run, TracePoint, convergence, stop_in_words};

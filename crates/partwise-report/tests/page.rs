@@ -79,8 +79,12 @@ fn audio(samples: usize) -> AudioSection {
         hop,
         rank: 2,
         exponent: 1.0,
+        window: vec![1.0; frame],
+        taps: 1,
         w: vec![1.0; 2 * (frame / 2 + 1)],
         h: vec![1.0; 2 * (samples / hop + 1)],
+        power: 1.0,
+        strokes: None,
         sources: Vec::new(),
         notes: Vec::new(),
         note: None,
@@ -123,6 +127,12 @@ fn sizes_that_do_not_fit_are_named() {
         ..audio(5000)
     };
     let expected = "number of frames is 4; it must be at least 20, so that they cover the samples";
+    assert_eq!(refusal(Section::Audio(section)), expected);
+    let section = AudioSection {
+        taps: 3,
+        ..audio(5000)
+    };
+    let expected = "W has 1026 values; it needs taps × rank × (frame / 2 + 1) = 3 × 2 × 513";
     assert_eq!(refusal(Section::Audio(section)), expected);
 }
 

@@ -34,7 +34,7 @@ pub use decimate::{decimated, decimation};
 pub use group::{group_by_similarity, similarity};
 pub use load::load;
 pub use notes::{Note, notes};
-pub use percussive::percussive_mask;
+pub use percussive::{percussive_mask, percussive_reach};
 pub use pitch::{Pitch, note_name, pitch};
 pub use separate::{Model, Separation, Sink};
 pub use sound::Sound;

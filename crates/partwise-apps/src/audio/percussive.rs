@@ -13,13 +13,18 @@ const SECONDS: f64 = 0.2;
 /// Length of the median along frequency in hertz.
 const HERTZ: f64 = 500.0;
 
+/// Frames on each side that the median along time takes in, and bins that the one along frequency does.
+pub fn percussive_reach(frame_seconds: f64, bin_hertz: f64) -> (usize, usize) {
+    let half = |length: f64| ((length / 2.0).round() as usize).max(1);
+    (half(SECONDS / frame_seconds), half(HERTZ / bin_hertz))
+}
+
 /// The percussive share of every entry of a spectrogram of magnitudes, frames × bins, 0..1.
 ///
 /// `frame_seconds` is the time from frame to frame, `bin_hertz` the distance of two bins.
 pub fn percussive_mask(v: &Spectrogram, frame_seconds: f64, bin_hertz: f64) -> Vec<f32> {
     let (frames, bins) = (v.frames, v.bins);
-    let half = |length: f64| ((length / 2.0).round() as usize).max(1);
-    let (along_time, along_frequency) = (half(SECONDS / frame_seconds), half(HERTZ / bin_hertz));
+    let (along_time, along_frequency) = percussive_reach(frame_seconds, bin_hertz);
     // Columns are filtered as rows of the transposed matrix: a tile of columns at a time, so that reads stay in cache.
     const TILE: usize = 16;
     let tiles: Vec<Vec<f32>> = (0..bins.div_ceil(TILE))

@@ -35,7 +35,7 @@ impl Window {
     ];
 
     /// The weights of a frame, periodic.
-    fn weights(self, frame: usize) -> Vec<f32> {
+    pub fn weights(self, frame: usize) -> Vec<f32> {
         let weight = |place: usize| {
             let angle = TAU * place as f64 / frame as f64;
             match self {

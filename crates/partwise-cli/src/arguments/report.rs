@@ -9,8 +9,8 @@ Examples:
   partwise report photo-20/run.json                    writes photo-20/report.html
   partwise report topics/run.json -o share/topics.html
 
-Figures, convergence, parameters and the command are in every run.json. What a picture's page plays with
-is read from model.npz beside it and from the picture itself.";
+Figures, convergence, parameters and the command are in every run.json. What the page of a picture, of parts, topics or a
+sound shows beside them is in page.json.gz, which such runs leave beside it, with or without a page.";
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArguments {

@@ -17,9 +17,9 @@ use crate::interrupt::Ending;
 use crate::memory::Limit;
 use crate::outputs::{self, Staged};
 use crate::progress::Progress;
-use crate::rate::{self, Rates};
+use crate::rate::Rates;
 use crate::record::{self, Data};
-use crate::{input, memory};
+use crate::{input, memory, page};
 
 /// Longest side of a layer's picture in pixels: more than any cell of a gallery has.
 const LAYER_SIDE: usize = 480;
@@ -111,12 +111,17 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     let comparison = pictures.comparison(&figures.caption(solving.rank))?;
     let reconstruction_png = reconstruction.to_png()?;
     let curves = rates.as_ref().map(|rates| rates.draw(&title)).transpose()?;
-    let section = || {
-        Ok(Section::Image(section(
-            &title, &original, &fit.w, &fit.h, &run,
-        )?))
-    };
-    let page = record::page(&run, &arguments.page, section)?;
+    let section = Section::Image(ImageSection {
+        name: title.to_string(),
+        width: original.width(),
+        height: original.height(),
+        channels: original.channels().count(),
+        rank: solving.rank,
+        w: fit.w.as_slice().to_vec(),
+        h: fit.h.as_slice().to_vec(),
+        original: raster(&original)?,
+        rate_distortion: rates.as_ref().map_or_else(Vec::new, Rates::for_page),
+    });
 
     progress.doing("writing the results");
     let model = record::model(data, &run, fit);
@@ -128,7 +133,7 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
         staged.write("rate_distortion.png", &curves)?;
     }
     record::stage(&mut staged, &run, &model)?;
-    record::stage_page(&mut staged, page)?;
+    page::stage(&mut staged, &run, &arguments.page, &section)?;
     let written = staged.commit()?;
     drop(progress);
 
@@ -248,27 +253,6 @@ impl Pictures<'_> {
         })?;
         Ok(figure.to_png()?)
     }
-}
-
-/// What the page plays with.
-pub(super) fn section(
-    title: &str,
-    original: &PictureMatrix,
-    w: &Dense<f32>,
-    h: &Dense<f32>,
-    run: &Run,
-) -> anyhow::Result<ImageSection> {
-    Ok(ImageSection {
-        name: title.to_owned(),
-        width: original.width(),
-        height: original.height(),
-        channels: original.channels().count(),
-        rank: h.rows(),
-        w: w.as_slice().to_vec(),
-        h: h.as_slice().to_vec(),
-        original: raster(original)?,
-        rate_distortion: rate::of_run(run),
-    })
 }
 
 fn raster(picture: &PictureMatrix) -> anyhow::Result<Raster> {

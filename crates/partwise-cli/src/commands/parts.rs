@@ -17,7 +17,7 @@ use crate::number::dense_from_file;
 use crate::outputs::{self, Staged};
 use crate::progress::Progress;
 use crate::record::{self, Data};
-use crate::{input, memory};
+use crate::{input, memory, page};
 
 /// Pictures that are shown as sums, evenly spread over all.
 const SUMS: usize = 8;
@@ -72,20 +72,17 @@ pub(crate) fn run(arguments: &PartsArguments) -> anyhow::Result<Ending> {
     let title = title.to_string_lossy();
     let parts_png = parts_picture(&title, &album, &parts, &figures)?;
     let sums_png = sums_picture(&title, &album, &parts)?;
-    let section = || {
-        Ok(Section::Parts(PartsSection {
-            width: album.width,
-            height: album.height,
-            rank: solving.rank,
-            names: album.names.clone(),
-            images: album.values.clone(),
-            w: fit.w.as_slice().to_vec(),
-            h: fit.h.as_slice().to_vec(),
-            part_sparseness: figures.parts.clone(),
-            code_sparseness: figures.codes.clone(),
-        }))
-    };
-    let page = record::page(&run, &arguments.page, section)?;
+    let section = Section::Parts(PartsSection {
+        width: album.width,
+        height: album.height,
+        rank: solving.rank,
+        names: album.names.clone(),
+        images: album.values.clone(),
+        w: fit.w.as_slice().to_vec(),
+        h: fit.h.as_slice().to_vec(),
+        part_sparseness: figures.parts.clone(),
+        code_sparseness: figures.codes.clone(),
+    });
 
     progress.doing("writing the results");
     let model = record::model(data, &run, fit);
@@ -93,7 +90,7 @@ pub(crate) fn run(arguments: &PartsArguments) -> anyhow::Result<Ending> {
     staged.write("parts.png", &parts_png)?;
     staged.write("sums.png", &sums_png)?;
     record::stage(&mut staged, &run, &model)?;
-    record::stage_page(&mut staged, page)?;
+    page::stage(&mut staged, &run, &arguments.page, &section)?;
     let written = staged.commit()?;
     drop(progress);
 

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Content, check, data};
+use super::{Content, Kind, check, data};
 use crate::ReportError;
 
 /// A mixture, and the factors of its spectrogram V = |X|^exponent (bins × frames).
 ///
-/// X is the short-time Fourier transform with a periodic Hann window of `frame` samples; frame t is centred on the
-/// sample t · `hop`, and beyond its ends the signal is taken as zero. The page computes X, the masks
-/// W\[f, c\] H\[c, t\] / Σ W H and the sound of any set of components itself.
+/// X is the short-time Fourier transform with a window of `frame` samples; frame t is centred on the sample t · `hop`, and
+/// beyond its ends the signal is taken as zero. The page computes X, the masks and the sound of any set of components itself.
+/// A component's part of V is Σ over τ of W\[f, τ, c\] H\[c, t − τ\].
 #[derive(Debug, Clone)]
 pub struct AudioSection {
     /// What the recording is called, such as its file's name.
@@ -26,16 +26,33 @@ pub struct AudioSection {
     pub rank: usize,
     /// The power of the magnitudes that was factored, above 0.
     pub exponent: f64,
-    /// W, (frame / 2 + 1) × k, row-major, not negative: the components' spectra.
+    /// The window, `frame` weights, not negative; the same before and after.
+    pub window: Vec<f32>,
+    /// Frames that a component lasts, at least 1.
+    pub taps: usize,
+    /// W, (taps × k) × (frame / 2 + 1), row-major, not negative: the components' spectra, those of one frame after another.
     pub w: Vec<f32>,
     /// H, k × frames, row-major, not negative: when they sound. frames = ⌊samples / hop⌋ + 1, or a few more.
     pub h: Vec<f32>,
+    /// The power of the sources' models by which they share the mixture, above 0.
+    pub power: f64,
+    /// How strokes were set aside before the rest was factored, if they were.
+    pub strokes: Option<Strokes>,
     /// Groups of components that sound like one source; may be empty.
     pub sources: Vec<Source>,
     /// Notes found in the components; may be empty.
     pub notes: Vec<Note>,
     /// What the listener should know, such as "the first 60 s of 600 s".
     pub note: Option<String>,
+}
+
+/// Strokes told from tones by medians of V along frequency and along time (FitzGerald 2010).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Strokes {
+    /// Frames before and after that a median along time takes in.
+    pub along_time: usize,
+    /// Bins below and above that a median along frequency takes in.
+    pub along_frequency: usize,
 }
 
 /// Components that belong together.
@@ -111,10 +128,12 @@ impl AudioSection {
             .collect();
         let source =
             |source: &Source| json!({ "name": source.name, "components": source.components });
+        let strokes = self
+            .strokes
+            .map(|s| json!({ "alongTime": s.along_time, "alongFrequency": s.along_frequency }));
         Ok(Content {
-            kind: "audio",
+            kind: Kind::Audio,
             name: Some(self.name.clone()),
-            heading: "Sound from its components",
             data: json!({
                 "sampleRate": self.sample_rate,
                 "samples": data::sound(&self.samples[..kept]),
@@ -123,20 +142,17 @@ impl AudioSection {
                 "rank": self.rank,
                 "frames": frames,
                 "exponent": self.exponent,
-                "w": data::numbers(&self.transposed_w(), self.bins(), EXACT_BYTES),
+                "power": self.power,
+                "strokes": strokes,
+                "window": data::numbers(&self.window, self.frame, EXACT_BYTES),
+                "taps": self.taps,
+                "w": data::numbers(&self.w, self.bins(), EXACT_BYTES),
                 "h": data::numbers(&h, frames, EXACT_BYTES),
                 "sources": self.sources.iter().map(source).collect::<Vec<_>>(),
                 "notes": notes,
                 "remarks": remarks,
             }),
         })
-    }
-
-    /// Each component's spectrum in a row of its own.
-    fn transposed_w(&self) -> Vec<f32> {
-        (0..self.rank)
-            .flat_map(|c| self.w.iter().skip(c).step_by(self.rank).copied())
-            .collect()
     }
 
     /// Frequencies of a spectrum.
@@ -169,12 +185,15 @@ impl AudioSection {
             let expected = format!("1 to half a frame, {}", self.frame / 2);
             return refuse("hop", self.hop.to_string(), expected);
         }
-        if !(self.exponent.is_finite() && self.exponent > 0.0) {
-            let expected = "above 0".to_owned();
-            return refuse("exponent", self.exponent.to_string(), expected);
+        for (name, value) in [("exponent", self.exponent), ("power", self.power)] {
+            if !(value.is_finite() && value > 0.0) {
+                return refuse(name, value.to_string(), "above 0".to_owned());
+            }
         }
-        let sizes = [self.bins(), self.rank];
-        check::length("W", self.w.len(), "(frame / 2 + 1) × rank", &sizes)?;
+        check::at_least_one("taps", self.taps)?;
+        check::length("the window", self.window.len(), "frame", &[self.frame])?;
+        let sizes = [self.taps, self.rank, self.bins()];
+        check::length("W", self.w.len(), "taps × rank × (frame / 2 + 1)", &sizes)?;
         let sizes = [self.rank, self.frames()];
         check::length("H", self.h.len(), "rank × frames", &sizes)?;
         // A centred frame whose middle lies in the signal; less would leave sound without a mask.
@@ -184,6 +203,7 @@ impl AudioSection {
             return refuse("number of frames", self.frames().to_string(), expected);
         }
         check::finite("samples", &self.samples)?;
+        check::non_negative("the window", &self.window)?;
         check::non_negative("W", &self.w)?;
         check::non_negative("H", &self.h)?;
         for source in &self.sources {

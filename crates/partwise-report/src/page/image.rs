@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Content, check, data};
+use super::{Content, Kind, check, data};
 use crate::{Raster, ReportError};
 
 /// A picture factored as a matrix of its rows.
@@ -75,9 +75,8 @@ impl ImageSection {
             .collect();
         let rate_distortion: Vec<Value> = self.rate_distortion.iter().map(curve).collect();
         Ok(Content {
-            kind: "image",
+            kind: Kind::Image,
             name: Some(self.name.clone()),
-            heading: "The picture from its layers",
             data: json!({
                 "width": small.width,
                 "height": small.height,

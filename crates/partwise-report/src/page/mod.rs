@@ -21,9 +21,10 @@ mod parts;
 mod shell;
 mod topics;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use audio::{AudioSection, Note, Source};
+pub use audio::{AudioSection, Note, Source, Strokes};
 pub use image::{ImageSection, RateCurve, RatePoint};
 pub use parts::PartsSection;
 pub use topics::{DocumentTopics, FieldSizes, Topic, TopicsSection};
@@ -43,32 +44,59 @@ pub enum Section {
     Audio(AudioSection),
 }
 
-/// What a section brings into the page.
-struct Content {
-    /// Which of the scripts draws it.
-    kind: &'static str,
+/// A section checked and thinned, as the page holds it. It can be kept as JSON to make the page of its run from later.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Content {
+    kind: Kind,
     /// The name of the page's subject, if the section knows one.
     name: Option<String>,
-    /// Heading of the section.
-    heading: &'static str,
-    /// What the script draws.
+    /// What the scripts draw.
     data: Value,
+}
+
+/// Which of the scripts draw a section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Image,
+    Parts,
+    Topics,
+    Audio,
+}
+
+impl Content {
+    /// What a page shows of `section`.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError::Length`], [`ReportError::Value`] or [`ReportError::DifferentPictures`] if the section does not fit
+    /// together.
+    pub fn of(section: &Section) -> Result<Self, ReportError> {
+        match section {
+            Section::Image(section) => section.content(),
+            Section::Parts(section) => section.content(),
+            Section::Topics(section) => section.content(),
+            Section::Audio(section) => section.content(),
+        }
+    }
+
+    /// The page of `run` with this, as the text of an HTML file.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError::NotFinite`] if a number of the run is not finite.
+    pub fn page(&self, run: &Run) -> Result<String, ReportError> {
+        shell::html(run, Some(self))
+    }
 }
 
 /// The page of `run` with all that `section` adds, as the text of an HTML file.
 ///
 /// # Errors
 ///
-/// [`ReportError::Length`], [`ReportError::Value`] or [`ReportError::DifferentPictures`] if the section does not fit
-/// together, and [`ReportError::NotFinite`] if a number of the run is not finite.
+/// Those of [`Content::of`] and [`Content::page`].
 pub fn page(run: &Run, section: &Section) -> Result<String, ReportError> {
-    let content = match section {
-        Section::Image(section) => section.content()?,
-        Section::Parts(section) => section.content()?,
-        Section::Topics(section) => section.content()?,
-        Section::Audio(section) => section.content()?,
-    };
-    shell::html(run, Some(content))
+    Content::of(section)?.page(run)
 }
 
 /// The page of a run of which nothing but its record is known: figures, convergence, parameters, command.

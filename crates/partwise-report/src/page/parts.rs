@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Content, check, data};
+use super::{Content, Kind, check, data};
 use crate::{Raster, ReportError};
 
 /// A folder of equally sized grey pictures, one a row of V.
@@ -73,9 +73,8 @@ impl PartsSection {
             .collect();
         let white = self.images.iter().fold(0.0_f32, |most, &v| most.max(v));
         Ok(Content {
-            kind: "parts",
+            kind: Kind::Parts,
             name: None,
-            heading: "Pictures and their parts",
             data: json!({
                 "width": width,
                 "height": height,

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::{
-    Content, data,
+    Content, Kind, data,
     html::{command_line, escaped},
 };
 use crate::{
@@ -25,28 +25,46 @@ const COMMON: &[&str] = &[
     include_str!("assets/chart.js"),
     include_str!("assets/run.js"),
 ];
-/// The scripts that draw each kind of section.
-const SECTIONS: &[(&str, &[&str])] = &[
-    ("image", &[include_str!("assets/image.js")]),
-    ("parts", &[include_str!("assets/parts.js")]),
-    (
-        "topics",
-        &[
-            include_str!("assets/topicmap.js"),
-            include_str!("assets/documents.js"),
-            include_str!("assets/topics.js"),
-        ],
-    ),
-    (
-        "audio",
-        &[
-            include_str!("assets/transform.js"),
-            include_str!("assets/player.js"),
-            include_str!("assets/spectra.js"),
-            include_str!("assets/audio.js"),
-        ],
-    ),
-];
+impl Kind {
+    /// Its name in the page.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Parts => "parts",
+            Self::Topics => "topics",
+            Self::Audio => "audio",
+        }
+    }
+
+    /// Heading of the section.
+    fn heading(self) -> &'static str {
+        match self {
+            Self::Image => "The picture from its layers",
+            Self::Parts => "Pictures and their parts",
+            Self::Topics => "Topics",
+            Self::Audio => "Sound from its components",
+        }
+    }
+
+    /// What draws the section.
+    fn scripts(self) -> &'static [&'static str] {
+        match self {
+            Self::Image => &[include_str!("assets/image.js")],
+            Self::Parts => &[include_str!("assets/parts.js")],
+            Self::Topics => &[
+                include_str!("assets/topicmap.js"),
+                include_str!("assets/documents.js"),
+                include_str!("assets/topics.js"),
+            ],
+            Self::Audio => &[
+                include_str!("assets/transform.js"),
+                include_str!("assets/player.js"),
+                include_str!("assets/spectra.js"),
+                include_str!("assets/audio.js"),
+            ],
+        }
+    }
+}
 
 /// Nothing may be fetched, whatever a page is made to hold.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
@@ -74,12 +92,11 @@ const FIGURES: &[(&str, &str, Form)] = &[
 const ELSEWHERE: &[&str] = &["input", "init", "seed", "dtype"];
 
 /// The whole file.
-pub(super) fn html(run: &Run, content: Option<Content>) -> Result<String, ReportError> {
+pub(super) fn html(run: &Run, content: Option<&Content>) -> Result<String, ReportError> {
     // Refuses what no JSON can hold before it is put into the page.
     run.to_json()?;
     let input = run.extra.get("input").and_then(Value::as_str);
     let name = content
-        .as_ref()
         .and_then(|content| content.name.clone())
         .or_else(|| input.map(|input| file_name(input).to_owned()))
         .unwrap_or_else(|| "partwise".to_owned());
@@ -112,11 +129,12 @@ pub(super) fn html(run: &Run, content: Option<Content>) -> Result<String, Report
     put(
         "<noscript><p class=\"note\">The pictures of this page are drawn by its scripts, which are switched off.</p></noscript>\n",
     );
-    if let Some(content) = &content {
+    if let Some(content) = content {
         put(&format!(
             "<section aria-labelledby=\"result-heading\">\n<h2 id=\"result-heading\">{}</h2>\n\
              <div id=\"result\" class=\"{}\"></div>\n</section>\n",
-            content.heading, content.kind
+            content.kind.heading(),
+            content.kind.name()
         ));
     }
     put(
@@ -133,10 +151,9 @@ pub(super) fn html(run: &Run, content: Option<Content>) -> Result<String, Report
     record["colours"] = json!({ "viridis": colour::VIRIDIS });
     put(&script("run", &record));
     let mut scripts: Vec<&str> = COMMON.to_vec();
-    if let Some(content) = &content {
+    if let Some(content) = content {
         put(&script("section", &content.data));
-        let own = SECTIONS.iter().find(|(kind, _)| *kind == content.kind);
-        scripts.extend(own.into_iter().flat_map(|(_, scripts)| *scripts));
+        scripts.extend(content.kind.scripts());
     }
     put("<script>\n\"use strict\";\n");
     scripts.iter().for_each(|script| put(script));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Content, check};
+use super::{Content, Kind, check};
 use crate::ReportError;
 
 /// Topics and the documents that they are in.
@@ -106,9 +106,8 @@ impl TopicsSection {
             |sizes| json!({ "name": sizes.field, "values": sizes.values, "shares": sizes.shares }),
         );
         Ok(Content {
-            kind: "topics",
+            kind: Kind::Topics,
             name: None,
-            heading: "Topics",
             data: json!({
                 "topics": self.topics.iter().map(topic).collect::<Vec<Value>>(),
                 "documents": kept.iter().map(document).collect::<Vec<Value>>(),

@@ -20,7 +20,7 @@ def strength(samples, hertz):
     return abs(np.exp(-2j * np.pi * hertz * seconds) @ samples) / len(samples)
 
 
-@pytest.mark.parametrize("name", ["audio", "audio-one"])
+@pytest.mark.parametrize("name", ["audio", "audio-one", "audio-strokes"])
 def test_all_components_give_the_mixture(visit, name):
     page = visit(name)
     mixture = numbers(embedded(name, "section")["samples"])
@@ -33,6 +33,43 @@ def test_parts_sum_to_the_mixture(visit):
     halves = array(page, "MIXER.mix([0, 2]).samples") + array(page, "MIXER.mix([1]).samples")
     assert np.abs(halves - mixture).max() < 1e-4
     assert np.abs(array(page, "MIXER.mix([]).samples")).max() == 0
+
+
+def test_strokes_are_a_part_of_their_own(visit):
+    page = visit("audio-strokes")
+    mixture = numbers(embedded("audio-strokes", "section")["samples"])
+    rows = page.locator("#components li")
+    assert rows.count() == 4
+    rows.nth(3).get_by_role("button", name="Solo strokes").click()
+    settle(page)
+    assert page.locator("#heard").text_content() == "You hear strokes."
+    strokes = heard(page)
+    rows.nth(3).get_by_role("button", name="Solo strokes").click()
+    rows.nth(3).get_by_role("button", name="Mute strokes").click()
+    settle(page)
+    assert page.locator("#heard").text_content() == "You hear components 1, 2, 3."
+    tones = heard(page)
+    assert np.abs(strokes + tones - mixture).max() < 1e-4
+    # The clicks, 30 samples every half second, are in the one, the tones in the other.
+    click = np.arange(len(mixture)) % (RATE // 2) < 30
+    assert (strokes[click] ** 2).sum() > 4 * (tones[click] ** 2).sum()
+    assert strength(tones, 440) > 5 * strength(strokes, 440)
+
+
+def test_components_of_several_frames_share_as_their_powers(visit):
+    name = "audio-strokes"
+    page = visit(name)
+    section = embedded(name, "section")
+    rank, taps, frames, bins = 3, 2, section["frames"], section["frame"] // 2 + 1
+    w, h = numbers(section["w"]).reshape(taps, rank, bins), numbers(section["h"]).reshape(rank, frames)
+    models = np.zeros((rank, frames, bins))
+    for tap in range(taps):
+        models[:, tap:] += h[:, : frames - tap, None] * w[tap][:, None, :]
+    # The sources are component 1, and 2 with 3.
+    sources = np.stack([models[0], models[1] + models[2]]) ** 2
+    strokes = array(page, "MIXER.mix([3]).mask").reshape(frames, bins)
+    expected = (1 - strokes) * sources[0] / sources.sum(0)
+    assert np.abs(array(page, "MIXER.mix([0]).mask").reshape(frames, bins) - expected).max() < 1e-3
 
 
 # Frames of a power of two and others are transformed in different ways.

@@ -124,8 +124,7 @@ pub(crate) fn run(arguments: &AudioArguments) -> anyhow::Result<Ending> {
     run.extra
         .insert("notes".to_owned(), json!(found.notes.len()));
     let section = page::section(arguments, &analysis, &sound, &factors, &sources, &found);
-    let page = record::page_or_plain(&run, &arguments.page, section)?;
-    record::stage_page(&mut staged, page)?;
+    crate::page::stage(&mut staged, &run, &arguments.page, &section)?;
     let model = record::model(data, &run, factors.into_plain()?);
     record::stage(&mut staged, &run, &model)?;
     let written = staged.commit()?;

@@ -1,7 +1,7 @@
 //! What the report page plays with.
 
-use partwise_apps::audio::{Sound, Window, decimated, decimation};
-use partwise_report::{AudioSection, Note, Section, Source as PageSource};
+use partwise_apps::audio::{Sound, decimated, decimation, percussive_reach};
+use partwise_report::{AudioSection, Note, Section, Source as PageSource, Strokes};
 
 use super::factors::Factors;
 use super::notes::Notes;
@@ -13,8 +13,7 @@ const HIGHEST_RATE: u32 = 24_000;
 /// Samples on the page at most: about a minute.
 const SAMPLES: usize = 1_400_000;
 
-/// The sound with its factors at a lower rate, the beginning of a long one; nothing where the page's own transform cannot do
-/// what was done here.
+/// The sound with its factors at a lower rate, the beginning of a long one.
 pub(super) fn section(
     arguments: &AudioArguments,
     analysis: &Analysis,
@@ -22,13 +21,8 @@ pub(super) fn section(
     factors: &Factors,
     sources: &[Source],
     found: &Notes,
-) -> Option<Section> {
+) -> Section {
     let framing = analysis.framing;
-    let same_transform = framing.frame.is_power_of_two() && framing.window == Window::Hann;
-    let plain = factors.taps == 1 && !arguments.parts.percussive;
-    if arguments.page.no_report || !same_transform || !plain {
-        return None;
-    }
     let factor = decimation(analysis.rate, HIGHEST_RATE, framing.frame, framing.hop);
     let hop = framing.hop / factor;
     let mono = sound.mono();
@@ -38,14 +32,24 @@ pub(super) fn section(
     let frame = framing.frame / factor;
     let bins = frame / 2 + 1;
     let rank = factors.rank;
-    let mut w = vec![0.0; bins * rank];
+    let mut w = Vec::with_capacity(factors.taps * rank * bins);
+    for tap in 0..factors.taps {
+        for component in 0..rank {
+            w.extend_from_slice(&factors.tap(component, tap)[..bins]);
+        }
+    }
     let mut h = Vec::with_capacity(rank * frames);
     for component in 0..rank {
-        for (bin, value) in factors.tap(component, 0)[..bins].iter().enumerate() {
-            w[bin * rank + component] = *value;
-        }
         h.extend(factors.activation(component).into_iter().take(frames));
     }
+    let strokes = arguments.parts.percussive.then(|| {
+        let reach = percussive_reach(analysis.frame_seconds(), analysis.bin_hertz());
+        let (along_time, along_frequency) = reach;
+        Strokes {
+            along_time,
+            along_frequency,
+        }
+    });
     let seconds = kept as f64 / f64::from(analysis.rate);
     let notes = found.notes.iter().filter(|note| note.onset < seconds);
     let notes = notes.map(|note| Note {
@@ -60,7 +64,7 @@ pub(super) fn section(
         components: source.components.clone(),
     });
     let name = arguments.input.file_name().unwrap_or_default();
-    Some(Section::Audio(AudioSection {
+    Section::Audio(AudioSection {
         name: name.to_string_lossy().into_owned(),
         sample_rate: analysis.rate / factor as u32,
         samples,
@@ -68,11 +72,15 @@ pub(super) fn section(
         hop,
         rank,
         exponent: f64::from(analysis.exponent),
+        window: framing.window.weights(frame),
+        taps: factors.taps,
         w,
         h,
+        power: f64::from(arguments.parts.mask_power),
+        strokes,
         sources: sources.collect(),
         notes: notes.collect(),
         note: (kept < mono.len())
             .then(|| format!("The first {seconds:.0} s of {:.0} s.", sound.seconds())),
-    }))
+    })
 }

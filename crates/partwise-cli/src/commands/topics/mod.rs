@@ -16,7 +16,6 @@ use serde_json::json;
 
 use crate::arguments::{TopicsArguments, Width};
 use crate::factor::Job;
-use crate::input;
 use crate::interrupt::Ending;
 use crate::memory::Limit;
 use crate::number::Number;
@@ -24,6 +23,7 @@ use crate::outputs::{Staged, check_folder};
 use crate::progress::Progress;
 use crate::record::{self, Data};
 use crate::table::{Table, counted};
+use crate::{input, page};
 use data::Prepared;
 use outputs::{Openings, Written};
 
@@ -95,10 +95,8 @@ fn learn<T: Number + Weight>(arguments: &TopicsArguments) -> anyhow::Result<Endi
         "topics.png",
         &outputs::picture(&run, &found, &prepared.terms)?,
     )?;
-    let page = record::page(&run, &arguments.page, || {
-        Ok(written.section(&found, &openings))
-    })?;
-    record::stage_page(&mut staged, page)?;
+    let section = written.section(&found, &openings);
+    page::stage(&mut staged, &run, &arguments.page, &section)?;
     let mut model = record::model(data, &run, fit);
     model.meta["topics"] = serde_json::to_value(&prepared.recipe)?;
     record::stage(&mut staged, &run, &model)?;

@@ -7,7 +7,7 @@ const SHOW = { state() {}, mix() {} };
 
 /** Which components are heard: not muted, and soloed if any is. */
 const desk = (() => {
-  const all = Array.from({ length: SECTION.rank }, (_, c) => c);
+  const all = Array.from({ length: MIXER.parts }, (_, c) => c);
   const muted = new Set();
   const soloed = new Set();
   /** Switches all of them if not all are on yet, else off. */
@@ -91,6 +91,8 @@ function switches(components, name) {
 
 (() => {
   const { rank, notes } = SECTION;
+  const { parts } = MIXER;
+  const nameOf = (c) => (MIXER.isStrokes(c) ? "strokes" : `component ${c + 1}`);
   // Sources of one component each would only say everything twice.
   const sources = SECTION.sources.some((source) => source.components.length > 1) ? SECTION.sources : [];
   PLAYER.samples = MIXER.samples;
@@ -108,13 +110,13 @@ function switches(components, name) {
     refreshed.push(both);
     return el("li", {}, both.element, el("strong", {}, source.name), el("span", { class: "quiet" }, plural(source.components.length, "component")));
   });
-  const items = Array.from({ length: rank }, (_, c) => {
-    const both = switches([c], `component ${c + 1}`);
+  const items = Array.from({ length: parts }, (_, c) => {
+    const both = switches([c], nameOf(c));
     refreshed.push(both);
     const row = el("li", { "data-component": c }, both.element,
-      el("span", { class: "name" }, el("span", { class: "swatch", style: `background:${curveColour(c)}`, "aria-hidden": "true" }), String(c + 1), el("span", { class: "quiet" }, ` ${sourceOf(c)}`)),
-      sparkline(spectrumLine(SECTION, MIXER.spectrum(c)), `Spectrum of component ${c + 1}`, c),
-      sparkline(stretchMaxima(MIXER.activation(c), 300), `Activation of component ${c + 1} over time`, c));
+      el("span", { class: "name" }, el("span", { class: "swatch", style: `background:${curveColour(c)}`, "aria-hidden": "true" }), MIXER.isStrokes(c) ? "strokes" : String(c + 1), el("span", { class: "quiet" }, ` ${sourceOf(c)}`)),
+      sparkline(spectrumLine(SECTION, MIXER.spectrum(c)), `Spectrum of ${nameOf(c)}`, c),
+      sparkline(stretchMaxima(MIXER.activation(c), 300), `Activation of ${nameOf(c)} over time`, c));
     rows.push(row);
     return row;
   });
@@ -136,11 +138,14 @@ function switches(components, name) {
     const { samples, mask } = MIXER.mix(heard);
     PLAYER.load(samples);
     picture.show(mask);
-    const names = heard.length <= 8 ? `component${heard.length === 1 ? "" : "s"} ${heard.map((c) => c + 1).join(", ")}` : `${heard.length} of ${rank} components`;
-    controls.say(heard.length === rank ? "You hear everything." : heard.length ? `You hear ${names}.` : "You hear nothing: everything is muted.");
+    const components = heard.filter((c) => !MIXER.isStrokes(c));
+    const few = `component${components.length === 1 ? "" : "s"} ${components.map((c) => c + 1).join(", ")}`;
+    const tones = components.length <= 8 ? few : `${components.length} of ${rank} components`;
+    const names = [...(components.length ? [tones] : []), ...heard.filter(MIXER.isStrokes).map(nameOf)].join(" and ");
+    controls.say(heard.length === parts ? "You hear everything." : heard.length ? `You hear ${names}.` : "You hear nothing: everything is muted.");
     rows.forEach((row, c) => row.classList.toggle("silent", !heard.includes(c)));
     RESULT.querySelectorAll(".sounding").forEach((note) => note.classList.toggle("silent", !heard.includes(Number(note.dataset.component))));
-    reset.disabled = heard.length === rank;
+    reset.disabled = heard.length === parts;
   });
   SHOW.mix = () => {
     for (const both of refreshed) both.refresh();
@@ -153,7 +158,7 @@ function switches(components, name) {
     controls.element, picture.element, picture.key,
     roll ? [el("h3", { class: "later" }, "Notes"), roll.element] : "",
     sources.length ? [el("h3", { class: "later" }, "Sources"), el("ul", { class: "desk sources", id: "sources" }, sourceItems)] : "",
-    el("div", { class: "controls later tight" }, el("h3", {}, rank === 1 ? "The component" : `The ${rank} components`), reset),
+    el("div", { class: "controls later tight" }, el("h3", {}, `${rank === 1 ? "The component" : `The ${rank} components`}${parts > rank ? ", and the strokes set aside" : ""}`), reset),
     el("p", { class: "quiet small" }, "M mutes, S solos. Left the spectrum, ", `${Math.round(least)} to ${Math.round(most)} Hz evenly in pitch; right when it sounds, 0 to ${decimal(duration, 3)} s. Each is drawn up to its own maximum.`),
     el("ul", { class: "desk", id: "components" }, items),
   ]);

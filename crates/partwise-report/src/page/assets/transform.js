@@ -75,13 +75,12 @@ function makePowerFourier(n) {
 }
 
 /**
- * Frames centred on multiples of hop, with a periodic Hann window before and after, and zeros beyond the ends.
+ * Frames centred on multiples of hop, with the same window before and after, and zeros beyond the ends.
  * Spectra are frames × bins, frame / 2 + 1 bins each; frame is even.
  */
-function makeStft({ frame, hop, frames, length }) {
+function makeStft({ frame, hop, frames, length, weights }) {
   const fourier = makeFourier(frame);
   const bins = frame / 2 + 1;
-  const hann = Float64Array.from({ length: frame }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / frame));
   const [a, b] = [new Float64Array(frame), new Float64Array(frame)];
   // Overlapping windows, squared: what the sum of the frames must be divided by.
   const overlap = new Float64Array(length);
@@ -92,7 +91,7 @@ function makeStft({ frame, hop, frames, length }) {
     }
   };
   each((t, start, from, to) => {
-    for (let i = from; i < to; i++) overlap[start + i] += hann[i] ** 2;
+    for (let i = from; i < to; i++) overlap[start + i] += weights[i] ** 2;
   });
   return {
     bins,
@@ -103,7 +102,7 @@ function makeStft({ frame, hop, frames, length }) {
       each((t, start, from, to) => {
         a.fill(0);
         b.fill(0);
-        for (let i = from; i < to; i++) a[i] = samples[start + i] * hann[i];
+        for (let i = from; i < to; i++) a[i] = samples[start + i] * weights[i];
         fourier(a, b);
         re.set(a.subarray(0, bins), t * bins);
         im.set(b.subarray(0, bins), t * bins);
@@ -123,51 +122,120 @@ function makeStft({ frame, hop, frames, length }) {
           b[frame - f] = -b[f];
         }
         fourier(b, a);
-        for (let i = from; i < to; i++) sum[start + i] += (a[i] * hann[i]) / frame;
+        for (let i = from; i < to; i++) sum[start + i] += (a[i] * weights[i]) / frame;
       });
       return Float32Array.from(sum, (value, i) => (overlap[i] > 0 ? value / overlap[i] : 0));
     },
   };
 }
 
-/** The mixture and any part of it. */
+/** The median of the values up to half places away, fewer at the ends. */
+function runningMedian(values, half) {
+  const sorted = [];
+  const place = (value) => {
+    let [low, high] = [0, sorted.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sorted[middle] < value) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  const add = (value) => sorted.splice(place(value), 0, value);
+  for (let i = 0; i < Math.min(half, values.length); i++) add(values[i]);
+  return values.map((_, i) => {
+    if (i + half < values.length) add(values[i + half]);
+    const median = sorted[sorted.length >> 1];
+    if (i >= half) sorted.splice(place(values[i - half]), 1);
+    return median;
+  });
+}
+
+/** The share of strokes at each place of a spectrogram, frames × bins: P² / (H² + P²) of medians along frequency and time. */
+function strokesOf(v, frames, bins, { alongTime, alongFrequency }) {
+  const mask = new Float32Array(v.length);
+  for (let f = 0; f < bins; f++) {
+    const column = Float32Array.from({ length: frames }, (_, t) => v[t * bins + f]);
+    runningMedian(column, alongTime).forEach((tone, t) => (mask[t * bins + f] = tone));
+  }
+  for (let t = 0; t < frames; t++) {
+    runningMedian(v.subarray(t * bins, (t + 1) * bins), alongFrequency).forEach((stroke, f) => {
+      const at = t * bins + f;
+      const [tone, struck] = [mask[at] ** 2, stroke ** 2];
+      mask[at] = tone + struck > 0 ? struck / (tone + struck) : 0.5;
+    });
+  }
+  return mask;
+}
+
+/** The mixture and any of its parts: the components, and behind them the strokes that were set aside, if any were. */
 function makeMixer(section) {
-  const { frame, hop, frames, rank } = section;
+  const { frame, hop, frames, rank, taps, power } = section;
   const samples = numbers(section.samples);
   const w = numbers(section.w);
   const h = numbers(section.h);
-  const stft = makeStft({ frame, hop, frames, length: samples.length });
+  const stft = makeStft({ frame, hop, frames, length: samples.length, weights: numbers(section.window) });
   const { bins } = stft;
   const spectra = stft.forward(samples);
   const magnitude = new Float32Array(frames * bins);
   for (let i = 0; i < magnitude.length; i++) magnitude[i] = Math.hypot(spectra.re[i], spectra.im[i]);
+  const strokes = section.strokes ? strokesOf(magnitude.map((x) => x ** section.exponent), frames, bins, section.strokes) : null;
 
-  /** Σ over the components of W H, frames × bins. */
-  const model = (components) => {
-    const sum = new Float32Array(frames * bins);
+  /** Adds Σ over the components of W H, frames × bins. */
+  const addModel = (sum, components) => {
     for (let t = 0; t < frames; t++) {
       const at = t * bins;
       for (const c of components) {
-        const gain = h[c * frames + t];
-        if (gain === 0) continue;
-        for (let f = 0, spectrum = c * bins; f < bins; f++) sum[at + f] += gain * w[spectrum + f];
+        for (let tap = 0; tap < Math.min(taps, t + 1); tap++) {
+          const gain = h[c * frames + t - tap];
+          if (gain === 0) continue;
+          for (let f = 0, spectrum = (tap * rank + c) * bins; f < bins; f++) sum[at + f] += gain * w[spectrum + f];
+        }
       }
     }
     return sum;
   };
-  const whole = model(Array.from({ length: rank }, (_, c) => c));
+  const model = (components) => addModel(new Float32Array(frames * bins), components);
+  const all = Array.from({ length: rank }, (_, c) => c);
+  // Sources share as the powers of their models do, the components of a source as theirs.
+  const listed = section.sources.map((source) => source.components);
+  const sources = power === 1 ? [all] : [...listed, ...all.filter((c) => !listed.flat().includes(c)).map((c) => [c])];
+  const models = sources.map(model);
+  const whole = models[0].map((_, i) => models.reduce((sum, one) => sum + one[i] ** power, 0));
 
   return {
     samples, bins, frames, magnitude,
-    spectrum: (c) => w.subarray(c * bins, (c + 1) * bins),
-    activation: (c) => h.subarray(c * frames, (c + 1) * frames),
-    /** What these components sound like, and the share of each place of the spectrogram that is theirs. */
-    mix(components) {
-      const mask = model(components);
+    parts: strokes ? rank + 1 : rank,
+    isStrokes: (c) => c === rank,
+    spectrum(c) {
+      const mean = new Float32Array(bins);
+      if (c < rank) for (let tap = 0; tap < taps; tap++) mean.forEach((_, f) => (mean[f] += w[(tap * rank + c) * bins + f] / taps));
+      else strokes.forEach((share, i) => (mean[i % bins] += (share * magnitude[i]) / frames));
+      return mean;
+    },
+    activation(c) {
+      if (c < rank) return h.subarray(c * frames, (c + 1) * frames);
+      return Float32Array.from({ length: frames }, (_, t) => {
+        let sum = 0;
+        for (let f = 0, at = t * bins; f < bins; f++, at++) sum += strokes[at] * magnitude[at];
+        return sum;
+      });
+    },
+    /** What these parts sound like, and the share of each place of the spectrogram that is theirs. */
+    mix(parts) {
+      const components = parts.filter((c) => c < rank);
+      const mask = new Float32Array(frames * bins);
+      sources.forEach((source, s) => {
+        const heard = source.filter((c) => components.includes(c));
+        if (power === 1) addModel(mask, heard);
+        else if (heard.length) model(heard).forEach((x, i) => (mask[i] += x > 0 ? x * models[s][i] ** (power - 1) : 0));
+      });
       const share = components.length / rank;
+      const struck = parts.length > components.length;
       for (let i = 0; i < mask.length; i++) {
         // Where no component sounds at all each gets the same, so that all of them make up the mixture.
         mask[i] = whole[i] > 0 ? Math.min(mask[i] / whole[i], 1) : share;
+        if (strokes) mask[i] = mask[i] * (1 - strokes[i]) + (struck ? strokes[i] : 0);
       }
       return { samples: stft.backward(spectra, mask), mask };
     },
