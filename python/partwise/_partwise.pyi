@@ -11,6 +11,7 @@ _Indices = NDArray[np.int32] | NDArray[np.int64]
 _Stored = _Real | tuple[bool, tuple[int, int], _Indices, _Indices, _Real]
 _Memory = tuple[_Real, _Real, _Real]
 _Callback = Callable[[int, int, float, float, float], object]
+_SurveyCallback = Callable[[int, int, int, float], object]
 
 class _Fit(TypedDict):
     W: _Real
@@ -32,6 +33,29 @@ class _MiniBatchFit(TypedDict):
     n_iter: int
     n_steps: int
     stop: str
+
+class _Curve(TypedDict):
+    method: str
+    title: str
+    source: str
+    measure: str
+    weak: bool
+    ranks: NDArray[np.uintp]
+    values: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    repeats: NDArray[np.float64]
+    proposed: int | None
+    reason: str | None
+
+class _Survey(TypedDict):
+    ranks: list[int]
+    curves: list[_Curve]
+    rank: int | None
+    reason: str | None
+    complete: bool
+    seconds: float
+    samples: NDArray[np.uintp]
+    groups: list[NDArray[np.uint32] | None]
 
 __version__: str
 FAN_IN: int
@@ -82,3 +106,11 @@ def fit_batches(
 ) -> _MiniBatchFit: ...
 def fit_batch(x: _Stored, options: dict[str, Any], memory: _Memory, keep: float) -> tuple[_Memory, float]: ...
 def transform_batches(x: _Stored, options: dict[str, Any], h: _Real) -> _Real: ...
+def rank_methods() -> list[tuple[str, str, str, str, bool]]: ...
+def survey(
+    x: _Stored,
+    options: dict[str, Any],
+    callback: _SurveyCallback | None = None,
+    keep_best: bool = False,
+) -> _Survey: ...
+def consensus(groups: NDArray[np.uint32]) -> tuple[NDArray[np.uintp], NDArray[np.float64]]: ...
