@@ -1,6 +1,7 @@
 """Non-negative matrix factorisation: X ≈ W H with nothing below zero. Takes the place of scikit-learn's NMF."""
 
 from . import plot
+from ._consensus import ConsensusNMF
 from ._minibatch import MiniBatchNMF
 from ._nmf import NMF, non_negative_factorization
 from ._partwise import __version__
@@ -9,6 +10,7 @@ from ._watch import IterationInfo, SurveyInfo
 
 __all__ = [
     "NMF",
+    "ConsensusNMF",
     "IterationInfo",
     "MiniBatchNMF",
     "RankCurve",

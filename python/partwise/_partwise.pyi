@@ -57,6 +57,32 @@ class _Survey(TypedDict):
     samples: NDArray[np.uintp]
     groups: list[NDArray[np.uint32] | None]
 
+class _Consensus(TypedDict):
+    fit: _Fit
+    share: NDArray[np.float64]
+    members: NDArray[np.uintp]
+    found: NDArray[np.float64]
+    silhouette: NDArray[np.float64]
+    cosine: NDArray[np.float64]
+    rival: NDArray[np.float64]
+    objective: NDArray[np.float64]
+    as_good: NDArray[np.bool_]
+    distance: NDArray[np.float64]
+    part: NDArray[np.uintp]
+    kept: NDArray[np.bool_]
+    intervals: (
+        tuple[
+            int,
+            NDArray[np.float64],
+            NDArray[np.float64],
+            NDArray[np.float64],
+            NDArray[np.float64],
+            NDArray[np.float64],
+        ]
+        | None
+    )
+    complete: bool
+
 __version__: str
 FAN_IN: int
 
@@ -114,3 +140,9 @@ def survey(
     keep_best: bool = False,
 ) -> _Survey: ...
 def consensus(groups: NDArray[np.uint32]) -> tuple[NDArray[np.uintp], NDArray[np.float64]]: ...
+def fit_consensus(
+    x: _Stored,
+    options: dict[str, Any],
+    callback: _SurveyCallback | None = None,
+    keep_best: bool = False,
+) -> _Consensus | None: ...

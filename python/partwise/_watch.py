@@ -20,16 +20,16 @@ class IterationInfo(NamedTuple):
 
 
 class SurveyInfo(NamedTuple):
-    """What a callback is told of a survey of ranks after each fit."""
+    """What a callback is told after each fit of a survey of ranks, or of a consensus."""
 
     rank: int
     """The number of components that is looked at."""
     done: int
-    """Fits done, of all ranks."""
+    """Fits done."""
     total: int
     """Fits in all."""
     seconds: float
-    """Seconds since the survey began."""
+    """Seconds since it began."""
 
 
 class Watch:
@@ -88,13 +88,17 @@ class Watch:
 
 
 class SurveyWatch(Watch):
-    """The same for a survey of ranks."""
+    """The same for work of many fits: a survey of ranks, a consensus."""
+
+    def __init__(self, *, name="ranks", **watch):
+        super().__init__(**watch)
+        self._name = name
 
     def _see(self, *fields):
         info = SurveyInfo(*fields)
         if self._progress:
             if self._bar is None:
-                self._bar = _bar(info.total, "fit", "ranks")
+                self._bar = _bar(info.total, "fit", self._name)
             self._bar.show(info.done, f"rank {info.rank}", info.seconds)
         return bool(self._callback is not None and self._callback(info))
 

@@ -2,6 +2,7 @@
 //! users see is in `partwise/`.
 
 mod arrays;
+mod consensus;
 mod errors;
 mod fit;
 mod minibatch;
@@ -56,6 +57,7 @@ fn _partwise(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(handles, module)?)?;
     module.add_function(wrap_pyfunction!(check, module)?)?;
     module.add_function(wrap_pyfunction!(fit::fit, module)?)?;
+    module.add_function(wrap_pyfunction!(consensus::fit_consensus, module)?)?;
     module.add_function(wrap_pyfunction!(rank::rank_methods, module)?)?;
     module.add_function(wrap_pyfunction!(rank::survey, module)?)?;
     module.add_function(wrap_pyfunction!(rank::consensus, module)?)?;
