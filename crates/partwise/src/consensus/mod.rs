@@ -167,7 +167,8 @@ impl ConsensusNmf {
             _ => v.stored() as u64 * 2 * (size_of::<T>() as u64 + 8),
         };
         let each = self.nmf.memory_needed(v).saturating_add(copy);
-        let found = (self.runs + self.bootstrap) as u64 * 8;
+        // What the runs found is there twice for a while.
+        let found = (2 * self.runs + self.bootstrap) as u64 * 8;
         let found = found.saturating_mul(self.nmf.rank as u64 * v.cols() as u64);
         each.saturating_mul(at_once as u64).saturating_add(found)
     }
@@ -254,7 +255,7 @@ impl ConsensusNmf {
     fn refuse_threshold<R>(&self, densities: &[f64]) -> Result<R, Error> {
         let least = densities.iter().copied().fold(f64::INFINITY, f64::min);
         let legal = format!(
-            "every one of {} components is an outlier: the mean distance to the nearest neighbours is at least {least:.3}",
+            "every one of {} components is an outlier; expected more than {least:.3}, the least mean distance of one to its nearest neighbours",
             densities.len()
         );
         refuse("threshold", self.threshold.to_string(), &legal)
