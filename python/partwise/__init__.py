@@ -1,9 +1,23 @@
 """Non-negative matrix factorisation: X ≈ W H with nothing below zero. Takes the place of scikit-learn's NMF."""
 
 from . import plot
+from ._consensus import ConsensusNMF
 from ._minibatch import MiniBatchNMF
 from ._nmf import NMF, non_negative_factorization
 from ._partwise import __version__
-from ._watch import IterationInfo
+from ._rank import RankCurve, RankSurvey, rank_survey
+from ._watch import IterationInfo, SurveyInfo
 
-__all__ = ["NMF", "IterationInfo", "MiniBatchNMF", "__version__", "non_negative_factorization", "plot"]
+__all__ = [
+    "NMF",
+    "ConsensusNMF",
+    "IterationInfo",
+    "MiniBatchNMF",
+    "RankCurve",
+    "RankSurvey",
+    "SurveyInfo",
+    "__version__",
+    "non_negative_factorization",
+    "plot",
+    "rank_survey",
+]

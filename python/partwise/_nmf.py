@@ -9,10 +9,10 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_non_negative
 
-from . import _model, _partwise, _starts
+from . import _model, _partwise, _rank, _starts
 from ._arrays import DTYPES, checked_factor, engine_input, refuse_malformed
 from ._base import SOLVERS, BaseNMF
-from ._watch import Watch
+from ._watch import SurveyWatch, Watch
 
 SAME_STARTS = ("cd", "mu")
 """Solvers that follow scikit-learn's, which begin where it begins."""
@@ -31,8 +31,10 @@ class NMF(BaseNMF):
 
     Parameters
     ----------
-    n_components : int, {"auto"} or None, default="auto"
-        Number of components. "auto" takes that of H where H is given, else the number of features, as None does.
+    n_components : int, {"auto", "cv"} or None, default="auto"
+        Number of components. "auto" takes that of H where H is given, else the number of features, as None does. "cv"
+        looks at 1 to min(20, n_samples, n_features) components by cross-validation and takes the smallest number whose
+        held-out error is within one standard error of the least, as ``rank_survey(X, methods="cv")`` does.
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "spa", "custom"}, default=None
         Where to begin. None: "nndsvda" if ``n_components <= min(n_samples, n_features)``, else "random".
         "spa" (successive projection) takes rows of X that are far from each other; "custom" takes the W and H given to
@@ -98,6 +100,8 @@ class NMF(BaseNMF):
     history_ : dict of ndarray
         "iteration", "seconds", "objective", "residual" and "sketched" after each iteration: on a sketch of X the
         objective is an estimate.
+    survey_ : RankSurvey
+        With ``n_components="cv"``: the curve over the numbers of components, and why one was taken.
 
     Examples
     --------
@@ -113,6 +117,7 @@ class NMF(BaseNMF):
 
     _parameter_constraints: dict = {
         **BaseNMF._parameter_constraints,
+        "n_components": [Interval(Integral, 1, None, closed="left"), None, StrOptions({"auto", "cv"})],
         "solver": [StrOptions(set(SOLVERS))],
         "shuffle": ["boolean"],
         "missing_values": [None, np.nan],
@@ -324,6 +329,8 @@ class NMF(BaseNMF):
         k = self.n_components
         if k is None or (k == "auto" and self.init != "custom"):
             k = X.shape[1]
+        if k == "cv":
+            k = self._surveyed(X, weights)
         fixed = {name: value for name, value in (fixed or {}).items() if value is not None}
         if self.init == "custom":
             W, H = self._given_start(X, W, H)
@@ -351,6 +358,26 @@ class NMF(BaseNMF):
                 break
         return best
 
+    def _surveyed(self, X, weights):
+        """The number of components by cross-validation."""
+        if self.init == "custom":
+            raise ValueError("n_components='cv' finds the number of components, but init='custom' gives it")
+        if weights is not None:
+            raise ValueError(
+                "n_components='cv' holds entries out itself: it takes no missing entries, sample_weight or entry_weight"
+            )
+        least = min(X.shape)
+        if least < 2:
+            raise ValueError(
+                f"n_components='cv' needs at least 2 samples and 2 features to hold entries out; X is {X.shape}"
+            )
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        options = self._options(1, solver=self.solver, seed=seed, ranks=_rank.default_ranks(X.shape))
+        options |= {"methods": ["cv"], "repeats": 2, "folds": min(_rank.FOLDS, least)}
+        watch = SurveyWatch(progress=self.progress, keep=False)
+        self.survey_ = _rank.survey(X, options, watch)
+        return self.survey_.rank_
+
     def _solve_one(self, X, W, H, weights, update_W):
         """Finds one factor while the other is held."""
         hold, ignored, name = ("H", W, "W") if update_W else ("W", H, "H")
@@ -360,6 +387,8 @@ class NMF(BaseNMF):
                 RuntimeWarning,
                 stacklevel=4,
             )
+        if self.n_components == "cv":
+            raise ValueError(f"n_components='cv' finds the number of components, but update_{hold}=False gives it")
         k = X.shape[1] if self.n_components is None else self.n_components
         shape = (k, X.shape[1]) if update_W else (X.shape[0], k)
         held = checked_factor(H if update_W else W, shape, f"NMF (input {hold})", X.dtype)

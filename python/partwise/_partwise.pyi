@@ -11,6 +11,7 @@ _Indices = NDArray[np.int32] | NDArray[np.int64]
 _Stored = _Real | tuple[bool, tuple[int, int], _Indices, _Indices, _Real]
 _Memory = tuple[_Real, _Real, _Real]
 _Callback = Callable[[int, int, float, float, float], object]
+_SurveyCallback = Callable[[int, int, int, float], object]
 
 class _Fit(TypedDict):
     W: _Real
@@ -32,6 +33,55 @@ class _MiniBatchFit(TypedDict):
     n_iter: int
     n_steps: int
     stop: str
+
+class _Curve(TypedDict):
+    method: str
+    title: str
+    source: str
+    measure: str
+    weak: bool
+    ranks: NDArray[np.uintp]
+    values: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    repeats: NDArray[np.float64]
+    proposed: int | None
+    reason: str | None
+
+class _Survey(TypedDict):
+    ranks: list[int]
+    curves: list[_Curve]
+    rank: int | None
+    reason: str | None
+    complete: bool
+    seconds: float
+    samples: NDArray[np.uintp]
+    groups: list[NDArray[np.uint32] | None]
+
+class _Consensus(TypedDict):
+    fit: _Fit
+    share: NDArray[np.float64]
+    members: NDArray[np.uintp]
+    found: NDArray[np.float64]
+    silhouette: NDArray[np.float64]
+    cosine: NDArray[np.float64]
+    rival: NDArray[np.float64]
+    objective: NDArray[np.float64]
+    as_good: NDArray[np.bool_]
+    distance: NDArray[np.float64]
+    part: NDArray[np.uintp]
+    kept: NDArray[np.bool_]
+    intervals: (
+        tuple[
+            int,
+            NDArray[np.float64],
+            NDArray[np.float64],
+            NDArray[np.float64],
+            NDArray[np.float64],
+            NDArray[np.float64],
+        ]
+        | None
+    )
+    complete: bool
 
 __version__: str
 FAN_IN: int
@@ -82,3 +132,17 @@ def fit_batches(
 ) -> _MiniBatchFit: ...
 def fit_batch(x: _Stored, options: dict[str, Any], memory: _Memory, keep: float) -> tuple[_Memory, float]: ...
 def transform_batches(x: _Stored, options: dict[str, Any], h: _Real) -> _Real: ...
+def rank_methods() -> list[tuple[str, str, str, str, bool]]: ...
+def survey(
+    x: _Stored,
+    options: dict[str, Any],
+    callback: _SurveyCallback | None = None,
+    keep_best: bool = False,
+) -> _Survey: ...
+def consensus(groups: NDArray[np.uint32]) -> tuple[NDArray[np.uintp], NDArray[np.float64]]: ...
+def fit_consensus(
+    x: _Stored,
+    options: dict[str, Any],
+    callback: _SurveyCallback | None = None,
+    keep_best: bool = False,
+) -> _Consensus | None: ...

@@ -1,4 +1,4 @@
-"""What is shown of a fit while it works."""
+"""What is shown of a fit, or of many, while they work."""
 
 import sys
 from typing import NamedTuple
@@ -19,14 +19,28 @@ class IterationInfo(NamedTuple):
     """Seconds since the fit began."""
 
 
+class SurveyInfo(NamedTuple):
+    """What a callback is told after each fit of a survey of ranks, or of a consensus."""
+
+    rank: int
+    """The number of components that is looked at."""
+    done: int
+    """Fits done."""
+    total: int
+    """Fits in all."""
+    seconds: float
+    """Seconds since it began."""
+
+
 class Watch:
     """Calls the callback, prints what `verbose` asks for, and moves the bar. A context for one fit."""
 
-    def __init__(self, *, callback=None, verbose=0, progress=False, solver=""):
+    def __init__(self, *, callback=None, verbose=0, progress=False, solver="", keep=True):
         self._callback = callback
         self._verbose = verbose
         self._progress = progress
         self._solver = solver
+        self._keep = keep
         self._bar = None
         self._first = None
 
@@ -38,8 +52,8 @@ class Watch:
 
     @property
     def keeps_best(self):
-        """Whether Ctrl-C ends the fit and keeps the best factors so far, rather than raise."""
-        return self._callback is not None or bool(self._progress)
+        """Whether Ctrl-C ends the work and keeps what there is so far, rather than raise."""
+        return self._keep and (self._callback is not None or bool(self._progress))
 
     def __enter__(self):
         return self
@@ -54,8 +68,8 @@ class Watch:
             self._print(info)
         if self._progress:
             if self._bar is None:
-                self._bar = _bar(info.max_iter)
-            self._bar.show(info)
+                self._bar = _bar(info.max_iter, "iteration", "NMF")
+            self._bar.show(info.iteration, f"objective {info.objective:.6g}", info.seconds)
         return bool(self._callback is not None and self._callback(info))
 
     def _print(self, info):
@@ -73,12 +87,28 @@ class Watch:
             print(f"iteration {info.iteration}: objective {info.objective:.6g}, residual {info.residual:.3g}")
 
 
-def _bar(total):
+class SurveyWatch(Watch):
+    """The same for work of many fits: a survey of ranks, a consensus."""
+
+    def __init__(self, *, name="ranks", **watch):
+        super().__init__(**watch)
+        self._name = name
+
+    def _see(self, *fields):
+        info = SurveyInfo(*fields)
+        if self._progress:
+            if self._bar is None:
+                self._bar = _bar(info.total, "fit", self._name)
+            self._bar.show(info.done, f"rank {info.rank}", info.seconds)
+        return bool(self._callback is not None and self._callback(info))
+
+
+def _bar(total, unit, name):
     try:
         from tqdm.auto import tqdm
     except ImportError:
-        return _Line(total)
-    return _Tqdm(tqdm(total=total, unit="it", desc="NMF"))
+        return _Line(total, unit, name)
+    return _Tqdm(tqdm(total=total, unit="it" if unit == "iteration" else unit, desc=name))
 
 
 class _Tqdm:
@@ -87,9 +117,9 @@ class _Tqdm:
     def __init__(self, bar):
         self._bar = bar
 
-    def show(self, info):
-        self._bar.set_postfix_str(f"objective {info.objective:.6g}", refresh=False)
-        self._bar.update(info.iteration - self._bar.n)
+    def show(self, done, text, seconds):
+        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.update(done - self._bar.n)
 
     def close(self):
         self._bar.close()
@@ -100,22 +130,24 @@ class _Line:
 
     INTERVAL = 0.1
 
-    def __init__(self, total):
+    def __init__(self, total, unit, name):
         self._total = total
+        self._unit = unit
+        self._name = name
         self._shown = 0.0
         self._last = None
 
-    def show(self, info):
-        self._last = info
-        if info.seconds - self._shown >= self.INTERVAL:
-            self._shown = info.seconds
-            self._write(info)
+    def show(self, done, text, seconds):
+        self._last = (done, text, seconds)
+        if seconds - self._shown >= self.INTERVAL:
+            self._shown = seconds
+            self._write(*self._last)
 
     def close(self):
         if self._last is not None:
-            self._write(self._last)
+            self._write(*self._last)
         print(file=sys.stderr)
 
-    def _write(self, info):
-        text = f"NMF: {info.iteration}/{self._total} iterations, objective {info.objective:.6g}, {info.seconds:.1f} s"
+    def _write(self, done, text, seconds):
+        text = f"{self._name}: {done}/{self._total} {self._unit}s, {text}, {seconds:.1f} s"
         print(f"\r{text:<78}", end="", file=sys.stderr, flush=True)

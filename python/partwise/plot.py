@@ -177,6 +177,52 @@ def convergence(models, *, ax=None, against="iteration", cmap=SEQUENTIAL):
     return ax
 
 
+def rank_survey(survey, *, axes=None, columns=None, color="#31688e", mark="#d95f02"):
+    """Draw the curve of each method over the ranks, its repeats as dots, and the rank that it proposes.
+
+    Parameters
+    ----------
+    survey : RankSurvey
+        What `partwise.rank_survey` returned.
+    axes : array-like of Axes, default=None
+        Where to draw, one for each method.
+    columns : int, default=None
+        Methods in a row of a new figure; by default 2, or 1 where there is one.
+    color : colour, default="#31688e"
+        Of the curves.
+    mark : colour, default="#d95f02"
+        Of the proposed ranks. The survey's choice is a dashed line through all curves.
+
+    Returns
+    -------
+    axes : ndarray of Axes
+        One for each method, the one that decided first.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    curves = list(survey.curves.values())
+    axes = _grid(len(curves), axes, columns or 2, size=(4.2, 2.5))
+    for ax, curve in zip(axes, curves, strict=True):
+        for repeats in curve.repeats.T:
+            ax.plot(curve.ranks, repeats, "o", color=color, alpha=0.25, markersize=2.5, markeredgewidth=0)
+        errors = None if np.isnan(curve.errors).all() else curve.errors
+        ax.errorbar(curve.ranks, curve.values, yerr=errors, color=color, linewidth=1.6, elinewidth=1, capsize=2)
+        title = f"{curve.method}: {'none' if curve.proposed is None else curve.proposed}"
+        ax.set_title(title + (" (weak)" if curve.weak else ""), fontsize="small")
+        if curve.proposed is not None:
+            at = curve.values[curve.ranks == curve.proposed]
+            ax.plot([curve.proposed], at, "o", color=mark, markersize=6, zorder=3)
+        if survey.rank_ is not None:
+            ax.axvline(survey.rank_, color="0.5", linestyle="--", linewidth=1, zorder=0)
+        ax.set_xlim(survey.ranks[0] - 0.5, survey.ranks[-1] + 0.5)
+        ax.set_xlabel("rank", fontsize="small")
+        ax.set_ylabel(curve.measure, fontsize="small")
+        ax.tick_params(labelsize="small")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
 def reconstruction(X, W, components, *, shape=None, sample=0, axes=None, cmap=SEQUENTIAL):
     """Draw X beside W H and their difference.
 

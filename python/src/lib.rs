@@ -2,9 +2,11 @@
 //! users see is in `partwise/`.
 
 mod arrays;
+mod consensus;
 mod errors;
 mod fit;
 mod minibatch;
+mod rank;
 mod remote;
 mod watch;
 
@@ -55,6 +57,10 @@ fn _partwise(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(handles, module)?)?;
     module.add_function(wrap_pyfunction!(check, module)?)?;
     module.add_function(wrap_pyfunction!(fit::fit, module)?)?;
+    module.add_function(wrap_pyfunction!(consensus::fit_consensus, module)?)?;
+    module.add_function(wrap_pyfunction!(rank::rank_methods, module)?)?;
+    module.add_function(wrap_pyfunction!(rank::survey, module)?)?;
+    module.add_function(wrap_pyfunction!(rank::consensus, module)?)?;
     module.add("FAN_IN", partwise::remote::FAN_IN)?;
     module.add_class::<remote::Partition>()?;
     module.add_function(wrap_pyfunction!(remote::add_answers, module)?)?;

@@ -1,4 +1,4 @@
-//! A fit on a thread of its own, watched by the calling thread, which answers Ctrl-C and calls back into Python.
+//! A fit, or many, on a thread of its own, watched by the calling thread, which answers Ctrl-C and calls back into Python.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use partwise::{Error, Observer, Progress};
+use partwise::{Error, Observer, Progress, SurveyObserver, SurveyProgress};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 
@@ -16,9 +16,28 @@ use crate::errors;
 /// How often signals are looked for.
 const POLL: Duration = Duration::from_millis(20);
 
+/// What is told on the way, as a callback's arguments.
+pub(crate) trait Report: Copy + Send {
+    /// Calls `f` and says what it returned.
+    fn show<'py>(&self, f: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>;
+}
+
+impl Report for Progress {
+    fn show<'py>(&self, f: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let at = (self.iteration, self.max_iter);
+        f.call1((at.0, at.1, self.objective, self.residual, self.seconds))
+    }
+}
+
+impl Report for SurveyProgress {
+    fn show<'py>(&self, f: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        f.call1((self.rank, self.done, self.total, self.seconds))
+    }
+}
+
 /// Who looks on, and what Ctrl-C does.
 pub(crate) struct Watcher {
-    /// Called as `f(iteration, max_iter, objective, residual, seconds)`; ends the fit by a true return.
+    /// Called with what a [`Report`] shows; ends the work by a true return.
     pub(crate) callback: Option<Py<PyAny>>,
     /// The first Ctrl-C ends the fit after its iteration and keeps the best factors so far; else it raises.
     pub(crate) keep_best: bool,
@@ -32,16 +51,16 @@ struct Flags {
 }
 
 /// The observer on the fit's side.
-struct Reporter {
+struct Reporter<P> {
     flags: Flags,
     /// Dropped when the fit ends, which wakes the calling thread.
-    reports: Sender<Progress>,
+    reports: Sender<P>,
     /// Whether to go on; `None` if nobody wants to be asked.
     answers: Option<Receiver<bool>>,
 }
 
-impl Observer for Reporter {
-    fn observe(&mut self, progress: &Progress) -> ControlFlow<()> {
+impl<P: Report> Reporter<P> {
+    fn tell(&self, progress: &P) -> ControlFlow<()> {
         let mut go_on = !self.flags.stop.load(Ordering::Relaxed);
         if let Some(answers) = &self.answers {
             let answer = self.reports.send(*progress).ok().and(answers.recv().ok());
@@ -53,17 +72,75 @@ impl Observer for Reporter {
             ControlFlow::Break(())
         }
     }
+}
+
+impl Observer for Reporter<Progress> {
+    fn observe(&mut self, progress: &Progress) -> ControlFlow<()> {
+        self.tell(progress)
+    }
 
     fn interrupt(&self) -> Option<Arc<AtomicBool>> {
         Some(self.flags.interrupt.clone())
     }
 }
 
-/// Runs `work` without the interpreter's lock.
+/// Tells only when a fit is done: Python has no use for every iteration of hundreds of fits.
+struct Between<P> {
+    reporter: Reporter<P>,
+    done: Option<usize>,
+}
+
+impl<P: Report> Between<P> {
+    fn of(reporter: Reporter<P>) -> Self {
+        Self {
+            reporter,
+            done: None,
+        }
+    }
+
+    fn tell(&mut self, progress: &P, done: usize) -> ControlFlow<()> {
+        if self.done.replace(done) != Some(done) {
+            self.reporter.tell(progress)
+        } else if self.reporter.flags.stop.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+}
+
+impl SurveyObserver for Between<SurveyProgress> {
+    fn observe(&mut self, progress: &SurveyProgress) -> ControlFlow<()> {
+        self.tell(progress, progress.done)
+    }
+
+    fn interrupt(&self) -> Option<Arc<AtomicBool>> {
+        Some(self.reporter.flags.interrupt.clone())
+    }
+}
+
+/// Runs a fit without the interpreter's lock.
 pub(crate) fn run<R: Send>(
     py: Python<'_>,
     watcher: Watcher,
     work: impl FnOnce(&mut dyn Observer) -> Result<R, Error> + Send,
+) -> PyResult<R> {
+    watched(py, watcher, |mut reporter| work(&mut reporter))
+}
+
+/// Runs a survey without the interpreter's lock; the callback is told of each fit.
+pub(crate) fn run_survey<R: Send>(
+    py: Python<'_>,
+    watcher: Watcher,
+    work: impl FnOnce(&mut dyn SurveyObserver) -> Result<R, Error> + Send,
+) -> PyResult<R> {
+    watched(py, watcher, |reporter| work(&mut Between::of(reporter)))
+}
+
+fn watched<P: Report, R: Send>(
+    py: Python<'_>,
+    watcher: Watcher,
+    work: impl FnOnce(Reporter<P>) -> Result<R, Error> + Send,
 ) -> PyResult<R> {
     let Watcher {
         callback,
@@ -73,13 +150,13 @@ pub(crate) fn run<R: Send>(
         let flags = Flags::default();
         let (reports, reported) = channel();
         let (answer, answers) = channel();
-        let mut reporter = Reporter {
+        let reporter = Reporter {
             flags: flags.clone(),
             reports,
             answers: callback.is_some().then_some(answers),
         };
         thread::scope(|scope| {
-            let worker = scope.spawn(move || work(&mut reporter));
+            let worker = scope.spawn(move || work(reporter));
             let mut failure = None;
             loop {
                 let heard = reported.recv_timeout(POLL);
@@ -115,23 +192,17 @@ pub(crate) fn run<R: Send>(
     })
 }
 
-/// Shows an iteration to the callback: whether to go on.
+/// Shows how far the work is to the callback: whether to go on.
 pub(crate) fn ask(
     py: Python<'_>,
     callback: Option<&Py<PyAny>>,
-    progress: &Progress,
+    progress: &impl Report,
 ) -> PyResult<bool> {
     let Some(callback) = callback else {
         py.check_signals()?;
         return Ok(true);
     };
-    let stop = callback.bind(py).call1((
-        progress.iteration,
-        progress.max_iter,
-        progress.objective,
-        progress.residual,
-        progress.seconds,
-    ))?;
+    let stop = progress.show(callback.bind(py))?;
     py.check_signals()?;
     Ok(!stop.is_truthy()?)
 }

@@ -169,7 +169,7 @@ fn words(state: &State) -> String {
 }
 
 /// A stretch of time, roughly.
-fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     match seconds {
         ..99.5 => format!("{seconds:.0} s"),
         ..5970.0 => format!("{:.0} min", seconds / 60.0),

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`comparison`] | original, reconstruction and difference, side by side |
 //! | [`bars`](bars()) | many small bar charts, such as the terms of topics |
+//! | [`clustergram`] | how alike many things in clusters are, and how sure each cluster is |
 //! | [`gallery`] | many small pictures with captions, such as components |
 //! | [`heat_map`] | numbers over two axes as colours, such as a spectrogram |
 //! | [`line_chart`] | curves over one or more panels with linear or logarithmic axes |
@@ -34,6 +35,7 @@
 mod bars;
 mod canvas;
 mod chart;
+mod clustergram;
 pub mod colour;
 mod comparison;
 mod error;
@@ -50,6 +52,7 @@ mod ticks;
 pub use bars::{BAR_PANELS, BarPanel, Bars, bars};
 pub use canvas::{Figure, PIXELS_PER_UNIT};
 pub use chart::{Axis, Chart, Panel, Scale, Series, line_chart};
+pub use clustergram::{Cluster, Clustergram, clustergram};
 pub use comparison::{Comparison, comparison, quality_caption};
 pub use error::ReportError;
 pub use gallery::{Cell, GALLERY_CELLS, Gallery, Shading, gallery};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use partwise_report::{
-    Axis, BAR_PANELS, BarPanel, Bars, Cell, Chart, Comparison, Figure, GALLERY_CELLS, Gallery,
-    HeatMap, PIXELS_PER_UNIT, Panel, Raster, ReportError, Scale, Series, Shading, Side, bars,
-    comparison, gallery, heat_map, line_chart, quality_caption,
+    Axis, BAR_PANELS, BarPanel, Bars, Cell, Chart, Cluster, Clustergram, Comparison, Figure,
+    GALLERY_CELLS, Gallery, HeatMap, PIXELS_PER_UNIT, Panel, Raster, ReportError, Scale, Series,
+    Shading, Side, bars, clustergram, comparison, gallery, heat_map, line_chart, quality_caption,
 };
 use resvg::{tiny_skia::Pixmap, usvg};
 
@@ -541,5 +541,46 @@ fn heat_maps_of_names_leave_out_what_has_no_room() {
             ..map
         };
         assert!(heat_map(&short).is_err());
+    }
+}
+
+#[test]
+fn clustergrams_show_every_cluster_that_has_room() {
+    for (count, size) in [(1, 3), (5, 20), (90, 4)] {
+        let lines = count * size;
+        let alike = |at: usize| {
+            let (i, j) = (at / lines / size, at % lines / size);
+            if i == j { 1.0 } else { 0.2 }
+        };
+        let alike = Raster::grey(lines, lines, (0..lines * lines).map(alike).collect()).unwrap();
+        let cluster = |number: usize| Cluster {
+            name: format!("part {}", number + 1),
+            size,
+            outliers: number % 3,
+            figures: vec![0.9, 1.0 - number as f64 / 100.0, -0.5],
+        };
+        let clusters: Vec<Cluster> = (0..count).map(cluster).collect();
+        let gram = Clustergram {
+            title: "How far the runs agree",
+            note: "All components of all runs.",
+            alike: &alike,
+            measure: "cosine",
+            clusters: &clusters,
+            figures: &["silhouette", "found in so many runs", "rival"],
+        };
+        let figure = clustergram(&gram).unwrap();
+        assert_sound(&figure);
+        let words: Vec<String> = texts(&figure).into_iter().map(|text| text.0).collect();
+        let named = (1..=count).filter(|number| words.contains(&format!("part {number}")));
+        assert!(named.count() >= count.min(20));
+        assert!(words.contains(&"cosine from 0 to 1".to_owned()));
+        let short = Clustergram {
+            clusters: &clusters[1..],
+            ..gram
+        };
+        assert!(matches!(
+            clustergram(&short),
+            Err(ReportError::Samples { .. })
+        ));
     }
 }

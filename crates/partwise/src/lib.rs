@@ -42,6 +42,7 @@
 //! the solvers · `loss` the objective · `init` the starts · `matrix` the kinds of V · `kernel` the products.
 
 mod archive;
+mod consensus;
 mod convolutive;
 mod counted;
 mod course;
@@ -70,6 +71,9 @@ mod svd;
 mod threads;
 mod update;
 
+pub use consensus::{
+    ConsensusMember, ConsensusModel, ConsensusNmf, ConsensusPart, ConsensusRun, Intervals,
+};
 pub use convolutive::Convolutive;
 pub use error::{Error, ReadError};
 pub use float::Float;

@@ -2,6 +2,7 @@
 
 mod audio;
 mod compress;
+mod consensus;
 mod parts;
 mod rank;
 pub(crate) mod report;
@@ -17,6 +18,7 @@ use partwise_io::{Dtype, Format};
 
 pub(crate) use audio::{AudioArguments, Example};
 pub(crate) use compress::{CompressArguments, DecompressArguments};
+pub(crate) use consensus::ConsensusArguments;
 pub(crate) use parts::{PartsArguments, Shape};
 pub(crate) use rank::RankArguments;
 pub(crate) use topics::{
@@ -31,6 +33,7 @@ const EXAMPLES: &str = "\
 Examples:
   partwise fit counts.mtx -k 20 -o topics/               factor a matrix
   partwise rank counts.mtx --ranks 2..30 -o ranks/       how many components
+  partwise consensus counts.mtx -k 20 -o sure/           what a hundred fits agree on
   partwise transform topics/model.npz new.mtx -o w.npy   new rows in the same components
   partwise reconstruct topics/model.npz -o v.csv         multiply the factors
   partwise info counts.mtx                               what is in a file
@@ -99,6 +102,9 @@ pub(crate) enum Command {
     /// Survey ranks: writes what several methods say of each, and the model of the chosen one
     #[command(after_help = rank::EXAMPLES, mut_arg("rank", rank_unless_chosen))]
     Rank(RankArguments),
+    /// Fit many times: writes the components that the fits agree on, and how sure each is
+    #[command(after_help = consensus::EXAMPLES, mut_args(of_one_fit))]
+    Consensus(ConsensusArguments),
     /// Express new samples in the components of a model
     #[command(after_help = TRANSFORM_EXAMPLES)]
     Transform(TransformArguments),
@@ -442,6 +448,12 @@ fn tolerance_of_topics(tol: clap::Arg) -> clap::Arg {
 /// A survey chooses the rank.
 fn rank_unless_chosen(rank: clap::Arg) -> clap::Arg {
     rank.required(false).default_value("0").hide(true)
+}
+
+/// The starts of many fits are drawn: flags of one start are not offered.
+fn of_one_fit(flag: clap::Arg) -> clap::Arg {
+    let hidden = ["init", "n_init", "start_w", "start_h", "hold"].contains(&flag.get_id().as_str());
+    flag.hide(hidden)
 }
 
 /// The formats that can be read, as the table of the readers has them.

@@ -3,6 +3,7 @@
 mod audio;
 mod completions;
 mod compress;
+mod consensus;
 mod decompress;
 mod fit;
 mod image;
@@ -24,6 +25,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<Ending> {
     match command {
         Command::Fit(arguments) => fit::run(arguments),
         Command::Rank(arguments) => rank::run(arguments),
+        Command::Consensus(arguments) => consensus::run(arguments),
         Command::Transform(arguments) => transform::run(arguments),
         Command::Reconstruct(arguments) => reconstruct::run(arguments),
         Command::Info(arguments) => info::run(arguments),

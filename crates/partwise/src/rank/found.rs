@@ -77,24 +77,51 @@ pub struct Survey {
 }
 
 impl Survey {
+    /// The samples whose groups were looked at, rows of V counted from 0: all, or 1000 that were drawn.
+    pub fn samples(&self) -> &[usize] {
+        &self.samples
+    }
+
+    /// The strongest component of each of those samples, by each start; `None` if the rank or starts were not looked at.
+    pub fn groups(&self, rank: usize) -> Option<&[Vec<u32>]> {
+        let at = self.ranks.iter().position(|&one| one == rank)?;
+        Some(&self.groups[at][..]).filter(|groups| !groups.is_empty())
+    }
+
     /// The consensus of the samples at a rank; `None` if the rank or starts were not looked at. Of more than 1000 samples, so
     /// many are drawn.
     pub fn consensus(&self, rank: usize) -> Option<Consensus> {
-        let at = self.ranks.iter().position(|&one| one == rank)?;
-        let groupings: Vec<&[u32]> = self.groups[at].iter().map(|groups| &groups[..]).collect();
+        Some(Consensus::of(&self.samples, self.groups(rank)?))
+    }
+}
+
+impl Consensus {
+    /// The consensus of samples from the group of each, by each start.
+    ///
+    /// # Panics
+    /// Unless every start has a group for each sample.
+    pub fn of(samples: &[usize], groups: &[Vec<u32>]) -> Self {
+        let n = samples.len();
+        let groupings: Vec<&[u32]> = groups.iter().map(|groups| &groups[..]).collect();
+        assert!(
+            groupings.iter().all(|groups| groups.len() == n),
+            "a group for each of {n} samples"
+        );
         if groupings.is_empty() {
-            return None;
+            return Self {
+                samples: Vec::new(),
+                shares: Dense::zeros(0, 0),
+            };
         }
-        let n = self.samples.len();
         let shares = consensus::matrix(&groupings);
         let (_, tree) = consensus::tree(&shares, n);
         let (order, shares) = (&tree.order, &shares);
         let sorted = order
             .iter()
             .flat_map(|i| order.iter().map(move |j| shares[i * n + j]));
-        Some(Consensus {
-            samples: order.iter().map(|&i| self.samples[i]).collect(),
+        Self {
+            samples: order.iter().map(|&i| samples[i]).collect(),
             shares: Dense::from_rows(sorted.collect(), n, n).expect("a square of samples"),
-        })
+        }
     }
 }

@@ -16,12 +16,12 @@ fn bits(seed: u64, first: usize, second: usize) -> u64 {
 }
 
 /// A number from 0 to 1, 1 excluded, for the entry in this row and column.
-pub(super) fn uniform(seed: u64, row: usize, col: usize) -> f64 {
+pub(crate) fn uniform(seed: u64, row: usize, col: usize) -> f64 {
     (bits(seed, row, col) >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// The numbers below `count` in an order drawn from the stream of that number.
-pub(super) fn shuffled(seed: u64, stream: usize, count: usize) -> Vec<usize> {
+pub(crate) fn shuffled(seed: u64, stream: usize, count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
     order.sort_by_cached_key(|&i| (bits(seed, stream, i), i));
     order

@@ -5,7 +5,7 @@
 //! than there are begin to predict noise. The methods on several starts ask whether components, or groups of samples, are
 //! found again. A method is one file here and one entry in the table `METHODS` (`method.rs`).
 
-mod assignment;
+pub(crate) mod assignment;
 mod blocks;
 mod choose;
 mod consensus;
@@ -13,12 +13,12 @@ mod entries;
 mod fitted;
 mod found;
 mod method;
-mod mix;
-mod part;
+pub(crate) mod mix;
+pub(crate) mod part;
 mod score;
-mod stability;
+pub(crate) mod stability;
 mod tree;
-mod work;
+pub(crate) mod work;
 
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -69,27 +69,27 @@ pub struct RankSurvey {
     folds: usize,
 }
 
-/// How far a survey is.
+/// How far a survey of ranks is, or another piece of work of many fits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SurveyProgress {
     /// The rank that is looked at.
     pub rank: usize,
-    /// Fits done, of all ranks.
+    /// Fits done.
     pub done: usize,
     /// Fits in all.
     pub total: usize,
-    /// Seconds since the survey began.
+    /// Seconds since it began.
     pub seconds: f64,
 }
 
-/// Sees a survey after every iteration of every fit, one call at a time from any thread, and can end it.
+/// Sees a survey, or another piece of work of many fits, after every iteration of every fit, one call at a time from any thread, and can end it.
 ///
 /// Closures from `&SurveyProgress` to `ControlFlow<()>` are observers.
 pub trait SurveyObserver: Send {
-    /// [`ControlFlow::Break`] ends the survey, which returns the ranks that are done.
+    /// [`ControlFlow::Break`] ends the survey, which returns the ranks that are done; a consensus is of the runs that are.
     fn observe(&mut self, progress: &SurveyProgress) -> ControlFlow<()>;
 
-    /// As [`crate::Observer::interrupt`]: nothing of the survey is kept.
+    /// As [`crate::Observer::interrupt`]: nothing is kept.
     fn interrupt(&self) -> Option<Arc<AtomicBool>> {
         None
     }

@@ -7,7 +7,7 @@ use crate::{Float, Loss};
 
 /// An owned part of a matrix, in its storage.
 #[derive(Debug)]
-pub(super) enum Part<T> {
+pub(crate) enum Part<T> {
     Dense(Dense<T>),
     /// Compressed rows, or columns if `turned`.
     Sparse {
@@ -32,7 +32,7 @@ pub(super) struct Held<T> {
 pub(super) type Pattern<'a> = dyn Fn(usize, usize) -> bool + Sync + 'a;
 
 impl<T: Float> Part<T> {
-    pub(super) fn matrix(&self) -> Matrix<'_, T> {
+    pub(crate) fn matrix(&self) -> Matrix<'_, T> {
         match self {
             Self::Dense(dense) => dense.into(),
             Self::Sparse {
@@ -99,8 +99,8 @@ impl<T: Float> Part<T> {
         (copy, held)
     }
 
-    /// Some rows and columns of V, each in rising order.
-    pub(super) fn of(v: &Matrix<'_, T>, rows: &[usize], cols: &[usize]) -> Self {
+    /// Some rows and columns of V, each in order; one that is given several times is there as often.
+    pub(crate) fn of(v: &Matrix<'_, T>, rows: &[usize], cols: &[usize]) -> Self {
         if let Matrix::Dense(view) = v {
             let entries = rows
                 .iter()
@@ -110,18 +110,21 @@ impl<T: Float> Part<T> {
         }
         let (sparse, turned) = compressed(v);
         let (lines, places) = turn((rows, cols), turned);
-        const NOWHERE: u32 = u32::MAX;
-        let mut new_places = vec![NOWHERE; sparse.minor()];
+        // The first of the new places of each, and the one after its last.
+        let mut new_places = vec![(0u32, 0u32); sparse.minor()];
         for (new, &old) in places.iter().enumerate() {
-            new_places[old] = new as u32;
+            let (first, end) = &mut new_places[old];
+            if first == end {
+                *first = new as u32;
+            }
+            *end = new as u32 + 1;
         }
         let (mut offsets, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
         for &line in lines {
             kernel::for_each_entry(sparse.row(line), |place, value| {
-                if new_places[place] != NOWHERE {
-                    indices.push(new_places[place]);
-                    values.push(value);
-                }
+                let (first, end) = new_places[place];
+                indices.extend(first..end);
+                values.extend((first..end).map(|_| value));
             });
             offsets.push(values.len());
         }
@@ -288,10 +291,15 @@ mod tests {
             assert_eq!(listed(&part), listed(&other));
             others.sort_by_key(|held| (held.row, held.col));
             assert_eq!(held, others);
-            let (rows, cols) = ([0, 2, 3], [1, 2]);
-            let chosen = Part::of(&v, &rows, &cols);
-            assert_eq!(listed(&Part::of(&dense, &rows, &cols)), listed(&chosen));
-            assert_eq!((chosen.matrix().rows(), chosen.matrix().cols()), (3, 2));
+            for (rows, cols) in [
+                (&[0, 2, 3][..], &[1, 2][..]),
+                (&[0, 0, 1, 4, 4, 4], &[1, 3, 3]),
+            ] {
+                let chosen = Part::of(&v, rows, cols);
+                assert_eq!(listed(&Part::of(&dense, rows, cols)), listed(&chosen));
+                let shape = (chosen.matrix().rows(), chosen.matrix().cols());
+                assert_eq!(shape, (rows.len(), cols.len()));
+            }
         }
         assert!(
             held.iter()

@@ -15,7 +15,7 @@ use crate::matrix::Dense;
 const ROUNDS: usize = 50;
 
 /// The rows of H as unit vectors; a row of zeros stays.
-pub(super) fn directions<T: Float>(h: &Dense<T>) -> Dense<f64> {
+pub(crate) fn directions<T: Float>(h: &Dense<T>) -> Dense<f64> {
     let values = h.as_slice().iter().map(|x| x.to_f64()).collect();
     let mut rows = Dense::from_rows(values, h.rows(), h.cols()).expect("the shape of H");
     let n = rows.cols();
@@ -29,6 +29,10 @@ pub(super) fn directions<T: Float>(h: &Dense<T>) -> Dense<f64> {
         }
     }
     rows
+}
+
+fn rows(start: &Dense<f64>) -> impl Iterator<Item = &[f64]> {
+    (0..start.rows()).map(|t| start.row(t))
 }
 
 /// The cluster of each component of each start, beginning from those of start `first`.
@@ -59,28 +63,32 @@ fn sums(starts: &[&Dense<f64>], clusters: &[Vec<usize>], n: usize) -> Dense<f64>
     let mut sums = Dense::zeros(k, n);
     for (start, clusters) in starts.iter().zip(clusters) {
         for (t, &cluster) in clusters.iter().enumerate() {
-            let sum = &mut sums.as_mut_slice()[cluster * n..(cluster + 1) * n];
-            for (sum, x) in sum.iter_mut().zip(start.row(t)) {
-                *sum += x;
-            }
+            add(&mut sums, cluster, start.row(t));
         }
     }
     sums
 }
 
-/// The silhouette of each component of each start: (b − a) / max(a, b), with a the mean distance to the others of its
-/// cluster and b the least mean distance to another cluster. The mean of 1 − x·y over unit vectors y is 1 − x·(mean of y),
-/// so no pair is looked at.
-pub(super) fn silhouettes(starts: &[&Dense<f64>], clusters: &[Vec<usize>]) -> Vec<Vec<f64>> {
-    let n = starts.first().map_or(0, |start| start.cols());
-    let sums = sums(starts, clusters, n);
-    let (count, k) = (starts.len() as f64, sums.rows());
-    let silhouette = |x: &[f64], own: usize| {
+/// The silhouette of each of some unit vectors in clusters 0 to k − 1: (b − a) / max(a, b), with a the mean distance to the
+/// others of its cluster and b the least mean distance to another cluster; 0 of one alone. The mean of 1 − x·y over unit
+/// vectors y is 1 − x·(mean of y), so no pair is looked at.
+pub(crate) fn silhouettes(points: &[&[f64]], clusters: &[usize], k: usize) -> Vec<f64> {
+    let n = points.first().map_or(0, |point| point.len());
+    let mut sums = Dense::zeros(k, n);
+    let mut counts = vec![0.0; k];
+    for (point, &cluster) in points.iter().zip(clusters) {
+        add(&mut sums, cluster, point);
+        counts[cluster] += 1.0;
+    }
+    let silhouette = |(x, &own): (&&[f64], &usize)| {
         let apart = (0..k)
-            .filter(|&other| other != own)
-            .map(|other| 1.0 - dot(x, sums.row(other)) / count)
+            .filter(|&other| other != own && counts[other] > 0.0)
+            .map(|other| 1.0 - dot(x, sums.row(other)) / counts[other])
             .fold(f64::INFINITY, f64::min);
-        let together = 1.0 - (dot(x, sums.row(own)) - dot(x, x)) / (count - 1.0);
+        if counts[own] < 2.0 || apart == f64::INFINITY {
+            return 0.0;
+        }
+        let together = 1.0 - (dot(x, sums.row(own)) - dot(x, x)) / (counts[own] - 1.0);
         let (apart, together) = (apart.max(0.0), together.max(0.0));
         let larger = apart.max(together);
         if larger > 0.0 {
@@ -89,12 +97,14 @@ pub(super) fn silhouettes(starts: &[&Dense<f64>], clusters: &[Vec<usize>]) -> Ve
             0.0
         }
     };
-    let of_start = |(start, clusters): (&&Dense<f64>, &Vec<usize>)| {
-        let each = clusters.iter().enumerate();
-        each.map(|(t, &own)| silhouette(start.row(t), own))
-            .collect()
-    };
-    starts.iter().zip(clusters).map(of_start).collect()
+    points.iter().zip(clusters).map(silhouette).collect()
+}
+
+/// Adds x to a row of sums.
+pub(crate) fn add(sums: &mut Dense<f64>, row: usize, x: &[f64]) {
+    let n = sums.cols();
+    let sum = &mut sums.as_mut_slice()[row * n..(row + 1) * n];
+    sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
 }
 
 /// The mean silhouette of the worst cluster, and the mean of each start. `None` at rank 1, which has no other cluster, and
@@ -105,17 +115,17 @@ pub(super) fn score(starts: &[&Dense<f64>], best: usize) -> Option<Score> {
         return None;
     }
     let clusters = clusters(starts, best);
-    let silhouettes = silhouettes(starts, &clusters);
+    let points = starts.iter().flat_map(|start| rows(start));
+    let clusters = clusters.concat();
+    let silhouettes = silhouettes(&points.collect::<Vec<_>>(), &clusters, k);
     let mut means = vec![0.0; k];
-    for (values, clusters) in silhouettes.iter().zip(&clusters) {
-        for (value, &cluster) in values.iter().zip(clusters) {
-            means[cluster] += value / starts.len() as f64;
-        }
+    for (value, &cluster) in silhouettes.iter().zip(&clusters) {
+        means[cluster] += value / starts.len() as f64;
     }
     Some(Score {
         value: means.into_iter().fold(f64::INFINITY, f64::min),
         repeats: silhouettes
-            .iter()
+            .chunks_exact(k)
             .map(|values| values.iter().sum::<f64>() / k as f64)
             .collect(),
     })
@@ -174,8 +184,10 @@ mod tests {
             let starts = starts(5, 4, 12, noise, seed);
             let starts: Vec<&Dense<f64>> = starts.iter().collect();
             let clusters = clusters(&starts, 2);
-            let (found, expected) = (silhouettes(&starts, &clusters), naive(&starts, &clusters));
-            for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
+            let points: Vec<&[f64]> = starts.iter().flat_map(|start| rows(start)).collect();
+            let found = silhouettes(&points, &clusters.concat(), 4);
+            let expected = naive(&starts, &clusters);
+            for (found, expected) in found.iter().zip(expected.iter().flatten()) {
                 assert!((found - expected).abs() < 1e-9, "{found} {expected}");
             }
         }

@@ -37,26 +37,31 @@ pub(super) struct Data<'a, 'v, T: Float> {
 }
 
 /// Whether the fits of a rank run beside each other.
-pub(super) fn beside<T: Float>(v: &Matrix<'_, T>) -> bool {
+pub(crate) fn beside<T: Float>(v: &Matrix<'_, T>) -> bool {
     v.stored() < LARGE
 }
 
 impl<T: Float> Data<'_, '_, T> {
     /// The fit of a rank with a drawn start.
     pub(super) fn drawn(&self, rank: usize) -> Nmf {
-        let threads = if beside(self.v) {
-            Some(NonZeroUsize::MIN)
-        } else {
-            self.nmf.threads
-        };
-        let mut nmf = self.nmf.clone().init(Init::drawn());
-        nmf.rank = rank;
-        nmf.n_init(NonZeroUsize::MIN).threads(threads)
+        drawn(self.nmf, self.v, rank)
     }
 }
 
-/// How far a survey is, and whether it goes on.
-pub(super) struct Course<'a> {
+/// One of many fits of a rank: from a drawn start, with as many threads as it has.
+pub(crate) fn drawn<T: Float>(nmf: &Nmf, v: &Matrix<'_, T>, rank: usize) -> Nmf {
+    let threads = if beside(v) {
+        Some(NonZeroUsize::MIN)
+    } else {
+        nmf.threads
+    };
+    let mut nmf = nmf.clone().init(Init::drawn());
+    nmf.rank = rank;
+    nmf.n_init(NonZeroUsize::MIN).threads(threads)
+}
+
+/// How far many fits are, and whether they go on.
+pub(crate) struct Course<'a> {
     observer: Mutex<&'a mut dyn SurveyObserver>,
     interrupt: Option<Arc<AtomicBool>>,
     stopped: AtomicBool,
@@ -66,7 +71,7 @@ pub(super) struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    pub(super) fn new(observer: &'a mut dyn SurveyObserver, total: usize) -> Self {
+    pub(crate) fn new(observer: &'a mut dyn SurveyObserver, total: usize) -> Self {
         Self {
             interrupt: observer.interrupt(),
             observer: Mutex::new(observer),
@@ -77,23 +82,71 @@ impl<'a> Course<'a> {
         }
     }
 
-    pub(super) fn stopped(&self) -> bool {
+    pub(crate) fn stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    pub(super) fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         self.clock.elapsed().as_secs_f64()
+    }
+
+    /// What each of `count` fits of a rank says, in order: `None` of those that the observer ended, or that say nothing.
+    ///
+    /// # Errors
+    /// The first of the engine's.
+    pub(crate) fn each<A: Send>(
+        &self,
+        rank: usize,
+        count: usize,
+        (threads, beside): (&Threads, bool),
+        fit: impl Fn(&mut Job<'_, '_>, usize) -> Result<Option<A>, Error> + Sync,
+    ) -> Result<Vec<Option<A>>, Error> {
+        let work = |i| {
+            let mut job = Job { rank, course: self };
+            if job.stopped() {
+                return Ok(None);
+            }
+            let answer = fit(&mut job, i)?;
+            if job.stopped() {
+                return Ok(None);
+            }
+            self.done.fetch_add(1, Ordering::Relaxed);
+            // An end that is asked for here comes before the next fit.
+            let _ = self.look(rank);
+            Ok(answer)
+        };
+        if beside {
+            threads.map(count, work).into_iter().collect()
+        } else {
+            (0..count).map(work).collect()
+        }
+    }
+
+    /// A fit that is made to its end even if the observer has ended the work: what there is so far is worth nothing without it.
+    ///
+    /// # Errors
+    /// The fit's.
+    pub(crate) fn finish<A>(
+        &self,
+        rank: usize,
+        fit: impl FnOnce(&mut dyn Observer) -> Result<A, Error>,
+    ) -> Result<A, Error> {
+        let answer = fit(&mut Patient(Job { rank, course: self }))?;
+        self.done.fetch_add(1, Ordering::Relaxed);
+        let _ = self.look(rank);
+        Ok(answer)
     }
 
     fn look(&self, rank: usize) -> ControlFlow<()> {
         if !self.stopped() {
+            // Whoever has it looks: what is done never seems to fall.
+            let mut observer = self.observer.lock().unwrap_or_else(PoisonError::into_inner);
             let progress = SurveyProgress {
                 rank,
                 done: self.done.load(Ordering::Relaxed),
                 total: self.total,
                 seconds: self.seconds(),
             };
-            let mut observer = self.observer.lock().unwrap_or_else(PoisonError::into_inner);
             if observer.observe(&progress).is_break() {
                 self.stopped.store(true, Ordering::Relaxed);
             }
@@ -106,14 +159,14 @@ impl<'a> Course<'a> {
     }
 }
 
-/// One fit of a survey, as its observer.
-pub(super) struct Job<'a, 'o> {
+/// One of the fits, as its observer.
+pub(crate) struct Job<'a, 'o> {
     pub(super) rank: usize,
     course: &'a Course<'o>,
 }
 
 impl Job<'_, '_> {
-    pub(super) fn stopped(&self) -> bool {
+    pub(crate) fn stopped(&self) -> bool {
         self.course.stopped()
     }
 }
@@ -125,6 +178,20 @@ impl Observer for Job<'_, '_> {
 
     fn interrupt(&self) -> Option<Arc<AtomicBool>> {
         self.course.interrupt.clone()
+    }
+}
+
+/// A fit that tells how far it is, but does not end for it.
+struct Patient<'a, 'o>(Job<'a, 'o>);
+
+impl Observer for Patient<'_, '_> {
+    fn observe(&mut self, progress: &Progress) -> ControlFlow<()> {
+        let _ = self.0.observe(progress);
+        ControlFlow::Continue(())
+    }
+
+    fn interrupt(&self) -> Option<Arc<AtomicBool>> {
+        self.0.interrupt()
     }
 }
 
@@ -189,12 +256,11 @@ pub(super) enum Task {
     Block(usize),
 }
 
-/// What one fit says; nothing if it was stopped.
+/// What one fit says.
 enum Answer {
     Start(Found),
     Fold(f64),
     Block(f64),
-    Nothing,
 }
 
 /// The fits that a rank takes.
@@ -224,25 +290,10 @@ pub(super) fn look_at_rank<T: Float>(
     threads: &Threads,
 ) -> Result<Option<Evidence>, Error> {
     let before = course.done.load(Ordering::Relaxed);
-    let work = |i: usize| {
-        let mut job = Job { rank, course };
-        if job.stopped() {
-            return Ok(Answer::Nothing);
-        }
-        let answer = answer(data, &mut job, tasks[i])?;
-        if job.stopped() {
-            return Ok(Answer::Nothing);
-        }
-        course.done.fetch_add(1, Ordering::Relaxed);
-        // An end that is asked for here comes before the next fit.
-        let _ = course.look(rank);
-        Ok(answer)
-    };
-    let answers = if beside(data.v) {
-        threads.map(tasks.len(), work)
-    } else {
-        (0..tasks.len()).map(work).collect()
-    };
+    let hands = (threads, beside(data.v));
+    let answers = course.each(rank, tasks.len(), hands, |job, i| {
+        answer(data, job, tasks[i])
+    })?;
     let mut evidence = Evidence {
         size: data.size,
         rank,
@@ -250,12 +301,11 @@ pub(super) fn look_at_rank<T: Float>(
         entries: Vec::new(),
         blocks: Vec::new(),
     };
-    for answer in answers {
-        match answer? {
+    for answer in answers.into_iter().flatten() {
+        match answer {
             Answer::Start(found) => evidence.starts.push(found),
             Answer::Fold(value) => evidence.entries.push(value),
             Answer::Block(value) => evidence.blocks.push(value),
-            Answer::Nothing => {}
         }
     }
     let done = course.done.load(Ordering::Relaxed) - before;
@@ -266,8 +316,8 @@ fn answer<T: Float>(
     data: &Data<'_, '_, T>,
     job: &mut Job<'_, '_>,
     task: Task,
-) -> Result<Answer, Error> {
-    let answer = match task {
+) -> Result<Option<Answer>, Error> {
+    Ok(match task {
         Task::Start(number) => {
             let seed = data.nmf.seed.wrapping_add(number as u64);
             let nmf = data.drawn(job.rank).seed(seed);
@@ -281,6 +331,5 @@ fn answer<T: Float>(
         }
         Task::Fold(fold, folds) => entries::held_out(data, job, (fold, folds))?.map(Answer::Fold),
         Task::Block(block) => blocks::held_out(data, job, block)?.map(Answer::Block),
-    };
-    Ok(answer.unwrap_or(Answer::Nothing))
+    })
 }

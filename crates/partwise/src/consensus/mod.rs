@@ -1,0 +1,282 @@
+//! Can the parts be trusted? Many fits from drawn starts, what they agree on, and how sure of it one can be.
+//!
+//! NMF has many local minima, so one fit is one opinion. A consensus (Kotliar et al. 2019, eLife 8:e43803, "cNMF") takes the
+//! components of many fits as unit vectors, drops those that no other fit finds again (`density.rs`), matches the others to k
+//! clusters (`clusters.rs`), and takes the median of each cluster as a component. W is found anew with these held. For each
+//! component it says how often and how well it was found again, how far fits that are as good disagree about it, and how
+//! much it moves when the samples are others: a bootstrap of rows (`bootstrap.rs`; Efron 1979).
+
+mod bootstrap;
+mod clusters;
+mod density;
+mod found;
+mod settle;
+
+use std::num::NonZeroUsize;
+
+use crate::matrix::{Dense, Matrix, Summary};
+use crate::nmf::{Nmf, Start};
+use crate::rank::work::{self, Course};
+use crate::rank::{SurveyObserver, stability};
+use crate::threads::Threads;
+use crate::{Error, Float};
+pub use found::{ConsensusMember, ConsensusModel, ConsensusPart, ConsensusRun, Intervals};
+
+/// A consensus of many fits to be made.
+///
+/// | name | default | purpose | range |
+/// |---|---|---|---|
+/// | `nmf` | | rank, loss, solver, tolerance, limits, penalty, seed and threads of all fits; its start is not used | rank 1 to min(m, n) |
+/// | `runs` | 100 | fits from drawn starts | ≥ 2 |
+/// | `neighbours` | 0.3 | share of the runs that count as the neighbours of a component | above 0, to 1 |
+/// | `threshold` | 0.5 | a component is an outlier above this mean distance to its nearest neighbours, all of length 1 | above 0, to 2 |
+/// | `bootstrap` | 0 | fits of rows drawn anew, from the consensus on, for intervals | 0, or ≥ 2 |
+/// | `polish` | no | whether both factors are fitted from the consensus on | |
+///
+/// ```
+/// use partwise::{ConsensusNmf, Matrix, Nmf};
+/// # use std::ops::ControlFlow;
+/// // Samples of two kinds.
+/// let entry = |i: usize| f64::from(u8::from((i / 12) % 2 == (i % 12) / 6)) * (1 + i % 5) as f64;
+/// let values: Vec<f64> = (0..20 * 12).map(entry).collect();
+/// let v = Matrix::row_major(&values, 20, 12)?;
+/// let consensus = ConsensusNmf::new(Nmf::new(2)).runs(10);
+/// let found = consensus.run(&v, &mut |_: &_| ControlFlow::Continue(()))?;
+/// let found = found.expect("nobody ended it");
+/// assert!(found.parts.iter().all(|part| part.cosine > 0.99 && part.found > 0.9));
+/// # Ok::<(), partwise::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConsensusNmf {
+    nmf: Nmf,
+    runs: usize,
+    neighbours: f64,
+    threshold: f64,
+    bootstrap: usize,
+    polish: bool,
+}
+
+/// What one run found.
+#[derive(Debug)]
+struct Run {
+    number: usize,
+    /// The components as unit vectors, k × n.
+    directions: Dense<f64>,
+    objective: f64,
+    relative_error: f64,
+    iterations: usize,
+}
+
+impl ConsensusNmf {
+    /// A consensus of fits like this one, with the defaults of the table above.
+    pub fn new(nmf: Nmf) -> Self {
+        Self {
+            nmf,
+            runs: 100,
+            neighbours: 0.3,
+            threshold: 0.5,
+            bootstrap: 0,
+            polish: false,
+        }
+    }
+
+    /// Sets the number of fits.
+    #[must_use]
+    pub fn runs(mut self, runs: usize) -> Self {
+        self.runs = runs;
+        self
+    }
+
+    /// Sets the share of the runs that count as neighbours.
+    #[must_use]
+    pub fn neighbours(mut self, share: f64) -> Self {
+        self.neighbours = share;
+        self
+    }
+
+    /// Sets the mean distance to its neighbours above which a component is an outlier; 2 keeps all.
+    #[must_use]
+    pub fn threshold(mut self, distance: f64) -> Self {
+        self.threshold = distance;
+        self
+    }
+
+    /// Sets the number of fits of rows drawn anew; 0 makes no intervals.
+    #[must_use]
+    pub fn bootstrap(mut self, fits: usize) -> Self {
+        self.bootstrap = fits;
+        self
+    }
+
+    /// Sets whether both factors are fitted from the consensus on. The components are then no longer medians, but those of
+    /// a stationary point near them.
+    #[must_use]
+    pub fn polish(mut self, polish: bool) -> Self {
+        self.polish = polish;
+        self
+    }
+
+    /// Checks everything that can be checked without V.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] with the value and what would be right; as [`Nmf::check`].
+    pub fn check(&self) -> Result<(), Error> {
+        self.nmf.check()?;
+        if self.runs < 2 {
+            let legal = "expected at least 2 runs to compare";
+            return refuse("runs", self.runs.to_string(), legal);
+        }
+        if !(self.neighbours > 0.0 && self.neighbours <= 1.0) {
+            let legal = "expected a share of the runs above 0, at most 1";
+            return refuse("neighbours", self.neighbours.to_string(), legal);
+        }
+        if !(self.threshold > 0.0 && self.threshold <= 2.0) {
+            let legal = "expected a distance above 0, at most 2, which drops nothing";
+            return refuse("threshold", self.threshold.to_string(), legal);
+        }
+        if self.bootstrap == 1 {
+            let legal = "expected 0, or at least 2 fits to make intervals of";
+            return refuse("bootstrap", "1".to_owned(), legal);
+        }
+        Ok(())
+    }
+
+    fn check_shape(&self, rows: usize, cols: usize) -> Result<(), Error> {
+        let most = rows.min(cols);
+        if most == 0 {
+            return Err(Error::Empty { rows, cols });
+        }
+        if self.nmf.rank > most {
+            let legal = format!("expected at most {most}, the smaller side of {rows} x {cols}");
+            return refuse("rank", self.nmf.rank.to_string(), &legal);
+        }
+        Ok(())
+    }
+
+    /// Bytes that a consensus needs beyond V itself: as [`Nmf::memory_needed`] for as many fits as run at once, what all
+    /// runs and fits of drawn rows found, and copies of V in the bootstrap.
+    pub fn memory_needed<T: Float>(&self, v: &Matrix<'_, T>) -> u64 {
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let at_once = if work::beside(v) {
+            self.nmf.threads.map_or(processors, NonZeroUsize::get)
+        } else {
+            1
+        };
+        let copy = match self.bootstrap {
+            0 => 0,
+            _ => v.stored() as u64 * 2 * (size_of::<T>() as u64 + 8),
+        };
+        let each = self.nmf.memory_needed(v).saturating_add(copy);
+        // What the runs found is there twice for a while.
+        let found = (2 * self.runs + self.bootstrap) as u64 * 8;
+        let found = found.saturating_mul(self.nmf.rank as u64 * v.cols() as u64);
+        each.saturating_mul(at_once as u64).saturating_add(found)
+    }
+
+    /// Makes all fits, and what they agree on. `None` if the observer ended it before two runs were done; later than that
+    /// the consensus is of the runs that are.
+    ///
+    /// # Errors
+    /// As [`Self::check`] and [`Nmf::fit`], and a rank above min(m, n): before any fit. [`Error::Parameter`] if every
+    /// component is an outlier.
+    pub fn run<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        observer: &mut dyn SurveyObserver,
+    ) -> Result<Option<ConsensusModel<T>>, Error> {
+        self.check()?;
+        self.check_shape(v.rows(), v.cols())?;
+        v.check_held("a consensus of many fits")?;
+        let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
+        threads.until_ended(|| self.run_on(v, &threads, observer))
+    }
+
+    fn run_on<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        threads: &Threads,
+        observer: &mut dyn SurveyObserver,
+    ) -> Result<Option<ConsensusModel<T>>, Error> {
+        let summary = Summary::of(v, threads)?;
+        summary.check_scale()?;
+        summary.check_loss(self.nmf.loss)?;
+        let settled = 1 + usize::from(self.polish);
+        let course = Course::new(observer, self.runs + settled + self.bootstrap);
+        let runs = self.fits(v, threads, &course)?;
+        if runs.len() < 2 {
+            return Ok(None);
+        }
+        let starts: Vec<&Dense<f64>> = runs.iter().map(|run| &run.directions).collect();
+        let densities = density::densities(&starts, self.neighbours, threads);
+        let kept: Vec<bool> = densities.iter().map(|d| *d <= self.threshold).collect();
+        if !kept.contains(&true) {
+            return self.refuse_threshold(&densities);
+        }
+        let mut clusters =
+            clusters::clusters(&starts, &kept, (best(&runs), self.nmf.seed), threads);
+        let medians = clusters.medians(&starts, &kept);
+        let fit = settle::settle(&self.nmf, v, &medians, (self.polish, &course))?;
+        let (fit, order) = settle::sorted(fit);
+        clusters.renumber(&order);
+        let intervals = bootstrap::intervals(self, v, &fit, (threads, &course))?;
+        let seen = found::Seen {
+            nmf: &self.nmf,
+            sum: summary.sum,
+            densities,
+            kept,
+            clusters: clusters.of,
+        };
+        Ok(Some(found::model(seen, runs, fit, intervals, &course)))
+    }
+
+    /// The runs that were done, in order.
+    fn fits<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        threads: &Threads,
+        course: &Course<'_>,
+    ) -> Result<Vec<Run>, Error> {
+        let nmf = work::drawn(&self.nmf, v, self.nmf.rank);
+        let hands = (threads, work::beside(v));
+        let runs = course.each(self.nmf.rank, self.runs, hands, |job, number| {
+            let seeded = nmf.clone().seed(seed(&self.nmf, number));
+            let fit = seeded.fit_with(&[*v], Start::default(), job)?;
+            Ok(Some(Run {
+                number,
+                directions: stability::directions(&fit.h),
+                objective: fit.objective,
+                relative_error: fit.relative_error,
+                iterations: fit.iterations,
+            }))
+        })?;
+        Ok(runs.into_iter().flatten().collect())
+    }
+
+    fn refuse_threshold<R>(&self, densities: &[f64]) -> Result<R, Error> {
+        let least = densities.iter().copied().fold(f64::INFINITY, f64::min);
+        let legal = format!(
+            "every one of {} components is an outlier; expected more than {least:.3}, the least mean distance of one to its nearest neighbours",
+            densities.len()
+        );
+        refuse("threshold", self.threshold.to_string(), &legal)
+    }
+}
+
+/// The seed of a run.
+fn seed(nmf: &Nmf, number: usize) -> u64 {
+    nmf.seed.wrapping_add(number as u64)
+}
+
+/// The run with the least objective, the first of equals.
+fn best(runs: &[Run]) -> usize {
+    let by_size = |a: &usize, b: &usize| runs[*a].objective.total_cmp(&runs[*b].objective);
+    (0..runs.len()).min_by(by_size).unwrap_or(0)
+}
+
+fn refuse<R>(name: &'static str, value: String, legal: &str) -> Result<R, Error> {
+    Err(Error::Parameter {
+        name,
+        value,
+        legal: legal.to_owned(),
+    })
+}
