@@ -1,4 +1,4 @@
-//! Sparse rows against dense rows: gathers only, never a scatter.
+//! Sparse rows against dense rows: gathers only, never a scatter. All at once, or as the entries of the rows come.
 #![expect(
     unsafe_code,
     reason = "vectors are read from rows whose indices were checked when the matrix was made"
@@ -49,25 +49,37 @@ impl<T: Float> WithSimd for Gather<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let lanes = T::count::<S>();
-        for first in (0..self.k).step_by(MOST_VECTORS * lanes) {
-            // With few sums, two sets of them take turns, so that neither waits for itself.
-            match (self.k - first).div_ceil(lanes) {
-                1 => self.columns::<S, 1, 2>(simd, first),
-                2 => self.columns::<S, 2, 2>(simd, first),
-                3 => self.columns::<S, 3, 2>(simd, first),
-                4 => self.columns::<S, 4, 2>(simd, first),
-                5 => self.columns::<S, 5, 2>(simd, first),
-                6 => self.columns::<S, 6, 1>(simd, first),
-                7 => self.columns::<S, 7, 1>(simd, first),
-                _ => self.columns::<S, MOST_VECTORS, 1>(simd, first),
-            }
+        let k = self.k;
+        in_vectors::<T, S>(simd, k, &mut self);
+    }
+}
+
+/// Work on the columns of k values, some vectors of them at a time.
+trait Columns<T: Float> {
+    /// N vectors of columns from `first` on; the entries take turns in so many sets of sums.
+    fn columns<S: Simd, const N: usize, const SETS: usize>(&mut self, simd: S, first: usize);
+}
+
+#[inline(always)]
+fn in_vectors<T: Float, S: Simd>(simd: S, k: usize, work: &mut impl Columns<T>) {
+    let lanes = T::count::<S>();
+    for first in (0..k).step_by(MOST_VECTORS * lanes) {
+        // With few sums, two sets of them take turns, so that neither waits for itself.
+        match (k - first).div_ceil(lanes) {
+            1 => work.columns::<S, 1, 2>(simd, first),
+            2 => work.columns::<S, 2, 2>(simd, first),
+            3 => work.columns::<S, 3, 2>(simd, first),
+            4 => work.columns::<S, 4, 2>(simd, first),
+            5 => work.columns::<S, 5, 2>(simd, first),
+            6 => work.columns::<S, 6, 1>(simd, first),
+            7 => work.columns::<S, 7, 1>(simd, first),
+            _ => work.columns::<S, MOST_VECTORS, 1>(simd, first),
         }
     }
 }
 
-impl<T: Float> Gather<'_, T> {
-    /// N vectors of columns from `first` on, for every line.
+impl<T: Float> Columns<T> for Gather<'_, T> {
+    /// For every line.
     #[inline(always)]
     fn columns<S: Simd, const N: usize, const SETS: usize>(&mut self, simd: S, first: usize) {
         with_indices!(self.sparse.indices(), indices => {
@@ -81,15 +93,114 @@ impl<T: Float> Gather<'_, T> {
                     first,
                 };
                 let sums = source.line::<S, N, SETS>(simd, span);
-                let width = N * T::count::<S>();
-                let mut buffer = [T::ZERO; MOST_VECTORS * MOST_LANES];
-                let (vectors, _) = T::split_mut::<S>(&mut buffer[..width]);
-                vectors.copy_from_slice(&sums);
-                let used = width.min(self.k - first);
-                out[first..first + used].copy_from_slice(&buffer[..used]);
+                store::<T, S, N>(&sums, &mut out[first..]);
             }
         });
     }
+}
+
+/// Writes N vectors into `out`, or as many of their values as it has room for.
+#[inline(always)]
+fn store<T: Float, S: Simd, const N: usize>(vectors: &[T::Vector<S>; N], out: &mut [T]) {
+    let width = N * T::count::<S>();
+    let mut buffer = [T::ZERO; MOST_VECTORS * MOST_LANES];
+    let (into, _) = T::split_mut::<S>(&mut buffer[..width]);
+    into.copy_from_slice(vectors);
+    let used = width.min(out.len());
+    out[..used].copy_from_slice(&buffer[..used]);
+}
+
+/// Sums of [`gather_lines`] on their way, while the entries of the lines come a run at a time: those of the even and those
+/// of the odd entries of each line, which take turns there too. So the totals have the same bits, wherever runs end.
+pub(crate) struct Sums<'a, T> {
+    /// lines × 2 × k.
+    pub(crate) sums: &'a mut [T],
+    /// Whether a line has had an odd number of entries.
+    pub(crate) odd: &'a mut [bool],
+}
+
+impl<T: Float> Sums<'_, T> {
+    /// Adds the entries that lines of a run, from `from` on, have: their indices count the rows of `other`, of k values.
+    pub(crate) fn add(self, run: &Compressed<'_, T>, from: usize, other: &[T], k: usize) {
+        assert!(other.len() >= run.minor() * k, "a row for each index");
+        let Self { sums, odd } = self;
+        pulp::Arch::new().dispatch(GoOn {
+            sums,
+            odd,
+            run,
+            from,
+            other,
+            k,
+        });
+        for (line, odd) in (from..).zip(odd) {
+            let (from, to) = run.span(line);
+            *odd ^= (to - from) % 2 == 1;
+        }
+    }
+}
+
+struct GoOn<'a, T: Float> {
+    sums: &'a mut [T],
+    odd: &'a [bool],
+    run: &'a Compressed<'a, T>,
+    from: usize,
+    other: &'a [T],
+    k: usize,
+}
+
+impl<T: Float> WithSimd for GoOn<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let k = self.k;
+        in_vectors::<T, S>(simd, k, &mut self);
+    }
+}
+
+impl<T: Float> Columns<T> for GoOn<'_, T> {
+    /// For every line that has entries.
+    #[inline(always)]
+    fn columns<S: Simd, const N: usize, const SETS: usize>(&mut self, simd: S, first: usize) {
+        let k = self.k;
+        with_indices!(self.run.indices(), indices => {
+            let source = Source {
+                indices,
+                values: self.run.values(),
+                other: self.other,
+                k,
+                first,
+            };
+            let lines = self.sums.chunks_exact_mut(2 * k).zip(self.odd);
+            for (line, (both, &odd)) in (self.from..).zip(lines) {
+                let (from, to) = self.run.span(line);
+                for (set, sums) in both.chunks_exact_mut(k).take(SETS).enumerate() {
+                    // The first entry goes on where the last one of the run before left off.
+                    let from = from + (set + usize::from(odd)) % SETS;
+                    if from >= to {
+                        continue;
+                    }
+                    let sums = &mut sums[first..];
+                    let mut vectors = load::<T, S, N>(sums);
+                    for entry in (from..to).step_by(SETS) {
+                        source.add(simd, entry, &mut vectors);
+                    }
+                    store::<T, S, N>(&vectors, sums);
+                }
+            }
+        });
+    }
+}
+
+/// N vectors of the values that there are, and zeros.
+#[inline(always)]
+fn load<T: Float, S: Simd, const N: usize>(values: &[T]) -> [T::Vector<S>; N] {
+    let width = N * T::count::<S>();
+    let mut buffer = [T::ZERO; MOST_VECTORS * MOST_LANES];
+    let used = width.min(values.len());
+    buffer[..used].copy_from_slice(&values[..used]);
+    let (vectors, _) = T::split::<S>(&buffer);
+    std::array::from_fn(|q| vectors[q])
 }
 
 struct Source<'a, T, I> {
