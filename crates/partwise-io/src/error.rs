@@ -149,6 +149,12 @@ pub enum Error {
         /// Bytes needed.
         needed: u64,
     },
+    /// The caller asked to end. Nothing of the file is left.
+    #[error("{file}: stopped; nothing was written")]
+    Stopped {
+        /// The file that was being written.
+        file: String,
+    },
     /// The caller's matrix and names do not fit each other or the format.
     #[error("{file}: {problem}")]
     Unwritable {

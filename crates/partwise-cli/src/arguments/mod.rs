@@ -2,6 +2,7 @@
 
 mod audio;
 mod compress;
+mod convert;
 mod parts;
 mod rank;
 pub(crate) mod report;
@@ -17,6 +18,7 @@ use partwise_io::{Dtype, Format};
 
 pub(crate) use audio::{AudioArguments, Example};
 pub(crate) use compress::{CompressArguments, DecompressArguments};
+pub(crate) use convert::ConvertArguments;
 pub(crate) use parts::{PartsArguments, Shape};
 pub(crate) use rank::RankArguments;
 pub(crate) use topics::{
@@ -33,6 +35,7 @@ Examples:
   partwise rank counts.mtx --ranks 2..30 -o ranks/       how many components
   partwise transform topics/model.npz new.mtx -o w.npy   new rows in the same components
   partwise reconstruct topics/model.npz -o v.csv         multiply the factors
+  partwise convert counts.mtx -o counts.pws              for fits larger than memory
   partwise info counts.mtx                               what is in a file
   partwise image photo.png -k 20 -o photo-20/            a picture from 20 layers
   partwise compress photo.png -o photo.pwz               a picture in a small file
@@ -50,7 +53,7 @@ Examples:
   partwise fit counts.mtx -k 20 --loss kl -o topics/
   partwise fit data.csv -k 5 --init random --seed 7 --alpha-w 0.01 --l1-ratio 1 -o sparse/
   partwise fit spectra.npy -k 4 --start-h endmembers.npy --hold h -o abundances/
-  partwise fit big.npy -k 20 --memory 2G -o out/     a file larger than memory; or a folder of .npy files
+  partwise fit big.pws -k 20 --memory 2G -o out/     a file larger than memory; or .npy, or a folder of them
   partwise fit v.npy -k 50 --checkpoint kept/ --resume -o out/   goes on where it was killed
   zcat big.tsv.gz | partwise fit - --format tsv -k 10 -o out/
 
@@ -105,6 +108,9 @@ pub(crate) enum Command {
     /// Multiply the factors of a model
     #[command(after_help = RECONSTRUCT_EXAMPLES)]
     Reconstruct(ReconstructArguments),
+    /// Make a store of row blocks of a matrix, which a fit reads without room for all of it
+    #[command(after_help = convert::EXAMPLES)]
+    Convert(ConvertArguments),
     /// Say what a file of a matrix or a model holds
     #[command(after_help = INFO_EXAMPLES)]
     Info(InfoArguments),
@@ -151,8 +157,8 @@ pub(crate) struct FitArguments {
     pub(crate) solving: SolvingArguments,
     #[command(flatten)]
     pub(crate) reading: ReadingArguments,
-    /// Memory to take at most, as in 512M, 2G or 1.5GiB; a .npy file that does not fit stays on disk and is read once an
-    /// iteration, or twice, with the same results [default: what the machine can give]
+    /// Memory to take at most, as in 512M, 2G or 1.5GiB; a .pws or .npy file that does not fit stays on disk and is read once
+    /// an iteration, or twice, with the same results [default: what the machine can give]
     #[arg(long, value_name = "SIZE", help_heading = "Reading")]
     pub(crate) memory: Option<Size>,
     #[command(flatten)]

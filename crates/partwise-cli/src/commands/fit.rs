@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::Context;
-use partwise::{Factorization, Matrix, RowBlocks, StopReason};
+use partwise::{Factorization, Matrix, StopReason};
 use partwise_io::{Precision, Stored};
 
 use crate::arguments::{FitArguments, Precision as Wanted};
@@ -52,7 +52,7 @@ fn left_on_disk(arguments: &FitArguments, limit: Limit) -> anyhow::Result<Option
     let other = reading
         .format
         .as_ref()
-        .is_some_and(|format| format != "npy");
+        .is_some_and(|format| !["npy", "pws"].contains(&&format[..]));
     if other || input == Path::new("-") {
         return Ok(None);
     }
@@ -74,10 +74,7 @@ fn fit_stored<T: Number>(
     name: String,
     stored: &Stored,
     (kept, progress): (Option<Kept>, Progress),
-) -> anyhow::Result<Ending>
-where
-    Stored: RowBlocks<T>,
-{
+) -> anyhow::Result<Ending> {
     let limit = arguments.memory.into();
     let solved = solve(
         arguments,
@@ -89,8 +86,8 @@ where
         input: name,
         shape: stored.shape(),
         nonzeros: solved.0.positive,
-        row_names: None,
-        col_names: None,
+        row_names: stored.names().0.map(<[String]>::to_vec),
+        col_names: stored.names().1.map(<[String]>::to_vec),
     };
     finish(arguments, data, solved, progress)
 }

@@ -3,6 +3,7 @@
 mod audio;
 mod completions;
 mod compress;
+mod convert;
 mod decompress;
 mod fit;
 mod image;
@@ -26,6 +27,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<Ending> {
         Command::Rank(arguments) => rank::run(arguments),
         Command::Transform(arguments) => transform::run(arguments),
         Command::Reconstruct(arguments) => reconstruct::run(arguments),
+        Command::Convert(arguments) => convert::run(arguments),
         Command::Info(arguments) => info::run(arguments),
         Command::Image(arguments) => image::run(arguments),
         Command::Compress(arguments) => compress::run(arguments),

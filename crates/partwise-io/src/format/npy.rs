@@ -4,12 +4,14 @@ use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 
 use super::{FileFormat, ReadOptions, WriteMatrix, write_error};
+use crate::convert::{Pour, VALUES};
 use crate::error::Error;
 use crate::matrix::{AnyDense, AnyMatrix, Dense, Matrix, Order, Table};
 use crate::memory::Budget;
 use crate::numpy::{Header, MAGIC, write_header};
 use crate::real::{Dtype, Real, at_precision};
 use crate::source::Source;
+use crate::store::Kind;
 use crate::write::{MatrixToWrite, Values};
 
 pub(crate) struct Npy;
@@ -39,6 +41,19 @@ impl FileFormat for Npy {
         Ok(Table::unnamed(matrix, header.entry.name()))
     }
 
+    fn pour(&self, source: Source, pour: &mut Pour<'_, '_>) -> Result<Option<Source>, Error> {
+        // A header that is longer than what is shown of the file is for the ordinary reader.
+        let order = Header::read(&source.name, &mut &source.head[..]).map(|header| header.order);
+        if order.ok() != Some(Order::RowMajor) {
+            return Ok(Some(source));
+        }
+        let available = source.length();
+        let mut reader = source.into_reader();
+        let header = Header::read(&pour.budget.file, &mut reader)?;
+        pour_rows(&header, &mut reader, available, pour)?;
+        Ok(None)
+    }
+
     fn writer(&self) -> Option<WriteMatrix> {
         Some(|file, out: &mut BufWriter<File>, matrix| {
             write_dense(out, matrix).map_err(|source| write_error(file, source))
@@ -60,6 +75,33 @@ pub(crate) fn read_dense(
         let data = header.read_reals::<T>(budget, reader, count, available.is_some())?;
         Ok(T::any_dense(Dense { rows, cols, order: header.order, data }))
     })
+}
+
+/// Puts the rows of an array in C order, which follow its header, into a store.
+pub(crate) fn pour_rows(
+    header: &Header,
+    reader: &mut impl Read,
+    available: Option<u64>,
+    pour: &mut Pour<'_, '_>,
+) -> Result<(), Error> {
+    let file = &pour.budget.file;
+    let (_, cols) = header.two_dimensions(file)?;
+    let count = header.checked_count(file, available)?;
+    header.check_real(file)?;
+    let precision = pour.precision(header.entry.is_f32());
+    let store = &mut pour.store;
+    store.begin(Kind::Dense, cols, precision, &header.entry.name())?;
+    at_precision!(precision, T => {
+        let mut values = vec![T::default(); count.min(VALUES as u64) as usize];
+        let mut left = count;
+        while left > 0 {
+            let now = left.min(VALUES as u64) as usize;
+            header.convert(file, reader, &mut values[..now])?;
+            store.dense(&values[..now])?;
+            left -= now as u64;
+        }
+    });
+    Ok(())
 }
 
 /// Writes header and numbers.
