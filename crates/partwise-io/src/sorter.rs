@@ -15,10 +15,11 @@ use crate::source::fill;
 
 /// Bytes of an entry in the temporary file.
 const ENTRY_BYTES: usize = 24;
-/// Bytes of entries that are in memory at once, unless less is allowed; and of the buffers of all runs.
+/// Bytes of entries that are in memory at once, and then of the buffers of all runs, unless less is allowed.
 const MEMORY: u64 = 64 << 20;
-/// The smallest buffer of a run.
+/// The smallest buffer of a run, and the largest.
 const LEAST_BUFFER: usize = 4096;
+const MOST_BUFFER: usize = 1 << 20;
 
 /// An entry, and its number in the order in which they came.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -116,7 +117,8 @@ impl Sorter {
             let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
             let length = self.ends.last().copied().unwrap_or(0);
             let file = Shared::new(file, length);
-            let room = (MEMORY as usize / self.ends.len()).clamp(LEAST_BUFFER, 1 << 20);
+            let room = self.most * ENTRY_BYTES / self.ends.len();
+            let room = room.clamp(LEAST_BUFFER, MOST_BUFFER);
             let mut from = 0;
             for to in self.ends {
                 let reader = BufReader::with_capacity(room, file.range(from, to));

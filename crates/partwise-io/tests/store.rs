@@ -282,7 +282,7 @@ fn a_conversion_that_is_stopped_leaves_nothing() {
     let input = folder.path().join("v.mtx");
     let output = folder.path().join("v.pws");
     fs::write(&input, market(rows, cols, &entries)).unwrap();
-    for calls in [0, 3, 9] {
+    for calls in [0, 3, 6] {
         let mut left = calls;
         let result = convert(&input, &output, &ReadOptions::default(), true, &mut |_| {
             left -= 1;

@@ -181,6 +181,10 @@ pub(crate) struct TransformArguments {
     /// Format of NEW, if its first bytes and its name should not decide
     #[arg(long, value_parser = format_names())]
     pub(crate) format: Option<String>,
+    /// Memory to take at most, as in 512M, 2G or 1.5GiB; a .pws or .npy file that does not fit stays on disk [default: what the
+    /// machine can give]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<Size>,
     /// Threads to work with [default: all]; the answer has the same bits for any number
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,

@@ -1,7 +1,6 @@
 //! `partwise fit`: a matrix into factors.
 
 use std::io::Read;
-use std::path::Path;
 
 use anyhow::Context;
 use partwise::{Factorization, Matrix, StopReason};
@@ -25,14 +24,15 @@ pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), arguments.reporting.quiet);
     let limit = Limit::from(arguments.memory);
-    if let Some(stored) = left_on_disk(arguments, limit)? {
+    let (nmf, reading) = (arguments.solving.nmf()?, &arguments.reading);
+    let (dtype, format) = (reading.dtype.into(), reading.format.as_deref());
+    if let Some(stored) = input::left_on_disk(&arguments.input, (dtype, format), &nmf, limit)? {
         return match stored.precision() {
             Precision::F32 => fit_stored::<f32>(arguments, name, &stored, (kept, progress)),
             Precision::F64 => fit_stored::<f64>(arguments, name, &stored, (kept, progress)),
         };
     }
-    let reading = &arguments.reading;
-    let options = input::options_within(limit, reading.dtype.into(), reading.format.as_deref());
+    let options = input::options_within(limit, dtype, format);
     let table = partwise_io::read(&arguments.input, &options)?;
     let (data, matrix) = Data::of(name, table);
     at_precision!(AnyMatrix, matrix, matrix => {
@@ -42,31 +42,6 @@ pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
         drop(matrix);
         finish(arguments, data, solved, progress)
     })
-}
-
-/// V, if it stays in its files: a folder of them, or a file that is larger than what a fit leaves of the memory.
-fn left_on_disk(arguments: &FitArguments, limit: Limit) -> anyhow::Result<Option<Stored>> {
-    /// What a fit of a matrix in memory may take beyond that of one on disk: a larger work space.
-    const WORK_SPACE: u64 = 64 << 20;
-    let (input, reading) = (&arguments.input, &arguments.reading);
-    let other = reading
-        .format
-        .as_ref()
-        .is_some_and(|format| !["npy", "pws"].contains(&&format[..]));
-    if other || input == Path::new("-") {
-        return Ok(None);
-    }
-    let Some(stored) = Stored::open(input, reading.dtype.into())? else {
-        return Ok(None);
-    };
-    let nmf = arguments.solving.nmf()?;
-    let needed = match stored.precision() {
-        Precision::F32 => nmf.memory_needed(&stored.view::<f32>()),
-        Precision::F64 => nmf.memory_needed(&stored.view::<f64>()),
-    };
-    let held = [stored.bytes_in_memory(), needed, WORK_SPACE];
-    let held = held.into_iter().fold(0, u64::saturating_add);
-    Ok((input.is_dir() || held > limit.bytes()).then_some(stored))
 }
 
 fn fit_stored<T: Number>(

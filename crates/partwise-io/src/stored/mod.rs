@@ -91,6 +91,11 @@ impl Stored {
         }
     }
 
+    /// Whether only some entries are stored.
+    pub fn is_sparse(&self) -> bool {
+        matches!(&self.held, Held::Store(store) if store.kind() == Kind::Sparse)
+    }
+
     /// Number of files.
     pub fn files(&self) -> usize {
         match &self.held {
@@ -115,9 +120,7 @@ impl Stored {
         } as u64;
         let (rows, cols) = self.shape();
         match &self.held {
-            Held::Store(store) if store.kind() == Kind::Sparse => {
-                store::bytes_in_memory(store, value)
-            }
+            Held::Store(store) if self.is_sparse() => store::bytes_in_memory(store, value),
             _ => (rows as u64)
                 .saturating_mul(cols as u64)
                 .saturating_mul(value),
