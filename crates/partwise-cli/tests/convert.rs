@@ -47,7 +47,7 @@ fn a_sparse_store_gives_the_factors_of_memory() {
     let place = Place::new();
     place.file("v.mtx", market(3_000, 1_200, 120));
     let said = place.succeed("convert v.mtx -o v.pws");
-    assert!(said.contains("327360 of real, sparse"), "{said}");
+    assert!(said.contains("327240 of real, sparse"), "{said}");
     assert!(
         said.contains("v.mtx (mtx)") && !said.contains("through memory"),
         "{said}"

@@ -157,13 +157,23 @@ impl<'a, T: Float> Source<'a, T> {
     /// Hands over all lines in order, `run` of them at a time, with the number of the first. Sparse lines that are not in memory
     /// come in the runs in which they are kept.
     pub(crate) fn walk(&self, run: usize, mut visit: impl FnMut(usize, Lines<'_, T>)) {
+        self.walk_with_twins(run, false, |first, lines, _| visit(first, lines));
+    }
+
+    /// As [`Self::walk`], with the twin of each run of sparse lines that are not in memory, if `twins` are wanted.
+    pub(crate) fn walk_with_twins(
+        &self,
+        run: usize,
+        twins: bool,
+        mut visit: impl FnMut(usize, Lines<'_, T>, Option<&Twin<T>>),
+    ) {
         if let Self::Streamed(stream) = self {
-            return stream.walk(run, visit);
+            return stream.walk(run, twins, visit);
         }
         let lines = self.rows();
         for first in (0..lines.count()).step_by(run) {
             let last = (first + run).min(lines.count());
-            visit(first, lines.range(first, last));
+            visit(first, lines.range(first, last), None);
         }
     }
 
@@ -187,17 +197,17 @@ impl<'a, T: Float> Source<'a, T> {
         let mut out = Dense::zeros(length, width);
         let mut across = self.is_sparse().then(|| Across::new(length, width));
         let tile = column_tile(length);
-        self.walk(self.cut().run, |first, lines| {
+        self.walk_with_twins(self.cut().run, true, |first, lines, twin| {
             let rows = y.row_range(first, first + lines.count());
-            match (lines, &mut across) {
-                (Lines::Sparse(run), Some(across)) => across.add(&Twin::of(&run), rows, threads),
+            match (lines, twin.zip(across.as_mut())) {
+                (Lines::Sparse(_), Some((twin, across))) => across.add(twin, rows, threads),
                 (Lines::Dense(view), _) => {
                     threads.map_chunks(out.as_mut_slice(), tile * width, |index, out| {
                         let columns = view.subcols(index * tile, out.len() / width);
                         kernel::add_transposed_times(out, columns, rows);
                     });
                 }
-                (Lines::Sparse(_), None) => unreachable!("sparse lines have sums"),
+                (Lines::Sparse(_), None) => unreachable!("sparse runs have twins"),
             }
         });
         if let Some(across) = across {

@@ -9,7 +9,7 @@ use std::thread;
 
 use faer::MatRef;
 
-use super::{Compressed, Cut, Lines, SPARSE_BLOCK};
+use super::{Compressed, Cut, Lines, SPARSE_BLOCK, Twin};
 use crate::error::ReadError;
 use crate::threads;
 use crate::{Error, Float};
@@ -186,7 +186,7 @@ impl<T> Stream<'_, T> {
 }
 
 impl<T: Float> Streamed<'_, T> {
-    /// Bytes that a walk takes for its runs and, of a sparse matrix, for the other axis of one of them.
+    /// Bytes that a walk takes for its runs and, of a sparse matrix, for their other axes.
     pub(crate) fn walk_bytes(&self) -> u64 {
         let value = size_of::<T>() as u64;
         match self.lines {
@@ -202,10 +202,13 @@ impl<T: Float> Streamed<'_, T> {
                         .saturating_mul(value + size_of::<u32>() as u64)
                         .saturating_add(8 * size.rows as u64)
                 });
-                let run = bytes.max().unwrap_or(0);
-                let offsets = 2 * 8 * lines.cols() as u64;
-                run.saturating_mul(BUFFERS as u64 + 1)
-                    .saturating_add(offsets)
+                // As packed as it is read, as unpacked, and with its twin.
+                let run = bytes
+                    .max()
+                    .unwrap_or(0)
+                    .saturating_mul(2 * BUFFERS as u64 + 2);
+                let offsets = 8 * (BUFFERS as u64 + 1) * lines.cols() as u64;
+                run.saturating_add(offsets)
             }
         }
     }
@@ -223,9 +226,14 @@ impl<T> fmt::Debug for Streamed<'_, T> {
 }
 
 impl<T: Float> Stream<'_, T> {
-    /// Hands over all lines in order, `run` of them at a time where they are dense, with the number of the first. A second
-    /// thread reads ahead.
-    pub(super) fn walk(&self, run: usize, mut visit: impl FnMut(usize, Lines<'_, T>)) {
+    /// Hands over all lines in order, `run` of them at a time where they are dense, with the number of the first; and the twin
+    /// of a sparse run if it is wanted. A second thread reads ahead.
+    pub(super) fn walk(
+        &self,
+        run: usize,
+        twins: bool,
+        mut visit: impl FnMut(usize, Lines<'_, T>, Option<&Twin<T>>),
+    ) {
         match *self {
             Self::Dense(lines) => {
                 let (count, length) = (lines.rows(), lines.cols());
@@ -237,7 +245,7 @@ impl<T: Float> Stream<'_, T> {
                     |index, buffer| {
                         let values = &buffer[..rows(index) * length];
                         let view = MatRef::from_row_major_slice(values, rows(index), length);
-                        visit(index * run, Lines::Dense(view));
+                        visit(index * run, Lines::Dense(view), None);
                     },
                 );
             }
@@ -245,11 +253,15 @@ impl<T: Float> Stream<'_, T> {
                 let mut first = 0;
                 ahead(
                     lines.runs(),
-                    SparseRun::default,
-                    |index, buffer| read_checked(lines, index, buffer).map(drop),
-                    |index, buffer| {
+                    || (SparseRun::default(), None),
+                    |index, (buffer, twin)| {
+                        let view = read_checked(lines, index, buffer)?;
+                        *twin = twins.then(|| Twin::of(&view));
+                        Ok(())
+                    },
+                    |index, (buffer, twin)| {
                         let view = buffer.trusted(lines.size(index).rows, lines.cols());
-                        visit(first, Lines::Sparse(view));
+                        visit(first, Lines::Sparse(view), twin.as_ref());
                         first += view.major();
                     },
                 );

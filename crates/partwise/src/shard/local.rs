@@ -134,24 +134,23 @@ impl<'a, T: Float> Local<'a, T> {
         cross
     }
 
-    /// Adds what a run of lines says about the other factor. The products of sparse lines with the columns go into `across`,
-    /// if it is there; those in memory wait for the columns.
+    /// Adds what a run of lines says about the other factor. Sparse lines say it by their twin, products into `across` if it is
+    /// there; those in memory have none, and wait for the columns.
     fn gather_run(
         &self,
         request: &Request<'_, T>,
         (first, lines): (usize, Lines<'_, T>),
-        across: Option<&mut Across<T>>,
+        (twin, across): (Option<&Twin<T>>, Option<&mut Across<T>>),
         parts: &mut Parts<T>,
     ) {
-        match lines {
-            Lines::Dense(lines) => self.gather_tiles(request, (first, lines), parts),
-            Lines::Sparse(_) if self.source.is_held() => {}
-            Lines::Sparse(run) => {
-                let k = self.rows.now.cols();
-                let (twin, right) = (Twin::of(&run), &request.right.rows);
+        match (lines, twin) {
+            (Lines::Dense(lines), _) => self.gather_tiles(request, (first, lines), parts),
+            (Lines::Sparse(_), None) => {}
+            (Lines::Sparse(run), Some(twin)) => {
+                let (right, k) = (&request.right.rows, self.rows.now.cols());
                 let left = self.rows.now.row_range(first, first + run.major());
                 if let Some(across) = across {
-                    return across.add(&twin, left, &self.threads);
+                    return across.add(twin, left, &self.threads);
                 }
                 let (columns, length) = (twin.view(), SPARSE_BLOCK * k);
                 let elementwise = &request.problem.elementwise;
@@ -298,12 +297,12 @@ impl<T: Float> Shard<T> for Local<'_, T> {
                 self.walk_run(request, ready, (first, last), None, &mut stats);
             }
         } else {
-            source.walk(run, |first, lines| {
+            source.walk_with_twins(run, request.statistics, |first, lines, twin| {
                 let last = first + lines.count();
                 self.walk_run(request, ready, (first, last), Some(lines), &mut stats);
                 if request.statistics {
                     let part = (first, lines);
-                    self.gather_run(request, part, across.as_mut(), &mut stats.parts);
+                    self.gather_run(request, part, (twin, across.as_mut()), &mut stats.parts);
                 }
             });
         }
