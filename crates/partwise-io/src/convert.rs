@@ -19,7 +19,7 @@ use crate::memory::Budget;
 use crate::real::{Real, at_precision};
 use crate::sorter::{Entry, Sorter};
 use crate::source::Source;
-use crate::store::{Block, Kind, Store, Writer};
+use crate::store::{Batch, Block, Goal, Kind, Store, Writer};
 use crate::stored::{Arrays, open_store};
 
 /// Entries between two looks at whether to go on, where nothing is written yet.
@@ -78,7 +78,7 @@ pub fn convert(
     let mut watch = |rows, entries| watch(Converting { rows, entries });
     let mut converted = None;
     write_atomically(output, |out| -> Result<(), Error> {
-        let mut store = Writer::new(&name, out, deflate, &mut watch);
+        let mut store = Writer::new(&name, Goal::Store { out, deflate }, &mut watch);
         let (format, held) = pour(input.as_ref(), &mut store, options, &folder)?;
         let made = store.finish()?;
         converted = Some(Converted {
@@ -94,6 +94,27 @@ pub fn convert(
         Ok(())
     })?;
     Ok(converted.expect("it was set before the file took its name"))
+}
+
+/// Hands over the rows of any matrix that [`convert()`] converts, so many at a time (the last may be fewer), while they are read:
+/// from a pipe as they come. `visit` says whether to go on. From a pipe, arrays of `.npy` may follow each other.
+///
+/// # Errors
+///
+/// As [`convert()`]; [`Error::Stopped`] if `visit` says so.
+pub fn for_each_batch(
+    input: impl AsRef<Path>,
+    options: &ReadOptions,
+    rows: usize,
+    visit: &mut dyn FnMut(Batch<'_>) -> bool,
+) -> Result<(), Error> {
+    let input = input.as_ref();
+    let name = input.display().to_string();
+    let mut go_on = |_, _| true;
+    let rows = rows.max(1);
+    let mut batches = Writer::new(&name, Goal::Visit { rows, visit }, &mut go_on);
+    pour(input, &mut batches, options, &std::env::temp_dir())?;
+    batches.finish().map(drop)
 }
 
 /// The format of the input, and whether all of it was in memory.

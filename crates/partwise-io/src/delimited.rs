@@ -1,6 +1,5 @@
 //! Rows of numbers out of lines of text, each number read once, in place.
 
-use crate::convert::VALUES;
 use crate::error::Error;
 use crate::lines::{Lines, Piece, count_lines};
 use crate::matrix::{AnyMatrix, Dense, Matrix, Order};
@@ -258,7 +257,7 @@ impl<'a, T: Real> Rows<'a, T> {
         let Some((width, _)) = self.width else {
             return if at_end { Err(self.empty()) } else { Ok(()) };
         };
-        if !at_end && self.values.len() < VALUES {
+        if !at_end && self.values.len() < store.wants(width) {
             return Ok(());
         }
         if !self.poured {

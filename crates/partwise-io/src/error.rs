@@ -149,10 +149,10 @@ pub enum Error {
         /// Bytes needed.
         needed: u64,
     },
-    /// The caller asked to end. Nothing of the file is left.
-    #[error("{file}: stopped; nothing was written")]
+    /// The caller asked to end. Nothing is left of a file that was being written.
+    #[error("{file}: stopped")]
     Stopped {
-        /// The file that was being written.
+        /// The file that was being written or read.
         file: String,
     },
     /// The caller's matrix and names do not fit each other or the format.

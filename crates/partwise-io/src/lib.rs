@@ -8,6 +8,7 @@
 //! - [`Stored`] leaves a matrix in its files, from which a fit reads it a run of rows at a time: dense in `.npy` files, dense or
 //!   sparse in a store (`.pws`).
 //! - [`convert`](convert()) makes a store of any matrix, in one reading and with little memory where its format allows that.
+//! - [`for_each_batch`] hands over the rows of a matrix while it is read.
 //! - [`write_checkpoint`] and [`read_checkpoint`] keep what a program that may be killed has done so far.
 //! - [`describe`] says what a file holds.
 //!
@@ -59,7 +60,7 @@ mod write;
 
 pub use atomic::write_atomically;
 pub use checkpoint::{read_checkpoint, write_checkpoint};
-pub use convert::{Converted, Converting, convert};
+pub use convert::{Converted, Converting, convert, for_each_batch};
 pub use describe::{Description, MatrixDescription, describe};
 pub use error::Error;
 pub use format::{Format, ReadOptions, check_writable, read, write};
@@ -68,5 +69,6 @@ pub use matrix::{
 };
 pub use model::{Model, read_model, write_model};
 pub use real::Dtype;
+pub use store::Batch;
 pub use stored::{Stored, Streams};
 pub use write::{MatrixToWrite, Values};

@@ -56,6 +56,7 @@ Examples:
   partwise fit big.pws -k 20 --memory 2G -o out/     a file larger than memory; or .npy, or a folder of them
   partwise fit v.npy -k 50 --checkpoint kept/ --resume -o out/   goes on where it was killed
   zcat big.tsv.gz | partwise fit - --format tsv -k 10 -o out/
+  sensor | partwise fit - --format csv --stream --half-life 1e6 -k 10 -o out/   learns from rows as they come
 
 Ctrl-C ends the fit and writes the best factors so far; a second one ends the program at once.";
 
@@ -161,6 +162,8 @@ pub(crate) struct FitArguments {
     /// an iteration, or twice, with the same results [default: what the machine can give]
     #[arg(long, value_name = "SIZE", help_heading = "Reading")]
     pub(crate) memory: Option<Size>,
+    #[command(flatten)]
+    pub(crate) streaming: StreamArguments,
     #[command(flatten)]
     pub(crate) keeping: CheckpointArguments,
     #[command(flatten)]
@@ -351,6 +354,29 @@ pub(crate) struct ReadingArguments {
     /// Format of V, if its first bytes and its name should not decide
     #[arg(long, value_parser = format_names())]
     pub(crate) format: Option<String>,
+}
+
+/// How components are learnt from rows as they come.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Rows as they come")]
+pub(crate) struct StreamArguments {
+    /// Read V once, take a step for each batch of rows and keep none of them: the model is H, with a W of no rows
+    #[arg(long)]
+    pub(crate) stream: bool,
+    /// Rows in a batch
+    #[arg(long, value_name = "ROWS", default_value = "1024", requires = "stream")]
+    pub(crate) batch: NonZeroUsize,
+    /// Rows after which what was learnt counts half [default: all rows count alike]
+    #[arg(long, value_name = "ROWS", requires = "stream", value_parser = half_life)]
+    pub(crate) half_life: Option<f64>,
+}
+
+fn half_life(text: &str) -> Result<f64, String> {
+    let rows: f64 = text.parse().unwrap_or(f64::NAN);
+    if rows > 0.0 && rows.is_finite() {
+        return Ok(rows);
+    }
+    Err("expected a number of rows above 0".to_owned())
 }
 
 /// What is kept of a fit on its way.

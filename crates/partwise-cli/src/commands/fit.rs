@@ -6,6 +6,7 @@ use anyhow::Context;
 use partwise::{Factorization, Matrix, StopReason};
 use partwise_io::{Precision, Stored};
 
+use super::stream;
 use crate::arguments::{FitArguments, Precision as Wanted};
 use crate::checkpoint::{Checkpoint, Kept};
 use crate::factor::Job;
@@ -18,6 +19,9 @@ use crate::record::{self, Data};
 use crate::{input, terminal};
 
 pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
+    if arguments.streaming.stream {
+        return stream::run(arguments);
+    }
     arguments.solving.nmf()?;
     outputs::check_folder(&arguments.output)?;
     let kept = Checkpoint::of(&arguments.keeping, arguments.reporting.quiet)?;

@@ -13,6 +13,7 @@ mod parts;
 mod rank;
 mod reconstruct;
 mod report;
+mod stream;
 mod topics;
 mod transform;
 

@@ -84,6 +84,7 @@ fn pour_dense(archive: &mut Archive, name: &str, pour: &mut Pour<'_, '_>) -> Res
             return Ok(None);
         }
         let available = Some(member.available);
+        npy::begin_rows(&member.header, pour)?;
         npy::pour_rows(&member.header, &mut member.reader, available, pour)?;
         member.header.two_dimensions(&member.budget.file).map(Some)
     })?;

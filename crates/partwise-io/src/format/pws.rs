@@ -7,7 +7,7 @@ use crate::memory::Budget;
 use crate::real::{Real, at_precision};
 use crate::source::Source;
 use crate::sparse::{Index, at_index};
-use crate::store::{self, Block, Kind, Store, Writer};
+use crate::store::{self, Block, Goal, Kind, Store, Writer};
 use crate::write::Values;
 
 pub(crate) struct RowBlocks;
@@ -46,7 +46,8 @@ impl FileFormat for RowBlocks {
     fn writer(&self) -> Option<WriteMatrix> {
         Some(|file, out, matrix| {
             let mut go_on = |_, _| true;
-            let mut store = Writer::new(file, out, true, &mut go_on);
+            let goal = Goal::Store { out, deflate: true };
+            let mut store = Writer::new(file, goal, &mut go_on);
             match matrix.values {
                 Values::F32(values) => {
                     store.begin(Kind::Dense, matrix.cols, Precision::F32, "float32")?;

@@ -21,7 +21,8 @@ mod read;
 mod write;
 
 pub(crate) use read::{Block, Store};
-pub(crate) use write::Writer;
+pub use write::Batch;
+pub(crate) use write::{Goal, Writer};
 
 /// The first bytes.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89PWS\r\n\x1a\n";
