@@ -11,14 +11,17 @@ use common::{Place, npy_f64};
 
 const COLS: usize = 20;
 
-/// Rows of a sum of three parts, each over some of the columns.
+/// Rows of a sum of three parts, each over some of the columns, and noise.
 fn rows(count: usize) -> Vec<f64> {
     let mut values = Vec::with_capacity(count * COLS);
     for i in 0..count {
         for j in 0..COLS {
             let share = |part: usize| ((i * (part + 3) * 7_919) % 101) as f64 / 100.0;
             let part = j * 3 / COLS;
-            values.push(share(part) * (1.0 + (j % 4) as f64) + 0.2 * share((part + 1) % 3));
+            let noise = ((i * 31 + j * 17 + i * j) % 97) as f64 / 97.0;
+            values.push(
+                share(part) * (1.0 + (j % 4) as f64) + 0.2 * share((part + 1) % 3) + 0.3 * noise,
+            );
         }
     }
     values

@@ -368,3 +368,77 @@ fn rows_of_several_arrays_become_one_store() {
     let twice = [dense(&one.matrix), dense(&one.matrix)].concat();
     assert_eq!(dense(&both.matrix), twice);
 }
+
+/// Makes all checksums of a store of one block fit again.
+fn with_checksums(mut bytes: Vec<u8>, block_sum: u32) -> Vec<u8> {
+    const TAIL: usize = 96;
+    let tail = bytes.len() - TAIL;
+    let at = |place: usize| {
+        let eight: [u8; 8] = bytes[tail + place..tail + place + 8].try_into().unwrap();
+        u64::from_le_bytes(eight) as usize
+    };
+    let index = at(32);
+    if (16..tail).contains(&index) {
+        let sum = crc32fast::hash(&bytes[16..index]).to_le_bytes();
+        let place = bytes[index..tail]
+            .windows(4)
+            .position(|four| four == block_sum.to_le_bytes());
+        if let Some(place) = place {
+            bytes[index + place..index + place + 4].copy_from_slice(&sum);
+        }
+        let sum = crc32fast::hash(&bytes[index..tail]).to_le_bytes();
+        bytes[tail + 48..tail + 52].copy_from_slice(&sum);
+    }
+    let sum = crc32fast::hash(&bytes[tail..tail + 84]).to_le_bytes();
+    bytes[tail + 84..tail + 88].copy_from_slice(&sum);
+    bytes
+}
+
+#[test]
+fn a_store_that_lies_with_the_right_checksums_is_read_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (output, torn) = (folder.path().join("v.pws"), folder.path().join("torn.pws"));
+    let options = ReadOptions {
+        memory_limit: Some(1 << 20),
+        ..ReadOptions::default()
+    };
+    let mut refused = 0;
+    for (name, deflate) in [
+        ("scipy_csr_matrix.npz", false),
+        ("scipy_csr_matrix.npz", true),
+        ("both.csv", false),
+    ] {
+        converted(&data(name), &output, &ReadOptions::default(), deflate).unwrap();
+        let whole = fs::read(&output).unwrap();
+        let index = u64::from_le_bytes(
+            whole[whole.len() - 64..whole.len() - 56]
+                .try_into()
+                .unwrap(),
+        );
+        let sum = crc32fast::hash(&whole[16..index as usize]);
+        assert_eq!(with_checksums(whole.clone(), sum), whole);
+        for at in 16..whole.len() - 12 {
+            for byte in [0, 1, 0x7f, 0x80, 0xff, whole[at].wrapping_add(1)] {
+                let mut changed = whole.clone();
+                changed[at] = byte;
+                fs::write(&torn, with_checksums(changed, sum)).unwrap();
+                match read(&torn, &options) {
+                    Ok(table) => {
+                        let (rows, cols) = table.matrix.shape();
+                        assert_canonical(&table.matrix);
+                        assert!(table.row_names.is_none_or(|names| names.len() == rows));
+                        assert!(table.col_names.is_none_or(|names| names.len() == cols));
+                    }
+                    Err(error) => {
+                        refused += 1;
+                        assert_eq!(error.to_string().lines().count(), 1, "{error}");
+                    }
+                }
+                if let Ok(Some(stored)) = Stored::open(&torn, Dtype::F64) {
+                    let _ = partwise::Nmf::new(1).max_iter(1).fit(&stored.view::<f64>());
+                }
+            }
+        }
+    }
+    assert!(refused > 100, "{refused}");
+}
