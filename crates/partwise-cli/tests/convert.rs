@@ -225,7 +225,7 @@ fn ctrl_c_leaves_nothing_of_a_store() {
         }
     }
     drop(input);
-    let status = ended.map_or_else(|| child.wait().unwrap(), |status| status);
+    let status = ended.unwrap_or_else(|| child.wait().unwrap());
     assert_eq!(status.code(), Some(130));
     assert_eq!(fs::read_dir(place.path(".")).unwrap().count(), 0);
 }

@@ -374,7 +374,7 @@ fn places() {
         format!("{}: is a folder; expected a file", folder.path().display())
     );
     assert!(describe(&missing, &ReadOptions::default()).is_err());
-    let known = ".npy .npz .mtx .mm .png";
+    let known = ".npy .npz .pws .mtx .mm .png";
     for (name, bytes) in [("v.xyz", &b"1 2"[..]), ("v", &b"\x01\x02\x03"[..])] {
         let error = content(name, bytes);
         assert!(

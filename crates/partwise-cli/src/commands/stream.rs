@@ -160,7 +160,7 @@ impl<T: Number> Learner<T> {
             let mean = sum / (batch.rows as f64 * batch.cols as f64);
             let lift = T::from_f64(LIFT * (mean / start.h.rows() as f64).sqrt());
             let mut h = start.h;
-            h.as_mut_slice().iter_mut().for_each(|x| *x = *x + lift);
+            h.as_mut_slice().iter_mut().for_each(|x| *x += lift);
             self.memory = Some(Memory::new(h));
         }
         if let Some(memory) = &mut self.memory {
