@@ -395,14 +395,14 @@ fn places() {
     assert_eq!(
         refused(&folder.path().join("v.xyz")),
         format!(
-            "{}/v.xyz: unknown format; known are .npy .npz .mtx .mm .csv .tsv .tab .txt .dat",
+            "{}/v.xyz: unknown format; known are .npy .npz .pws .mtx .mm .csv .tsv .tab .txt .dat",
             folder.path().display()
         )
     );
     assert_eq!(
         refused(&folder.path().join("v.png")),
         format!(
-            "{}/v.png: image cannot be written; choose one of .npy .npz .mtx .mm .csv .tsv .tab .txt .dat",
+            "{}/v.png: image cannot be written; choose one of .npy .npz .pws .mtx .mm .csv .tsv .tab .txt .dat",
             folder.path().display()
         )
     );
