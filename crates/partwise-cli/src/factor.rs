@@ -10,7 +10,7 @@ use partwise::{Dense, Error, Factor, Factorization, Matrix, Nmf, Start, StopReas
 use crate::arguments::SolvingArguments;
 use crate::checkpoint::{Checkpoint, Keeper};
 use crate::interrupt::{self, Ending};
-use crate::memory::{self, Limit};
+use crate::memory::Limit;
 use crate::number::Number;
 use crate::progress::Progress;
 use crate::table::counted;
@@ -191,13 +191,27 @@ pub(crate) fn transform<T: Number>(
     (h, what): (&Dense<T>, &str),
     progress: &Progress,
 ) -> anyhow::Result<Factorization<T>> {
+    transform_within(Limit::default(), nmf, (v, name), (h, what), progress)
+}
+
+/// As [`transform`], with a limit of memory.
+///
+/// # Errors
+/// As [`transform`].
+pub(crate) fn transform_within<T: Number>(
+    limit: Limit,
+    nmf: &Nmf,
+    (v, name): (&Matrix<'_, T>, &str),
+    (h, what): (&Dense<T>, &str),
+    progress: &Progress,
+) -> anyhow::Result<Factorization<T>> {
     let task = format!(
         "a transform of {} × {} into {} {what}",
         v.rows(),
         v.cols(),
         h.rows()
     );
-    memory::require(&task, nmf.memory_needed(v))?;
+    limit.require(&task, nmf.memory_needed(v))?;
     progress.doing("looking at the data");
     let start = Start {
         w: None,

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use partwise::Dense;
-use partwise_io::{Dtype, Format, Indices, Matrix, ReadOptions};
+use partwise::{Dense, Nmf};
+use partwise_io::{Dtype, Format, Indices, Matrix, Precision, ReadOptions, Stored};
 
 use crate::memory::Limit;
 use crate::number::{Number, dense_from_file};
@@ -22,6 +22,38 @@ pub(crate) fn options_within(limit: Limit, dtype: Dtype, format: Option<&str>) -
         memory_limit: Some(limit.bytes()),
         ..ReadOptions::default()
     }
+}
+
+/// V, if it stays in its files: a folder of them, or a file that is larger than what a fit leaves of the memory. How it is to be
+/// read is a precision and a format.
+///
+/// # Errors
+/// What is wrong with the files.
+pub(crate) fn left_on_disk(
+    input: &Path,
+    (dtype, format): (Dtype, Option<&str>),
+    nmf: &Nmf,
+    limit: Limit,
+) -> anyhow::Result<Option<Stored>> {
+    /// What a fit of a matrix in memory may take beyond that of one on disk: a larger work space.
+    const WORK_SPACE: u64 = 64 << 20;
+    let other = format.is_some_and(|format| !["npy", "pws"].contains(&format));
+    if other || input == Path::new("-") {
+        return Ok(None);
+    }
+    let Some(stored) = Stored::open(input, dtype)? else {
+        return Ok(None);
+    };
+    let needed = match stored.precision() {
+        Precision::F32 => nmf.memory_needed(&stored.view::<f32>()),
+        Precision::F64 => nmf.memory_needed(&stored.view::<f64>()),
+    };
+    // A sparse matrix in memory keeps its other axis beside it.
+    let held = stored.bytes_in_memory();
+    let twin = if stored.is_sparse() { held } else { 0 };
+    let held = [held, twin, needed, WORK_SPACE];
+    let held = held.into_iter().fold(0, u64::saturating_add);
+    Ok((input.is_dir() || held > limit.bytes()).then_some(stored))
 }
 
 /// Bytes of a matrix in memory.
@@ -60,7 +92,19 @@ pub(crate) struct Typed<T> {
 /// # Errors
 /// What reading meets.
 pub(crate) fn read_as<T: Number>(path: &Path, format: Option<&str>) -> anyhow::Result<Typed<T>> {
-    let table = partwise_io::read(path, &options(T::DTYPE, format))?;
+    read_within(Limit::default(), path, format)
+}
+
+/// As [`read_as`], with a limit of memory.
+///
+/// # Errors
+/// As [`read_as`].
+pub(crate) fn read_within<T: Number>(
+    limit: Limit,
+    path: &Path,
+    format: Option<&str>,
+) -> anyhow::Result<Typed<T>> {
+    let table = partwise_io::read(path, &options_within(limit, T::DTYPE, format))?;
     let matrix = T::from_any(table.matrix)
         .with_context(|| format!("{}: cannot be read as {}", name(path), T::NAME))?;
     Ok(Typed {

@@ -1,10 +1,10 @@
 //! The two precisions, where the files' types meet the engine's.
 
 use partwise::{Dense, Float};
-use partwise_io::{AnyDense, AnyMatrix, Dtype, Matrix, Order, Sparse, Values};
+use partwise_io::{AnyDense, AnyMatrix, Dtype, Matrix, Order, Sparse, Streams, Values};
 
 /// f32 or f64, for files and for the engine.
-pub(crate) trait Number: Float + Into<f64> {
+pub(crate) trait Number: Float + Into<f64> + Streams {
     /// What to ask a reader for.
     const DTYPE: Dtype;
 

@@ -47,7 +47,7 @@ impl Data {
 }
 
 /// Every flag of the solving with its value.
-fn parameters(solving: &SolvingArguments) -> BTreeMap<String, Value> {
+pub(crate) fn parameters(solving: &SolvingArguments) -> BTreeMap<String, Value> {
     let penalty = solving.penalty();
     let hold = solving.hold.map(|hold| format!("{hold:?}").to_lowercase());
     let threads = solving.threads.map(std::num::NonZeroUsize::get);
@@ -73,6 +73,13 @@ fn parameters(solving: &SolvingArguments) -> BTreeMap<String, Value> {
     )
 }
 
+/// The command line.
+pub(crate) fn command() -> Vec<String> {
+    std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
+}
+
 /// The record of a fit.
 ///
 /// # Errors
@@ -91,9 +98,7 @@ pub(crate) fn run<T: Number>(
     };
     let mut run = Run {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        command: std::env::args_os()
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect(),
+        command: command(),
         parameters: parameters(solving),
         shape: [data.shape.0 as u64, data.shape.1 as u64],
         nonzeros: data.nonzeros as u64,
@@ -121,9 +126,20 @@ pub(crate) fn run<T: Number>(
 
 /// The factors with what a transform must know, taken from the fit.
 pub(crate) fn model<T: Number>(data: Data, run: &Run, fit: Factorization<T>) -> Model {
+    Model {
+        w: to_file(fit.w),
+        h: to_file(fit.h),
+        meta: meta(run, &data.input),
+        row_names: data.row_names,
+        col_names: data.col_names,
+    }
+}
+
+/// What a model remembers of its run.
+pub(crate) fn meta(run: &Run, input: &str) -> Value {
     let mut meta = json!({
         "version": run.version,
-        "input": data.input,
+        "input": input,
         "shape": run.shape,
         "rank": run.rank,
         "loss": run.loss,
@@ -137,13 +153,7 @@ pub(crate) fn model<T: Number>(data: Data, run: &Run, fit: Factorization<T>) -> 
     for name in ["seed", "tol", "max_iter", "alpha_w", "alpha_h", "l1_ratio"] {
         meta[name] = run.parameters[name].clone();
     }
-    Model {
-        w: to_file(fit.w),
-        h: to_file(fit.h),
-        meta,
-        row_names: data.row_names,
-        col_names: data.col_names,
-    }
+    meta
 }
 
 /// Stages the files that every run has.

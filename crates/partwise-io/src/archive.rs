@@ -12,6 +12,7 @@ use crate::matrix::AnyDense;
 use crate::memory::Budget;
 use crate::numpy::Header;
 use crate::real::Dtype;
+use crate::shared::Shared;
 use crate::source::{Source, read_error};
 
 /// Deflate cannot shrink data further than this; an archive that claims more lies.
@@ -19,7 +20,8 @@ const MOST_COMPRESSION: u64 = 1040;
 
 /// An open `.npz` file.
 pub(crate) struct Archive {
-    zip: ZipArchive<BufReader<File>>,
+    zip: ZipArchive<BufReader<Shared>>,
+    file: Shared,
     budget: Budget,
     length: u64,
 }
@@ -37,10 +39,22 @@ pub(crate) struct Member<'a> {
 impl Archive {
     pub(crate) fn open(source: Source, budget: &Budget) -> Result<Self, Error> {
         let (file, length) = source.into_seekable()?;
-        let zip = ZipArchive::new(BufReader::new(file))
-            .map_err(|error| zip_error(&budget.file, error))?;
+        Self::of(Shared::new(file, length), budget, length)
+    }
+
+    /// The same archive, to read another array of it at the same time.
+    pub(crate) fn again(&self) -> Result<Self, Error> {
+        Self::of(self.file.again(), &self.budget, self.length)
+    }
+
+    fn of(file: Shared, budget: &Budget, length: u64) -> Result<Self, Error> {
+        /// Large enough that several arrays read side by side do not jump about in the file.
+        const BUFFER_BYTES: usize = 1 << 18;
+        let reader = BufReader::with_capacity(BUFFER_BYTES, file.clone());
+        let zip = ZipArchive::new(reader).map_err(|error| zip_error(&budget.file, error))?;
         Ok(Self {
             zip,
+            file,
             budget: budget.clone(),
             length,
         })

@@ -79,7 +79,7 @@ pub fn write_atomically<E: From<Error>>(
     Ok(())
 }
 
-fn folder_of(target: &Path) -> PathBuf {
+pub(crate) fn folder_of(target: &Path) -> PathBuf {
     match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),

@@ -6,6 +6,7 @@ use crate::matrix::{AnyMatrix, Dense, Matrix, Order};
 use crate::memory::{Budget, Chunks};
 use crate::real::Real;
 use crate::source::{Source, read_error};
+use crate::store::{Kind, Writer};
 
 /// What stands between two fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +48,10 @@ impl Dialect {
     }
 }
 
-/// The lines of a source and how many rows they hold at most, where that can be counted before reading.
-pub(crate) fn lines_of(mut source: Source) -> Result<(Lines, Option<Size>), Error> {
+/// The lines of a source and, to `count` them, how many rows they hold at most, where that can be known before reading.
+pub(crate) fn lines_of(mut source: Source, count: bool) -> Result<(Lines, Option<Size>), Error> {
     let size = match (source.length(), source.file()) {
-        (Some(bytes), Some(file)) => {
+        (Some(bytes), Some(file)) if count => {
             let lines = count_lines(file);
             Some(Size {
                 lines: lines.map_err(|error| read_error(&source.name, error))?,
@@ -82,6 +83,8 @@ pub(crate) struct Rows<'a, T> {
     width: Option<(usize, u64)>,
     in_row: usize,
     in_comment: bool,
+    /// Whether a part of the rows is in a store.
+    poured: bool,
 }
 
 impl<'a, T: Real> Rows<'a, T> {
@@ -100,15 +103,8 @@ impl<'a, T: Real> Rows<'a, T> {
             width: None,
             in_row: 0,
             in_comment: false,
+            poured: false,
         })
-    }
-
-    /// Reads all lines that are left.
-    pub(crate) fn push_all(&mut self, lines: &mut Lines) -> Result<(), Error> {
-        while let Some(piece) = lines.next()? {
-            self.push(piece)?;
-        }
-        Ok(())
     }
 
     /// Reads a line, or a part of one.
@@ -256,13 +252,35 @@ impl<'a, T: Real> Rows<'a, T> {
         })
     }
 
+    /// Puts what there is into a store, once it is enough; all of it `at_end`.
+    pub(crate) fn pour(&mut self, store: &mut Writer<'_>, at_end: bool) -> Result<(), Error> {
+        let Some((width, _)) = self.width else {
+            return if at_end { Err(self.empty()) } else { Ok(()) };
+        };
+        if !at_end && self.values.len() < store.wants(width) {
+            return Ok(());
+        }
+        if !self.poured {
+            self.poured = true;
+            store.begin(Kind::Dense, width, T::PRECISION, "text")?;
+        }
+        if self.dialect.row_names {
+            store.row_names(self.names.drain(..));
+        }
+        self.values.drain(|values| store.dense(values))
+    }
+
+    fn empty(&self) -> Error {
+        Error::Empty {
+            file: self.budget.file.clone(),
+        }
+    }
+
     /// The matrix and, if there are any, the names of its rows.
     pub(crate) fn finish(self) -> Result<(AnyMatrix, Option<Vec<String>>), Error> {
         let cols = self.width.map_or(0, |(width, _)| width);
         if self.rows == 0 || cols == 0 {
-            return Err(Error::Empty {
-                file: self.budget.file.clone(),
-            });
+            return Err(self.empty());
         }
         let matrix = T::any(Matrix::Dense(Dense {
             rows: self.rows,

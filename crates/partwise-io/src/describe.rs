@@ -5,11 +5,13 @@ use std::path::Path;
 use crate::archive::Archive;
 use crate::error::Error;
 use crate::format::{Format, ReadOptions, read_source};
-use crate::matrix::{AnyMatrix, Matrix, Precision};
+use crate::matrix::{AnyMatrix, Precision};
 use crate::memory::Budget;
 use crate::model::{self, Model};
-use crate::real::Real;
+use crate::real::{Real, at_precision};
 use crate::source::Source;
+use crate::store::{Block, Kind, Store};
+use crate::stored::open_store;
 
 /// What a file holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,7 +67,13 @@ pub struct MatrixDescription {
 ///
 /// As [`read`](crate::read()).
 pub fn describe(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Description, Error> {
-    let source = Source::open(path.as_ref())?;
+    let path = path.as_ref();
+    if options.format.is_none_or(|format| format.name() == "pws")
+        && let Some(store) = open_store(path, options.dtype)?
+    {
+        return describe_store(&store);
+    }
+    let source = Source::open(path)?;
     let format = match options.format {
         Some(format) => format,
         None => Format::detect(&source)?,
@@ -98,42 +106,39 @@ fn describe_matrix(
         ..options.clone()
     };
     let table = read_source(source, &options)?;
-    let figures = match &table.matrix {
-        AnyMatrix::F32(matrix) => Figures::of(matrix),
-        AnyMatrix::F64(matrix) => Figures::of(matrix),
-    };
-    let (rows, cols) = table.matrix.shape();
-    let all = rows as f64 * cols as f64;
-    let counted = all - figures.nans as f64;
-    let implicit_zeros = (figures.stored as f64) < all;
-    let or_zero = |value: Option<f64>, pick: fn(f64, f64) -> f64| match (value, implicit_zeros) {
-        (Some(value), true) => Some(pick(value, 0.0)),
-        (None, true) => Some(0.0),
-        (value, false) => value,
-    };
-    Ok(Description::Matrix(MatrixDescription {
-        format: format.name(),
-        rows,
-        cols,
-        stored_as: table.stored_as,
-        precision: table.matrix.precision(),
-        sparse: table.matrix.is_sparse(),
-        stored: figures.stored,
-        nonzeros: figures.nonzeros,
-        zeros_share: if all > 0.0 {
-            (all - figures.nonzeros as f64) / all
-        } else {
-            0.0
-        },
-        min: or_zero(figures.min, f64::min),
-        max: or_zero(figures.max, f64::max),
-        mean: (counted > 0.0).then(|| figures.sum / counted),
-        negatives: figures.negatives,
-        nans: figures.nans,
-        infinities: figures.infinities,
-        row_names: table.row_names,
-        col_names: table.col_names,
-    }))
+    let mut figures = Figures::default();
+    match &table.matrix {
+        AnyMatrix::F32(matrix) => figures.add(matrix.stored()),
+        AnyMatrix::F64(matrix) => figures.add(matrix.stored()),
+    }
+    Ok(figures.describe(
+        format.name(),
+        table.matrix.shape(),
+        (table.stored_as, table.matrix.precision()),
+        table.matrix.is_sparse(),
+        (table.row_names, table.col_names),
+    ))
+}
+
+/// A store is looked at block by block.
+fn describe_store(store: &Store) -> Result<Description, Error> {
+    let mut figures = Figures::default();
+    at_precision!(store.precision(), T => store.for_each_block::<T>(|block| {
+        figures.add(match block {
+            Block::Dense(values) => values,
+            Block::Sparse(run) => &run.values,
+        });
+        Ok(())
+    })?);
+    let (row_names, col_names) = store.names();
+    let owned = |names: Option<&[String]>| names.map(<[String]>::to_vec);
+    Ok(figures.describe(
+        "pws",
+        store.shape(),
+        (store.stored_as().to_owned(), store.precision()),
+        store.kind() == Kind::Sparse,
+        (owned(row_names), owned(col_names)),
+    ))
 }
 
 /// Figures of the stored entries.
@@ -150,22 +155,62 @@ struct Figures {
 }
 
 impl Figures {
-    fn of<T: Real>(matrix: &Matrix<T>) -> Self {
-        let mut figures = Self::default();
-        for value in matrix.stored() {
+    fn add<T: Real>(&mut self, stored: &[T]) {
+        for value in stored {
             let value = value.to_f64();
-            figures.stored += 1;
-            figures.nonzeros += usize::from(value != 0.0);
+            self.stored += 1;
+            self.nonzeros += usize::from(value != 0.0);
             if value.is_nan() {
-                figures.nans += 1;
+                self.nans += 1;
                 continue;
             }
-            figures.negatives += usize::from(value < 0.0);
-            figures.infinities += usize::from(value.is_infinite());
-            figures.sum += value;
-            figures.min = Some(figures.min.map_or(value, |min| min.min(value)));
-            figures.max = Some(figures.max.map_or(value, |max| max.max(value)));
+            self.negatives += usize::from(value < 0.0);
+            self.infinities += usize::from(value.is_infinite());
+            self.sum += value;
+            self.min = Some(self.min.map_or(value, |min| min.min(value)));
+            self.max = Some(self.max.map_or(value, |max| max.max(value)));
         }
-        figures
+    }
+
+    fn describe(
+        self,
+        format: &'static str,
+        (rows, cols): (usize, usize),
+        (stored_as, precision): (String, Precision),
+        sparse: bool,
+        (row_names, col_names): (Option<Vec<String>>, Option<Vec<String>>),
+    ) -> Description {
+        let all = rows as f64 * cols as f64;
+        let counted = all - self.nans as f64;
+        let implicit_zeros = (self.stored as f64) < all;
+        let or_zero = |value: Option<f64>, pick: fn(f64, f64) -> f64| match (value, implicit_zeros)
+        {
+            (Some(value), true) => Some(pick(value, 0.0)),
+            (None, true) => Some(0.0),
+            (value, false) => value,
+        };
+        Description::Matrix(MatrixDescription {
+            format,
+            rows,
+            cols,
+            stored_as,
+            precision,
+            sparse,
+            stored: self.stored,
+            nonzeros: self.nonzeros,
+            zeros_share: if all > 0.0 {
+                (all - self.nonzeros as f64) / all
+            } else {
+                0.0
+            },
+            min: or_zero(self.min, f64::min),
+            max: or_zero(self.max, f64::max),
+            mean: (counted > 0.0).then(|| self.sum / counted),
+            negatives: self.negatives,
+            nans: self.nans,
+            infinities: self.infinities,
+            row_names,
+            col_names,
+        })
     }
 }

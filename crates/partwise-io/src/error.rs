@@ -149,6 +149,12 @@ pub enum Error {
         /// Bytes needed.
         needed: u64,
     },
+    /// The caller asked to end. Nothing is left of a file that was being written.
+    #[error("{file}: stopped")]
+    Stopped {
+        /// The file that was being written or read.
+        file: String,
+    },
     /// The caller's matrix and names do not fit each other or the format.
     #[error("{file}: {problem}")]
     Unwritable {

@@ -5,6 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use crate::atomic::write_atomically;
+use crate::convert::Pour;
 use crate::error::Error;
 use crate::matrix::Table;
 use crate::memory::Budget;
@@ -17,12 +18,14 @@ mod market;
 mod named;
 pub(crate) mod npy;
 pub(crate) mod npz;
+mod pws;
 mod text;
 
 /// Every format, in the order in which they are asked whether a file is theirs.
 static FORMATS: &[&dyn FileFormat] = &[
     &npy::Npy,
     &npz::Npz,
+    &pws::RowBlocks,
     &market::MatrixMarket,
     &image::Image,
     &named::CSV,
@@ -43,6 +46,11 @@ pub(crate) trait FileFormat: Sync {
 
     /// Reads the matrix.
     fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error>;
+
+    /// Puts the matrix into a store without holding all of it. The source comes back if that cannot be done.
+    fn pour(&self, source: Source, _: &mut Pour<'_, '_>) -> Result<Option<Source>, Error> {
+        Ok(Some(source))
+    }
 
     /// The function that writes a matrix in this format; `None` if it is only read.
     fn writer(&self) -> Option<WriteMatrix> {
@@ -75,7 +83,7 @@ impl Format {
         Self::all().find(|format| format.extensions().contains(&extension.as_str()))
     }
 
-    /// Short lower-case name: `npy`, `npz`, `mtx`, `image`, `csv`, `tsv`, `text`.
+    /// Short lower-case name: `npy`, `npz`, `pws`, `mtx`, `image`, `csv`, `tsv`, `text`.
     pub fn name(self) -> &'static str {
         self.0.name()
     }
@@ -224,6 +232,15 @@ pub(crate) fn read_source(source: Source, options: &ReadOptions) -> Result<Table
         limit: options.memory_limit,
     };
     format.0.read(source, &budget, options)
+}
+
+/// As [`FileFormat::pour`].
+pub(crate) fn pour(
+    format: Format,
+    source: Source,
+    pour: &mut Pour<'_, '_>,
+) -> Result<Option<Source>, Error> {
+    format.0.pour(source, pour)
 }
 
 /// Writes a matrix to a file, in the format of its extension, whole or not at all.

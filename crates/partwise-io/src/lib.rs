@@ -5,7 +5,10 @@
 //!   also through gzip and from standard input. What memory it takes is checked first.
 //! - [`write`](write()) puts a matrix into a file, [`write_model`] and [`read_model`] a whole factorisation,
 //!   [`write_atomically`] whatever you like: the file appears whole or not at all.
-//! - [`Stored`] leaves a dense matrix in its `.npy` files, from which a fit reads it a run of rows at a time.
+//! - [`Stored`] leaves a matrix in its files, from which a fit reads it a run of rows at a time: dense in `.npy` files, dense or
+//!   sparse in a store (`.pws`).
+//! - [`convert`](convert()) makes a store of any matrix, in one reading and with little memory where its format allows that.
+//! - [`for_each_batch`] hands over the rows of a matrix while it is read.
 //! - [`write_checkpoint`] and [`read_checkpoint`] keep what a program that may be killed has done so far.
 //! - [`describe`] says what a file holds.
 //!
@@ -34,6 +37,7 @@
 mod archive;
 mod atomic;
 mod checkpoint;
+mod convert;
 mod delimited;
 mod describe;
 mod engine;
@@ -46,13 +50,17 @@ mod model;
 mod numpy;
 mod real;
 mod scipy;
+mod shared;
+mod sorter;
 mod source;
 mod sparse;
+mod store;
 mod stored;
 mod write;
 
 pub use atomic::write_atomically;
 pub use checkpoint::{read_checkpoint, write_checkpoint};
+pub use convert::{Converted, Converting, convert, for_each_batch};
 pub use describe::{Description, MatrixDescription, describe};
 pub use error::Error;
 pub use format::{Format, ReadOptions, check_writable, read, write};
@@ -61,5 +69,6 @@ pub use matrix::{
 };
 pub use model::{Model, read_model, write_model};
 pub use real::Dtype;
-pub use stored::Stored;
+pub use store::Batch;
+pub use stored::{Stored, Streams};
 pub use write::{MatrixToWrite, Values};

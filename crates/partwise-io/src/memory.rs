@@ -98,6 +98,20 @@ impl<T: Copy> Chunks<T> {
         Ok(())
     }
 
+    /// Hands over all entries in order, and forgets them.
+    pub(crate) fn drain(
+        &mut self,
+        mut sink: impl FnMut(&[T]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for chunk in self.full.drain(..) {
+            sink(&chunk)?;
+        }
+        self.full_len = 0;
+        sink(&self.current)?;
+        self.current.clear();
+        Ok(())
+    }
+
     /// Takes room for `total` entries at once, those already here included, now that so many are expected.
     pub(crate) fn expect(&mut self, total: u64) -> Result<(), Error> {
         let mut grown = Self::new(&self.budget, Some(total.max(self.len() as u64)))?;

@@ -13,6 +13,7 @@ pub(crate) trait Real:
     + fast_float2::FastFloat
     + 'static
 {
+    const PRECISION: Precision;
     /// Rounds to nearest.
     fn from_f64(value: f64) -> Self;
     /// Exact.
@@ -26,6 +27,7 @@ pub(crate) trait Real:
 }
 
 impl Real for f32 {
+    const PRECISION: Precision = Precision::F32;
     fn from_f64(value: f64) -> Self {
         value as f32
     }
@@ -44,6 +46,7 @@ impl Real for f32 {
 }
 
 impl Real for f64 {
+    const PRECISION: Precision = Precision::F64;
     fn from_f64(value: f64) -> Self {
         value
     }

@@ -1,5 +1,7 @@
 //! The sparse matrices of `scipy.sparse.save_npz`: CSR, CSC, COO, BSR and DIA, as arrays of an `.npz` archive.
 
+mod pour;
+
 use crate::archive::Archive;
 use crate::error::Error;
 use crate::format::ReadOptions;
@@ -7,6 +9,8 @@ use crate::matrix::{Layout, Matrix, Order, Sparse, Table};
 use crate::memory::Budget;
 use crate::real::{Real, at_precision};
 use crate::sparse::{Index, Triplets, at_index, canonical};
+
+pub(crate) use pour::pour;
 
 /// Whether the archive is one that `save_npz` wrote.
 pub(crate) fn is_sparse(archive: &Archive) -> bool {
@@ -22,17 +26,7 @@ pub(crate) fn read(
     options: &ReadOptions,
 ) -> Result<Table, Error> {
     let format = archive.texts("format")?.unwrap_or_default().concat();
-    let shape = integers::<i64>(archive, "shape", usize::MAX, budget)?;
-    let [rows, cols] = shape[..] else {
-        return Err(Error::Unsupported {
-            file: budget.file.clone(),
-            problem: format!(
-                "{}-d sparse array: expected 2-d (samples in rows, features in columns)",
-                shape.len()
-            ),
-        });
-    };
-    let (rows, cols) = (rows as usize, cols as usize);
+    let (rows, cols) = shape(archive, budget)?;
     let (entry, data_shape) = archive.member("data", |member| {
         Ok((member.header.entry, member.header.shape))
     })?;
@@ -46,6 +40,19 @@ pub(crate) fn read(
         T::any(Matrix::Sparse(at_index!(rows, cols, I => reader.read::<I, T>(archive, &format)?)))
     });
     Ok(Table::unnamed(matrix, entry.name()))
+}
+
+fn shape(archive: &mut Archive, budget: &Budget) -> Result<(usize, usize), Error> {
+    match integers::<i64>(archive, "shape", usize::MAX, budget)?[..] {
+        [rows, cols] => Ok((rows as usize, cols as usize)),
+        ref shape => Err(Error::Unsupported {
+            file: budget.file.clone(),
+            problem: format!(
+                "{}-d sparse array: expected 2-d (samples in rows, features in columns)",
+                shape.len()
+            ),
+        }),
+    }
 }
 
 struct Reader<'a> {

@@ -374,7 +374,7 @@ fn places() {
         format!("{}: is a folder; expected a file", folder.path().display())
     );
     assert!(describe(&missing, &ReadOptions::default()).is_err());
-    let known = ".npy .npz .mtx .mm .png";
+    let known = ".npy .npz .pws .mtx .mm .png";
     for (name, bytes) in [("v.xyz", &b"1 2"[..]), ("v", &b"\x01\x02\x03"[..])] {
         let error = content(name, bytes);
         assert!(
@@ -395,14 +395,14 @@ fn places() {
     assert_eq!(
         refused(&folder.path().join("v.xyz")),
         format!(
-            "{}/v.xyz: unknown format; known are .npy .npz .mtx .mm .csv .tsv .tab .txt .dat",
+            "{}/v.xyz: unknown format; known are .npy .npz .pws .mtx .mm .csv .tsv .tab .txt .dat",
             folder.path().display()
         )
     );
     assert_eq!(
         refused(&folder.path().join("v.png")),
         format!(
-            "{}/v.png: image cannot be written; choose one of .npy .npz .mtx .mm .csv .tsv .tab .txt .dat",
+            "{}/v.png: image cannot be written; choose one of .npy .npz .pws .mtx .mm .csv .tsv .tab .txt .dat",
             folder.path().display()
         )
     );

@@ -79,7 +79,10 @@ pub use error::{Error, ReadError};
 pub use float::Float;
 pub use init::Init;
 pub use loss::{Loss, Penalty};
-pub use matrix::{Compressed, Dense, IndexSlice, Matrix, Missing, RowBlocks, Streamed, Weighting};
+pub use matrix::{
+    Compressed, Dense, IndexSlice, Matrix, Missing, RowBlocks, RunSize, SparseRows, SparseRun,
+    Streamed, Weighting,
+};
 pub use minibatch::{Memory, MiniBatch, MiniBatchFit};
 pub use nmf::{Factor, Factorization, Nmf, Start, reconstruct};
 pub use observe::{Observer, Progress, State, TracePoint};

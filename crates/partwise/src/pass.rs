@@ -487,7 +487,7 @@ pub(crate) fn row_parts<T: Float>(
 }
 
 /// Σ y^(β−1) h over every column, stored or not: the denominator that a sparse line does not show.
-fn weights_of_all_columns<T: Float>(
+pub(crate) fn weights_of_all_columns<T: Float>(
     problem: &Problem<T>,
     rows: &[T],
     fixed: &Fixed<T>,

@@ -3,6 +3,7 @@
 mod audio;
 mod compress;
 mod consensus;
+mod convert;
 mod parts;
 mod rank;
 pub(crate) mod report;
@@ -19,6 +20,7 @@ use partwise_io::{Dtype, Format};
 pub(crate) use audio::{AudioArguments, Example};
 pub(crate) use compress::{CompressArguments, DecompressArguments};
 pub(crate) use consensus::ConsensusArguments;
+pub(crate) use convert::ConvertArguments;
 pub(crate) use parts::{PartsArguments, Shape};
 pub(crate) use rank::RankArguments;
 pub(crate) use topics::{
@@ -36,6 +38,7 @@ Examples:
   partwise consensus counts.mtx -k 20 -o sure/           what a hundred fits agree on
   partwise transform topics/model.npz new.mtx -o w.npy   new rows in the same components
   partwise reconstruct topics/model.npz -o v.csv         multiply the factors
+  partwise convert counts.mtx -o counts.pws              for fits larger than memory
   partwise info counts.mtx                               what is in a file
   partwise image photo.png -k 20 -o photo-20/            a picture from 20 layers
   partwise compress photo.png -o photo.pwz               a picture in a small file
@@ -53,9 +56,10 @@ Examples:
   partwise fit counts.mtx -k 20 --loss kl -o topics/
   partwise fit data.csv -k 5 --init random --seed 7 --alpha-w 0.01 --l1-ratio 1 -o sparse/
   partwise fit spectra.npy -k 4 --start-h endmembers.npy --hold h -o abundances/
-  partwise fit big.npy -k 20 --memory 2G -o out/     a file larger than memory; or a folder of .npy files
+  partwise fit big.pws -k 20 --memory 2G -o out/     a file larger than memory; or .npy, or a folder of them
   partwise fit v.npy -k 50 --checkpoint kept/ --resume -o out/   goes on where it was killed
   zcat big.tsv.gz | partwise fit - --format tsv -k 10 -o out/
+  sensor | partwise fit - --format csv --stream --half-life 1e6 -k 10 -o out/   learns from rows as they come
 
 Ctrl-C ends the fit and writes the best factors so far; a second one ends the program at once.";
 
@@ -111,6 +115,9 @@ pub(crate) enum Command {
     /// Multiply the factors of a model
     #[command(after_help = RECONSTRUCT_EXAMPLES)]
     Reconstruct(ReconstructArguments),
+    /// Make a store of row blocks of a matrix, which a fit reads without room for all of it
+    #[command(after_help = convert::EXAMPLES)]
+    Convert(ConvertArguments),
     /// Say what a file of a matrix or a model holds
     #[command(after_help = INFO_EXAMPLES)]
     Info(InfoArguments),
@@ -161,10 +168,12 @@ pub(crate) struct FitArguments {
     pub(crate) solving: SolvingArguments,
     #[command(flatten)]
     pub(crate) reading: ReadingArguments,
-    /// Memory to take at most, as in 512M, 2G or 1.5GiB; a .npy file that does not fit stays on disk and is read once an
-    /// iteration, or twice, with the same results [default: what the machine can give]
+    /// Memory to take at most, as in 512M, 2G or 1.5GiB; a .pws or .npy file that does not fit stays on disk and is read once
+    /// an iteration, or twice, with the same results [default: what the machine can give]
     #[arg(long, value_name = "SIZE", help_heading = "Reading")]
     pub(crate) memory: Option<Size>,
+    #[command(flatten)]
+    pub(crate) streaming: StreamArguments,
     #[command(flatten)]
     pub(crate) keeping: CheckpointArguments,
     #[command(flatten)]
@@ -185,6 +194,10 @@ pub(crate) struct TransformArguments {
     /// Format of NEW, if its first bytes and its name should not decide
     #[arg(long, value_parser = format_names())]
     pub(crate) format: Option<String>,
+    /// Memory to take at most, as in 512M, 2G or 1.5GiB; a .pws or .npy file that does not fit stays on disk [default: what the
+    /// machine can give]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<Size>,
     /// Threads to work with [default: all]; the answer has the same bits for any number
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
@@ -351,6 +364,29 @@ pub(crate) struct ReadingArguments {
     /// Format of V, if its first bytes and its name should not decide
     #[arg(long, value_parser = format_names())]
     pub(crate) format: Option<String>,
+}
+
+/// How components are learnt from rows as they come.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Rows as they come")]
+pub(crate) struct StreamArguments {
+    /// Read V once, take a step for each batch of rows and keep none of them: the model is H, with a W of no rows
+    #[arg(long)]
+    pub(crate) stream: bool,
+    /// Rows in a batch
+    #[arg(long, value_name = "ROWS", default_value = "1024", requires = "stream")]
+    pub(crate) batch: NonZeroUsize,
+    /// Rows after which what was learnt counts half [default: all rows count alike]
+    #[arg(long, value_name = "ROWS", requires = "stream", value_parser = half_life)]
+    pub(crate) half_life: Option<f64>,
+}
+
+fn half_life(text: &str) -> Result<f64, String> {
+    let rows: f64 = text.parse().unwrap_or(f64::NAN);
+    if rows > 0.0 && rows.is_finite() {
+        return Ok(rows);
+    }
+    Err("expected a number of rows above 0".to_owned())
 }
 
 /// What is kept of a fit on its way.

@@ -1,12 +1,12 @@
 //! `partwise fit`: a matrix into factors.
 
 use std::io::Read;
-use std::path::Path;
 
 use anyhow::Context;
-use partwise::{Factorization, Matrix, RowBlocks, StopReason};
+use partwise::{Factorization, Matrix, StopReason};
 use partwise_io::{Precision, Stored};
 
+use super::stream;
 use crate::arguments::{FitArguments, Precision as Wanted};
 use crate::checkpoint::{Checkpoint, Kept};
 use crate::factor::Job;
@@ -19,20 +19,24 @@ use crate::record::{self, Data};
 use crate::{input, terminal};
 
 pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
+    if arguments.streaming.stream {
+        return stream::run(arguments);
+    }
     arguments.solving.nmf()?;
     outputs::check_folder(&arguments.output)?;
     let kept = Checkpoint::of(&arguments.keeping, arguments.reporting.quiet)?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), arguments.reporting.quiet);
     let limit = Limit::from(arguments.memory);
-    if let Some(stored) = left_on_disk(arguments, limit)? {
+    let (nmf, reading) = (arguments.solving.nmf()?, &arguments.reading);
+    let (dtype, format) = (reading.dtype.into(), reading.format.as_deref());
+    if let Some(stored) = input::left_on_disk(&arguments.input, (dtype, format), &nmf, limit)? {
         return match stored.precision() {
             Precision::F32 => fit_stored::<f32>(arguments, name, &stored, (kept, progress)),
             Precision::F64 => fit_stored::<f64>(arguments, name, &stored, (kept, progress)),
         };
     }
-    let reading = &arguments.reading;
-    let options = input::options_within(limit, reading.dtype.into(), reading.format.as_deref());
+    let options = input::options_within(limit, dtype, format);
     let table = partwise_io::read(&arguments.input, &options)?;
     let (data, matrix) = Data::of(name, table);
     at_precision!(AnyMatrix, matrix, matrix => {
@@ -44,40 +48,12 @@ pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
     })
 }
 
-/// V, if it stays in its files: a folder of them, or a file that is larger than what a fit leaves of the memory.
-fn left_on_disk(arguments: &FitArguments, limit: Limit) -> anyhow::Result<Option<Stored>> {
-    /// What a fit of a matrix in memory may take beyond that of one on disk: a larger work space.
-    const WORK_SPACE: u64 = 64 << 20;
-    let (input, reading) = (&arguments.input, &arguments.reading);
-    let other = reading
-        .format
-        .as_ref()
-        .is_some_and(|format| format != "npy");
-    if other || input == Path::new("-") {
-        return Ok(None);
-    }
-    let Some(stored) = Stored::open(input, reading.dtype.into())? else {
-        return Ok(None);
-    };
-    let nmf = arguments.solving.nmf()?;
-    let needed = match stored.precision() {
-        Precision::F32 => nmf.memory_needed(&stored.view::<f32>()),
-        Precision::F64 => nmf.memory_needed(&stored.view::<f64>()),
-    };
-    let held = [stored.bytes_in_memory(), needed, WORK_SPACE];
-    let held = held.into_iter().fold(0, u64::saturating_add);
-    Ok((input.is_dir() || held > limit.bytes()).then_some(stored))
-}
-
 fn fit_stored<T: Number>(
     arguments: &FitArguments,
     name: String,
     stored: &Stored,
     (kept, progress): (Option<Kept>, Progress),
-) -> anyhow::Result<Ending>
-where
-    Stored: RowBlocks<T>,
-{
+) -> anyhow::Result<Ending> {
     let limit = arguments.memory.into();
     let solved = solve(
         arguments,
@@ -89,8 +65,8 @@ where
         input: name,
         shape: stored.shape(),
         nonzeros: solved.0.positive,
-        row_names: None,
-        col_names: None,
+        row_names: stored.names().0.map(<[String]>::to_vec),
+        col_names: stored.names().1.map(<[String]>::to_vec),
     };
     finish(arguments, data, solved, progress)
 }

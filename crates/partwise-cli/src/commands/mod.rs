@@ -4,6 +4,7 @@ mod audio;
 mod completions;
 mod compress;
 mod consensus;
+mod convert;
 mod decompress;
 mod fit;
 mod image;
@@ -13,6 +14,7 @@ mod parts;
 mod rank;
 mod reconstruct;
 mod report;
+mod stream;
 mod topics;
 mod transform;
 
@@ -28,6 +30,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<Ending> {
         Command::Consensus(arguments) => consensus::run(arguments),
         Command::Transform(arguments) => transform::run(arguments),
         Command::Reconstruct(arguments) => reconstruct::run(arguments),
+        Command::Convert(arguments) => convert::run(arguments),
         Command::Info(arguments) => info::run(arguments),
         Command::Image(arguments) => image::run(arguments),
         Command::Compress(arguments) => compress::run(arguments),

@@ -7,6 +7,7 @@ use partwise_report::{duration, percent};
 
 use crate::arguments::TransformArguments;
 use crate::interrupt::Ending;
+use crate::memory::Limit;
 use crate::number::{self, Number, at_precision};
 use crate::progress::Progress;
 use crate::table::Table;
@@ -29,8 +30,18 @@ fn transform<T: Number>(
 ) -> anyhow::Result<Ending> {
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), arguments.quiet);
-    let new = input::read_as::<T>(&arguments.input, arguments.format.as_deref())?;
-    let v = new.matrix.view().with_context(|| name.clone())?;
+    let limit = Limit::from(arguments.memory);
+    let reading = (T::DTYPE, arguments.format.as_deref());
+    let stored = input::left_on_disk(&arguments.input, reading, nmf, limit)?;
+    let new;
+    let (v, row_names, held) = match &stored {
+        Some(stored) => (stored.view::<T>(), stored.names().0, 0),
+        None => {
+            new = input::read_within::<T>(limit, &arguments.input, reading.1)?;
+            let view = new.matrix.view().with_context(|| name.clone())?;
+            (view, new.row_names.as_deref(), input::bytes_of(&new.matrix))
+        }
+    };
     if v.cols() != h.cols {
         bail!(
             "{name}: has {} columns; the model {} was fitted on {}",
@@ -40,13 +51,14 @@ fn transform<T: Number>(
         );
     }
     let h = number::from_file(h)?;
-    let fit = factor::transform(nmf, (&v, &name), (&h, "components"), &progress)?;
+    let within = limit.less(held);
+    let fit = factor::transform_within(within, nmf, (&v, &name), (&h, "components"), &progress)?;
     progress.doing("writing the results");
     let w = MatrixToWrite {
         rows: fit.w.rows(),
         cols: fit.w.cols(),
         values: T::values(fit.w.as_slice()),
-        row_names: new.row_names.as_deref(),
+        row_names,
         col_names: None,
     };
     partwise_io::write(&arguments.output, &w)?;

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 
 use super::{FileFormat, ReadOptions, WriteMatrix, flush, write_error};
+use crate::convert::{Pour, Repeat};
 use crate::delimited::shown;
 use crate::error::Error;
 use crate::lines::Lines;
@@ -14,9 +15,11 @@ use crate::memory::{Budget, Chunks};
 use crate::real::{Real, at_precision};
 use crate::source::Source;
 use crate::sparse::{Index, Triplets, at_index};
+use crate::store::Kind;
 use crate::write::MatrixToWrite;
 
 const BANNER: &str = "%%MatrixMarket";
+const SECOND: &str = "a second entry for the same place; expected at most one";
 
 pub(crate) struct MatrixMarket;
 
@@ -43,6 +46,39 @@ impl FileFormat for MatrixMarket {
         let matrix =
             at_precision!(options.dtype.resolve(false), T => text.matrix::<T>(&banner, length)?);
         Ok(Table::unnamed(matrix, banner.field))
+    }
+
+    fn pour(&self, source: Source, pour: &mut Pour<'_, '_>) -> Result<Option<Source>, Error> {
+        // An array lies column after column.
+        let banner = source
+            .head
+            .split(|byte| *byte == b'\n')
+            .next()
+            .unwrap_or_default();
+        let banner = String::from_utf8_lossy(banner).to_lowercase();
+        if banner.split_ascii_whitespace().nth(2) != Some("coordinate") {
+            return Ok(Some(source));
+        }
+        let budget = pour.budget;
+        let mut text = Text {
+            lines: Lines::new(source)?,
+            budget,
+        };
+        let banner = text.banner()?;
+        let (shape, declared) = text.shape(&banner)?;
+        pour.check_shape(shape.0, shape.1)?;
+        let precision = pour.precision(false);
+        pour.store
+            .begin(Kind::Sparse, shape.1, precision, &banner.field)?;
+        let mut sorter = pour.sorter();
+        at_precision!(precision, T => {
+            text.for_each_entry::<T>(&banner, shape, declared, |line, place, value| {
+                pour.sort(&mut sorter, place, line, value)
+            })?;
+            let second = |line| text.fault(line, SECOND);
+            pour.sorted::<T>(sorter, shape.0, &Repeat::Refuse(&second))?;
+        });
+        Ok(None)
     }
 
     fn writer(&self) -> Option<WriteMatrix> {
@@ -174,6 +210,17 @@ impl Text<'_> {
         banner: &Banner,
         length: Option<u64>,
     ) -> Result<AnyMatrix, Error> {
+        let ((rows, cols), declared) = self.shape(banner)?;
+        let matrix = if banner.coordinate {
+            at_index!(rows, cols, I => self.coordinates::<I, T>(banner, (rows, cols), declared, length)?)
+        } else {
+            Matrix::Dense(self.array(banner, rows, cols, length)?)
+        };
+        Ok(T::any(matrix))
+    }
+
+    /// Rows and columns, and the number of entries that are declared.
+    fn shape(&mut self, banner: &Banner) -> Result<((usize, usize), u64), Error> {
         let (line, sizes) = self.sizes(if banner.coordinate { 3 } else { 2 })?;
         let (rows, cols) = (sizes[0], sizes[1]);
         if rows.max(cols) > i64::MAX as u64 {
@@ -188,13 +235,8 @@ impl Text<'_> {
                 format!("a symmetric matrix of {rows} × {cols}; expected a square one"),
             ));
         }
-        let (rows, cols) = (rows as usize, cols as usize);
-        let matrix = if banner.coordinate {
-            at_index!(rows, cols, I => self.coordinates::<I, T>(banner, (rows, cols), sizes[2], length)?)
-        } else {
-            Matrix::Dense(self.array(banner, rows, cols, length)?)
-        };
-        Ok(T::any(matrix))
+        let declared = sizes.get(2).copied().unwrap_or(0);
+        Ok(((rows as usize, cols as usize), declared))
     }
 
     fn coordinates<I: Index, T: Real>(
@@ -217,6 +259,33 @@ impl Text<'_> {
         let mut col = Chunks::<I>::new(budget, expected)?;
         let mut values = Chunks::<T>::new(budget, expected)?;
         let mut places = LinesOfEntries::default();
+        self.for_each_entry::<T>(banner, (rows, cols), declared, |line, (i, j), value| {
+            places.push(values.len(), line);
+            row.push(I::new(i))?;
+            col.push(I::new(j))?;
+            values.push(value)
+        })?;
+        let triplets = Triplets {
+            rows,
+            cols,
+            row: row.finish()?,
+            col: col.finish()?,
+            values: values.finish()?,
+        };
+        match triplets.unique(budget)? {
+            Ok(sparse) => Ok(Matrix::Sparse(sparse)),
+            Err(position) => Err(self.fault(places.line(position), SECOND)),
+        }
+    }
+
+    /// Hands over line, place and value of each entry, those across the diagonal of a symmetric matrix, too.
+    fn for_each_entry<T: Real>(
+        &mut self,
+        banner: &Banner,
+        (rows, cols): (usize, usize),
+        declared: u64,
+        mut sink: impl FnMut(u64, (usize, usize), T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let mut found = 0;
         while let Some(piece) = self.lines.next()? {
             if is_skipped(piece.bytes) {
@@ -235,34 +304,15 @@ impl Text<'_> {
                 );
             }
             found += 1;
-            places.push(values.len(), line);
-            row.push(I::new(i))?;
-            col.push(I::new(j))?;
-            values.push(value)?;
+            sink(line, (i, j), value)?;
             if banner.symmetric && i != j {
-                places.push(values.len(), line);
-                row.push(I::new(j))?;
-                col.push(I::new(i))?;
-                values.push(value)?;
+                sink(line, (j, i), value)?;
             }
         }
         if found < declared {
             return Err(self.mismatch(found, declared));
         }
-        let triplets = Triplets {
-            rows,
-            cols,
-            row: row.finish()?,
-            col: col.finish()?,
-            values: values.finish()?,
-        };
-        match triplets.unique(budget)? {
-            Ok(sparse) => Ok(Matrix::Sparse(sparse)),
-            Err(position) => Err(self.fault(
-                places.line(position),
-                "a second entry for the same place; expected at most one",
-            )),
-        }
+        Ok(())
     }
 
     fn mismatch(&self, found: u64, declared: u64) -> Error {

@@ -13,12 +13,13 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 
 use super::{FileFormat, ReadOptions, WriteMatrix, flush, write_error};
-use crate::delimited::{Dialect, Fields, Rows, Separator, Unclosed, lines_of, unclosed};
+use crate::convert::Pour;
+use crate::delimited::{Dialect, Fields, Rows, Separator, Size, Unclosed, lines_of, unclosed};
 use crate::error::Error;
 use crate::lines::{Lines, Piece};
 use crate::matrix::Table;
 use crate::memory::Budget;
-use crate::real::at_precision;
+use crate::real::{Real, at_precision};
 use crate::source::Source;
 use crate::write::MatrixToWrite;
 
@@ -60,7 +61,47 @@ impl FileFormat for Named {
     }
 
     fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error> {
-        let (mut lines, size) = lines_of(source)?;
+        let begun = self.begin(lines_of(source, true)?, budget, options)?;
+        let col_names = begun.col_names.clone();
+        at_precision!(options.dtype.resolve(false), T => {
+            let (matrix, row_names) = begun.rows::<T>(budget, |_| Ok(()))?.finish()?;
+            Ok(Table { matrix, row_names, col_names, stored_as: "text".into() })
+        })
+    }
+
+    fn pour(&self, source: Source, pour: &mut Pour<'_, '_>) -> Result<Option<Source>, Error> {
+        let begun = self.begin(lines_of(source, false)?, pour.budget, pour.options)?;
+        pour.store.col_names(begun.col_names.clone());
+        at_precision!(pour.precision(false), T => {
+            let store = &mut pour.store;
+            begun.rows::<T>(pour.budget, |rows| rows.pour(store, false))?.pour(store, true)?;
+        });
+        Ok(None)
+    }
+
+    fn writer(&self) -> Option<WriteMatrix> {
+        Some(self.writer)
+    }
+}
+
+/// A table of which the first lines have been read.
+struct Begun {
+    lines: Lines,
+    size: Option<Size>,
+    dialect: Dialect,
+    col_names: Option<Vec<String>>,
+    /// The rows among the lines read.
+    records: Vec<Record>,
+}
+
+impl Named {
+    /// Reads as many lines as say how the others are to be read.
+    fn begin(
+        &self,
+        (mut lines, size): (Lines, Option<Size>),
+        budget: &Budget,
+        options: &ReadOptions,
+    ) -> Result<Begun, Error> {
         let empty = || Error::Empty {
             file: budget.file.clone(),
         };
@@ -117,19 +158,34 @@ impl FileFormat for Named {
             size.lines = size.lines.saturating_sub(header.into());
             size
         });
-        at_precision!(options.dtype.resolve(false), T => {
-            let mut rows = Rows::<'_, T>::new(budget, dialect, size)?;
-            for record in (!header).then_some(first).into_iter().chain(second) {
-                rows.push(record.piece())?;
-            }
-            rows.push_all(&mut lines)?;
-            let (matrix, row_names) = rows.finish()?;
-            Ok(Table { matrix, row_names, col_names, stored_as: "text".into() })
+        let records = (!header).then_some(first).into_iter().chain(second);
+        Ok(Begun {
+            lines,
+            size,
+            dialect,
+            col_names,
+            records: records.collect(),
         })
     }
+}
 
-    fn writer(&self) -> Option<WriteMatrix> {
-        Some(self.writer)
+impl Begun {
+    /// All rows, `each` being called with those so far after every one.
+    fn rows<T: Real>(
+        mut self,
+        budget: &Budget,
+        mut each: impl FnMut(&mut Rows<'_, T>) -> Result<(), Error>,
+    ) -> Result<Rows<'_, T>, Error> {
+        let mut rows = Rows::new(budget, self.dialect, self.size)?;
+        for record in self.records {
+            rows.push(record.piece())?;
+            each(&mut rows)?;
+        }
+        while let Some(piece) = self.lines.next()? {
+            rows.push(piece)?;
+            each(&mut rows)?;
+        }
+        Ok(rows)
     }
 }
 

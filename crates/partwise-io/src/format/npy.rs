@@ -4,12 +4,14 @@ use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 
 use super::{FileFormat, ReadOptions, WriteMatrix, write_error};
+use crate::convert::Pour;
 use crate::error::Error;
 use crate::matrix::{AnyDense, AnyMatrix, Dense, Matrix, Order, Table};
 use crate::memory::Budget;
 use crate::numpy::{Header, MAGIC, write_header};
 use crate::real::{Dtype, Real, at_precision};
-use crate::source::Source;
+use crate::source::{Source, fill, read_error};
+use crate::store::Kind;
 use crate::write::{MatrixToWrite, Values};
 
 pub(crate) struct Npy;
@@ -39,6 +41,41 @@ impl FileFormat for Npy {
         Ok(Table::unnamed(matrix, header.entry.name()))
     }
 
+    fn pour(&self, source: Source, pour: &mut Pour<'_, '_>) -> Result<Option<Source>, Error> {
+        // A header that is longer than what is shown of the file is for the ordinary reader.
+        let order = Header::read(&source.name, &mut &source.head[..]).map(|header| header.order);
+        if order.ok() != Some(Order::RowMajor) {
+            return Ok(Some(source));
+        }
+        let available = source.length();
+        let mut reader = source.into_reader();
+        let file = &pour.budget.file;
+        let first = Header::read(file, &mut reader)?;
+        begin_rows(&first, pour)?;
+        pour_rows(&first, &mut reader, available, pour)?;
+        // Arrays may follow each other in a pipe. In a file numpy does not see them either.
+        while available.is_none() {
+            let mut head = [0; MAGIC.len()];
+            let found = fill(&mut reader, &mut head).map_err(|source| read_error(file, source))?;
+            if found == 0 {
+                break;
+            }
+            let header = Header::read(file, &mut head[..found].chain(&mut reader))?;
+            let wanted = first.two_dimensions(file)?.1;
+            let cols = header.two_dimensions(file)?.1;
+            if cols != wanted || header.order != Order::RowMajor {
+                return Err(Error::Unsupported {
+                    file: file.clone(),
+                    problem: format!(
+                        "has an array of {cols} columns behind one of {wanted}; expected as many, in C order"
+                    ),
+                });
+            }
+            pour_rows(&header, &mut reader, None, pour)?;
+        }
+        Ok(None)
+    }
+
     fn writer(&self) -> Option<WriteMatrix> {
         Some(|file, out: &mut BufWriter<File>, matrix| {
             write_dense(out, matrix).map_err(|source| write_error(file, source))
@@ -60,6 +97,41 @@ pub(crate) fn read_dense(
         let data = header.read_reals::<T>(budget, reader, count, available.is_some())?;
         Ok(T::any_dense(Dense { rows, cols, order: header.order, data }))
     })
+}
+
+/// Begins a store of the rows of an array.
+pub(crate) fn begin_rows(header: &Header, pour: &mut Pour<'_, '_>) -> Result<(), Error> {
+    let (_, cols) = header.two_dimensions(&pour.budget.file)?;
+    let precision = pour.precision(header.entry.is_f32());
+    pour.store
+        .begin(Kind::Dense, cols, precision, &header.entry.name())
+}
+
+/// Puts the rows of an array in C order, which follow its header, into a store that has begun.
+pub(crate) fn pour_rows(
+    header: &Header,
+    reader: &mut impl Read,
+    available: Option<u64>,
+    pour: &mut Pour<'_, '_>,
+) -> Result<(), Error> {
+    let file = &pour.budget.file;
+    let (_, cols) = header.two_dimensions(file)?;
+    let count = header.checked_count(file, available)?;
+    header.check_real(file)?;
+    let precision = pour.precision(header.entry.is_f32());
+    let store = &mut pour.store;
+    let most = store.wants(cols).max(1);
+    at_precision!(precision, T => {
+        let mut values = vec![T::default(); count.min(most as u64) as usize];
+        let mut left = count;
+        while left > 0 {
+            let now = left.min(most as u64) as usize;
+            header.convert(file, reader, &mut values[..now])?;
+            store.dense(&values[..now])?;
+            left -= now as u64;
+        }
+    });
+    Ok(())
 }
 
 /// Writes header and numbers.

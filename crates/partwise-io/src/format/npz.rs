@@ -2,8 +2,9 @@
 
 use super::{FileFormat, ReadOptions, WriteMatrix, npy};
 use crate::archive::{Archive, ArchiveWriter};
+use crate::convert::Pour;
 use crate::error::Error;
-use crate::matrix::{AnyDense, AnyMatrix, Matrix, Table};
+use crate::matrix::{AnyDense, AnyMatrix, Matrix, Order, Table};
 use crate::memory::Budget;
 use crate::model;
 use crate::scipy;
@@ -53,6 +54,18 @@ impl FileFormat for Npz {
         })
     }
 
+    fn pour(&self, source: Source, pour: &mut Pour<'_, '_>) -> Result<Option<Source>, Error> {
+        let (source, again) = source.twice()?;
+        let mut archive = Archive::open(source, pour.budget)?;
+        let poured = if pour.options.array.is_none() && scipy::is_sparse(&archive) {
+            scipy::pour(&mut archive, pour)?
+        } else {
+            let name = choose(&archive, pour.budget, pour.options)?;
+            pour_dense(&mut archive, &name, pour)?
+        };
+        Ok((!poured).then_some(again))
+    }
+
     fn writer(&self) -> Option<WriteMatrix> {
         Some(|file, out, matrix| {
             let mut archive = ArchiveWriter::new(file, out);
@@ -62,6 +75,27 @@ impl FileFormat for Npz {
             archive.finish()
         })
     }
+}
+
+/// Puts the rows of an array into a store; whether they lie so that this can be done.
+fn pour_dense(archive: &mut Archive, name: &str, pour: &mut Pour<'_, '_>) -> Result<bool, Error> {
+    let shape = archive.member(name, |mut member| {
+        if member.header.order != Order::RowMajor {
+            return Ok(None);
+        }
+        let available = Some(member.available);
+        npy::begin_rows(&member.header, pour)?;
+        npy::pour_rows(&member.header, &mut member.reader, available, pour)?;
+        member.header.two_dimensions(&member.budget.file).map(Some)
+    })?;
+    let Some((rows, cols)) = shape else {
+        return Ok(false);
+    };
+    if let Some(names) = archive.axis_names(ROW_NAMES, rows)? {
+        pour.store.row_names(names);
+    }
+    pour.store.col_names(archive.axis_names(COL_NAMES, cols)?);
+    Ok(true)
 }
 
 fn choose(archive: &Archive, budget: &Budget, options: &ReadOptions) -> Result<String, Error> {

@@ -22,7 +22,7 @@ pub(crate) use lanes::{Lanes, QUAD};
 pub(crate) use logarithm::excess_of;
 use prefetch::prefetch;
 pub(crate) use products::{add_times, add_transposed_times, gram, outer, pack, times};
-pub(crate) use sparse::{dot, for_each_entry, gather_lines};
+pub(crate) use sparse::{Sums, dot, for_each_entry, gather_lines};
 pub(crate) use sums::{column_sums, inner, sum, total};
 
 /// Runs `work` compiled for the widest instruction set of this machine.

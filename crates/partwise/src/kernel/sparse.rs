@@ -1,4 +1,4 @@
-//! Sparse rows against dense rows: gathers only, never a scatter.
+//! Sparse rows against dense rows: gathers only, never a scatter. All at once, or as the entries of the rows come.
 #![expect(
     unsafe_code,
     reason = "vectors are read from rows whose indices were checked when the matrix was made"
@@ -51,48 +51,77 @@ impl<T: Float> WithSimd for Gather<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let lanes = T::count::<S>();
-        for first in (0..self.k).step_by(MOST_VECTORS * lanes) {
-            // With few sums, two sets of them take turns, so that neither waits for itself.
-            match (self.k - first).div_ceil(lanes) {
-                1 => self.columns::<S, 1, 2>(simd, first),
-                2 => self.columns::<S, 2, 2>(simd, first),
-                3 => self.columns::<S, 3, 2>(simd, first),
-                4 => self.columns::<S, 4, 2>(simd, first),
-                5 => self.columns::<S, 5, 2>(simd, first),
-                6 => self.columns::<S, 6, 1>(simd, first),
-                7 => self.columns::<S, 7, 1>(simd, first),
-                _ => self.columns::<S, MOST_VECTORS, 1>(simd, first),
-            }
+        let k = self.k;
+        in_vectors::<T, S>(simd, k, &mut self);
+    }
+}
+
+/// Work on the columns of k values, some vectors of them at a time.
+trait Columns<T: Float> {
+    /// N vectors of columns from `first` on; the entries take turns in so many sets of sums.
+    fn columns<S: Simd, const N: usize, const SETS: usize>(&mut self, simd: S, first: usize);
+}
+
+#[inline(always)]
+fn in_vectors<T: Float, S: Simd>(simd: S, k: usize, work: &mut impl Columns<T>) {
+    let lanes = T::count::<S>();
+    for first in (0..k).step_by(MOST_VECTORS * lanes) {
+        // With few sums, two sets of them take turns, so that neither waits for itself.
+        match (k - first).div_ceil(lanes) {
+            1 => work.columns::<S, 1, 2>(simd, first),
+            2 => work.columns::<S, 2, 2>(simd, first),
+            3 => work.columns::<S, 3, 2>(simd, first),
+            4 => work.columns::<S, 4, 2>(simd, first),
+            5 => work.columns::<S, 5, 2>(simd, first),
+            6 => work.columns::<S, 6, 1>(simd, first),
+            7 => work.columns::<S, 7, 1>(simd, first),
+            _ => work.columns::<S, MOST_VECTORS, 1>(simd, first),
         }
     }
 }
 
-impl<T: Float> Gather<'_, T> {
-    /// N vectors of columns from `first` on, for every line.
+impl<T: Float> Columns<T> for Gather<'_, T> {
+    /// For every line.
     #[inline(always)]
     fn columns<S: Simd, const N: usize, const SETS: usize>(&mut self, simd: S, first: usize) {
-        let width = N * T::count::<S>();
-        let used = width.min(self.k - first);
         let mut room = [T::ZERO; 2 * MOST_WIDTH];
         with_indices!(self.sparse.indices(), indices => {
             let source = Source {
                 indices,
                 values: self.sparse.values(),
                 other: self.other,
-                end: End::of(self.other, width, &mut room),
+                end: End::of(self.other, N * T::count::<S>(), &mut room),
                 k: self.k,
                 first,
             };
             for (line, out) in (self.from..).zip(self.out.chunks_exact_mut(self.k)) {
                 let sums = source.line::<S, N, SETS>(simd, self.sparse.span(line));
-                let out = &mut out[first..first + used];
-                for (to, &sum) in out.chunks_mut(T::count::<S>()).zip(&sums) {
-                    T::store_part(simd, to, sum);
-                }
+                store(simd, &sums, &mut out[first..]);
             }
         });
     }
+}
+
+/// Writes N vectors into `out`, or as many of their values as it has room for.
+#[inline(always)]
+fn store<T: Float, S: Simd, const N: usize>(
+    simd: S,
+    vectors: &[T::Vector<S>; N],
+    out: &mut [T],
+) {
+    for (to, &vector) in out.chunks_mut(T::count::<S>()).zip(vectors) {
+        T::store_part(simd, to, vector);
+    }
+}
+
+/// N vectors of the values that there are, and zeros.
+#[inline(always)]
+fn load<T: Float, S: Simd, const N: usize>(simd: S, values: &[T]) -> [T::Vector<S>; N] {
+    let mut chunks = values.chunks(T::count::<S>());
+    std::array::from_fn(|_| match chunks.next() {
+        Some(chunk) => T::part(simd, chunk),
+        None => T::splat(simd, T::ZERO),
+    })
 }
 
 /// The last values of the other factor with zeros behind them, so that vectors that reach beyond the factor find some.
@@ -115,6 +144,96 @@ impl<'a, T: Float> End<'a, T> {
     }
 }
 
+/// Sums of [`gather_lines`] on their way, while the entries of the lines come a run at a time: those of the even and those
+/// of the odd entries of each line, which take turns there too. So the totals have the same bits, wherever runs end.
+pub(crate) struct Sums<'a, T> {
+    /// lines × 2 × k.
+    pub(crate) sums: &'a mut [T],
+    /// Whether a line has had an odd number of entries.
+    pub(crate) odd: &'a mut [bool],
+}
+
+impl<T: Float> Sums<'_, T> {
+    /// Adds the entries that lines of a run, from `from` on, have: their indices count the rows of `other`, of k values.
+    pub(crate) fn add(self, run: &Compressed<'_, T>, from: usize, other: &[T], k: usize) {
+        assert!(other.len() >= run.minor() * k, "a row for each index");
+        let Self { sums, odd } = self;
+        pulp::Arch::new().dispatch(GoOn {
+            sums,
+            odd,
+            run,
+            from,
+            other,
+            k,
+        });
+        for (line, odd) in (from..).zip(odd) {
+            let (from, to) = run.span(line);
+            *odd ^= (to - from) % 2 == 1;
+        }
+    }
+}
+
+struct GoOn<'a, T: Float> {
+    sums: &'a mut [T],
+    odd: &'a [bool],
+    run: &'a Compressed<'a, T>,
+    from: usize,
+    other: &'a [T],
+    k: usize,
+}
+
+impl<T: Float> WithSimd for GoOn<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let k = self.k;
+        in_vectors::<T, S>(simd, k, &mut self);
+    }
+}
+
+impl<T: Float> Columns<T> for GoOn<'_, T> {
+    /// For every line that has entries.
+    #[inline(always)]
+    fn columns<S: Simd, const N: usize, const SETS: usize>(&mut self, simd: S, first: usize) {
+        let k = self.k;
+        let mut room = [T::ZERO; 2 * MOST_WIDTH];
+        with_indices!(self.run.indices(), indices => {
+            let source = Source {
+                indices,
+                values: self.run.values(),
+                other: self.other,
+                end: End::of(self.other, N * T::count::<S>(), &mut room),
+                k,
+                first,
+            };
+            let lines = self.sums.chunks_exact_mut(2 * k).zip(self.odd);
+            for (line, (both, &odd)) in (self.from..).zip(lines) {
+                let (from, to) = self.run.span(line);
+                for (set, sums) in both.chunks_exact_mut(k).take(SETS).enumerate() {
+                    // The first entry goes on where the last one of the run before left off.
+                    let from = from + (set + usize::from(odd)) % SETS;
+                    if from >= to {
+                        continue;
+                    }
+                    let sums = &mut sums[first..];
+                    let mut vectors = load::<T, S, N>(simd, sums);
+                    for entry in (from..to).step_by(SETS) {
+                        source.fetch::<S, N>(indices.get(entry + ahead::<T, S, N>()));
+                        source.add(simd, indices[entry], source.values[entry], &mut vectors);
+                    }
+                    store(simd, &vectors, sums);
+                }
+            }
+        });
+    }
+}
+
+/// How many entries ahead rows of N vectors are asked for.
+const fn ahead<T: Float, S: Simd, const N: usize>() -> usize {
+    BYTES_AHEAD / (N * size_of::<T::Vector<S>>())
+}
+
 struct Source<'a, T, I> {
     indices: &'a [I],
     values: &'a [T],
@@ -133,7 +252,7 @@ impl<T: Float, I: Index> Source<'_, T, I> {
     ) -> [T::Vector<S>; N] {
         let mut sums = [[T::splat(simd, T::ZERO); N]; SETS];
         let (indices, values) = (&self.indices[from..to], &self.values[from..to]);
-        let ahead = BYTES_AHEAD / (N * size_of::<T::Vector<S>>());
+        let ahead = ahead::<T, S, N>();
         let coming = &self.indices[(from + ahead).min(self.indices.len())..];
         let (index_sets, value_sets) = (indices.chunks_exact(SETS), values.chunks_exact(SETS));
         let rest = index_sets.remainder().iter().zip(value_sets.remainder());

@@ -40,9 +40,10 @@ impl<'a, T: Float> Blocks<'a, T> {
                 });
             }
             let found = Summary::of(block, threads).map_err(|error| shifted(error, rows))?;
-            walked += match block {
-                Matrix::Dense(_) | Matrix::Streamed(_) => block.stored(),
-                _ => found.positive,
+            walked += if block.is_sparse() {
+                found.positive
+            } else {
+                block.stored()
             };
             summary.append(found, rows);
             rows += block.rows();

@@ -1,8 +1,9 @@
-//! V: dense of any strides, or sparse by rows or by columns, borrowed and never copied; or dense and read while it is walked.
+//! V: dense of any strides, or sparse by rows or by columns, borrowed and never copied; or read while it is walked.
 //!
 //! **Reflection.** V ≈ W H is Vᵀ ≈ Hᵀ Wᵀ, so a matrix whose columns lie together in memory is factored as the
 //! transposed problem, whose rows do.
 
+mod across;
 mod blocks;
 mod counted;
 mod dense;
@@ -12,6 +13,7 @@ mod sparse;
 mod streamed;
 mod summary;
 
+pub(crate) use across::Across;
 pub(crate) use blocks::Blocks;
 pub(crate) use counted::{Counted, Entries, Weighed};
 pub use counted::{Missing, Weighting};
@@ -20,7 +22,8 @@ pub(crate) use lines::Lines;
 pub(crate) use source::{Cut, SPARSE_BLOCK, Source, column_tile};
 pub use sparse::{Compressed, IndexSlice};
 pub(crate) use sparse::{Index, Row, Twin, with_indices};
-pub use streamed::{RowBlocks, Streamed};
+use streamed::Stream;
+pub use streamed::{RowBlocks, RunSize, SparseRows, SparseRun, Streamed};
 pub(crate) use summary::{Summary, bad_entry};
 
 use faer::MatRef;
@@ -36,7 +39,7 @@ pub enum Matrix<'a, T: Float> {
     Csr(Compressed<'a, T>),
     /// Compressed sparse columns: the major axis of the [`Compressed`] are the columns of V.
     Csc(Compressed<'a, T>),
-    /// Dense and not in memory: see [`Matrix::streamed`].
+    /// Not in memory: see [`Matrix::streamed`] and [`Matrix::streamed_sparse`].
     Streamed(Streamed<'a, T>),
 }
 
@@ -98,10 +101,17 @@ impl<'a, T: Float> Matrix<'a, T> {
     ///
     /// For a matrix whose columns are read, take the [`Self::transpose`] of that of its columns.
     pub fn streamed(rows: &'a dyn RowBlocks<T>) -> Self {
-        Self::Streamed(Streamed {
-            lines: rows,
-            by_columns: false,
-        })
+        Self::Streamed(Streamed::dense(rows))
+    }
+
+    /// A sparse matrix whose rows are read when they are needed, as those of [`Self::streamed`] are. With columns in order in
+    /// every row it gives the same bits as the same CSR matrix in memory, with every solver that is
+    /// [`crate::Solver::alike_in_blocks`]. What its rows say of H is added up run by run, in twice the room of H.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if a run but the last has no multiple of [`RunSize::UNIT`] rows, or there are too many.
+    pub fn streamed_sparse(rows: &'a dyn SparseRows<T>) -> Result<Self, Error> {
+        Streamed::sparse(rows).map(Self::Streamed)
     }
 
     /// Number of rows (samples), m.
@@ -129,13 +139,17 @@ impl<'a, T: Float> Matrix<'a, T> {
         match self {
             Self::Dense(view) => view.nrows() * view.ncols(),
             Self::Csr(sparse) | Self::Csc(sparse) => sparse.stored(),
-            Self::Streamed(streamed) => streamed.lines.rows() * streamed.lines.cols(),
+            Self::Streamed(streamed) => streamed.lines.stored(),
         }
     }
 
     /// Whether the matrix is stored sparsely.
     pub fn is_sparse(&self) -> bool {
-        matches!(self, Self::Csr(_) | Self::Csc(_))
+        match self {
+            Self::Dense(_) => false,
+            Self::Csr(_) | Self::Csc(_) => true,
+            Self::Streamed(streamed) => streamed.is_sparse(),
+        }
     }
 
     /// The transposed matrix: the same memory, seen the other way.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use faer::MatRef;
 
-use super::{Compressed, Dense, Lines, Matrix, RowBlocks, Twin, streamed};
+use super::{Across, Compressed, Dense, Lines, Matrix, Stream, Twin};
 use crate::Float;
 use crate::kernel;
 use crate::pass::TILE_COLS;
@@ -32,8 +32,8 @@ pub(crate) enum Source<'a, T: Float> {
     Csr(Compressed<'a, T>, Arc<Twin<T>>),
     /// Sparse by columns, and its twin by rows.
     Csc(Compressed<'a, T>, Arc<Twin<T>>),
-    /// Dense, and not in memory: it can only be walked, in its own order.
-    Streamed(&'a dyn RowBlocks<T>),
+    /// Not in memory: it can only be walked, in its own order.
+    Streamed(Stream<'a, T>),
 }
 
 /// How lines are cut: lines in a run, which one thread after the other goes over, and in a block, which is one task.
@@ -87,7 +87,11 @@ impl<'a, T: Float> Source<'a, T> {
     }
 
     pub(crate) fn is_sparse(&self) -> bool {
-        matches!(self, Self::Csr(..) | Self::Csc(..))
+        match self {
+            Self::Dense(_) => false,
+            Self::Csr(..) | Self::Csc(..) => true,
+            Self::Streamed(stream) => matches!(stream, Stream::Sparse(..)),
+        }
     }
 
     /// Whether all of it is in memory, so that its lines can be had in any order and its columns too.
@@ -118,7 +122,7 @@ impl<'a, T: Float> Source<'a, T> {
     /// Number of lines.
     pub(crate) fn count(&self) -> usize {
         match self {
-            Self::Streamed(lines) => lines.rows(),
+            Self::Streamed(stream) => stream.count(),
             _ => self.rows().count(),
         }
     }
@@ -126,7 +130,7 @@ impl<'a, T: Float> Source<'a, T> {
     /// Entries in a line, stored or not.
     pub(crate) fn length(&self) -> usize {
         match self {
-            Self::Streamed(lines) => lines.cols(),
+            Self::Streamed(stream) => stream.length(),
             _ => self.rows().length(),
         }
     }
@@ -145,20 +149,31 @@ impl<'a, T: Float> Source<'a, T> {
     pub(crate) fn has_dense_rows(&self) -> bool {
         match self {
             Self::Dense(view) => kernel::has_rows(*view),
-            Self::Streamed(_) => true,
+            Self::Streamed(stream) => matches!(stream, Stream::Dense(_)),
             _ => false,
         }
     }
 
-    /// Hands over all lines in order, `run` of them at a time, with the number of the first.
+    /// Hands over all lines in order, `run` of them at a time, with the number of the first. Sparse lines that are not in memory
+    /// come in the runs in which they are kept.
     pub(crate) fn walk(&self, run: usize, mut visit: impl FnMut(usize, Lines<'_, T>)) {
-        if let Self::Streamed(lines) = self {
-            return streamed::walk(*lines, run, |first, view| visit(first, Lines::Dense(view)));
+        self.walk_with_twins(run, false, |first, lines, _| visit(first, lines));
+    }
+
+    /// As [`Self::walk`], with the twin of each run of sparse lines that are not in memory, if `twins` are wanted.
+    pub(crate) fn walk_with_twins(
+        &self,
+        run: usize,
+        twins: bool,
+        mut visit: impl FnMut(usize, Lines<'_, T>, Option<&Twin<T>>),
+    ) {
+        if let Self::Streamed(stream) = self {
+            return stream.walk(run, twins, visit);
         }
         let lines = self.rows();
         for first in (0..lines.count()).step_by(run) {
             let last = (first + run).min(lines.count());
-            visit(first, lines.range(first, last));
+            visit(first, lines.range(first, last), None);
         }
     }
 
@@ -175,29 +190,36 @@ impl<'a, T: Float> Source<'a, T> {
 
     /// The product of the transposed with a matrix (count × l), a row for each entry of a line.
     pub(crate) fn transposed_times(&self, y: &Dense<T>, threads: &Threads) -> Dense<T> {
-        if self.is_sparse() {
+        if self.is_sparse() && self.is_held() {
             return self.columns().times(y, threads);
         }
         let (length, width) = (self.length(), y.cols());
         let mut out = Dense::zeros(length, width);
+        let mut across = self.is_sparse().then(|| Across::new(length, width));
         let tile = column_tile(length);
-        self.walk(self.cut().run, |first, lines| {
-            let Lines::Dense(view) = lines else {
-                return;
-            };
-            let rows = y.row_range(first, first + view.nrows());
-            threads.map_chunks(out.as_mut_slice(), tile * width, |index, out| {
-                let columns = view.subcols(index * tile, out.len() / width);
-                kernel::add_transposed_times(out, columns, rows);
-            });
+        self.walk_with_twins(self.cut().run, true, |first, lines, twin| {
+            let rows = y.row_range(first, first + lines.count());
+            match (lines, twin.zip(across.as_mut())) {
+                (Lines::Sparse(_), Some((twin, across))) => across.add(twin, rows, threads),
+                (Lines::Dense(view), _) => {
+                    threads.map_chunks(out.as_mut_slice(), tile * width, |index, out| {
+                        let columns = view.subcols(index * tile, out.len() / width);
+                        kernel::add_transposed_times(out, columns, rows);
+                    });
+                }
+                (Lines::Sparse(_), None) => unreachable!("sparse runs have twins"),
+            }
         });
+        if let Some(across) = across {
+            across.finish(out.as_mut_slice());
+        }
         out
     }
 
     /// Line `i`, zeros included.
     pub(crate) fn line(&self, i: usize) -> Vec<T> {
-        if let Self::Streamed(lines) = self {
-            return streamed::line(*lines, i);
+        if let Self::Streamed(stream) = self {
+            return stream.line(i);
         }
         let mut out = vec![T::ZERO; self.length()];
         self.rows().pack(i, i + 1, &mut out);
@@ -207,15 +229,22 @@ impl<'a, T: Float> Source<'a, T> {
     /// Entry `j` of each line.
     pub(crate) fn across(&self, j: usize) -> Vec<T> {
         let mut out = Vec::with_capacity(self.count());
-        if self.is_sparse() {
+        if self.is_sparse() && self.is_held() {
             out.resize(self.count(), T::ZERO);
             self.columns().pack(j, j + 1, &mut out);
             return out;
         }
-        self.walk(self.cut().run, |_, lines| {
-            if let Lines::Dense(view) = lines {
-                out.extend((0..view.nrows()).map(|i| view[(i, j)]));
-            }
+        self.walk(self.cut().run, |_, lines| match lines {
+            Lines::Dense(view) => out.extend((0..view.nrows()).map(|i| view[(i, j)])),
+            Lines::Sparse(run) => out.extend((0..run.major()).map(|i| {
+                let mut found = T::ZERO;
+                kernel::for_each_entry(run.row(i), |index, value| {
+                    if index == j {
+                        found = value;
+                    }
+                });
+                found
+            })),
         });
         out
     }
@@ -231,16 +260,21 @@ impl<'a, T: Float> Source<'a, T> {
 
     /// Σ v² across the lines, for each entry of a line.
     pub(crate) fn squares_across(&self, threads: &Threads) -> Vec<f64> {
-        if self.is_sparse() {
+        if self.is_sparse() && self.is_held() {
             return self.columns().squares(threads);
         }
         let mut out = vec![0.0; self.length()];
-        self.walk(self.cut().run, |_, lines| {
-            if let Lines::Dense(view) = lines {
+        self.walk(self.cut().run, |_, lines| match lines {
+            Lines::Dense(view) => {
                 for i in 0..view.nrows() {
                     for (sum, v) in out.iter_mut().zip(view.row(i).iter()) {
                         *sum += v.to_f64().powi(2);
                     }
+                }
+            }
+            Lines::Sparse(run) => {
+                for i in 0..run.major() {
+                    kernel::for_each_entry(run.row(i), |j, v| out[j] += v.to_f64().powi(2));
                 }
             }
         });

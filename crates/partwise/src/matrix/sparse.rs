@@ -176,6 +176,23 @@ impl<'a, T: Float> Compressed<'a, T> {
         Ok(matrix)
     }
 
+    /// Arrays that [`Self::new`] has checked before.
+    pub(super) fn trusted(
+        major: usize,
+        minor: usize,
+        offsets: &'a [usize],
+        indices: &'a [u32],
+        values: &'a [T],
+    ) -> Self {
+        Self {
+            major,
+            minor,
+            offsets: offsets.into(),
+            indices: indices.into(),
+            values,
+        }
+    }
+
     fn check_indices(&self, what: &'static str) -> Result<(), Error> {
         // The line in which each index was seen last, plus one; only needed where a line is not sorted.
         let mut seen: Vec<u32> = Vec::new();

@@ -1,4 +1,7 @@
-//! A dense V that is not in memory: its rows are read a run at a time, the next ones while the last are at work.
+//! A V that is not in memory: its lines are read a run at a time, the next ones while the last are at work.
+//!
+//! The lines of a dense V are cut into runs here. Those of a sparse V come in the runs in which they are kept, since only
+//! who keeps them knows how much is in each.
 
 use std::fmt;
 use std::sync::mpsc;
@@ -6,13 +9,16 @@ use std::thread;
 
 use faer::MatRef;
 
-use super::Cut;
+use super::{Compressed, Cut, Lines, SPARSE_BLOCK, Twin};
 use crate::error::ReadError;
 use crate::threads;
 use crate::{Error, Float};
 
 /// Runs in memory at once: one at work, one read and one being read.
 const BUFFERS: usize = 3;
+
+/// What a reader of rows may fail with: it ends the fit with [`Error::Read`].
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// The rows of a dense matrix, wherever they are kept.
 ///
@@ -33,62 +39,303 @@ pub trait RowBlocks<T>: Sync {
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 }
 
-/// A borrowed dense matrix that is read when it is needed: lines of [`RowBlocks`], which are its rows or its columns.
+/// The rows of a sparse matrix, wherever they are kept, in runs of whole rows.
+///
+/// A fit reads the runs from the first to the last, again and again, on a thread of its own, and has three of them in memory.
+pub trait SparseRows<T>: Sync {
+    /// Number of columns.
+    fn cols(&self) -> usize;
+    /// Number of runs.
+    fn runs(&self) -> usize;
+    /// The size of run `index`.
+    fn size(&self, index: usize) -> RunSize;
+    /// Puts run `index` in the place of what is in `out`.
+    ///
+    /// # Errors
+    /// Whatever keeps the rows from being read: it ends the fit with [`Error::Read`].
+    fn read(
+        &self,
+        index: usize,
+        out: &mut SparseRun<T>,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// How much is in a run of sparse rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunSize {
+    /// Rows: at least one, and a multiple of [`Self::UNIT`] in every run but the last.
+    pub rows: usize,
+    /// Stored entries.
+    pub stored: usize,
+}
+
+impl RunSize {
+    /// Rows are taken so many at a time, wherever the runs end: so the runs have no say in the order of sums.
+    pub const UNIT: usize = SPARSE_BLOCK;
+}
+
+/// Some rows of a sparse matrix, compressed as in CSR.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SparseRun<T> {
+    /// Where the entries of each row begin, and the end of the last: one more than there are rows, from 0 on.
+    pub offsets: Vec<usize>,
+    /// The column of each entry, only once in a row; from the first to the last in each row to give the bits of a matrix in
+    /// memory that has them so.
+    pub indices: Vec<u32>,
+    /// The value of each entry.
+    pub values: Vec<T>,
+}
+
+/// Where lines come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Stream<'a, T> {
+    Dense(&'a dyn RowBlocks<T>),
+    Sparse(&'a dyn SparseRows<T>, RunSize),
+}
+
+/// A borrowed matrix that is read when it is needed: lines of [`RowBlocks`] or [`SparseRows`], which are its rows or its
+/// columns.
 #[derive(Clone, Copy)]
 pub struct Streamed<'a, T> {
-    pub(super) lines: &'a dyn RowBlocks<T>,
+    pub(super) lines: Stream<'a, T>,
     /// Whether the lines are columns of the matrix.
     pub(super) by_columns: bool,
 }
 
-impl<T> Streamed<'_, T> {
+impl<'a, T> Streamed<'a, T> {
+    pub(super) fn dense(rows: &'a dyn RowBlocks<T>) -> Self {
+        Self {
+            lines: Stream::Dense(rows),
+            by_columns: false,
+        }
+    }
+
+    pub(super) fn sparse(rows: &'a dyn SparseRows<T>) -> Result<Self, Error> {
+        let refuse = |reason| {
+            Err(Error::Malformed {
+                what: "streamed sparse matrix",
+                reason,
+            })
+        };
+        let mut total = RunSize::default();
+        for index in 0..rows.runs() {
+            let size = rows.size(index);
+            let last = index + 1 == rows.runs();
+            if size.rows == 0 || !last && !size.rows.is_multiple_of(SPARSE_BLOCK) {
+                return refuse(format!(
+                    "run {index} has {} rows; expected a multiple of {SPARSE_BLOCK} in every run but the last",
+                    size.rows
+                ));
+            }
+            total.rows = total.rows.saturating_add(size.rows);
+            total.stored = total.stored.saturating_add(size.stored);
+        }
+        let cols = rows.cols();
+        if total.rows.max(cols) > u32::MAX as usize {
+            return refuse(format!(
+                "the shape {} x {cols} has an axis above {}",
+                total.rows,
+                u32::MAX
+            ));
+        }
+        Ok(Self {
+            lines: Stream::Sparse(rows, total),
+            by_columns: false,
+        })
+    }
+
     /// Rows and columns of the matrix.
     pub(super) fn shape(&self) -> (usize, usize) {
-        let (lines, length) = (self.lines.rows(), self.lines.cols());
+        let (lines, length) = (self.lines.count(), self.lines.length());
         if self.by_columns {
             (length, lines)
         } else {
             (lines, length)
         }
     }
+
+    pub(super) fn is_sparse(&self) -> bool {
+        matches!(self.lines, Stream::Sparse(..))
+    }
+}
+
+impl<T> Stream<'_, T> {
+    /// Number of lines.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::Dense(lines) => lines.rows(),
+            Self::Sparse(_, total) => total.rows,
+        }
+    }
+
+    /// Entries in a line, stored or not.
+    pub(super) fn length(&self) -> usize {
+        match self {
+            Self::Dense(lines) => lines.cols(),
+            Self::Sparse(lines, _) => lines.cols(),
+        }
+    }
+
+    /// Stored entries.
+    pub(super) fn stored(&self) -> usize {
+        match self {
+            Self::Dense(lines) => lines.rows() * lines.cols(),
+            Self::Sparse(_, total) => total.stored,
+        }
+    }
 }
 
 impl<T: Float> Streamed<'_, T> {
-    /// Bytes that a walk takes for its runs.
+    /// Bytes that a walk takes for its runs and, of a sparse matrix, for their other axes.
     pub(crate) fn walk_bytes(&self) -> u64 {
-        let lines = Cut::of_dense::<T>(self.lines.cols())
-            .run
-            .min(self.lines.rows());
-        let bytes = (BUFFERS * lines * size_of::<T>()) as u64;
-        bytes.saturating_mul(self.lines.cols() as u64)
+        let value = size_of::<T>() as u64;
+        match self.lines {
+            Stream::Dense(lines) => {
+                let (count, length) = (lines.rows(), lines.cols());
+                let run = Cut::of_dense::<T>(length).run.min(count);
+                (BUFFERS as u64 * run as u64 * value).saturating_mul(length as u64)
+            }
+            Stream::Sparse(lines, _) => {
+                let bytes = (0..lines.runs()).map(|index| {
+                    let size = lines.size(index);
+                    (size.stored as u64)
+                        .saturating_mul(value + size_of::<u32>() as u64)
+                        .saturating_add(8 * size.rows as u64)
+                });
+                // As packed as it is read, as unpacked, and with its twin.
+                let run = bytes
+                    .max()
+                    .unwrap_or(0)
+                    .saturating_mul(2 * BUFFERS as u64 + 2);
+                let offsets = 8 * (BUFFERS as u64 + 1) * lines.cols() as u64;
+                run.saturating_add(offsets)
+            }
+        }
     }
 }
 
 impl<T> fmt::Debug for Streamed<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Streamed")
-            .field("lines", &self.lines.rows())
-            .field("length", &self.lines.cols())
+            .field("lines", &self.lines.count())
+            .field("length", &self.lines.length())
+            .field("stored", &self.lines.stored())
             .field("by_columns", &self.by_columns)
             .finish()
     }
 }
 
-/// Hands over all lines in order, `run` of them at a time, with the number of the first. A second thread reads ahead.
-pub(super) fn walk<T: Float>(
-    lines: &dyn RowBlocks<T>,
-    run: usize,
-    mut visit: impl FnMut(usize, MatRef<'_, T>),
+impl<T: Float> Stream<'_, T> {
+    /// Hands over all lines in order, `run` of them at a time where they are dense, with the number of the first; and the twin
+    /// of a sparse run if it is wanted. A second thread reads ahead.
+    pub(super) fn walk(
+        &self,
+        run: usize,
+        twins: bool,
+        mut visit: impl FnMut(usize, Lines<'_, T>, Option<&Twin<T>>),
+    ) {
+        match *self {
+            Self::Dense(lines) => {
+                let (count, length) = (lines.rows(), lines.cols());
+                let rows = |index: usize| run.min(count - index * run);
+                ahead(
+                    count.div_ceil(run),
+                    || vec![T::ZERO; run.min(count) * length],
+                    |index, buffer| lines.read(index * run, &mut buffer[..rows(index) * length]),
+                    |index, buffer| {
+                        let values = &buffer[..rows(index) * length];
+                        let view = MatRef::from_row_major_slice(values, rows(index), length);
+                        visit(index * run, Lines::Dense(view), None);
+                    },
+                );
+            }
+            Self::Sparse(lines, _) => {
+                let mut first = 0;
+                ahead(
+                    lines.runs(),
+                    || (SparseRun::default(), None),
+                    |index, (buffer, twin)| {
+                        let view = read_checked(lines, index, buffer)?;
+                        *twin = twins.then(|| Twin::of(&view));
+                        Ok(())
+                    },
+                    |index, (buffer, twin)| {
+                        let view = buffer.trusted(lines.size(index).rows, lines.cols());
+                        visit(first, Lines::Sparse(view), twin.as_ref());
+                        first += view.major();
+                    },
+                );
+            }
+        }
+    }
+
+    /// Line `i`, zeros included.
+    pub(super) fn line(&self, i: usize) -> Vec<T> {
+        let mut out = vec![T::ZERO; self.length()];
+        let read = match *self {
+            Self::Dense(lines) => lines.read(i, &mut out),
+            Self::Sparse(lines, _) => {
+                let (mut index, mut first) = (0, 0);
+                while first + lines.size(index).rows <= i {
+                    first += lines.size(index).rows;
+                    index += 1;
+                }
+                let mut buffer = SparseRun::default();
+                let read = read_checked(lines, index, &mut buffer);
+                read.map(|view| Lines::Sparse(view).pack(i - first, i - first + 1, &mut out))
+            }
+        };
+        read.unwrap_or_else(|error| failed(error));
+        out
+    }
+}
+
+impl<T: Float> SparseRun<T> {
+    fn trusted(&self, rows: usize, cols: usize) -> Compressed<'_, T> {
+        Compressed::trusted(rows, cols, &self.offsets, &self.indices, &self.values)
+    }
+}
+
+/// Reads a run, and refuses one that is not what it should be.
+fn read_checked<'b, T: Float>(
+    lines: &dyn SparseRows<T>,
+    index: usize,
+    buffer: &'b mut SparseRun<T>,
+) -> Result<Compressed<'b, T>, Failure> {
+    lines.read(index, buffer)?;
+    let (size, stored) = (lines.size(index), buffer.values.len());
+    if stored != size.stored {
+        return Err(format!("run {index} has {stored} entries; expected {}", size.stored).into());
+    }
+    let SparseRun {
+        offsets,
+        indices,
+        values,
+    } = &*buffer;
+    let what = "run of a streamed sparse matrix";
+    Ok(Compressed::new(
+        what,
+        size.rows,
+        lines.cols(),
+        offsets,
+        indices,
+        values,
+    )?)
+}
+
+/// Fills buffers with runs in order on a second thread, and hands each over while the next ones are read.
+fn ahead<B: Send>(
+    runs: usize,
+    buffer: impl Fn() -> B,
+    read: impl Fn(usize, &mut B) -> Result<(), Failure> + Send,
+    mut visit: impl FnMut(usize, &B),
 ) {
-    let (count, length) = (lines.rows(), lines.cols());
-    let runs = count.div_ceil(run);
-    let rows = |index: usize| run.min(count - index * run);
     thread::scope(|scope| {
-        let (give_back, empty) = mpsc::channel();
+        let (give_back, empty) = mpsc::channel::<B>();
         let (hand_over, full) = mpsc::channel();
         for _ in 0..BUFFERS.min(runs) {
             // Both ends are here: nothing can be lost.
-            let _ = give_back.send(vec![T::ZERO; run.min(count) * length]);
+            let _ = give_back.send(buffer());
         }
         let reader = move || {
             for index in 0..runs {
@@ -96,7 +343,7 @@ pub(super) fn walk<T: Float>(
                 let Ok(mut buffer) = empty.recv() else {
                     return;
                 };
-                let read = lines.read(index * run, &mut buffer[..rows(index) * length]);
+                let read = read(index, &mut buffer);
                 if hand_over.send(read.map(|()| buffer)).is_err() {
                     return;
                 }
@@ -113,29 +360,16 @@ pub(super) fn walk<T: Float>(
             let Ok(read) = full.recv() else {
                 return;
             };
-            let buffer: Vec<T> = read.unwrap_or_else(|error| failed(error));
-            let values = &buffer[..rows(index) * length];
-            visit(
-                index * run,
-                MatRef::from_row_major_slice(values, rows(index), length),
-            );
+            let buffer = read.unwrap_or_else(|error| failed(error));
+            visit(index, &buffer);
             // After its last run the reader is gone.
             let _ = give_back.send(buffer);
         }
     });
 }
 
-/// One line.
-pub(super) fn line<T: Float>(lines: &dyn RowBlocks<T>, index: usize) -> Vec<T> {
-    let mut out = vec![T::ZERO; lines.cols()];
-    if let Err(error) = lines.read(index, &mut out) {
-        failed(error);
-    }
-    out
-}
-
 /// Ends the fit: no part of it goes on without V.
-fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> ! {
+fn failed(error: Failure) -> ! {
     threads::end(Error::Read {
         source: ReadError::new(error),
     })

@@ -1,8 +1,6 @@
 //! One look at every entry of V before any work: is it legal, and how large is it?
 
-use faer::MatRef;
-
-use super::{Compressed, Counted, Cut, Matrix, streamed};
+use super::{Compressed, Counted, Cut, Lines, Matrix};
 use crate::threads::Threads;
 use crate::{Error, Float, Loss};
 
@@ -56,39 +54,25 @@ impl Summary {
     ) -> Result<Self, (f64, (usize, usize))> {
         let (rows, cols) = (matrix.rows(), matrix.cols());
         let transposed = matrix.prefers_columns() || matches!(matrix, Matrix::Csc(_));
-        let lines = if transposed { cols } else { rows };
-        let in_dense = |view: MatRef<'_, T>, first: usize| {
-            threads.map(view.nrows().div_ceil(LINES), |task| {
-                let from = task * LINES;
-                let range = first + from..first + (from + LINES).min(view.nrows());
-                let row = |i: usize| (0..view.ncols()).map(move |j| (j, view[(i - first, j)]));
-                look(range, row, |_| None)
-            })
-        };
         let parts = match matrix {
-            Matrix::Dense(view) if transposed => in_dense(view.transpose(), 0),
-            Matrix::Dense(view) => in_dense(*view, 0),
+            Matrix::Dense(view) if transposed => {
+                look_at(&Lines::Dense(view.transpose()), 0, threads)
+            }
+            Matrix::Dense(view) => look_at(&Lines::Dense(*view), 0, threads),
+            Matrix::Csr(sparse) | Matrix::Csc(sparse) => {
+                look_at(&Lines::Sparse(*sparse), 0, threads)
+            }
             Matrix::Streamed(streamed) => {
                 let mut parts = Vec::new();
                 // Whole tasks: the order of sums is that of a matrix in memory.
-                let run = Cut::of_dense::<T>(streamed.lines.cols()).run / LINES * LINES;
-                streamed::walk(streamed.lines, run, |first, view| {
+                let run = Cut::of_dense::<T>(streamed.lines.length()).run / LINES * LINES;
+                streamed.lines.walk(run, false, |first, lines, _| {
                     // After the first bad entry there is nothing to add.
-                    if parts.last().is_none_or(Result::is_ok) {
-                        parts.extend(in_dense(view, first));
+                    if parts.iter().all(Result::is_ok) {
+                        parts.extend(look_at(&lines, first, threads));
                     }
                 });
                 parts
-            }
-            Matrix::Csr(sparse) | Matrix::Csc(sparse) => {
-                threads.map(lines.div_ceil(LINES), |task| {
-                    let range = task * LINES..((task + 1) * LINES).min(lines);
-                    let row = |i: usize| {
-                        let row = sparse.row(i);
-                        (0..row.values.len()).map(move |p| (row.indices.get(p), row.values[p]))
-                    };
-                    look(range, row, |i| missing(sparse, i))
-                })
             }
         };
         let place = |line, entry| {
@@ -251,6 +235,27 @@ impl Summary {
         }
         Ok(())
     }
+}
+
+/// Looks at a run of lines, the first of which is number `first`: the sums of each task, in order.
+fn look_at<T: Float>(lines: &Lines<'_, T>, first: usize, threads: &Threads) -> Vec<Part> {
+    threads.map(lines.count().div_ceil(LINES), |task| {
+        let from = task * LINES;
+        let range = first + from..first + (from + LINES).min(lines.count());
+        match lines {
+            Lines::Dense(view) => {
+                let row = |i: usize| (0..view.ncols()).map(move |j| (j, view[(i - first, j)]));
+                look(range, row, |_| None)
+            }
+            Lines::Sparse(sparse) => {
+                let row = |i: usize| {
+                    let row = sparse.row(i - first);
+                    (0..row.values.len()).map(move |p| (row.indices.get(p), row.values[p]))
+                };
+                look(range, row, |i| missing(sparse, i - first))
+            }
+        }
+    })
 }
 
 /// Sums the entries of some lines; `absent` names an entry of a line that is not stored.

@@ -68,8 +68,8 @@ fn storage<T: Float>(block: &Matrix<'_, T>, solver: Solver) -> String {
     };
     let kind = match block {
         Matrix::Streamed(_) if !solver.alike_in_blocks() => "streamed",
-        Matrix::Dense(_) | Matrix::Streamed(_) => "dense",
-        Matrix::Csr(_) | Matrix::Csc(_) => "sparse",
+        _ if block.is_sparse() => "sparse",
+        _ => "dense",
     };
     format!("{kind} by {order}")
 }

@@ -14,7 +14,7 @@ use crate::course::Course;
 use crate::fit::Outcome;
 use crate::init::Init;
 use crate::loss::{Loss, Penalty};
-use crate::matrix::{Blocks, Dense, Lines, Matrix, Weighting};
+use crate::matrix::{Across, Blocks, Dense, Lines, Matrix, Weighting};
 use crate::observe::{Observer, Progress, TracePoint};
 use crate::sketch;
 use crate::stop::StopReason;
@@ -318,15 +318,19 @@ impl Nmf {
             }
             _ => 0,
         };
-        let sketch = (m + n).saturating_mul(sketch as u64 * value);
         let columns = rank.saturating_add(init.map_or(0, Init::extra_columns) as u64);
+        let across = match matrix {
+            Matrix::Streamed(_) if !dense => Across::<T>::bytes(n, columns.max(sketch as u64)),
+            _ => 0,
+        };
+        let sketch = (m + n).saturating_mul(sketch as u64 * value);
         let factors = (m + n)
             .saturating_mul(columns)
             .saturating_mul(COPIES * value);
         let grams = rank
             .saturating_mul(rank)
             .saturating_mul(8 * GRAMS.min(1 + (m + n) / 256));
-        [factors, grams, twin, sketch, work]
+        [factors, grams, twin, across, sketch, work]
             .into_iter()
             .fold(0, u64::saturating_add)
     }

@@ -8,8 +8,9 @@ use crate::Float;
 use crate::archive::Archive;
 use crate::kernel::Packed;
 use crate::loss::Elementwise;
-use crate::matrix::{Cut, Dense, Lines, SPARSE_BLOCK, Source, column_tile};
+use crate::matrix::{Across, Cut, Dense, Lines, SPARSE_BLOCK, Source, Twin, column_tile};
 use crate::pass::{self, Fixed, Parts, Problem};
+use crate::stored;
 use crate::threads::Threads;
 use crate::update::{LineProblem, LinesMet, LinesOf, Turned};
 
@@ -133,16 +134,51 @@ impl<'a, T: Float> Local<'a, T> {
         cross
     }
 
-    /// Adds what a run of dense lines says about the other factor, a tile of columns at a time.
+    /// Adds what a run of lines says about the other factor. Sparse lines say it by their twin, products into `across` if it is
+    /// there; those in memory have none, and wait for the columns.
     fn gather_run(
         &self,
         request: &Request<'_, T>,
         (first, lines): (usize, Lines<'_, T>),
+        (twin, across): (Option<&Twin<T>>, Option<&mut Across<T>>),
         parts: &mut Parts<T>,
     ) {
-        let Lines::Dense(lines) = lines else {
-            return;
-        };
+        match (lines, twin) {
+            (Lines::Dense(lines), _) => self.gather_tiles(request, (first, lines), parts),
+            (Lines::Sparse(_), None) => {}
+            (Lines::Sparse(run), Some(twin)) => {
+                let (right, k) = (&request.right.rows, self.rows.now.cols());
+                let left = self.rows.now.row_range(first, first + run.major());
+                if let Some(across) = across {
+                    return across.add(twin, left, &self.threads);
+                }
+                let (columns, length) = (twin.view(), SPARSE_BLOCK * k);
+                let elementwise = &request.problem.elementwise;
+                self.threads
+                    .map_chunks(&mut parts.numerator, length, |index, numerator| {
+                        let from = index * SPARSE_BLOCK;
+                        let rows = right.row_range(from, from + numerator.len() / k);
+                        stored::add_numerators(
+                            elementwise,
+                            &columns,
+                            from,
+                            rows,
+                            left,
+                            numerator,
+                            k,
+                        );
+                    });
+            }
+        }
+    }
+
+    /// Adds what a run of dense lines says about the other factor, a tile of columns at a time.
+    fn gather_tiles(
+        &self,
+        request: &Request<'_, T>,
+        (first, lines): (usize, MatRef<'_, T>),
+        parts: &mut Parts<T>,
+    ) {
         let (problem, k) = (request.problem, self.rows.now.cols());
         let left = self.rows.now.row_range(first, first + lines.nrows());
         let width = column_tile(lines.ncols());
@@ -172,6 +208,22 @@ impl<'a, T: Float> Local<'a, T> {
                     pass::column_parts(problem, tile, left, right, k, numerator, &mut []);
                 });
         }
+    }
+
+    /// What no entry of a sparse matrix says about the other factor: its denominators, where each row has its own.
+    fn weigh_columns(&self, request: &Request<'_, T>, left: &Fixed<T>, parts: &mut Parts<T>) {
+        let (problem, k) = (request.problem, left.rows.cols());
+        if parts.denominator.len() != parts.numerator.len() {
+            return;
+        }
+        let length = SPARSE_BLOCK * k;
+        self.threads
+            .map_chunks(&mut parts.denominator, length, |index, denominator| {
+                let from = index * SPARSE_BLOCK;
+                let rows = &request.right.rows;
+                let rows = rows.row_range(from, from + denominator.len() / k);
+                pass::weights_of_all_columns(problem, rows, left, denominator);
+            });
     }
 
     /// The parts of the other factor's half-step of a sparse matrix, gathered along its columns.
@@ -235,6 +287,9 @@ impl<T: Float> Shard<T> for Local<'_, T> {
         let turned = sees_lines.then(|| Turned::of(&request.right.rows));
         let ready = (packed.as_ref(), turned.as_ref());
         let (source, run) = (self.source, self.cut.run);
+        let squared = problem.elementwise.beta == 2.0;
+        let sums_across = source.is_sparse() && !source.is_held() && squared;
+        let mut across = (sums_across && request.statistics).then(|| Across::new(columns, k));
         if self.cross.is_some() && !request.statistics {
             let count = source.count();
             for first in (0..count).step_by(run) {
@@ -242,11 +297,12 @@ impl<T: Float> Shard<T> for Local<'_, T> {
                 self.walk_run(request, ready, (first, last), None, &mut stats);
             }
         } else {
-            source.walk(run, |first, lines| {
+            source.walk_with_twins(run, request.statistics, |first, lines, twin| {
                 let last = first + lines.count();
                 self.walk_run(request, ready, (first, last), Some(lines), &mut stats);
                 if request.statistics {
-                    self.gather_run(request, (first, lines), &mut stats.parts);
+                    let part = (first, lines);
+                    self.gather_run(request, part, (twin, across.as_mut()), &mut stats.parts);
                 }
             });
         }
@@ -258,7 +314,13 @@ impl<T: Float> Shard<T> for Local<'_, T> {
                     rows: self.rows.take(),
                     sums: stats.sums.clone(),
                 };
-                self.gather_columns(request, &left, &mut stats.parts);
+                if source.is_held() {
+                    self.gather_columns(request, &left, &mut stats.parts);
+                } else if let Some(across) = across {
+                    across.finish(&mut stats.parts.numerator);
+                } else {
+                    self.weigh_columns(request, &left, &mut stats.parts);
+                }
                 self.rows.now = left.rows;
             }
             stats
@@ -278,7 +340,8 @@ impl<T: Float> Shard<T> for Local<'_, T> {
                 let rows = self.rows.now.row_range(first + from, first + to);
                 pass::divergence(elementwise, &lines, (from, to), rows, right)
             });
-            total += parts.iter().sum::<f64>();
+            // One after another, so that runs have no say in the order.
+            total = parts.iter().fold(total, |total, part| total + part);
         });
         total
     }

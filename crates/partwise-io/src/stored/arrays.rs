@@ -1,5 +1,4 @@
-//! Dense matrices that stay in their files: a `.npy` file, or a folder of them whose rows follow each other. Their lines are
-//! read a run at a time, so that a fit needs no room for the matrix.
+//! Dense matrices in `.npy` files: one, or a folder of them whose rows follow each other.
 //!
 //! An array in Fortran order is read by its columns, which lie together in the file.
 
@@ -19,7 +18,7 @@ use crate::source::{fill, read_error};
 
 /// A dense matrix in one or more `.npy` files.
 #[derive(Debug)]
-pub struct Stored {
+pub(crate) struct Arrays {
     parts: Vec<Part>,
     lines: usize,
     length: usize,
@@ -43,7 +42,7 @@ struct Part {
     bytes: u64,
 }
 
-impl Stored {
+impl Arrays {
     /// Opens a `.npy` file, or a folder of them in the natural order of their names (`part-2.npy` before `part-10.npy`).
     /// Looks at the headers only. `None` if the path is a file of another kind, or none that can be read here and there.
     ///
@@ -51,7 +50,7 @@ impl Stored {
     ///
     /// Whatever is wrong with a header or the length of a file; a folder without `.npy` files; files of a folder that
     /// differ in width or type, or have their rows not together.
-    pub fn open(path: impl AsRef<Path>, dtype: Dtype) -> Result<Option<Self>, Error> {
+    pub(crate) fn open(path: impl AsRef<Path>, dtype: Dtype) -> Result<Option<Self>, Error> {
         let path = path.as_ref();
         let name = path.display().to_string();
         // What is not there is for the ordinary reader to say.
@@ -100,7 +99,7 @@ impl Stored {
     }
 
     /// (rows, columns).
-    pub fn shape(&self) -> (usize, usize) {
+    pub(crate) fn shape(&self) -> (usize, usize) {
         if self.by_columns {
             (self.length, self.lines)
         } else {
@@ -109,46 +108,27 @@ impl Stored {
     }
 
     /// Number of files.
-    pub fn files(&self) -> usize {
+    pub(crate) fn files(&self) -> usize {
         self.parts.len()
     }
 
     /// The precision with which it is read.
-    pub fn precision(&self) -> Precision {
+    pub(crate) fn precision(&self) -> Precision {
         self.precision
     }
 
-    /// Bytes that it would take in memory.
-    pub fn bytes_in_memory(&self) -> u64 {
-        let size = match self.precision {
-            Precision::F32 => size_of::<f32>(),
-            Precision::F64 => size_of::<f64>(),
-        };
-        (self.lines as u64)
-            .saturating_mul(self.length as u64)
-            .saturating_mul(size as u64)
-    }
-
     /// How the files hold an entry: a numpy type.
-    pub fn stored_as(&self) -> String {
+    pub(crate) fn stored_as(&self) -> String {
         self.entry.name()
     }
 
-    /// The matrix as the engine reads it.
-    pub fn view<T: partwise::Float>(&self) -> partwise::Matrix<'_, T>
-    where
-        Self: RowBlocks<T>,
-    {
-        let lines = partwise::Matrix::streamed(self);
-        if self.by_columns {
-            lines.transpose()
-        } else {
-            lines
-        }
+    /// Whether the lines are columns.
+    pub(crate) fn by_columns(&self) -> bool {
+        self.by_columns
     }
 
     /// Fills `out` with whole lines, from line `first` on.
-    fn read_lines<T: Real>(&self, first: usize, mut out: &mut [T]) -> Result<(), Error> {
+    pub(crate) fn read_lines<T: Real>(&self, first: usize, mut out: &mut [T]) -> Result<(), Error> {
         let mut line = first;
         while !out.is_empty() {
             let after = |part: &Part| part.first + part.lines <= line;
@@ -174,7 +154,7 @@ impl Stored {
 
 macro_rules! rows_of {
     ($type:ident) => {
-        impl RowBlocks<$type> for Stored {
+        impl RowBlocks<$type> for Arrays {
             fn rows(&self) -> usize {
                 self.lines
             }

@@ -1,0 +1,172 @@
+//! Matrices that stay in their files: their lines are read a run at a time, so that a fit needs no room for them.
+
+mod arrays;
+
+use std::fs::File;
+use std::path::Path;
+
+use crate::error::Error;
+use crate::matrix::Precision;
+use crate::real::Dtype;
+use crate::source::{fill, read_error};
+use crate::store::{self, Kind, Store};
+
+pub(crate) use arrays::Arrays;
+
+/// A matrix in one or more files: dense in `.npy` files, dense or sparse in a store (`.pws`).
+#[derive(Debug)]
+pub struct Stored {
+    held: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    Arrays(Arrays),
+    Store(Store),
+}
+
+/// A number in which the engine works on a matrix that stays in its files.
+pub trait Streams: partwise::Float {
+    /// The matrix as the engine reads it.
+    fn view(stored: &Stored) -> partwise::Matrix<'_, Self>;
+}
+
+macro_rules! streams {
+    ($type:ident) => {
+        impl Streams for $type {
+            fn view(stored: &Stored) -> partwise::Matrix<'_, Self> {
+                match &stored.held {
+                    Held::Arrays(arrays) => {
+                        let lines = partwise::Matrix::streamed(arrays);
+                        if arrays.by_columns() {
+                            lines.transpose()
+                        } else {
+                            lines
+                        }
+                    }
+                    Held::Store(store) if store.kind() == Kind::Dense => {
+                        partwise::Matrix::streamed(store)
+                    }
+                    Held::Store(store) => partwise::Matrix::streamed_sparse(store)
+                        .expect("the runs were looked at when it was opened"),
+                }
+            }
+        }
+    };
+}
+streams!(f32);
+streams!(f64);
+
+impl Stored {
+    /// Opens a store, a `.npy` file, or a folder of those in the natural order of their names (`part-2.npy` before
+    /// `part-10.npy`). Looks at headers and indices only. `None` if the path is a file of another kind, or none that can be
+    /// read here and there.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with a header, an index or the length of a file; a folder without `.npy` files; files of a folder that
+    /// differ in width or type, or have their rows not together.
+    pub fn open(path: impl AsRef<Path>, dtype: Dtype) -> Result<Option<Self>, Error> {
+        let path = path.as_ref();
+        let held = match open_store(path, dtype)? {
+            Some(store) => Some(Held::Store(store)),
+            None => Arrays::open(path, dtype)?.map(Held::Arrays),
+        };
+        Ok(held.map(|held| Self { held }))
+    }
+
+    /// The name of the format: `npy` or `pws`.
+    pub fn format(&self) -> &'static str {
+        match &self.held {
+            Held::Arrays(_) => "npy",
+            Held::Store(_) => "pws",
+        }
+    }
+
+    /// (rows, columns).
+    pub fn shape(&self) -> (usize, usize) {
+        match &self.held {
+            Held::Arrays(arrays) => arrays.shape(),
+            Held::Store(store) => store.shape(),
+        }
+    }
+
+    /// Whether only some entries are stored.
+    pub fn is_sparse(&self) -> bool {
+        matches!(&self.held, Held::Store(store) if store.kind() == Kind::Sparse)
+    }
+
+    /// Number of files.
+    pub fn files(&self) -> usize {
+        match &self.held {
+            Held::Arrays(arrays) => arrays.files(),
+            Held::Store(_) => 1,
+        }
+    }
+
+    /// The precision with which it is read.
+    pub fn precision(&self) -> Precision {
+        match &self.held {
+            Held::Arrays(arrays) => arrays.precision(),
+            Held::Store(store) => store.precision(),
+        }
+    }
+
+    /// Bytes that it would take in memory.
+    pub fn bytes_in_memory(&self) -> u64 {
+        let value = match self.precision() {
+            Precision::F32 => size_of::<f32>(),
+            Precision::F64 => size_of::<f64>(),
+        } as u64;
+        let (rows, cols) = self.shape();
+        match &self.held {
+            Held::Store(store) if self.is_sparse() => store::bytes_in_memory(store, value),
+            _ => (rows as u64)
+                .saturating_mul(cols as u64)
+                .saturating_mul(value),
+        }
+    }
+
+    /// How the files hold an entry, or held it before the store was made: a numpy type.
+    pub fn stored_as(&self) -> String {
+        match &self.held {
+            Held::Arrays(arrays) => arrays.stored_as(),
+            Held::Store(store) => store.stored_as().to_owned(),
+        }
+    }
+
+    /// The names of rows and columns, where there are any.
+    pub fn names(&self) -> (Option<&[String]>, Option<&[String]>) {
+        match &self.held {
+            Held::Arrays(_) => (None, None),
+            Held::Store(store) => store.names(),
+        }
+    }
+
+    /// The matrix as the engine reads it.
+    pub fn view<T: Streams>(&self) -> partwise::Matrix<'_, T> {
+        T::view(self)
+    }
+}
+
+/// The store at a path, if there is one.
+pub(crate) fn open_store(path: &Path, dtype: Dtype) -> Result<Option<Store>, Error> {
+    let name = path.display().to_string();
+    // What is not there is for the ordinary reader to say.
+    let Some(metadata) = std::fs::metadata(path)
+        .ok()
+        .filter(std::fs::Metadata::is_file)
+    else {
+        return Ok(None);
+    };
+    let begin = || {
+        let mut file = File::open(path)?;
+        let mut head = [0; store::MAGIC.len()];
+        let found = fill(&mut file, &mut head)?;
+        Ok((file, head[..found] == store::MAGIC))
+    };
+    let (file, is_store) = begin().map_err(|source| read_error(&name, source))?;
+    is_store
+        .then(|| Store::open(&name, file, metadata.len(), dtype))
+        .transpose()
+}
