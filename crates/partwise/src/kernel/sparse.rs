@@ -104,11 +104,7 @@ impl<T: Float> Columns<T> for Gather<'_, T> {
 
 /// Writes N vectors into `out`, or as many of their values as it has room for.
 #[inline(always)]
-fn store<T: Float, S: Simd, const N: usize>(
-    simd: S,
-    vectors: &[T::Vector<S>; N],
-    out: &mut [T],
-) {
+fn store<T: Float, S: Simd, const N: usize>(simd: S, vectors: &[T::Vector<S>; N], out: &mut [T]) {
     for (to, &vector) in out.chunks_mut(T::count::<S>()).zip(vectors) {
         T::store_part(simd, to, vector);
     }
