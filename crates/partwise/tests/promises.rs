@@ -346,8 +346,10 @@ fn edge_matrices() -> Vec<(String, Dense<f64>)> {
 /// Fits a matrix in every way and looks for anything that is not a number.
 fn check_edges<T: Float>(name: &str, v: &Dense<T>, findings: &mut Findings) {
     let zeros = v.as_slice().contains(&T::ZERO);
-    let values = v.as_slice().iter();
-    let largest = values.fold(0.0, |max: f64, x| max.max(x.to_f64()));
+    let values = v.as_slice().iter().map(|x| x.to_f64());
+    let largest = values.clone().fold(0.0, f64::max);
+    let mean = values.clone().sum::<f64>() / v.as_slice().len() as f64;
+    let least = values.filter(|&x| x > 0.0).fold(f64::INFINITY, f64::min);
     // Numbers of full precision are needed to tell a rise from rounding.
     let precise = largest >= T::MIN_POSITIVE.to_f64() / T::EPSILON.to_f64();
     for storage in Storage::ALL {
@@ -367,7 +369,9 @@ fn check_edges<T: Float>(name: &str, v: &Dense<T>, findings: &mut Findings) {
                     Ok(model) => {
                         findings.sound(&model, &what);
                         // Powers of a reconstruction below a floor are those of the floor, so that they stay in range.
-                        let floored = name == "widest range" && loss.exponent() < 1.0;
+                        let below_one = 2.0 - loss.exponent();
+                        let floor = (-0.5 * f64::from(T::MAX_EXPONENT) / below_one).exp2();
+                        let floored = below_one > 1.0 && least < floor * mean;
                         if solver.descends() && precise && !floored {
                             let scale = common::scale_of(v, loss).max(model.trace[0].objective);
                             findings.falls(&model, scale, &what);
