@@ -4,9 +4,12 @@ Each worker keeps its blocks of X and their rows of W. In each pass the componen
 come back, which are added in an order that depends on the number of blocks alone.
 """
 
+import contextlib
 import functools
 import logging
+import signal
 import sys
+import threading
 import uuid
 from numbers import Integral
 
@@ -245,7 +248,8 @@ class NMF(BaseNMF):
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
             options = self._options(k, solver=self.solver, init="random", seed=seed, fixed_W=[], fixed_H=[])
             see = partitions.watched(watch.function)
-            fitted = _partwise.fit_remote(partitions.dtype.name, partitions, options, W, H, see)
+            with partitions.first_ctrl_c_ends_it():
+                fitted = _partwise.fit_remote(partitions.dtype.name, partitions, options, W, H, see)
         self._learned(fitted)
         self.n_features_in_ = partitions.shape[1]
         # Nothing is sketched where X is in partitions.
@@ -321,6 +325,27 @@ class _Partitions:
 
         return see
 
+    @contextlib.contextmanager
+    def first_ctrl_c_ends_it(self):
+        """Where the best factors are kept, the first Ctrl-C, wherever it comes, ends the fit after the iteration
+        that is under way. The second one is the usual one.
+        """
+        usual = signal.getsignal(signal.SIGINT)
+        in_main = threading.current_thread() is threading.main_thread()
+        if not (self._keeps_best and in_main and callable(usual)):
+            yield
+            return
+
+        def stop(number, frame):
+            signal.signal(signal.SIGINT, usual)
+            self._stopping = True
+
+        signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, usual)
+
     def w(self, n_components):
         """W as a dask array: each partition's rows, on its worker."""
         rows = self._each("rows", Block.rows, self._blocks)
@@ -342,15 +367,13 @@ class _Partitions:
             return self._client.map(function, *arguments, key=keys, pure=False)
 
     def _gather(self, futures):
-        """Results of futures. The first Ctrl-C may let them end, and the fit after them."""
+        """Results of futures, which an interruption cancels."""
         try:
             distributed.wait(futures)
+            return self._client.gather(futures)
         except KeyboardInterrupt:
-            if not self._keeps_best or self._stopping:
-                self._client.cancel(futures, force=True)
-                raise
-            self._stopping = True
-        return self._client.gather(futures)
+            self._client.cancel(futures, force=True)
+            raise
 
 
 def _shape_and_dtype(block):
