@@ -2,11 +2,13 @@
 //! and then.
 
 use std::io::IsTerminal;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use partwise::SurveyProgress;
 
 use crate::{interrupt, terminal};
 
@@ -64,6 +66,26 @@ impl Progress {
         state.doing = doing.into();
         state.iteration = None;
         state.before = (0, 0.0);
+    }
+
+    /// An observer of many fits that shows in `words` how far they are, and ends them when the user asks.
+    pub(crate) fn of_fits(
+        &self,
+        words: impl Fn(&SurveyProgress) -> String + Send,
+    ) -> impl FnMut(&SurveyProgress) -> ControlFlow<()> + Send {
+        interrupt::keep_results();
+        let mut shown = None;
+        move |state| {
+            if shown != Some((state.rank, state.done)) {
+                shown = Some((state.rank, state.done));
+                self.doing(words(state));
+            }
+            if interrupt::requested() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        }
     }
 
     /// An iteration of a fit ended.

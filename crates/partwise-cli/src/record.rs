@@ -8,9 +8,11 @@ use partwise_io::{AnyMatrix, Model};
 use partwise_report::{Run, TracePoint, decimal, duration, percent, stop_in_words};
 use serde_json::{Value, json};
 
-use crate::arguments::{ReportingArguments, SolvingArguments};
+use crate::arguments::{ReadingArguments, ReportingArguments, SolvingArguments};
 use crate::factor;
+use crate::input;
 use crate::interrupt::Ending;
+use crate::memory::Limit;
 use crate::number::{Number, to_file};
 use crate::outputs::Staged;
 use crate::table::{Table, counted};
@@ -33,6 +35,21 @@ pub(crate) struct Data {
 }
 
 impl Data {
+    /// Reads a matrix as the flags say, and what else its file holds.
+    ///
+    /// # Errors
+    /// What reading meets.
+    pub(crate) fn read(
+        path: &Path,
+        limit: Limit,
+        reading: &ReadingArguments,
+    ) -> anyhow::Result<(Self, AnyMatrix)> {
+        let format = reading.format.as_deref();
+        let options = input::options_within(limit, reading.dtype.into(), format);
+        let table = partwise_io::read(path, &options)?;
+        Ok(Self::of(input::name(path), table))
+    }
+
     /// What a file held, and its matrix.
     pub(crate) fn of(input: String, table: partwise_io::Table) -> (Self, AnyMatrix) {
         let data = Self {

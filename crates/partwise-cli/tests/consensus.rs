@@ -2,23 +2,7 @@
 
 mod common;
 
-use common::{Place, npy_f64};
-
-/// Three kinds of samples, each of its own columns, with noise that is the same on every machine.
-fn three_kinds() -> Vec<u8> {
-    let noise = |i: usize| (i * 7919 % 101) as f64 / 101.0;
-    let entry = |at: usize| {
-        let (i, j) = (at / 15, at % 15);
-        let own = if i % 3 == j / 5 {
-            3.0 + 4.0 * noise(31 * i) + 2.0 * noise(17 * j)
-        } else {
-            0.0
-        };
-        own + 0.5 * noise(at)
-    };
-    let values: Vec<f64> = (0..24 * 15).map(entry).collect();
-    npy_f64(24, 15, &values)
-}
+use common::{Place, npy_f64, three_kinds};
 
 /// The fields of a file of CSV, without its head.
 fn rows(place: &Place, name: &str, head: &str) -> Vec<Vec<String>> {

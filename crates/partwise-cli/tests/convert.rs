@@ -230,48 +230,25 @@ fn ctrl_c_leaves_nothing_of_a_store() {
     assert_eq!(fs::read_dir(place.path(".")).unwrap().count(), 0);
 }
 
-/// The most memory that a command takes, in kilobytes.
-#[cfg(target_os = "linux")]
-fn peak(place: &Place, command: &str) -> u64 {
-    let mut child = place
-        .command(command)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    while child.try_wait().unwrap().is_none() {
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find(|line| line.starts_with("VmHWM:"));
-        let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
-        peak = peak.max(kilobytes.unwrap_or(0));
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
-    assert!(child.wait().unwrap().success(), "{command}");
-    assert!(peak > 1000, "nothing was seen");
-    peak
-}
-
 /// A matrix of 100 MB with its other axis, converted and fitted in a part of that.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_peak_of_memory_is_below_the_limit() {
     let place = Place::new();
     place.file("v.mtx", market(50_000, 2_000, 90));
-    let converting = peak(&place, "convert v.mtx -o v.pws --memory 40M");
+    let converting = place.peak("convert v.mtx -o v.pws --memory 40M");
     assert!(
         converting < 40_000,
         "{converting} kB at the most to convert"
     );
     let fit = "fit v.pws -k 5 -o out --memory 72M --max-iter 6 --tol 0 --threads 2 --init random";
-    let fitting = peak(&place, fit);
+    let fitting = place.peak(fit);
     assert!(fitting < 72_000, "{fitting} kB at the most to fit");
     assert_eq!(place.json("out/run.json")["iterations"], 6);
     place.refused(
         &fit.replace("72M", "60M"),
         &["needs --memory", "60M is too little"],
     );
-    let held = peak(&place, "fit v.pws -k 5 -o held --max-iter 1 --init random");
+    let held = place.peak("fit v.pws -k 5 -o held --max-iter 1 --init random");
     assert!(held > 100_000, "{held} kB in memory: nothing was shown");
 }

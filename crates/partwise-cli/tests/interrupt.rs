@@ -8,7 +8,6 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use common::{Place, npy_f64, png};
-use partwise_apps::audio::{SampleFormat, WaveFile};
 
 fn signal(child: &Child, name: &str) {
     let status = Command::new("kill")
@@ -90,20 +89,7 @@ fn before_there_is_anything_to_keep_it_ends_at_once() {
 #[test]
 fn every_use_keeps_the_best_so_far() {
     let place = Place::new();
-    place.file("photo.png", png(64, 48, true));
-    std::fs::create_dir(place.path("faces")).unwrap();
-    for name in ["a.png", "b.png", "c.png"] {
-        place.file(&format!("faces/{name}"), png(16, 16, name == "b.png"));
-    }
-    place.file(
-        "texts.txt",
-        "red apple\ngreen apple tree\nred car\nfast car road\ngreen tree\n",
-    );
-    let tone = (0..8000).map(|i| (i as f32 * 0.3).sin()).collect();
-    let path = place.path("tone.wav");
-    let mut file = WaveFile::create(&path, 1, 8000, SampleFormat::Float32).unwrap();
-    file.append(&[tone]).unwrap();
-    file.finish().unwrap();
+    place.every_use();
     for (command, written) in [
         ("image photo.png", "reconstruction.png"),
         ("parts faces", "parts.png"),

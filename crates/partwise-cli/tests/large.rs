@@ -191,23 +191,7 @@ fn the_peak_of_memory_is_below_the_limit() {
     place.file("v.npy", npy("<f8", &format!("({rows}, {cols})"), &data));
     drop(data);
     // Long enough to be looked at while it is at its largest.
-    let mut child = place
-        .command("fit v.npy -k 5 -o out --memory 64M --max-iter 6 --tol 0 --threads 2")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    while child.try_wait().unwrap().is_none() {
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find(|line| line.starts_with("VmHWM:"));
-        let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
-        peak = peak.max(kilobytes.unwrap_or(0));
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
-    assert!(child.wait().unwrap().success());
-    assert!(peak > 1000, "nothing was seen");
+    let peak = place.peak("fit v.npy -k 5 -o out --memory 64M --max-iter 6 --tol 0 --threads 2");
     assert!(peak < 64_000, "{peak} kB at the most");
     assert_eq!(place.json("out/run.json")["iterations"], 6);
 }

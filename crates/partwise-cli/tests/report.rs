@@ -3,25 +3,11 @@
 mod common;
 
 use common::{Place, png};
-use partwise_apps::audio::{SampleFormat, WaveFile};
 
 #[test]
 fn runs_with_a_page_of_their_own_get_the_page_that_they_had() {
     let place = Place::new();
-    place.file("photo.png", png(20, 12, true));
-    std::fs::create_dir(place.path("faces")).unwrap();
-    for (name, shade) in [("a", false), ("b", true), ("c", false)] {
-        place.file(&format!("faces/{name}.png"), png(9, 8, shade));
-    }
-    place.file(
-        "texts.txt",
-        "red apple\ngreen apple tree\nred car\nfast car road\ngreen tree\n",
-    );
-    let tone = (0..4000).map(|i| (i as f32 * 0.3).sin()).collect();
-    let path = place.path("tone.wav");
-    let mut file = WaveFile::create(&path, 1, 8000, SampleFormat::Float32).unwrap();
-    file.append(&[tone]).unwrap();
-    file.finish().unwrap();
+    place.every_use();
     for (run, input) in [
         ("image photo.png --color -k 3", "photo.png"),
         ("parts faces -k 2", "faces"),

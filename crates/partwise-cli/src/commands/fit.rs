@@ -22,13 +22,13 @@ pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
     if arguments.streaming.stream {
         return stream::run(arguments);
     }
-    arguments.solving.nmf()?;
+    let nmf = arguments.solving.nmf()?;
     outputs::check_folder(&arguments.output)?;
     let kept = Checkpoint::of(&arguments.keeping, arguments.reporting.quiet)?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), arguments.reporting.quiet);
     let limit = Limit::from(arguments.memory);
-    let (nmf, reading) = (arguments.solving.nmf()?, &arguments.reading);
+    let reading = &arguments.reading;
     let (dtype, format) = (reading.dtype.into(), reading.format.as_deref());
     if let Some(stored) = input::left_on_disk(&arguments.input, (dtype, format), &nmf, limit)? {
         return match stored.precision() {
@@ -36,9 +36,7 @@ pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
             Precision::F64 => fit_stored::<f64>(arguments, name, &stored, (kept, progress)),
         };
     }
-    let options = input::options_within(limit, dtype, format);
-    let table = partwise_io::read(&arguments.input, &options)?;
-    let (data, matrix) = Data::of(name, table);
+    let (data, matrix) = Data::read(&arguments.input, limit, reading)?;
     at_precision!(AnyMatrix, matrix, matrix => {
         let view = matrix.view().with_context(|| data.input.clone())?;
         let held = input::bytes_of(&matrix);

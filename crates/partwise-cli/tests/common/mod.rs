@@ -5,8 +5,9 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
+use partwise_apps::audio::{SampleFormat, WaveFile};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -82,6 +83,47 @@ impl Place {
         }
         names.sort();
         names
+    }
+
+    /// Runs the program, which must succeed; the most memory that it took, in kilobytes.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak(&self, arguments: &str) -> u64 {
+        let mut child = self
+            .command(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let status = format!("/proc/{}/status", child.id());
+        let mut peak = 0;
+        while child.try_wait().unwrap().is_none() {
+            let text = fs::read_to_string(&status).unwrap_or_default();
+            let line = text.lines().find(|line| line.starts_with("VmHWM:"));
+            let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+            peak = peak.max(kilobytes.unwrap_or(0));
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        assert!(child.wait().unwrap().success(), "{arguments}");
+        assert!(peak > 1000, "nothing was seen");
+        peak
+    }
+
+    /// Something for every use: photo.png, the folder faces, texts.txt and tone.wav.
+    pub(crate) fn every_use(&self) {
+        self.file("photo.png", png(64, 48, true));
+        fs::create_dir(self.path("faces")).unwrap();
+        for (name, colour) in [("a", false), ("b", true), ("c", false)] {
+            self.file(&format!("faces/{name}.png"), png(16, 16, colour));
+        }
+        self.file(
+            "texts.txt",
+            "red apple\ngreen apple tree\nred car\nfast car road\ngreen tree\n",
+        );
+        let tone = (0..8000).map(|i| (i as f32 * 0.3).sin()).collect();
+        let path = self.path("tone.wav");
+        let mut file = WaveFile::create(&path, 1, 8000, SampleFormat::Float32).unwrap();
+        file.append(&[tone]).unwrap();
+        file.finish().unwrap();
     }
 
     /// A JSON file.
@@ -254,4 +296,20 @@ pub(crate) fn png(width: u32, height: u32, colour: bool) -> Vec<u8> {
         .write_to(&mut file, image::ImageFormat::Png)
         .expect("a PNG");
     file.into_inner()
+}
+
+/// Three kinds of samples, each of its own columns, with noise that is the same on every machine.
+pub(crate) fn three_kinds() -> Vec<u8> {
+    let noise = |i: usize| (i * 7919 % 101) as f64 / 101.0;
+    let entry = |at: usize| {
+        let (i, j) = (at / 15, at % 15);
+        let own = if i % 3 == j / 5 {
+            3.0 + 4.0 * noise(31 * i) + 2.0 * noise(17 * j)
+        } else {
+            0.0
+        };
+        own + 0.5 * noise(at)
+    };
+    let values: Vec<f64> = (0..24 * 15).map(entry).collect();
+    npy_f64(24, 15, &values)
 }

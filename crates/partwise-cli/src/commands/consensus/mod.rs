@@ -2,15 +2,13 @@
 
 mod outputs;
 
-use std::ops::ControlFlow;
-
 use anyhow::Context;
 use partwise::{ConsensusModel, ConsensusNmf, Matrix, SurveyProgress};
 use partwise_report::{duration, percent};
 
 use crate::arguments::{ConsensusArguments, Precision};
 use crate::factor::Job;
-use crate::interrupt::{self, Ending};
+use crate::interrupt::Ending;
 use crate::memory::{self, Limit};
 use crate::number::{Number, at_precision};
 use crate::outputs::Staged;
@@ -24,12 +22,7 @@ pub(crate) fn run(arguments: &ConsensusArguments) -> anyhow::Result<Ending> {
     crate::outputs::check_folder(&arguments.output)?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), arguments.reporting.quiet);
-    let options = input::options(
-        arguments.reading.dtype.into(),
-        arguments.reading.format.as_deref(),
-    );
-    let table = partwise_io::read(&arguments.input, &options)?;
-    let (data, matrix) = Data::of(name, table);
+    let (data, matrix) = Data::read(&arguments.input, Limit::default(), &arguments.reading)?;
     at_precision!(AnyMatrix, matrix, matrix => {
         let v = matrix.view().with_context(|| data.input.clone())?;
         agree(arguments, &asked, data, &v, progress)
@@ -60,7 +53,10 @@ fn agree<T: Number>(
         memory: Limit::default(),
     };
     let found = asked
-        .run(v, &mut watch(&progress, arguments.runs))
+        .run(
+            v,
+            &mut progress.of_fits(|state| words(state, arguments.runs)),
+        )
         .map_err(|error| job.placed(error))?;
     let Some(found) = found else {
         drop(progress);
@@ -94,26 +90,6 @@ fn agree<T: Number>(
         ));
     }
     Ok(Ending::Stopped)
-}
-
-/// An observer that shows how far the fits are, and ends them when the user asks.
-fn watch(
-    progress: &Progress,
-    runs: usize,
-) -> impl FnMut(&SurveyProgress) -> ControlFlow<()> + Send {
-    interrupt::keep_results();
-    let mut shown = None;
-    move |state| {
-        if shown != Some(state.done) {
-            shown = Some(state.done);
-            progress.doing(words(state, runs));
-        }
-        if interrupt::requested() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    }
 }
 
 /// How far the fits are, and how long the others will take if they take as long.

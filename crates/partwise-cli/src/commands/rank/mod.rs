@@ -2,15 +2,13 @@
 
 mod outputs;
 
-use std::ops::ControlFlow;
-
 use anyhow::Context;
 use partwise::{Matrix, RankSurvey, Survey, SurveyProgress};
 use partwise_report::{duration, percent};
 
 use crate::arguments::{Precision, RankArguments, SolvingArguments};
 use crate::factor::Job;
-use crate::interrupt::{self, Ending};
+use crate::interrupt::Ending;
 use crate::memory::{self, Limit};
 use crate::number::{Number, at_precision};
 use crate::outputs::Staged;
@@ -24,12 +22,7 @@ pub(crate) fn run(arguments: &RankArguments) -> anyhow::Result<Ending> {
     crate::outputs::check_folder(&arguments.output)?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), arguments.reporting.quiet);
-    let options = input::options(
-        arguments.reading.dtype.into(),
-        arguments.reading.format.as_deref(),
-    );
-    let table = partwise_io::read(&arguments.input, &options)?;
-    let (data, matrix) = Data::of(name, table);
+    let (data, matrix) = Data::read(&arguments.input, Limit::default(), &arguments.reading)?;
     at_precision!(AnyMatrix, matrix, matrix => {
         let v = matrix.view().with_context(|| data.input.clone())?;
         look(arguments, &survey, data, &v, progress)
@@ -55,7 +48,7 @@ fn look<T: Number>(
         memory: Limit::default(),
     };
     let survey = asked
-        .run(v, &mut watch(&progress))
+        .run(v, &mut progress.of_fits(words))
         .map_err(|error| job(&arguments.solving).placed(error))?;
     progress.doing("writing what the survey found");
     let mut staged = Staged::begin(&arguments.output)?;
@@ -121,23 +114,6 @@ fn without_model(
     } else {
         Ending::Done
     })
-}
-
-/// An observer that shows how far the survey is, and ends it when the user asks.
-fn watch(progress: &Progress) -> impl FnMut(&SurveyProgress) -> ControlFlow<()> + Send {
-    interrupt::keep_results();
-    let mut shown = None;
-    move |state| {
-        if shown != Some((state.rank, state.done)) {
-            shown = Some((state.rank, state.done));
-            progress.doing(words(state));
-        }
-        if interrupt::requested() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    }
 }
 
 /// How far a survey is. Larger ranks take longer: no time is promised.
