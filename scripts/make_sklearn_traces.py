@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the traces of scikit-learn's NMF that `crates/partwise/tests/sklearn.rs` is held against.
+"""Writes the traces of scikit-learn's NMF that `crates/partwise/tests/all/sklearn.rs` is held against.
 
     pip install numpy==2.4.6 scipy==1.17.1 scikit-learn==1.9.1
     python scripts/make_sklearn_traces.py crates/partwise/tests/data/sklearn

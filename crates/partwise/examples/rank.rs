@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 use partwise::{Loss, Matrix, Nmf, RankMethod, RankSurvey};
 use planted::{Noise, planted};
 
-#[path = "../tests/common/planted.rs"]
+#[path = "../tests/all/common/planted.rs"]
 mod planted;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -2,6 +2,7 @@
 //!
 //! A binary of its own, because the allocator that counts is that of the whole process.
 
+#[path = "all/common/mod.rs"]
 mod common;
 
 use std::sync::{Mutex, PoisonError};

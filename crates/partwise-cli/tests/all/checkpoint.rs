@@ -1,0 +1,198 @@
+//! Fits that are killed and go on: to the same factors, bit by bit, or refused with a reason.
+
+use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::common::{Place, npy_f64};
+
+/// Times that a fit is killed; the variable asks for more.
+fn kills() -> u64 {
+    let asked = std::env::var("PARTWISE_KILLS").ok();
+    asked.and_then(|count| count.parse().ok()).unwrap_or(10)
+}
+
+fn place() -> Place {
+    let place = Place::new();
+    let value = |i: usize| 0.05 + (i.wrapping_mul(2_654_435_761) % 10_007) as f64 / 1e4;
+    let values: Vec<f64> = (0..400 * 300).map(value).collect();
+    place.file("v.npy", npy_f64(400, 300, &values));
+    place
+}
+
+/// The factors, and the trace without its seconds.
+fn outcome(place: &Place, folder: &str) -> (partwise_io::Model, Vec<String>) {
+    let model = place.model(&format!("{folder}/model.npz"));
+    let run = place.json(&format!("{folder}/run.json"));
+    let trace = run["trace"].as_array().unwrap().iter();
+    let trace = trace.map(|point| {
+        let part = |name: &str| point[name].to_string();
+        ["iteration", "objective", "residual", "sketched"]
+            .map(part)
+            .join(" ")
+    });
+    (model, trace.collect())
+}
+
+/// Kills a fit at random moments, a number of times, and lets it end.
+fn killed(place: &Place, flags: &str, kills: u64) {
+    let fit = format!("fit v.npy -k 6 {flags}");
+    place.succeed(&format!("{fit} -o whole -q"));
+    let (mut draw, mut met, mut done) = (1u64, 0, false);
+    for _ in 0..kills {
+        let mut child = place
+            .command(&format!(
+                "{fit} -o out -q --checkpoint kept --every 0 --resume"
+            ))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        draw = draw
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        std::thread::sleep(Duration::from_millis(20 + (draw >> 33) % 400));
+        // SIGKILL: nothing can be tidied up.
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        if status.success() {
+            done = true;
+            break;
+        }
+        met += u64::from(place.path("kept/fit.checkpoint").exists());
+    }
+    if !done {
+        place.succeed(&format!(
+            "{fit} -o out -q --checkpoint kept --every 10s --resume"
+        ));
+    }
+    assert!(met > 0 || done, "{flags}: no checkpoint was ever met");
+    let (whole, out) = (outcome(place, "whole"), outcome(place, "out"));
+    assert_eq!(whole.1, out.1, "{flags}");
+    assert!(whole.0 == out.0, "{flags}: another model");
+    assert!(
+        !place.path("kept/fit.checkpoint").exists(),
+        "{flags}: a checkpoint of a fit that is done"
+    );
+    for folder in ["whole", "out", "kept"] {
+        let _ = fs::remove_dir_all(place.path(folder));
+    }
+}
+
+#[test]
+fn a_fit_that_is_killed_goes_on_to_the_same_bits() {
+    let place = place();
+    // Long enough to be killed in the middle.
+    killed(
+        &place,
+        "--solver hals --init random --tol 0 --max-iter 600",
+        kills(),
+    );
+    killed(&place, "--tol 0 --max-iter 300", kills().div_ceil(2));
+}
+
+#[test]
+fn every_kind_of_fit_goes_on_to_the_same_bits() {
+    let place = place();
+    for flags in [
+        "--solver cd --tol 0 --max-iter 200",
+        "--loss kl --tol 0 --max-iter 60",
+        "--loss kl --solver mu --tol 0 --max-iter 100",
+        "--loss is --tol 0 --max-iter 40",
+        "--solver hals --init random --n-init 3 --tol 0 --max-iter 200",
+        "--n-init 2 --max-iter 200 --memory 60M",
+        "--solver als --init random --max-iter 100 --tol 0 --dtype f32",
+    ] {
+        killed(&place, flags, kills().div_ceil(4));
+    }
+}
+
+#[test]
+fn a_fit_that_is_stopped_goes_on() {
+    let place = place();
+    place.succeed("fit v.npy -k 6 -o whole --tol 0 --max-iter 2000 --solver cd -q");
+    for milliseconds in [500, 1000, 2000, 4000] {
+        let child = place
+            .command("fit v.npy -k 6 -o out --tol 0 --max-iter 2000 --solver cd --checkpoint kept")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        let signal = ["-INT".to_owned(), child.id().to_string()];
+        std::process::Command::new("kill")
+            .args(signal)
+            .status()
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        if output.status.success() {
+            // Too late: the fit was done.
+            return;
+        }
+        if place.path("out").exists() {
+            assert!(complaint.contains("--resume"), "{complaint}");
+            place.succeed("fit v.npy -k 6 -o out --tol 0 --max-iter 2000 --solver cd --checkpoint kept --resume -q");
+            assert!(outcome(&place, "whole") == outcome(&place, "out"));
+            return;
+        }
+    }
+    panic!("no fit had begun within 4 seconds");
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_gone_on_from_is_refused_with_the_reason() {
+    let place = place();
+    place.file("other.npy", npy_f64(400, 300, &vec![1.5; 400 * 300]));
+    let fit = "-k 6 --solver hals --init random --tol 0 -o out --checkpoint kept --every 0";
+    let mut child = place
+        .command(&format!("fit v.npy {fit} --max-iter 100000000"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let file = place.path("kept/fit.checkpoint");
+    while !file.exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // What was being written when the fit was killed is not the checkpoint.
+    let _ = fs::remove_file(place.path("kept/fit.checkpoint.new"));
+    let good = format!("fit v.npy {fit} --resume --max-iter 100000000");
+    let refused = |arguments: &str, words: &[&str]| {
+        let words = [&["kept/fit.checkpoint"], words].concat();
+        place.refused(arguments, &words);
+    };
+    refused(&good.replace("--resume ", ""), &["earlier fit", "--resume"]);
+    refused(&good.replace("-k 6", "-k 7"), &["rank 6", "7"]);
+    refused(
+        &good.replace("100000000", "100"),
+        &["max_iter 100000000", "100"],
+    );
+    refused(&good.replace("-k 6", "-k 6 --seed 4"), &["seed 0", "4"]);
+    refused(&good.replace("v.npy", "other.npy"), &["sum of V"]);
+    refused(
+        &good.replace("-k 6", "-k 6 --dtype f32"),
+        &["type float64", "float32"],
+    );
+    let whole = fs::read(&file).unwrap();
+    for length in [0, 10, 100, whole.len() / 2, whole.len() - 1] {
+        fs::write(&file, &whole[..length]).unwrap();
+        refused(&good, &["damaged"]);
+    }
+    let mut changed = whole.clone();
+    changed[whole.len() / 2] ^= 1;
+    fs::write(&file, &changed).unwrap();
+    refused(&good, &["damaged", "checksum"]);
+    let mut newer = whole.clone();
+    newer[8] = 2;
+    fs::write(&file, &newer).unwrap();
+    refused(&good, &["version 2", "known is 1"]);
+    place.refused("fit v.npy -k 6 -o out --resume", &["--checkpoint"]);
+    place.refused(
+        "fit v.npy -k 6 -o out --checkpoint new --every soon",
+        &["soon", "60s"],
+    );
+}

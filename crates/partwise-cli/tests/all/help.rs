@@ -1,0 +1,82 @@
+//! Help, completions and the manual follow the tables.
+
+use crate::common::Place;
+
+const SOLVING: [&str; 14] = [
+    "rank", "solver", "loss", "init", "seed", "tol", "max-iter", "alpha-w", "alpha-h", "l1-ratio",
+    "start-w", "start-h", "hold", "threads",
+];
+
+#[test]
+fn every_solving_flag_is_in_help_completions_and_manual() {
+    let place = Place::new();
+    let texts = [
+        "fit --help",
+        "image --help",
+        "topics --help",
+        "audio --help",
+        "completions bash",
+        "completions zsh",
+        "completions fish",
+        "man",
+    ];
+    for arguments in texts {
+        // A manual page writes a hyphen as \-.
+        let text = place.succeed(arguments).replace("\\-", "-");
+        for flag in SOLVING {
+            let mentioned =
+                text.contains(&format!("--{flag}")) || text.contains(&format!("-l {flag}"));
+            assert!(mentioned, "{arguments}: no {flag}");
+        }
+    }
+}
+
+#[test]
+fn solvers_and_starts_come_from_the_engine() {
+    let place = Place::new();
+    let help = place.succeed("fit --help");
+    for solver in partwise::Solver::all() {
+        assert!(
+            help.contains(&format!("- {}:", solver.name())),
+            "no {}",
+            solver.name()
+        );
+    }
+    for init in partwise::Init::all() {
+        assert!(
+            help.contains(&format!("- {}:", init.name())),
+            "no {}",
+            init.name()
+        );
+    }
+    assert!(help.contains("[default: 200]") && help.contains("Examples:"));
+}
+
+#[test]
+fn the_version_is_that_of_the_package() {
+    let place = Place::new();
+    let version = place.succeed("--version");
+    assert_eq!(version, format!("partwise {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn every_command_has_a_section_in_the_manual() {
+    let manual = Place::new().succeed("man");
+    for command in [
+        "FIT",
+        "RANK",
+        "TRANSFORM",
+        "RECONSTRUCT",
+        "INFO",
+        "IMAGE",
+        "TOPICS",
+        "AUDIO",
+        "COMPLETIONS",
+        "MAN",
+    ] {
+        assert!(
+            manual.contains(&format!(".SH \"PARTWISE {command}\"")),
+            "no {command}"
+        );
+    }
+}

@@ -1,0 +1,23 @@
+//! The tests of the program, run as a user runs it.
+//!
+//! One program, so that the engine is compiled into it once.
+
+mod audio;
+#[cfg(unix)]
+mod checkpoint;
+mod common;
+mod compress;
+mod consensus;
+mod convert;
+mod fit;
+mod help;
+mod image;
+#[cfg(unix)]
+mod interrupt;
+mod large;
+mod parts;
+mod rank;
+mod refuse;
+mod report;
+mod stream;
+mod topics;

@@ -1,0 +1,22 @@
+//! The engine's tests, but for those of memory, which count what the whole process allocates.
+//!
+//! One program, so that the engine is compiled into it once.
+
+mod common;
+mod consensus;
+#[cfg(all(feature = "ndarray", feature = "sprs"))]
+mod conversions;
+mod convolutive;
+mod interruption;
+mod minibatch;
+mod oracles;
+mod promises;
+mod properties;
+mod rank;
+mod refusals;
+mod regressions;
+mod remote;
+mod resume;
+mod sklearn;
+mod streamed;
+mod streamed_sparse;

@@ -1,0 +1,208 @@
+//! Surveys of ranks: planted ranks are found, what is held out is not seen, and the bits are the same for any number of
+//! threads and any storage.
+
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+
+use crate::common::planted::{Noise, planted};
+use crate::common::{Storage, Stored};
+use partwise::{Dense, Error, Loss, Matrix, Nmf, RankMethod, RankSurvey, Survey, SurveyProgress};
+
+fn run(survey: &RankSurvey, v: &Dense<f64>) -> Survey {
+    let go_on = &mut |_: &SurveyProgress| ControlFlow::Continue(());
+    survey.run(&Matrix::from(v), go_on).unwrap()
+}
+
+fn only(name: &str) -> [RankMethod; 1] {
+    [name.parse().unwrap()]
+}
+
+/// The figures of a survey, seconds excepted.
+fn figures(survey: &Survey) -> Vec<(RankMethod, usize, u64, Vec<u64>)> {
+    let bits = |values: &[f64]| values.iter().map(|x| x.to_bits()).collect();
+    let criteria = survey.criteria.iter();
+    let points = criteria.flat_map(|one| one.points.iter().map(move |point| (one.method, point)));
+    points
+        .map(|(method, point)| {
+            (
+                method,
+                point.rank,
+                point.value.to_bits(),
+                bits(&point.repeats),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn the_method_that_decides_finds_planted_ranks() {
+    let decides = RankMethod::all().next();
+    for rank in [3, 5, 8] {
+        for (noise, loss) in [
+            (Noise::Gaussian(0.2), Loss::FROBENIUS),
+            (Noise::Poisson(10.0), Loss::KULLBACK_LEIBLER),
+        ] {
+            let v = planted(60, 40, rank, noise, 1);
+            let survey = RankSurvey::new(rank - 2..=rank + 2)
+                .nmf(Nmf::new(1).loss(loss))
+                .methods(decides);
+            let choice = run(&survey, &v).choice.unwrap();
+            assert_eq!(choice.rank, rank, "{noise:?}: {}", choice.reason);
+        }
+    }
+}
+
+#[test]
+fn bits_are_the_same_for_any_number_of_threads() {
+    let v = planted(30, 20, 3, Noise::Gaussian(0.3), 2);
+    let survey = |threads| {
+        let nmf = Nmf::new(1).threads(NonZeroUsize::new(threads)).max_iter(30);
+        run(&RankSurvey::new(1..=4).starts(3).nmf(nmf), &v)
+    };
+    let one = survey(1);
+    assert_eq!(one.criteria.len(), RankMethod::all().count());
+    for threads in [2, 5] {
+        let other = survey(threads);
+        assert_eq!(figures(&one), figures(&other));
+        assert_eq!(one.choice, other.choice);
+        assert_eq!(one.consensus(2), other.consensus(2));
+    }
+}
+
+/// The same entries are held out, so that the figures differ by rounding only.
+#[test]
+fn every_storage_gives_the_same_survey() {
+    let v = planted(24, 18, 2, Noise::Poisson(0.7), 3);
+    let nmf = Nmf::new(1).max_iter(20);
+    let survey = RankSurvey::new(1..=3)
+        .starts(2)
+        .methods(["cv", "bcv"].map(|name| name.parse().unwrap()));
+    let survey = survey.nmf(nmf.solver("cd".parse().unwrap()));
+    let surveys = Storage::ALL.map(|storage| {
+        let stored = Stored::of(&v, storage);
+        let go_on = &mut |_: &SurveyProgress| ControlFlow::Continue(());
+        survey.run(&stored.matrix(), go_on).unwrap()
+    });
+    let values = |survey: &Survey| -> Vec<f64> {
+        let points = survey.criteria.iter().flat_map(|one| &one.points);
+        points.flat_map(|point| point.repeats.clone()).collect()
+    };
+    let first = values(&surveys[0]);
+    assert_eq!(first.len(), 3 * (5 + 9));
+    for survey in &surveys[1..] {
+        for (a, b) in first.iter().zip(values(survey)) {
+            assert!((a - b).abs() < 1e-3 * a, "{a} {b}");
+        }
+    }
+    // The same fits; only sums over what is held out run in another order.
+    for (a, b) in values(&surveys[2]).iter().zip(values(&surveys[3])) {
+        assert!((a - b).abs() < 1e-12 * a, "{a} {b}");
+    }
+}
+
+#[test]
+fn a_survey_that_is_stopped_keeps_the_ranks_that_are_done() {
+    let v = planted(20, 15, 2, Noise::Gaussian(0.2), 4);
+    let survey = RankSurvey::new(1..=5).starts(2);
+    let mut totals = Vec::new();
+    let observer = &mut |progress: &SurveyProgress| {
+        totals.push((progress.done, progress.total));
+        if progress.rank == 3 {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    };
+    let found = survey.run(&Matrix::from(&v), observer).unwrap();
+    assert_eq!(found.ranks, [1, 2]);
+    assert!(!found.complete);
+    assert!(found.choice.is_some());
+    assert!(
+        totals
+            .iter()
+            .all(|&(done, total)| done <= total && total == 5 * (5 + 9 + 2))
+    );
+    let whole = run(&RankSurvey::new(1..=2).starts(2), &v);
+    assert_eq!(figures(&found), figures(&whole));
+}
+
+#[test]
+fn odd_data_have_defined_answers() {
+    let constant = Dense::filled(8, 6, 0.1);
+    let zeros = Dense::zeros(8, 6);
+    let mut spike = Dense::zeros(8, 6);
+    spike.as_mut_slice()[11] = 1.0;
+    let huge = Dense::filled(8, 6, 1e100);
+    for v in [constant, zeros, spike, huge] {
+        for loss in [Loss::FROBENIUS, Loss::KULLBACK_LEIBLER] {
+            let nmf = Nmf::new(1).loss(loss);
+            let survey = run(&RankSurvey::new([6, 1, 2, 2]).nmf(nmf), &v);
+            assert_eq!(survey.ranks, [1, 2, 6]);
+            for criterion in &survey.criteria {
+                assert!(criterion.points.iter().all(|point| point.value.is_finite()));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_surveyed_is_refused_with_the_value_and_what_would_be_right() {
+    let v = planted(6, 4, 2, Noise::Gaussian(0.1), 5);
+    let line = Dense::filled(1, 4, 1.0);
+    let refused = |survey: RankSurvey, v: &Dense<f64>| {
+        let go_on = &mut |_: &SurveyProgress| ControlFlow::Continue(());
+        survey.run(&Matrix::from(v), go_on).unwrap_err().to_string()
+    };
+    let ranks = |ranks: &[usize]| RankSurvey::new(ranks.iter().copied());
+    let method = |name: &str| RankSurvey::new([1]).methods(only(name));
+    let beta = Nmf::new(1).loss(Loss::beta(0.5).unwrap());
+    for (survey, v, words) in [
+        (ranks(&[]), &v, "ranks = none: expected at least one rank"),
+        (
+            ranks(&[0, 1]),
+            &v,
+            "ranks = 0: expected ranks of at least 1",
+        ),
+        (
+            ranks(&[2, 5]),
+            &v,
+            "ranks = 5: expected ranks of at most 4, the smaller side of 6 x 4",
+        ),
+        (ranks(&[1]).starts(1), &v, "starts = 1: expected at least 2"),
+        (ranks(&[1]).folds(1), &v, "folds = 1: expected at least 2"),
+        (
+            ranks(&[1]).folds(5),
+            &v,
+            "folds = 5: expected at most 4, the smaller side",
+        ),
+        (
+            method("bcv"),
+            &line,
+            "method = bcv: needs at least 3 rows and 3 columns; V is 1 x 4",
+        ),
+        (
+            ranks(&[1]).methods([]),
+            &v,
+            "methods = none: expected at least one",
+        ),
+        (
+            method("bic").nmf(beta),
+            &v,
+            "method = bic: has no figure for the loss beta=0.5",
+        ),
+    ] {
+        let message = refused(survey, v);
+        assert!(message.contains(words), "{message:?} lacks {words:?}");
+    }
+    let unknown = "nonsense".parse::<RankMethod>().unwrap_err().to_string();
+    assert!(
+        unknown.contains("method = nonsense: expected one of cv, bcv"),
+        "{unknown}"
+    );
+    let mut negative = v;
+    negative.as_mut_slice()[5] = -1.0;
+    let survey = RankSurvey::new([1]).folds(2);
+    let error = survey.run(&Matrix::from(&negative), &mut |_: &SurveyProgress| {
+        ControlFlow::Continue(())
+    });
+    assert!(matches!(error, Err(Error::Negative { row: 1, col: 1, .. })));
+}

@@ -1,0 +1,455 @@
+//! A V in partitions that are elsewhere: the same bits as the same blocks in one process, whatever is lost on the way.
+
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+
+use crate::common::{Storage, Stored, bits, mapped, pairs, random, short, uniform};
+use partwise::remote::{FAN_IN, Partition, Transport, add};
+use partwise::{
+    Dense, Error, Factor, Factorization, Float, Loss, Nmf, Penalty, Progress, Solver, Start,
+    StopReason,
+};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+/// Blocks of rows in this process, asked as if they were elsewhere: nothing but bytes passes between.
+struct Elsewhere<'a, T: Float> {
+    blocks: &'a [Stored<T>],
+    partitions: Vec<Partition<T>>,
+    checkpoint: Option<usize>,
+    /// What befalls the partitions, and how often; none if there is nobody to draw it.
+    fate: Option<ChaCha8Rng>,
+    losses: usize,
+    names: Vec<String>,
+    /// Refuses every question from this one on.
+    refuses: Option<usize>,
+}
+
+impl<'a, T: Float> Elsewhere<'a, T> {
+    fn new(blocks: &'a [Stored<T>]) -> Self {
+        let partitions = (0..blocks.len()).map(Self::empty);
+        Self {
+            blocks,
+            partitions: partitions.collect(),
+            checkpoint: Some(4),
+            fate: None,
+            losses: 0,
+            names: Vec::new(),
+            refuses: None,
+        }
+    }
+
+    fn empty(index: usize) -> Partition<T> {
+        Partition::new(index, NonZeroUsize::new(1))
+    }
+
+    /// A partition is lost, before or after it answers, or goes on in another place; or is asked twice.
+    fn answer(&mut self, index: usize, question: &[u8]) -> Result<Vec<u8>, String> {
+        let block = self.blocks[index].matrix();
+        let fate = self.fate.as_mut().map_or(1.0, uniform);
+        if fate < 0.04 {
+            self.partitions[index] = Self::empty(index);
+            self.losses += 1;
+        } else if fate < 0.1
+            && let Some(saved) = self.partitions[index].save()
+        {
+            self.partitions[index] = Self::empty(index);
+            self.partitions[index].load(&saved).unwrap();
+        }
+        let answer = self.partitions[index].answer(&block, question);
+        if (0.1..0.14).contains(&fate) {
+            self.partitions[index] = Self::empty(index);
+            self.losses += 1;
+        } else if (0.14..0.2).contains(&fate) {
+            return self.partitions[index]
+                .answer(&block, question)
+                .map_err(|e| e.to_string());
+        }
+        answer.map_err(|error| error.to_string())
+    }
+
+    /// W, from the partitions that have it.
+    fn w(&self, rank: usize) -> Dense<T> {
+        let rows = self
+            .partitions
+            .iter()
+            .map(|partition| partition.rows().unwrap());
+        let values: Vec<T> = rows.flat_map(|rows| rows.as_slice().to_vec()).collect();
+        let count = values.len() / rank;
+        Dense::from_rows(values, count, rank).unwrap()
+    }
+}
+
+impl<T: Float> Transport for Elsewhere<'_, T> {
+    fn partitions(&self) -> usize {
+        self.partitions.len()
+    }
+
+    fn ask_each(&mut self, name: &str, questions: &[&[u8]]) -> Result<Vec<Vec<u8>>, String> {
+        self.names.push(name.to_owned());
+        if self.refuses.is_some_and(|from| self.names.len() > from) {
+            return Err("the cluster is gone".to_owned());
+        }
+        let questions = questions.iter().enumerate();
+        questions
+            .map(|(index, question)| self.answer(index, question))
+            .collect()
+    }
+
+    /// Adds answers in groups, as those who share the work do.
+    fn ask(&mut self, name: &str, question: &[u8]) -> Result<Vec<u8>, String> {
+        let mut answers = self.ask_each(name, &vec![question; self.partitions.len()])?;
+        loop {
+            let groups = answers.chunks(FAN_IN).map(|group| {
+                let group: Vec<_> = group.iter().map(Vec::as_slice).collect();
+                add(&group).map_err(|error| error.to_string())
+            });
+            answers = groups.collect::<Result<_, _>>()?;
+            if answers.len() == 1 {
+                return Ok(answers.remove(0));
+            }
+        }
+    }
+
+    fn checkpoint(&self) -> Option<usize> {
+        self.checkpoint
+    }
+}
+
+fn go_on(_: &Progress) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// Rows of a matrix in blocks of these lengths.
+fn blocks<T: Float>(v: &Dense<T>, lengths: &[usize], storage: Storage) -> Vec<Stored<T>> {
+    let mut from = 0;
+    let blocks = lengths.iter().map(|&length| {
+        let values = v.as_slice()[from * v.cols()..(from + length) * v.cols()].to_vec();
+        from += length;
+        Stored::of(
+            &Dense::from_rows(values, length, v.cols()).unwrap(),
+            storage,
+        )
+    });
+    let blocks = blocks.collect();
+    assert_eq!(from, v.rows());
+    blocks
+}
+
+fn here<T: Float>(nmf: &Nmf, blocks: &[Stored<T>], start: Start<'_, T>) -> Factorization<T> {
+    let matrices: Vec<_> = blocks.iter().map(Stored::matrix).collect();
+    nmf.fit_with(&matrices, start, &mut go_on).unwrap()
+}
+
+fn there<T: Float>(
+    nmf: &Nmf,
+    transport: &mut Elsewhere<'_, T>,
+    start: Start<'_, T>,
+) -> Result<Factorization<T>, Error> {
+    nmf.fit_remote(transport, start, &mut go_on)
+}
+
+/// Fits here and there, and fails unless every bit agrees.
+fn check<T: Float>(nmf: &Nmf, blocks: &[Stored<T>], start: Start<'_, T>, rank: usize, what: &str) {
+    let expected = here(nmf, blocks, start);
+    let mut transport = Elsewhere::new(blocks);
+    let mut found = there(nmf, &mut transport, start).unwrap();
+    found.w = transport.w(rank);
+    assert!(bits(&found) == bits(&expected), "{what}");
+    assert_eq!(
+        (found.solver, found.init, found.stop),
+        (expected.solver, expected.init, expected.stop)
+    );
+}
+
+fn drawn(rank: usize, solver: Solver, loss: Loss, iterations: usize) -> Nmf {
+    short(rank, solver, loss, iterations)
+        .init("random".parse().unwrap())
+        .seed(3)
+}
+
+#[test]
+fn partitions_give_the_bits_of_blocks_in_one_process() {
+    let v = random::<f64>(700, 30, 1.0, 5);
+    let sparse = random::<f64>(700, 30, 0.2, 6);
+    for (solver, loss) in pairs() {
+        if solver.name() == "sketched" {
+            continue;
+        }
+        // What `auto` stands for where no sketch of V can be had.
+        let solver = solver.resolve(loss).unwrap();
+        let nmf = drawn(4, solver, loss, 4);
+        // More rows than a stream of random numbers serves, and a single one.
+        let lengths = [300, 1, 399];
+        let what = format!("{solver} {loss}");
+        check(
+            &nmf,
+            &blocks(&v, &lengths, Storage::RowMajor),
+            Start::default(),
+            4,
+            &what,
+        );
+        if !loss.needs_positive() {
+            check(
+                &nmf,
+                &blocks(&sparse, &lengths, Storage::Csr),
+                Start::default(),
+                4,
+                &what,
+            );
+            let single: Dense<f32> = mapped(&sparse, |v| v);
+            check(
+                &nmf,
+                &blocks(&single, &lengths, Storage::Csc),
+                Start::default(),
+                4,
+                &what,
+            );
+        }
+    }
+}
+
+#[test]
+fn so_do_many_partitions_and_penalties_and_given_starts() {
+    let v = random::<f64>(150, 12, 1.0, 7);
+    let (w, h) = (random::<f64>(150, 3, 1.0, 8), random::<f64>(3, 12, 1.0, 9));
+    let mut lengths = vec![2; 70];
+    lengths.push(10);
+    let penalty = Penalty {
+        alpha_w: 0.01,
+        alpha_h: 0.02,
+        l1_ratio: 0.3,
+    };
+    let given = Start {
+        w: Some(&w),
+        h: Some(&h),
+        ..Start::default()
+    };
+    let starts = [
+        Start::default(),
+        given,
+        Start { w: None, ..given },
+        Start { h: None, ..given },
+        Start {
+            hold: Some(Factor::H),
+            ..given
+        },
+        Start {
+            w: None,
+            hold: Some(Factor::H),
+            ..given
+        },
+        Start {
+            h: None,
+            hold: Some(Factor::W),
+            ..given
+        },
+        Start {
+            held_h: &[1],
+            held_w: &[0],
+            ..given
+        },
+    ];
+    for name in ["cd", "hals", "mu"] {
+        let nmf = drawn(3, name.parse().unwrap(), Loss::FROBENIUS, 30).penalty(penalty);
+        for (i, start) in starts.iter().enumerate() {
+            for (lengths, storage) in [
+                (&lengths[..], Storage::RowMajor),
+                (&[50, 100], Storage::ColumnMajor),
+            ] {
+                let blocks = blocks(&v, lengths, storage);
+                check(&nmf, &blocks, *start, 3, &format!("{name}, start {i}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_of_the_answer_shows_what_was_lost() {
+    let v = random::<f64>(90, 14, 1.0, 11);
+    let lengths = [10, 20, 5, 25, 15, 5, 4, 3, 2, 1];
+    let blocks = blocks(&v, &lengths, Storage::RowMajor);
+    let mut losses = 0;
+    for (name, loss) in [
+        ("hals", Loss::FROBENIUS),
+        ("cd", Loss::FROBENIUS),
+        ("als", Loss::FROBENIUS),
+        ("newton", Loss::KULLBACK_LEIBLER),
+        ("mu", Loss::ITAKURA_SAITO),
+    ] {
+        let nmf = drawn(3, name.parse().unwrap(), loss, 25);
+        let expected = here(&nmf, &blocks, Start::default());
+        for (seed, checkpoint) in [(1, None), (2, Some(1)), (3, Some(6)), (4, Some(0))] {
+            let mut transport = Elsewhere::new(&blocks);
+            transport.checkpoint = checkpoint;
+            transport.fate = Some(ChaCha8Rng::seed_from_u64(seed));
+            let mut found = there(&nmf, &mut transport, Start::default()).unwrap();
+            losses += transport.losses;
+            // Partitions that were lost after the last question have no rows.
+            found.w = expected.w.clone();
+            assert_eq!(
+                bits(&found),
+                bits(&expected),
+                "{name} {loss} {checkpoint:?}"
+            );
+        }
+    }
+    assert!(losses > 1000, "{losses}");
+}
+
+#[test]
+fn rows_are_fetched_as_often_as_is_asked() {
+    let v = random::<f64>(30, 6, 1.0, 12);
+    let blocks = blocks(&v, &[15, 15], Storage::RowMajor);
+    let nmf = drawn(2, "cd".parse().unwrap(), Loss::FROBENIUS, 12);
+    let fetched = |checkpoint| {
+        let mut transport = Elsewhere::new(&blocks);
+        transport.checkpoint = checkpoint;
+        there(&nmf, &mut transport, Start::default()).unwrap();
+        let names: HashSet<_> = transport.names.iter().cloned().collect();
+        assert!(names.contains("pass-12") && names.contains("begin") && names.contains("describe"));
+        transport
+            .names
+            .iter()
+            .filter(|name| *name == "rows")
+            .count()
+    };
+    // The start and twelve passes.
+    assert_eq!(fetched(None), 0);
+    assert_eq!(fetched(Some(1)), 13);
+    assert_eq!(fetched(Some(5)), 2);
+}
+
+#[test]
+fn partitions_without_a_row_change_nothing() {
+    let v = random::<f64>(40, 8, 1.0, 13);
+    let full = blocks(&v, &[15, 25], Storage::RowMajor);
+    let mut padded = blocks(&v, &[0, 15, 0, 25, 0], Storage::RowMajor);
+    for name in ["hals", "mu"] {
+        let nmf = drawn(3, name.parse().unwrap(), Loss::FROBENIUS, 10);
+        let expected = here(&nmf, &full, Start::default());
+        let mut transport = Elsewhere::new(&padded);
+        let mut found = there(&nmf, &mut transport, Start::default()).unwrap();
+        found.w = transport.w(3);
+        assert!(bits(&found) == bits(&expected), "{name}");
+    }
+    padded.retain(|block| block.rows == 0);
+    let refused = there(&Nmf::new(1), &mut Elsewhere::new(&padded), Start::default());
+    assert!(matches!(refused, Err(Error::Empty { .. })), "{refused:?}");
+    let refused = there(
+        &Nmf::new(1),
+        &mut Elsewhere::<f64>::new(&[]),
+        Start::default(),
+    );
+    assert!(matches!(refused, Err(Error::Empty { .. })), "{refused:?}");
+}
+
+#[test]
+fn what_does_not_fit_is_refused_by_its_number() {
+    let v = random::<f64>(20, 6, 1.0, 14);
+    let refusal = |blocks: &[Stored<f64>], nmf: &Nmf| {
+        let refused = there(nmf, &mut Elsewhere::new(blocks), Start::default());
+        refused.unwrap_err().to_string()
+    };
+    let nmf = Nmf::new(2);
+    let mut uneven = blocks(&v, &[10, 10], Storage::RowMajor);
+    uneven.push(Stored::of(&random(4, 7, 1.0, 15), Storage::RowMajor));
+    let text = refusal(&uneven, &nmf);
+    assert!(
+        text.contains("partition 2") && text.contains('7') && text.contains('6'),
+        "{text}"
+    );
+
+    let mut negative = blocks(&v, &[10, 10], Storage::RowMajor);
+    negative[1].values[6 * 3 + 4] = -0.5;
+    let text = refusal(&negative, &nmf);
+    assert!(text.contains("-0.5 at row 13, column 4"), "{text}");
+    negative[1].values[6 * 3 + 4] = 0.0;
+    let text = refusal(&negative, &nmf.clone().loss(Loss::ITAKURA_SAITO));
+    assert!(text.contains("row 13, column 4"), "{text}");
+
+    let fine = blocks(&v, &[10, 10], Storage::RowMajor);
+    for (nmf, word) in [
+        (nmf.clone().solver("sketched".parse().unwrap()), "sketched"),
+        (nmf.clone().init("nndsvd".parse().unwrap()), "random"),
+        (nmf.clone().n_init(NonZeroUsize::new(2).unwrap()), "n_init"),
+        (nmf.clone().max_iter(0), "max_iter"),
+    ] {
+        let text = refusal(&fine, &nmf);
+        assert!(text.contains(word), "{text}");
+    }
+    // A question for one number type to a partition of the other, and no question at all.
+    let mut partition = Partition::<f32>::new(0, None);
+    let single: Dense<f32> = mapped(&v, |v| v);
+    let single = Stored::of(&single, Storage::RowMajor);
+    let mut transport = Elsewhere::new(&fine);
+    there(&nmf, &mut transport, Start::default()).unwrap();
+    let saved = transport.partitions[0].save().unwrap();
+    for bytes in [&saved[..], &saved[..20], b"", b"nonsense"] {
+        assert!(partition.answer(&single.matrix(), bytes).is_err());
+        assert!(partition.load(bytes).is_err());
+    }
+    assert!(partition.rows().is_none() && partition.save().is_none());
+}
+
+#[test]
+fn a_transport_that_fails_ends_the_fit_with_its_reason() {
+    let v = random::<f64>(20, 6, 1.0, 16);
+    let blocks = blocks(&v, &[10, 10], Storage::RowMajor);
+    for refuses in 0..12 {
+        let mut transport = Elsewhere::new(&blocks);
+        transport.refuses = Some(refuses);
+        let nmf = drawn(2, "cd".parse().unwrap(), Loss::FROBENIUS, 12);
+        let text = there(&nmf, &mut transport, Start::default())
+            .unwrap_err()
+            .to_string();
+        assert!(text.contains("the cluster is gone"), "{text}");
+    }
+}
+
+/// Carries the answers to the question before.
+struct Late<'a, 'b>(&'b mut Elsewhere<'a, f64>, Option<Vec<Vec<u8>>>);
+
+impl Transport for Late<'_, '_> {
+    fn partitions(&self) -> usize {
+        self.0.partitions()
+    }
+
+    fn ask_each(&mut self, name: &str, questions: &[&[u8]]) -> Result<Vec<Vec<u8>>, String> {
+        let answers = self.0.ask_each(name, questions)?;
+        let late = name == "pass-3";
+        let before = self.1.replace(answers.clone());
+        Ok(before.filter(|_| late).unwrap_or(answers))
+    }
+}
+
+#[test]
+fn an_answer_to_another_question_is_refused() {
+    let v = random::<f64>(20, 6, 1.0, 18);
+    let blocks = blocks(&v, &[10, 10], Storage::RowMajor);
+    let nmf = drawn(2, "cd".parse().unwrap(), Loss::FROBENIUS, 12);
+    let mut elsewhere = Elsewhere::new(&blocks);
+    elsewhere.checkpoint = None;
+    let mut late = Late(&mut elsewhere, None);
+    let refused = nmf.fit_remote::<f64>(&mut late, Start::default(), &mut go_on);
+    let text = refused.unwrap_err().to_string();
+    assert!(text.contains("different questions"), "{text}");
+}
+
+#[test]
+fn an_observer_ends_it_with_the_best_so_far() {
+    let v = random::<f64>(40, 9, 1.0, 17);
+    let blocks = blocks(&v, &[10, 30], Storage::RowMajor);
+    let nmf = drawn(3, Solver::auto(), Loss::FROBENIUS, 50);
+    let mut transport = Elsewhere::new(&blocks);
+    let mut stop = |progress: &Progress| match progress.iteration {
+        7 => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    let found: Factorization<f64> = nmf
+        .fit_remote(&mut transport, Start::default(), &mut stop)
+        .unwrap();
+    assert_eq!((found.stop, found.iterations), (StopReason::Stopped, 7));
+    assert_eq!(transport.w(3).rows(), 40);
+}
