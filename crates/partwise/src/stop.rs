@@ -24,6 +24,8 @@ pub(crate) enum StopRule {
 impl StopRule {
     /// How long a plateau must last, for a solver whose objective may pause.
     pub(crate) const PLATEAU: Self = Self::Plateau(20);
+    /// For one whose iterations are large steps.
+    pub(crate) const SHORT_PLATEAU: Self = Self::Plateau(10);
 }
 
 /// Why a fit ended.

@@ -12,6 +12,7 @@ mod topics;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::builder::ArgPredicate;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use partwise::{Factor, Init, Loss, Nmf, Penalty, Solver};
@@ -140,11 +141,15 @@ pub(crate) enum Command {
     #[command(
         after_help = topics::EXAMPLES,
         mut_arg("rank", rank_unless_applied),
-        mut_arg("tol", tolerance_of_topics)
+        mut_arg("tol", tolerance_of_uses)
     )]
     Topics(Box<TopicsArguments>),
     /// Factor a sound: writes the sounds of its parts, their notes and pictures
-    #[command(after_help = audio::EXAMPLES, mut_arg("loss", |loss| loss.default_value("kullback-leibler")))]
+    #[command(
+        after_help = audio::EXAMPLES,
+        mut_arg("loss", |loss| loss.default_value("kullback-leibler")),
+        mut_arg("tol", |tol| tolerance_of_uses(tol.default_value_if("convolutive", ArgPredicate::IsPresent, "1e-4")))
+    )]
     Audio(AudioArguments),
     /// Print completions for a shell
     #[command(after_help = COMPLETION_EXAMPLES)]
@@ -471,14 +476,22 @@ impl From<Precision> for Dtype {
 fn rank_unless_applied(rank: clap::Arg) -> clap::Arg {
     rank.required(false)
         .required_unless_present("apply")
-        .default_value_if("apply", clap::builder::ArgPredicate::IsPresent, "0")
+        .default_value_if("apply", ArgPredicate::IsPresent, "0")
 }
 
-/// Nobody sees what topics gain between 1e-3 and 1e-4, a hundred-thousandth of the objective. The rules of `cd` and `mu` look
-/// at other things.
-fn tolerance_of_topics(tol: clap::Arg) -> clap::Arg {
-    tol.default_value_ifs([("solver", "cd", "1e-4"), ("solver", "mu", "1e-4")])
-        .default_value("1e-3")
+/// Nobody sees or hears what topics and sounds gain between 1e-3 and 1e-4, some hundred-thousandths of the objective. The
+/// rules of `cd`, and of `mu`, which minimises the other losses, look at other things.
+fn tolerance_of_uses(tol: clap::Arg) -> clap::Arg {
+    let is = |value: &'static str| ArgPredicate::Equals(value.into());
+    tol.default_value_ifs([
+        ("solver", is("cd"), "1e-4"),
+        ("solver", is("mu"), "1e-4"),
+        ("loss", is("frobenius"), "1e-3"),
+        ("loss", is("kullback-leibler"), "1e-3"),
+        ("loss", is("kl"), "1e-3"),
+        ("loss", ArgPredicate::IsPresent, "1e-4"),
+    ])
+    .default_value("1e-3")
 }
 
 /// A survey chooses the rank.

@@ -153,7 +153,7 @@ static SOLVERS: &[Spec] = &[
         title: "coordinate Newton steps row by row, several sweeps a half-step, extrapolated with restarts",
         source: "Hsieh & Dhillon 2011; Carbonetto et al. 2021",
         extrapolates: true,
-        stop: StopRule::PLATEAU,
+        stop: StopRule::SHORT_PLATEAU,
         lines: Some(LinesRule {
             f32: newton::update,
             f64: newton::update,

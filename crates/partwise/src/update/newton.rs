@@ -220,7 +220,7 @@ fn improve_row<S: Simd, T: Float>(
     for (x, &value) in room.x.iter_mut().zip(row.iter()) {
         *x = value * room.inverse;
     }
-    if room.total == 0.0 {
+    if room.v.iter().all(|v| *v == T::ZERO) {
         // Nothing pulls upwards: zero is the minimum.
         for ((x, linear), held) in row.iter_mut().zip(&room.linear).zip(&room.held) {
             if *held {
@@ -275,8 +275,8 @@ fn begin<T: Float>(room: &mut Room<'_, T>) {
     let count = live.iter().filter(|live| **live).count() as f64;
     let slopes = room.linear.iter().zip(&live);
     let slope: f64 = slopes.filter(|(_, live)| **live).map(|(s, _)| s).sum();
-    let level =
-        2.0 * room.total / (slope + (slope * slope + 4.0 * count * room.l2 * room.total).sqrt());
+    let total = kernel::sum(&room.v);
+    let level = 2.0 * total / (slope + (slope * slope + 4.0 * count * room.l2 * total).sqrt());
     let level = T::from_f64(level);
     if level.is_finite() {
         for (x, live) in room.x.iter_mut().zip(live) {

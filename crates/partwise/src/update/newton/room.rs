@@ -82,7 +82,6 @@ pub(super) struct Room<'a, T: Float> {
     pub(super) places: Vec<usize>,
     pub(super) v: Vec<T>,
     pub(super) y: Vec<T>,
-    pub(super) total: f64,
     /// The rows of H for these entries, transposed: `loaded` of the components.
     pub(super) copy: Vec<T>,
     pub(super) copy_stride: usize,
@@ -111,7 +110,6 @@ impl<'a, T: Float> Room<'a, T> {
             places: Vec::new(),
             v: Vec::new(),
             y: Vec::new(),
-            total: 0.0,
             copy: Vec::new(),
             copy_stride: 0,
             loaded: (0, 0),
@@ -136,7 +134,6 @@ impl<'a, T: Float> Room<'a, T> {
     pub(super) fn clear(&mut self) {
         self.places.clear();
         self.v.clear();
-        self.total = 0.0;
         self.loaded = (0, 0);
     }
 
@@ -150,15 +147,12 @@ impl<'a, T: Float> Room<'a, T> {
 
     #[inline(always)]
     pub(super) fn push(&mut self, value: T) {
-        let value = value * self.inverse;
-        self.total += value.to_f64();
-        self.v.push(value);
+        self.v.push(value * self.inverse);
     }
 
     pub(super) fn take_all(&mut self, line: &[T]) {
-        for &value in line {
-            self.push(value);
-        }
+        let inverse = self.inverse;
+        self.v.extend(line.iter().map(|&value| value * inverse));
     }
 
     /// Pads the line; returns how many components are copied at a time.
