@@ -53,6 +53,8 @@ struct Set {
     rowwise: bool,
     /// Whether a column may have any length, so that it is given the length 1 where that costs nothing.
     any_length: bool,
+    /// A point of the set for a start: where the set has a scale of its own, the start's is no news.
+    begin: fn(&Rule, &mut [f64], usize),
     /// The nearest point of the set.
     project: fn(&Rule, &mut [f64], usize),
     /// Improves rows of the set.
@@ -109,6 +111,7 @@ static CONSTRAINTS: &[Spec] = &[
         kind: Kind::Set(Set {
             rowwise: false,
             any_length: false,
+            begin: volume::begin,
             project: volume::project,
             improve: volume::improve,
             fold: Some(volume::fold),
@@ -125,6 +128,7 @@ static CONSTRAINTS: &[Spec] = &[
         kind: Kind::Set(Set {
             rowwise: true,
             any_length: false,
+            begin: simplex::begin,
             project: simplex::project,
             improve: simplex::improve,
             fold: None,
@@ -141,6 +145,7 @@ static CONSTRAINTS: &[Spec] = &[
         kind: Kind::Set(Set {
             rowwise: true,
             any_length: true,
+            begin: orthogonal::project,
             project: orthogonal::project,
             improve: orthogonal::improve,
             fold: None,
@@ -163,6 +168,7 @@ static CONSTRAINTS: &[Spec] = &[
         kind: Kind::Set(Set {
             rowwise: false,
             any_length: true,
+            begin: hoyer::project,
             project: hoyer::project,
             improve: hoyer::improve,
             fold: None,
@@ -416,10 +422,10 @@ impl Rule {
     }
 
     /// Puts a start into the set.
-    pub(crate) fn project<T: Float>(&self, rows: &mut Dense<T>) {
+    pub(crate) fn begin<T: Float>(&self, rows: &mut Dense<T>) {
         let k = rows.cols();
         let mut values: Vec<f64> = rows.as_slice().iter().map(|x| x.to_f64()).collect();
-        (self.set.project)(self, &mut values, k);
+        (self.set.begin)(self, &mut values, k);
         store(&values, rows.as_mut_slice());
     }
 

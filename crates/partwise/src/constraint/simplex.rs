@@ -15,6 +15,10 @@ pub(super) fn project(_: &Rule, rows: &mut [f64], k: usize) {
         .for_each(|row| onto_simplex(row, false));
 }
 
+pub(super) fn begin(_: &Rule, rows: &mut [f64], k: usize) {
+    rows.chunks_exact_mut(k).for_each(divide_by_sum);
+}
+
 pub(super) fn improve(step: &Step<'_>, rows: &mut [f64]) {
     let k = step.quadratic.k;
     descend(&step.quadratic, step.rhs, rows, STEPS, |rows| {
@@ -41,11 +45,15 @@ pub(crate) fn onto_simplex(x: &mut [f64], at_most: bool) {
     }
     x.iter_mut().for_each(|x| *x = (*x - level).max(0.0));
     // Far from the simplex rounding is as large as one.
+    divide_by_sum(x);
+}
+
+/// Values that sum to one; alike, if they were all zero.
+pub(super) fn divide_by_sum(x: &mut [f64]) {
     let sum: f64 = x.iter().sum();
-    if sum > 0.0 {
+    if sum.is_normal() {
         x.iter_mut().for_each(|x| *x /= sum);
     } else {
-        let share = 1.0 / x.len() as f64;
-        x.fill(share);
+        x.fill(1.0 / x.len() as f64);
     }
 }

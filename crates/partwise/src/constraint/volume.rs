@@ -11,6 +11,7 @@
 //! The least volume is that of components that are all alike and flat, log((k + δ) δᵏ⁻¹); it is taken off, so that the
 //! objective stays above zero.
 
+use super::simplex::divide_by_sum;
 use super::{Rule, Step, descend, onto_simplex, over_columns};
 
 /// δ: volumes far below it are alike. Without it one component could grow at no cost once two are the same.
@@ -20,6 +21,10 @@ const STEPS: usize = 15;
 
 pub(super) fn project(_: &Rule, rows: &mut [f64], k: usize) {
     over_columns(rows, k, |_, column| onto_simplex(column, false));
+}
+
+pub(super) fn begin(_: &Rule, rows: &mut [f64], k: usize) {
+    over_columns(rows, k, |_, column| divide_by_sum(column));
 }
 
 pub(super) fn improve(step: &Step<'_>, rows: &mut [f64]) {

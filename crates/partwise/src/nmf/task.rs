@@ -190,10 +190,10 @@ impl<T: Float> Task<'_, '_, T> {
     ) -> Outcome<T> {
         let rules = self.rules();
         if let Some(rule) = &rules.left {
-            rule.project(&mut left);
+            rule.begin(&mut left);
         }
         if let Some(rule) = &rules.right {
-            rule.project(&mut right);
+            rule.begin(&mut right);
         }
         self.on_shard(self.shards(left), right, max_iter, course)
     }
