@@ -34,8 +34,8 @@ impl<'a> Quadratic<'a> {
         let k = self.k;
         let lines = to.chunks_exact_mut(k).zip(x.chunks_exact(k));
         for ((to, x), b) in lines.zip(rhs.chunks_exact(k)) {
-            for t in 0..k {
-                to[t] = x[t] - self.gradient(x, b, t) / self.bound;
+            for (t, to) in to.iter_mut().enumerate() {
+                *to = x[t] - self.gradient(x, b, t) / self.bound;
             }
         }
     }

@@ -135,18 +135,14 @@ mod tests {
             if s.iter().all(|s| *s >= 0.0) {
                 break;
             }
-            for i in 0..x.len() {
-                if s[i] < 0.0 {
-                    kept[i] = false;
-                    s[i] = 0.0;
-                }
+            for (s, kept) in s.iter_mut().zip(&mut kept) {
+                *kept &= *s >= 0.0;
+                *s = s.max(0.0);
             }
             let count = kept.iter().filter(|kept| **kept).count() as f64;
             let excess = (s.iter().sum::<f64>() - sum) / count;
-            for i in 0..x.len() {
-                if kept[i] {
-                    s[i] -= excess;
-                }
+            for (s, _) in s.iter_mut().zip(&kept).filter(|(_, kept)| **kept) {
+                *s -= excess;
             }
         }
         let length = s.iter().zip(x).map(|(s, x)| s * x).sum::<f64>().max(0.0);

@@ -14,6 +14,12 @@
 //! A term of X alone is concave here, and lies below its tangent: [`Set::fold`] adds that tangent, which is quadratic, to
 //! G (majorisation; Leplat, Ang & Gillis 2019). So no half-step raises the objective, which has the term in it.
 //!
+//! Others fit the same two places. *Half-steps*: `graph` (Cai et al. 2011) adds ½ λ tr(Xᵀ L X), a quadratic term that couples rows and
+//! needs a matrix of its own beside V; `semi` (Ding, Li & Jordan 2010) frees W of its sign, and V with it, which every look at V
+//! forbids so far; `symmetric` V ≈ H Hᵀ by ANLS (Kuang, Yun & Park 2015) pulls both factors together and needs to see both at once.
+//! *Other models*: `convex` H = G V (Ding, Li & Jordan 2010) has another unknown, a tree of rank 2 (Kuang & Park 2013) is
+//! many fits. Joint and supervised factorisations are plain ones of matrices side by side.
+//!
 //! Work is in double precision whatever the type of V. Extrapolated factors would leave their set, so there is no lead,
 //! and sums of |gradient| need not become small at the edge of one, so every fit with a set ends on a plateau of the objective.
 

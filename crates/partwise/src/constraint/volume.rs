@@ -37,9 +37,9 @@ pub(super) fn improve(step: &Step<'_>, rows: &mut [f64]) {
 pub(super) fn fold(rule: &Rule, rows: &[f64], gram: &mut [f64], k: usize) {
     let mut own = vec![0.0; k * k];
     for row in rows.chunks_exact(k) {
-        for s in 0..k {
-            for t in 0..k {
-                own[s * k + t] += row[s] * row[t];
+        for (own, a) in own.chunks_exact_mut(k).zip(row) {
+            for (own, b) in own.iter_mut().zip(row) {
+                *own += a * b;
             }
         }
     }

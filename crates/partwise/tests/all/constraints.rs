@@ -303,8 +303,8 @@ fn mixtures(
         } else {
             0.0
         };
-        for t in 0..k {
-            w[i * k + t] = size * ((1.0 - pull) * shares[t] / sum + pull * flat);
+        for (w, share) in w[i * k..].iter_mut().zip(shares) {
+            *w = size * ((1.0 - pull) * share / sum + pull * flat);
         }
     }
     let h = Dense::from_rows(h, k, n).unwrap();
@@ -517,12 +517,8 @@ fn shares_of_known_components_are_the_best_ones() {
             }
             x = moved.iter().map(|x| (x - low).max(0.0)).collect();
         }
-        for t in 0..k {
-            assert!(
-                (model.w.get(i, t) - x[t]).abs() < 1e-6,
-                "row {i}: {:?} {x:?}",
-                model.w.row(i)
-            );
+        for (t, x) in x.iter().enumerate() {
+            assert!((model.w.get(i, t) - x).abs() < 1e-6, "row {i}: {x}");
         }
     }
 }
