@@ -52,6 +52,9 @@ struct Value {
     most: f64,
 }
 
+type Fold = fn(&Rule, &[f64], &mut [f64], usize);
+type Price = fn(&Rule, &[f64], usize) -> f64;
+
 /// A set that a factor stays in. Values are rows of k in double precision: all of the factor, or some rows of it if each row
 /// is constrained alone.
 struct Set {
@@ -66,9 +69,9 @@ struct Set {
     /// Improves rows of the set.
     improve: fn(&Step<'_>, &mut [f64]),
     /// Adds the tangent of a term of the factor alone to the Gram matrix.
-    fold: Option<fn(&Rule, &[f64], &mut [f64], usize)>,
+    fold: Option<Fold>,
     /// That term, by the Gram matrix of the factor.
-    price: Option<fn(&Rule, &[f64], usize) -> f64>,
+    price: Option<Price>,
 }
 
 enum Kind {

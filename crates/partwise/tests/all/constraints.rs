@@ -464,9 +464,9 @@ fn the_volume_is_in_the_objective() {
         volume += spread[s][s].ln();
         for t in s + 1..k {
             let share = spread[t][s] / spread[s][s];
-            for u in 0..k {
-                let taken = share * spread[s][u];
-                spread[t][u] -= taken;
+            let above = spread[s].clone();
+            for (x, above) in spread[t].iter_mut().zip(above) {
+                *x -= share * above;
             }
         }
     }
