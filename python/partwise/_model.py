@@ -40,6 +40,7 @@ def meta_of(model):
         "alpha_w": float(model.alpha_W),
         "alpha_h": float(model.alpha_W if model.alpha_H == "same" else model.alpha_H),
         "l1_ratio": float(model.l1_ratio),
+        **({"constraint": model._constraints()} if model._constraints() else {}),
     }
 
 

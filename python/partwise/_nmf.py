@@ -35,10 +35,10 @@ class NMF(BaseNMF):
         Number of components. "auto" takes that of H where H is given, else the number of features, as None does. "cv"
         looks at 1 to min(20, n_samples, n_features) components by cross-validation and takes the smallest number whose
         held-out error is within one standard error of the least, as ``rank_survey(X, methods="cv")`` does.
-    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "spa", "custom"}, default=None
+    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "spa", "snpa", "custom"}, default=None
         Where to begin. None: "nndsvda" if ``n_components <= min(n_samples, n_features)``, else "random".
-        "spa" (successive projection) takes rows of X that are far from each other; "custom" takes the W and H given to
-        `fit_transform`. With ``solver="cd"`` or ``"mu"`` the start is scikit-learn's, number for number.
+        "spa" (successive projection) takes rows of X that are far from each other, "snpa" rows far from mixtures of each
+        other; "custom" takes the W and H given to `fit_transform`. With ``solver="cd"`` or ``"mu"`` the start is scikit-learn's, number for number.
     solver : str, default="auto"
         "auto" takes the best for the loss. "cd" and "mu" are scikit-learn's, with its stopping rules; further "hals",
         "sketched", "newton", "als", "anls", "pg" and "apg".
@@ -65,6 +65,10 @@ class NMF(BaseNMF):
         `inverse_transform` fills them in.
     zeros : {"data", "missing"}, default="data"
         What a sparse X does not store: zeros, or entries that are not known, as in a matrix of ratings.
+    constraint : str, list of str or None, default=None
+        What a factor must be besides non-negative: "separable", "min-volume", "simplex", "orthogonal" or "hoyer", on another
+        factor than the usual one ("h:orthogonal") and with a number ("w:hoyer=0.7"); a list has one for each factor. The loss
+        is then Frobenius ("separable" takes any). In `transform` those that say something of each sample alone hold too.
     n_threads : int or None, default=None
         Threads to work with; None takes OMP_NUM_THREADS or all processors. The answer has the same bits for any number.
     n_init : int, default=1
@@ -100,6 +104,8 @@ class NMF(BaseNMF):
     history_ : dict of ndarray
         "iteration", "seconds", "objective", "residual" and "sketched" after each iteration: on a sketch of X the
         objective is an estimate.
+    picked_ : ndarray of int
+        With ``constraint="separable"``: the rows of X that the components are.
     survey_ : RankSurvey
         With ``n_components="cv"``: the curve over the numbers of components, and why one was taken.
 
@@ -122,6 +128,7 @@ class NMF(BaseNMF):
         "shuffle": ["boolean"],
         "missing_values": [None, np.nan],
         "zeros": [StrOptions({"data", "missing"})],
+        "constraint": [None, str, list, tuple],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "progress": ["boolean"],
@@ -145,6 +152,7 @@ class NMF(BaseNMF):
         shuffle=False,
         missing_values=None,
         zeros="data",
+        constraint=None,
         n_threads=None,
         n_init=1,
         warm_start=False,
@@ -168,6 +176,7 @@ class NMF(BaseNMF):
         self.shuffle = shuffle
         self.missing_values = missing_values
         self.zeros = zeros
+        self.constraint = constraint
         self.n_init = n_init
         self.warm_start = warm_start
         self.progress = progress
@@ -229,6 +238,8 @@ class NMF(BaseNMF):
         weights = self._weighting(X, sample_weight, entry_weight)
         fitted = self._factor(X, W, H, weights, fixed={"fixed_W": fixed_W, "fixed_H": fixed_H})
         self._learned(fitted)
+        if fitted["picked"]:
+            self.picked_ = np.array(fitted["picked"], dtype=np.intp)
         if self.warm_start:
             self._last_W = fitted["W"]
         return fitted["W"]
@@ -307,6 +318,7 @@ class NMF(BaseNMF):
             alpha_W=meta["alpha_w"],
             alpha_H=meta["alpha_h"],
             l1_ratio=meta["l1_ratio"],
+            constraint=meta.get("constraint"),
         )
         model._validate_params()
         model.components_ = H
@@ -414,6 +426,8 @@ class NMF(BaseNMF):
         init = self.init
         if init is None and weights is not None:
             init = "random"
+        elif init is None and self._constraints():
+            init = "auto"
         elif init != "custom":
             init = _starts.chosen(init, n_components, shape)
         yield init, self.random_state
@@ -423,11 +437,18 @@ class NMF(BaseNMF):
 
     def _start(self, X, n_components, init, random_state, weights):
         """What to hand to the engine for a start: both factors, or a name and a seed."""
-        if weights is None and (init == "random" or (init != "spa" and self.solver in SAME_STARTS)):
+        theirs = init not in ("spa", "snpa", "auto") and self.solver in SAME_STARTS
+        if weights is None and (init == "random" or theirs):
             W, H = _starts.initialize(X, n_components, init, random_state)
             return {"W": W, "H": H}
         seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
         return {"init": init, "seed": seed}
+
+    def _constraints(self):
+        """The constraints as a list of texts."""
+        if self.constraint is None:
+            return []
+        return [self.constraint] if isinstance(self.constraint, str) else [str(text) for text in self.constraint]
 
     def _last_factors(self, X, n_components, weights):
         """The factors of the last fit, where they can begin this one."""
@@ -485,6 +506,7 @@ class NMF(BaseNMF):
         if watch is None:
             watch = {"callback": self.callback, "verbose": self.verbose, "progress": self.progress}
         fixed = {"fixed_W": [], "fixed_H": [], **(fixed or {})}
+        fixed["constraint"] = self._constraints()
         options = self._options(n_components, solver=self.solver, init=init, seed=seed, **fixed)
         order = None
         if self.shuffle and self.solver == "cd" and hold is None and W is not None:
@@ -566,7 +588,7 @@ def non_negative_factorization(
     init, solver, beta_loss, tol, max_iter, alpha_W, alpha_H, l1_ratio, random_state, verbose, shuffle
         As in `NMF`.
     **ours
-        `missing_values`, `zeros`, `n_threads`, `n_init`, `progress` and `callback` as in `NMF`.
+        `missing_values`, `zeros`, `constraint`, `n_threads`, `n_init`, `progress` and `callback` as in `NMF`.
 
     Returns
     -------

@@ -24,6 +24,7 @@ class _Fit(TypedDict):
     stop: str
     solver: str
     seconds: float
+    picked: list[int]
     trace: list[tuple[int, float, float, float, bool]]
 
 class _MiniBatchFit(TypedDict):

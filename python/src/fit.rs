@@ -56,6 +56,8 @@ pub(crate) struct Road {
     fixed_w: Vec<usize>,
     #[pyo3(item("fixed_H"))]
     fixed_h: Vec<usize>,
+    /// As the engine writes them: `w:hoyer=0.7`.
+    constraint: Vec<String>,
 }
 
 /// What comes back: a dictionary.
@@ -73,6 +75,8 @@ pub(crate) struct Fit<'py> {
     stop: String,
     solver: &'static str,
     seconds: f64,
+    /// The rows of X that the components are, where a constraint says so.
+    picked: Vec<usize>,
     /// (iteration, seconds, objective, residual or NaN, whether on a sketch) after each iteration.
     trace: Vec<(usize, f64, f64, f64, bool)>,
 }
@@ -128,7 +132,10 @@ pub(crate) fn fit<'py>(
         keep_best,
     };
     let (common, road): (Options, Road) = (options.extract()?, options.extract()?);
-    let nmf = configured(&common, &road).map_err(to_python)?;
+    let mut nmf = configured(&common, &road).map_err(to_python)?;
+    if hold == Some(Factor::H) {
+        nmf = nmf.for_new_samples();
+    }
     match AnyStored::of(x)? {
         AnyStored::F32(x) => fit_stored(py, &x, &nmf, (w, h, hold), &road, weights, watcher),
         AnyStored::F64(x) => fit_stored(py, &x, &nmf, (w, h, hold), &road, weights, watcher),
@@ -136,11 +143,13 @@ pub(crate) fn fit<'py>(
 }
 
 pub(crate) fn configured(common: &Options, road: &Road) -> Result<Nmf, partwise::Error> {
-    Ok(common
+    let nmf = common
         .common()?
         .solver(road.solver.parse()?)
         .init(road.init.parse()?)
-        .seed(road.seed))
+        .seed(road.seed);
+    let mut texts = road.constraint.iter();
+    texts.try_fold(nmf, |nmf, text| Ok(nmf.constraint(text.parse()?)))
 }
 
 /// W and H if given, and which of them is held.
@@ -205,6 +214,7 @@ impl<'py> Fit<'py> {
             stop: fitted.stop.to_string(),
             solver: fitted.solver.name(),
             seconds: fitted.seconds,
+            picked: fitted.picked,
             w: arrays::to_numpy(py, fitted.w)?,
             h: arrays::to_numpy(py, fitted.h)?,
         })

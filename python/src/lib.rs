@@ -10,7 +10,7 @@ mod rank;
 mod remote;
 mod watch;
 
-use partwise::{Init, Loss, Solver};
+use partwise::{Constraint, Init, Loss, Solver};
 use pyo3::prelude::*;
 
 /// The engine's solvers as (name, what it does), `auto` first.
@@ -23,6 +23,31 @@ fn solvers() -> Vec<(&'static str, &'static str)> {
 #[pyfunction]
 fn inits() -> Vec<(&'static str, &'static str)> {
     Init::all().map(|i| (i.name(), i.title())).collect()
+}
+
+/// The engine's constraints as (name, what it says, the papers, the factors it may be on, its number or None).
+type Line = (
+    &'static str,
+    &'static str,
+    &'static str,
+    Vec<String>,
+    Option<f64>,
+);
+
+/// The engine's constraints.
+#[pyfunction]
+fn constraints() -> Vec<Line> {
+    let line = |c: Constraint| {
+        let factors = c.factors().iter().map(|factor| format!("{factor:?}"));
+        (
+            c.name(),
+            c.title(),
+            c.source(),
+            factors.collect(),
+            c.value(),
+        )
+    };
+    Constraint::all().map(line).collect()
 }
 
 /// Whether a solver minimises the beta-divergence.
@@ -54,6 +79,7 @@ fn _partwise(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(solvers, module)?)?;
     module.add_function(wrap_pyfunction!(inits, module)?)?;
+    module.add_function(wrap_pyfunction!(constraints, module)?)?;
     module.add_function(wrap_pyfunction!(handles, module)?)?;
     module.add_function(wrap_pyfunction!(check, module)?)?;
     module.add_function(wrap_pyfunction!(fit::fit, module)?)?;

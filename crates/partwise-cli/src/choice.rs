@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Command};
-use partwise::{Init, RankMethod, Solver};
+use partwise::{Constraint, Init, RankMethod, Solver};
 
 /// A value that has a name in a table.
 pub(crate) trait Choice:
@@ -26,6 +26,24 @@ impl Choice for Solver {
 impl Choice for Init {
     fn table() -> Vec<(&'static str, String)> {
         let line = |init: Self| (init.name(), sourced(init.title(), init.source()));
+        Self::all().map(line).collect()
+    }
+}
+
+/// On a factor and with a number as its text says.
+impl Choice for Constraint {
+    fn table() -> Vec<(&'static str, String)> {
+        let line = |constraint: Self| {
+            let factors = constraint.factors().iter();
+            let factors: Vec<_> = factors.map(|factor| format!("{factor:?}")).collect();
+            let number = match (constraint.value_title(), constraint.value()) {
+                (Some(title), Some(value)) => format!("; =NUMBER: {title}, {value}"),
+                _ => String::new(),
+            };
+            let about = sourced(constraint.title(), constraint.source());
+            let line = format!("{about}; on {}{number}", factors.join(" or "));
+            (constraint.name(), line)
+        };
         Self::all().map(line).collect()
     }
 }

@@ -67,6 +67,8 @@ impl Data {
 pub(crate) fn parameters(solving: &SolvingArguments) -> BTreeMap<String, Value> {
     let penalty = solving.penalty();
     let hold = solving.hold.map(|hold| format!("{hold:?}").to_lowercase());
+    let constraints = solving.constraint.iter();
+    let constraints: Vec<_> = constraints.map(ToString::to_string).collect();
     let threads = solving.threads.map(std::num::NonZeroUsize::get);
     BTreeMap::from(
         [
@@ -81,6 +83,7 @@ pub(crate) fn parameters(solving: &SolvingArguments) -> BTreeMap<String, Value> 
             ("alpha_w", json!(penalty.alpha_w)),
             ("alpha_h", json!(penalty.alpha_h)),
             ("l1_ratio", json!(penalty.l1_ratio)),
+            ("constraint", json!(constraints)),
             ("start_w", json!(solving.start_w)),
             ("start_h", json!(solving.start_h)),
             ("hold", json!(hold)),
@@ -136,6 +139,9 @@ pub(crate) fn run<T: Number>(
         .insert("init".to_owned(), json!(fit.init.map(partwise::Init::name)));
     run.extra.insert("seed".to_owned(), json!(solving.seed));
     run.extra.insert("dtype".to_owned(), json!(T::NAME));
+    if !fit.picked.is_empty() {
+        run.extra.insert("picked".to_owned(), json!(fit.picked));
+    }
     run.set_figure("divergence", fit.divergence)?;
     run.set_figure("residual", fit.residual)?;
     Ok(run)
@@ -167,10 +173,19 @@ pub(crate) fn meta(run: &Run, input: &str) -> Value {
         "iterations": run.iterations,
         "stop_reason": run.stop_reason,
     });
+    if !fit_is_free(run) {
+        meta["constraint"] = run.parameters["constraint"].clone();
+    }
     for name in ["seed", "tol", "max_iter", "alpha_w", "alpha_h", "l1_ratio"] {
         meta[name] = run.parameters[name].clone();
     }
     meta
+}
+
+/// Whether no factor was constrained.
+fn fit_is_free(run: &Run) -> bool {
+    let constraints = run.parameters.get("constraint").and_then(Value::as_array);
+    constraints.is_none_or(Vec::is_empty)
 }
 
 /// Stages the files that every run has.
@@ -222,6 +237,13 @@ pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
         );
     } else {
         table.row("start", "as given");
+    }
+    if !fit_is_free(run) {
+        let texts: Vec<_> = asked.constraint.iter().map(ToString::to_string).collect();
+        table.row("constraints", texts.join(", "));
+    }
+    if let Some(picked) = run.extra.get("picked") {
+        table.row("rows of V taken", picked.to_string());
     }
     table.row("objective", decimal(run.objective, 6));
     if let Some(error) = run.relative_error {
@@ -309,6 +331,9 @@ pub(crate) fn transforming(meta: &Value, rank: usize) -> anyhow::Result<partwise
             alpha_h: number("alpha_h")?,
             l1_ratio: number("l1_ratio")?,
         });
+    let constraints = meta["constraint"].as_array();
+    let mut texts = constraints.into_iter().flatten().filter_map(Value::as_str);
+    let nmf = texts.try_fold(nmf, |nmf, text| text.parse().map(|x| nmf.constraint(x)))?;
     nmf.check()?;
-    Ok(nmf)
+    Ok(nmf.for_new_samples())
 }

@@ -5,6 +5,7 @@
 //! the lines is Hᵀ, so its pass comes second; the statistics for the first half-step are those of the pass before.
 
 use crate::archive::Archive;
+use crate::constraint::{self, Rule};
 use crate::course::Course;
 use crate::kernel;
 use crate::lead::{Best, Lead};
@@ -101,8 +102,10 @@ pub(crate) fn run<'s, T: Float>(
     course: &mut Course<'_, T>,
 ) -> Outcome<T> {
     // One factor alone is a convex problem, which needs no lead.
-    let lead = plan.solver.extrapolates() && plan.held.is_none();
+    let free = problem.rules.are_none();
+    let lead = plan.solver.extrapolates() && plan.held.is_none() && free;
     let rule = match plan.rule {
+        _ if !free => StopRule::PLATEAU,
         StopRule::Plateau(_) if !lead => StopRule::Violation,
         rule => rule,
     };
@@ -178,6 +181,7 @@ pub(crate) fn run<'s, T: Float>(
     if lead && problem.is_free() {
         fit.balance();
     }
+    fit.normalise();
     let quality = fit.quality();
     Outcome {
         left: fit.shard.into_rows(),
@@ -291,6 +295,32 @@ impl<T: Float> Fit<'_, '_, T> {
         self.right.refresh(self.threads);
     }
 
+    /// Gives the components of a factor whose constraint leaves their length open the length 1, where nothing else says what
+    /// it is.
+    fn normalise(&mut self) {
+        let rules = &self.problem.rules;
+        let any_length =
+            |rule: &Option<Rule>| rule.as_ref().is_none_or(constraint::Rule::has_any_length);
+        let open = any_length(&rules.left) && any_length(&rules.right);
+        if rules.are_none() || !open || !self.problem.is_free() || self.plan.held.is_some() {
+            return;
+        }
+        let squares: Vec<f64> = match rules.left {
+            Some(_) => self.shard.squares(),
+            None => self.right.sums.squares().map(f64::recip).collect(),
+        };
+        let length = |square: f64| match square.sqrt() {
+            length if length.is_normal() && length.recip().is_normal() => length,
+            _ => 1.0,
+        };
+        let lengths = || squares.iter().map(|&square| length(square));
+        let factors: Vec<T> = lengths().map(|x| T::from_f64(x.recip())).collect();
+        self.shard.scale(&factors);
+        let factors: Vec<T> = lengths().map(T::from_f64).collect();
+        pass::scale(&mut self.right.rows, &factors);
+        self.right.refresh(self.threads);
+    }
+
     /// One iteration. `stats` are those of the last pass, if there was one.
     fn iterate(&mut self, stats: Option<Stats<T>>) -> (Stats<T>, [Met; 2]) {
         let mut met = [Met::default(); 2];
@@ -343,6 +373,15 @@ impl<T: Float> Fit<'_, '_, T> {
         const ROWS: usize = 128;
         let k = self.right.rows.cols();
         let (problem, parts) = (self.problem, &stats.parts);
+        if let Some(rule) = &problem.rules.right {
+            let (weights, sums) = (&problem.right.penalty, &stats.sums.gram);
+            let (rows, both) = (
+                self.right.rows.as_mut_slice(),
+                (&sums[..], &parts.numerator[..]),
+            );
+            let violation = rule.half_step(weights, both, rows, k, self.threads, update);
+            return Met::new(violation, pass::magnitude(problem, &parts.numerator));
+        }
         let terms = problem.right.at_most(self.sweeps);
         let shared = parts.denominator.len() != parts.numerator.len();
         let rows = self.right.rows.as_mut_slice();
@@ -388,7 +427,13 @@ impl<T: Float> Fit<'_, '_, T> {
 
     fn penalty(&self, stats: &Stats<T>) -> f64 {
         let (left, right) = (&self.problem.left.penalty, &self.problem.right.penalty);
-        stats.sums.penalty(left) + self.right.sums.penalty(right)
+        let price = |rule: &Option<Rule>, sums: &Sums| {
+            let rule = rule.as_ref();
+            rule.map_or(0.0, |rule| rule.price(&sums.gram, sums.columns.len()))
+        };
+        let rules = &self.problem.rules;
+        let prices = price(&rules.left, &stats.sums) + price(&rules.right, &self.right.sums);
+        stats.sums.penalty(left) + self.right.sums.penalty(right) + prices
     }
 
     /// A last look at the factors as they are returned.

@@ -43,6 +43,7 @@
 
 mod archive;
 mod consensus;
+mod constraint;
 mod convolutive;
 mod counted;
 mod course;
@@ -74,6 +75,7 @@ mod update;
 pub use consensus::{
     ConsensusMember, ConsensusModel, ConsensusNmf, ConsensusPart, ConsensusRun, Intervals,
 };
+pub use constraint::Constraint;
 pub use convolutive::Convolutive;
 pub use error::{Error, ReadError};
 pub use float::Float;

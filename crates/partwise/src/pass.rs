@@ -14,6 +14,7 @@ use std::sync::Arc;
 use faer::MatRef;
 
 use crate::archive::Archive;
+use crate::constraint::Rule;
 use crate::kernel::{self, Packed, vectorised};
 use crate::loss::{Elementwise, Weights, wide};
 use crate::matrix::{Dense, Lines};
@@ -42,6 +43,21 @@ pub(crate) struct Problem<T: Float> {
     /// The factor that goes with the lines, and the other one.
     pub(crate) left: Terms,
     pub(crate) right: Terms,
+    pub(crate) rules: Rules,
+}
+
+/// The half-steps of factors that are constrained: they take the place of the solver's.
+#[derive(Clone, Default)]
+pub(crate) struct Rules {
+    pub(crate) left: Option<Rule>,
+    pub(crate) right: Option<Rule>,
+}
+
+impl Rules {
+    /// Whether nothing is constrained.
+    pub(crate) fn are_none(&self) -> bool {
+        self.left.is_none() && self.right.is_none()
+    }
 }
 
 impl<T: Float> Problem<T> {
@@ -59,6 +75,7 @@ impl<T: Float> Problem<T> {
             lines: solver.lines(loss),
             left,
             right,
+            rules: Rules::default(),
         }
     }
 

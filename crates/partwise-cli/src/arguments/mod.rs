@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use clap::builder::ArgPredicate;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use partwise::{Factor, Init, Loss, Nmf, Penalty, Solver};
+use partwise::{Constraint, Factor, Init, Loss, Nmf, Penalty, Solver};
 use partwise_io::{Dtype, Format};
 
 pub(crate) use audio::{AudioArguments, Example};
@@ -56,6 +56,7 @@ Examples:
   partwise fit faces.npy -k 49 -o faces/
   partwise fit counts.mtx -k 20 --loss kl -o topics/
   partwise fit data.csv -k 5 --init random --seed 7 --alpha-w 0.01 --l1-ratio 1 -o sparse/
+  partwise fit spectra.npy -k 4 --constraint min-volume --max-iter 1000 -o pure/
   partwise fit spectra.npy -k 4 --start-h endmembers.npy --hold h -o abundances/
   partwise fit big.pws -k 20 --memory 2G -o out/     a file larger than memory; or .npy, or a folder of them
   partwise fit v.npy -k 50 --checkpoint kept/ --resume -o out/   goes on where it was killed
@@ -307,6 +308,14 @@ pub(crate) struct SolvingArguments {
         allow_hyphen_values = true
     )]
     pub(crate) l1_ratio: f64,
+    /// What a factor must be besides non-negative, as in orthogonal, h:orthogonal or w:hoyer=0.7: on another factor than the usual
+    /// one, and with a number; once for each factor
+    #[arg(
+        long,
+        value_name = "[FACTOR:]NAME[=NUMBER]",
+        value_parser = FromTable::<Constraint>::new()
+    )]
+    pub(crate) constraint: Vec<Constraint>,
     /// W to begin with, m × k, instead of a drawn one
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) start_w: Option<PathBuf>,
@@ -345,6 +354,10 @@ impl SolvingArguments {
             .max_iter(self.max_iter)
             .penalty(self.penalty())
             .threads(self.threads);
+        let nmf = self
+            .constraint
+            .iter()
+            .fold(nmf, |nmf, &x| nmf.constraint(x));
         nmf.check()?;
         Ok(nmf)
     }

@@ -35,6 +35,7 @@ const DECIDED: &[&str] = &[
     "alpha_w",
     "alpha_h",
     "l1_ratio",
+    "constraint",
     "start_w",
     "start_h",
     "hold",

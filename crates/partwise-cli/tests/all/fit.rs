@@ -148,6 +148,39 @@ fn names_travel_and_the_model_gives_back_its_data() {
 }
 
 #[test]
+fn factors_are_constrained_and_so_are_those_of_new_samples() {
+    let place = Place::new();
+    place.file("v.txt", plain_text());
+    let table = place.succeed(
+        "fit v.txt -k 2 --constraint simplex --constraint h:hoyer=0.3 --max-iter 30 -o out",
+    );
+    assert!(table.contains("w:simplex, h:hoyer=0.3"), "{table}");
+    let run = place.json("out/run.json");
+    let constraints = &run["parameters"]["constraint"];
+    assert_eq!(
+        constraints,
+        &serde_json::json!(["w:simplex", "h:hoyer=0.3"])
+    );
+    place.succeed("transform out/model.npz v.txt -o w.npy");
+    let w = place.matrix("w.npy");
+    for row in w.values.chunks_exact(2) {
+        assert!((row[0] + row[1] - 1.0).abs() < 1e-12, "{row:?}");
+    }
+    let table = place.succeed("fit v.txt -k 2 --constraint separable -o pure");
+    assert!(table.contains("rows of V taken"), "{table}");
+    let picked = place.json("pure/run.json")["picked"].clone();
+    let values = plain_values();
+    let partwise_io::AnyDense::F64(h) = place.model("pure/model.npz").h else {
+        panic!("h is not float64");
+    };
+    for t in 0..2 {
+        let i = usize::try_from(picked[t].as_u64().unwrap()).unwrap();
+        assert_eq!(h.data[t * 4..t * 4 + 4], values[i * 4..i * 4 + 4]);
+    }
+    place.succeed("transform pure/model.npz v.txt -o w.npy");
+}
+
+#[test]
 fn a_transform_uses_the_loss_and_penalty_of_the_model() {
     let place = Place::new();
     place.file("v.txt", plain_text());

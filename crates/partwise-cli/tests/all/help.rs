@@ -2,9 +2,22 @@
 
 use crate::common::Place;
 
-const SOLVING: [&str; 14] = [
-    "rank", "solver", "loss", "init", "seed", "tol", "max-iter", "alpha-w", "alpha-h", "l1-ratio",
-    "start-w", "start-h", "hold", "threads",
+const SOLVING: [&str; 15] = [
+    "rank",
+    "solver",
+    "loss",
+    "init",
+    "seed",
+    "tol",
+    "max-iter",
+    "alpha-w",
+    "alpha-h",
+    "l1-ratio",
+    "constraint",
+    "start-w",
+    "start-h",
+    "hold",
+    "threads",
 ];
 
 #[test]
@@ -28,6 +41,16 @@ fn every_solving_flag_is_in_help_completions_and_manual() {
                 text.contains(&format!("--{flag}")) || text.contains(&format!("-l {flag}"));
             assert!(mentioned, "{arguments}: no {flag}");
         }
+    }
+}
+
+#[test]
+fn constraints_come_from_the_engine() {
+    let place = Place::new();
+    let help = place.succeed("fit --help");
+    for constraint in partwise::Constraint::all() {
+        let name = constraint.name();
+        assert!(help.contains(&format!("- {name}:")), "{name}: {help}");
     }
 }
 

@@ -171,6 +171,18 @@ fn parameters_out_of_range() {
         ("--alpha-w -2", ["alpha_w", "-2"]),
         ("--l1-ratio 1.5", ["l1_ratio", "1.5"]),
         ("--threads 0", ["--threads", "0"]),
+        ("--constraint magic", ["magic", "min-volume"]),
+        ("--constraint hoyer=2", ["h:hoyer=2", "0 to 1"]),
+        ("--constraint w:separable", ["w:separable", "H only"]),
+        (
+            "--constraint hoyer --loss kl",
+            ["h:hoyer=0.8", "kullback-leibler"],
+        ),
+        ("--constraint hoyer --solver mu", ["h:hoyer=0.8", "'mu'"]),
+        (
+            "--constraint hoyer --constraint h:orthogonal",
+            ["h:hoyer=0.8", "h:orthogonal"],
+        ),
         ("--format xls", ["xls", "csv"]),
         ("--frobnicate", ["--frobnicate", "unexpected"]),
     ] {

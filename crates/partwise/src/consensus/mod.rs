@@ -122,6 +122,7 @@ impl ConsensusNmf {
     /// [`Error::Parameter`] with the value and what would be right; as [`Nmf::check`].
     pub fn check(&self) -> Result<(), Error> {
         self.nmf.check()?;
+        self.nmf.check_free("in a consensus")?;
         if self.runs < 2 {
             let legal = "expected at least 2 runs to compare";
             return refuse("runs", self.runs.to_string(), legal);

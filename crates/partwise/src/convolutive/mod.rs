@@ -67,6 +67,7 @@ impl Convolutive {
         if self.taps == 0 {
             return refuse("taps", "0".to_owned(), "expected at least 1 row");
         }
+        self.nmf.check_free("in a convolutive factorisation")?;
         if self.nmf.loss != Loss::KULLBACK_LEIBLER {
             let legal = "a convolutive factorisation expects kullback-leibler";
             return refuse("loss", self.nmf.loss.to_string(), legal);
@@ -214,6 +215,7 @@ impl Convolutive {
             trace,
             solver: "mu".parse::<Solver>()?,
             init: Some("random".parse()?),
+            picked: Vec::new(),
             positive: summary.positive,
             seconds: clock.elapsed().as_secs_f64(),
         })

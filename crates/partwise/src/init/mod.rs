@@ -2,6 +2,7 @@
 
 mod nndsvd;
 mod random;
+mod snpa;
 mod spa;
 
 pub(crate) use random::{H_STREAMS, W_STREAMS, draw, draw_rows};
@@ -27,6 +28,8 @@ pub struct Input<'a, 'v, T: Float> {
 pub struct Pair<T> {
     pub(crate) w: Dense<T>,
     pub(crate) ht: Dense<T>,
+    /// The rows of V that the first components were made of, if they were made of rows.
+    pub(crate) picked: Vec<usize>,
 }
 
 /// A function that makes a start.
@@ -74,6 +77,9 @@ macro_rules! start {
 /// Columns' worth of sums over the rows or columns of V.
 const SUMS: usize = 2;
 
+/// Columns' worth of shares and products of rows of V in double precision, twice while they grow, beyond k; most ranks are below.
+const EXTRA_OF_SNPA: usize = 64;
+
 /// Every start there is.
 static STARTS: &[Spec] = &[
     start!(
@@ -96,6 +102,10 @@ static STARTS: &[Spec] = &[
     start!(
         "spa", "successive projection: rows of V that are far from each other",
         "Araújo et al. 2001; Gillis & Vavasis 2014", limited: true, drawn: false, extra: SUMS, spa::start
+    ),
+    start!(
+        "snpa", "successive non-negative projection: rows of V that are far from mixtures of each other",
+        "Gillis 2014", limited: false, drawn: false, extra: EXTRA_OF_SNPA, snpa::start
     ),
 ];
 
@@ -160,6 +170,11 @@ impl Init {
             });
         }
         Ok(self)
+    }
+
+    /// Whether the components are rows of V.
+    pub fn picks_rows(self) -> bool {
+        matches!(self.0.name, "spa" | "snpa")
     }
 
     /// Whether another seed makes another start.

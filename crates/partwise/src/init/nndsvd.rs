@@ -112,6 +112,7 @@ fn halves<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
     Pair {
         w: factor(svd.left, &left),
         ht: factor(svd.right, &right),
+        picked: Vec::new(),
     }
 }
 

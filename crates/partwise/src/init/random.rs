@@ -21,7 +21,11 @@ pub(super) fn start<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
     let size = (input.blocks.mean() / input.k as f64).sqrt();
     let ht = draw(input.blocks.cols, input.k, size, input.seed, H_STREAMS);
     let w = draw(input.blocks.rows, input.k, size, input.seed, W_STREAMS);
-    Pair { w, ht }
+    Pair {
+        w,
+        ht,
+        picked: Vec::new(),
+    }
 }
 
 /// Rows of |N(0, 1)| · size, drawn in double precision.

@@ -22,10 +22,15 @@ const FILL: f64 = 1e-3;
 
 /// Both factors.
 pub(super) fn start<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
-    let Pair { mut ht, mut w } = random::start(input);
+    from_rows(input, extreme_rows(input))
+}
+
+/// Both factors, with some rows of V as components.
+pub(super) fn from_rows<T: Float>(input: &Input<'_, '_, T>, picked: Vec<usize>) -> Pair<T> {
+    let Pair { mut ht, mut w, .. } = random::start(input);
     // Every component of the order of √V, so that W and the products of the factors are in proportion too.
     let size = input.blocks.mean().sqrt();
-    for (t, i) in extreme_rows(input).into_iter().enumerate() {
+    for (t, &i) in picked.iter().enumerate() {
         let row = input.blocks.row(i);
         let largest = row.iter().fold(0.0, |max: f64, v| max.max(v.to_f64()));
         let inverse = T::from_f64(1.0 / power_of_two_near::<T>(largest / size));
@@ -40,41 +45,77 @@ pub(super) fn start<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
             *value = fill;
         }
     }
-    Pair { w, ht }
+    Pair { w, ht, picked }
+}
+
+/// The rows of V, each divided by its sum, and what is left of the squares of their lengths as some of them are picked.
+pub(super) struct Candidates {
+    pub(super) inverse: Vec<f64>,
+    pub(super) lengths: Vec<f64>,
+    longest: f64,
+}
+
+impl Candidates {
+    pub(super) fn of<T: Float>(input: &Input<'_, '_, T>) -> Self {
+        let (blocks, threads) = (input.blocks, input.threads);
+        let ones = Dense::filled(blocks.cols, 1, T::ONE);
+        let sums = blocks.times(&ones, threads);
+        let inverse: Vec<f64> = (0..blocks.rows)
+            .map(|i| match sums.get(i, 0).to_f64() {
+                0.0 => 0.0,
+                sum => 1.0 / sum,
+            })
+            .collect();
+        // √ first: the square of a small row must not underflow before it is scaled.
+        let squares = blocks.row_squares(threads);
+        let lengths: Vec<f64> = squares
+            .iter()
+            .zip(&inverse)
+            .map(|(squares, inverse)| (squares.sqrt() * inverse).powi(2))
+            .collect();
+        let longest = lengths.iter().fold(0.0, |max: f64, &x| max.max(x));
+        Self {
+            inverse,
+            lengths,
+            longest,
+        }
+    }
+
+    /// The row of which most is left, unless that is rounding.
+    pub(super) fn longest(&self) -> Option<usize> {
+        let longer = |best: (usize, f64), (i, &x): (usize, &f64)| {
+            if x > best.1 { (i, x) } else { best }
+        };
+        let (longest, length) = self.lengths.iter().enumerate().fold((0, 0.0), longer);
+        Some(longest).filter(|_| length > EXHAUSTED * self.longest)
+    }
+
+    /// A row of V, divided by its sum.
+    pub(super) fn row<T: Float>(&self, input: &Input<'_, '_, T>, i: usize) -> Vec<f64> {
+        let row = input.blocks.row(i);
+        row.iter().map(|v| v.to_f64() * self.inverse[i]).collect()
+    }
+
+    /// The product of every row with a vector.
+    pub(super) fn times<T: Float>(&self, input: &Input<'_, '_, T>, x: &[f64]) -> Vec<f64> {
+        let column = x.iter().map(|&x| T::from_f64(x)).collect();
+        let column = Dense::from_rows(column, x.len(), 1).expect("one value for each column");
+        let products = input.blocks.times(&column, input.threads);
+        let pairs = products.as_slice().iter().zip(&self.inverse);
+        pairs.map(|(x, inverse)| x.to_f64() * inverse).collect()
+    }
 }
 
 /// At most k rows, fewer where V has a lower rank.
 fn extreme_rows<T: Float>(input: &Input<'_, '_, T>) -> Vec<usize> {
-    let (blocks, threads) = (input.blocks, input.threads);
-    let ones = Dense::filled(blocks.cols, 1, T::ONE);
-    let sums = blocks.times(&ones, threads);
-    let inverse: Vec<f64> = (0..blocks.rows)
-        .map(|i| match sums.get(i, 0).to_f64() {
-            0.0 => 0.0,
-            sum => 1.0 / sum,
-        })
-        .collect();
-    // √ first: the square of a small row must not underflow before it is scaled.
-    let squares = blocks.row_squares(threads);
-    let mut lengths: Vec<f64> = squares
-        .iter()
-        .zip(&inverse)
-        .map(|(squares, inverse)| (squares.sqrt() * inverse).powi(2))
-        .collect();
-    let longest_of_all = lengths.iter().fold(0.0, |max: f64, &x| max.max(x));
+    let mut candidates = Candidates::of(input);
     let mut directions: Vec<Vec<f64>> = Vec::new();
     let mut found = Vec::new();
     while found.len() < input.k {
-        let (longest, length) =
-            lengths.iter().enumerate().fold(
-                (0, 0.0),
-                |best, (i, &x)| if x > best.1 { (i, x) } else { best },
-            );
-        if length <= EXHAUSTED * longest_of_all {
+        let Some(longest) = candidates.longest() else {
             break;
-        }
-        let row = blocks.row(longest);
-        let mut direction: Vec<f64> = row.iter().map(|v| v.to_f64() * inverse[longest]).collect();
+        };
+        let mut direction = candidates.row(input, longest);
         for earlier in &directions {
             let along: f64 = earlier.iter().zip(&direction).map(|(a, b)| a * b).sum();
             for (x, a) in direction.iter_mut().zip(earlier) {
@@ -86,14 +127,11 @@ fn extreme_rows<T: Float>(input: &Input<'_, '_, T>) -> Vec<usize> {
             break;
         }
         direction.iter_mut().for_each(|x| *x /= norm);
-        let column = direction.iter().map(|&x| T::from_f64(x)).collect();
-        let column = Dense::from_rows(column, blocks.cols, 1).expect("one value for each column");
-        let along = blocks.times(&column, threads);
-        for (i, length) in lengths.iter_mut().enumerate() {
-            let along = along.get(i, 0).to_f64() * inverse[i];
+        let along = candidates.times(input, &direction);
+        for (length, along) in candidates.lengths.iter_mut().zip(along) {
             *length = (*length - along * along).max(0.0);
         }
-        lengths[longest] = 0.0;
+        candidates.lengths[longest] = 0.0;
         directions.push(direction);
         found.push(longest);
     }

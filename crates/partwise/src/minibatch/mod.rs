@@ -120,6 +120,7 @@ impl MiniBatch {
             })
         };
         self.nmf.check()?;
+        self.nmf.check_free("in batches of rows")?;
         if self.batch_size == 0 {
             return refuse("batch_size", "0".into(), "expected at least 1 row");
         }

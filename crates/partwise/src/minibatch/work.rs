@@ -9,7 +9,7 @@ use super::tiles;
 use crate::kernel::{self, Packed};
 use crate::loss::{Elementwise, Weights};
 use crate::matrix::{Dense, Lines, Source};
-use crate::pass::{self, Fixed, Parts, Problem, TILE_COLS, Terms};
+use crate::pass::{self, Fixed, Parts, Problem, Rules, TILE_COLS, Terms};
 use crate::threads::Threads;
 use crate::{Float, Solver};
 
@@ -47,6 +47,7 @@ impl<'a, T: Float> Work<'a, T> {
         let unused = Terms::new(Weights::default(), 0.0, nmf.rank);
         Self {
             problem: Problem {
+                rules: Rules::default(),
                 // Half-steps of its own.
                 solver: Solver::auto(),
                 elementwise: Elementwise::new(nmf.loss, mean),

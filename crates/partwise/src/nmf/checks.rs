@@ -1,6 +1,7 @@
 //! What can be refused of a fit before any work.
 
 use super::{Factor, Nmf, Start};
+use crate::constraint::Constraint;
 use crate::matrix::{Dense, Summary, bad_entry};
 use crate::{Error, Float, Init};
 
@@ -41,6 +42,7 @@ impl Nmf {
                 legal: format!("expected {legal} {place}"),
             })
         };
+        self.check_free(place)?;
         let makes_start = start.hold.is_none() && (start.w.is_none() || start.h.is_none());
         if makes_start && ![Init::auto(), Init::drawn()].contains(&self.init) {
             let legal = format!("{} or given factors", Init::drawn().name());
@@ -48,6 +50,124 @@ impl Nmf {
         }
         if self.solver.sketches() {
             return refuse("solver", self.solver.name(), "a solver without a sketch");
+        }
+        Ok(())
+    }
+
+    fn refuse_constraint<R>(constraint: &Constraint, legal: String) -> Result<R, Error> {
+        Err(Error::Parameter {
+            name: "constraint",
+            value: constraint.to_string(),
+            legal,
+        })
+    }
+
+    /// Refuses constraints where there is no half-step for them.
+    pub(crate) fn check_free(&self, place: &str) -> Result<(), Error> {
+        match self.constraints.first() {
+            None => Ok(()),
+            Some(first) => Self::refuse_constraint(first, format!("expected none {place}")),
+        }
+    }
+
+    /// Whether the start finds the components, which are then held.
+    pub(crate) fn chooses(&self) -> bool {
+        self.constraints.iter().any(Constraint::chooses)
+    }
+
+    /// The start, or the one that `auto` stands for.
+    pub(crate) fn chosen_init(&self, k: usize, m: usize, n: usize) -> Result<Init, Error> {
+        let wanted = self.constraints.iter().find_map(Constraint::init);
+        let fits = k <= m.min(n);
+        match wanted {
+            Some(name) if self.init == Init::auto() && (fits || self.chooses()) => name.parse(),
+            _ => self.init.resolve(k, m, n),
+        }
+    }
+
+    /// Refuses constraints that the other parameters or each other rule out.
+    pub(crate) fn check_constraints(&self) -> Result<(), Error> {
+        let refuse = Self::refuse_constraint::<()>;
+        for (i, constraint) in self.constraints.iter().enumerate() {
+            let same = |other: &&Constraint| other.factor() == constraint.factor();
+            if let Some(other) = self.constraints[..i].iter().find(same) {
+                let legal =
+                    format!("expected one constraint on a factor; there is {other} already");
+                return refuse(constraint, legal);
+            }
+            let solver = self.solver;
+            if solver.sketches() {
+                let legal = format!(
+                    "expected a solver without a sketch, not '{solver}'; 'hals' is the same on V"
+                );
+                return refuse(constraint, legal);
+            }
+            if constraint.chooses() {
+                if self.init != Init::auto() && !self.init.picks_rows() {
+                    let legal = format!("expected init snpa or spa, not '{}'", self.init);
+                    return refuse(constraint, legal);
+                }
+                if self.n_init.get() > 1 {
+                    let legal = format!(
+                        "expected n_init 1, not {}: its start is not drawn",
+                        self.n_init
+                    );
+                    return refuse(constraint, legal);
+                }
+                continue;
+            }
+            if !self.loss.is_quadratic() {
+                let legal = format!("expected the loss frobenius, not {}", self.loss);
+                return refuse(constraint, legal);
+            }
+            if !solver.leaves_zero() {
+                let legal =
+                    format!("expected a solver that can leave zero, such as hals, not '{solver}'");
+                return refuse(constraint, legal);
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses constraints of a fit that begins so, on a V in so many blocks.
+    pub(crate) fn check_constrained<T: Float>(
+        &self,
+        start: &Start<'_, T>,
+        blocks: usize,
+        (rows, cols): (usize, usize),
+    ) -> Result<(), Error> {
+        let refuse = |constraint: &Constraint, legal: &str| {
+            Self::refuse_constraint(constraint, legal.to_owned())
+        };
+        for constraint in &self.constraints {
+            let factor = constraint.factor();
+            let (length, name) = match factor {
+                Factor::W => (rows, "rows"),
+                Factor::H => (cols, "columns"),
+            };
+            if start.hold == Some(factor) {
+                return refuse(
+                    constraint,
+                    "expected no constraint on a factor that is held",
+                );
+            }
+            if !(start.held_w.is_empty() && start.held_h.is_empty()) {
+                return refuse(constraint, "expected none where components are held");
+            }
+            if constraint.chooses() && start.h.is_some() {
+                return refuse(
+                    constraint,
+                    "expected no start of H, which is made of rows of V",
+                );
+            }
+            if factor == Factor::W && blocks > 1 {
+                let legal = format!("expected V in one piece, not in {blocks} blocks of rows");
+                return Self::refuse_constraint(constraint, legal);
+            }
+            if constraint.name() == "hoyer" && length < 2 {
+                let legal = format!("expected at least 2 {name}: one number has no sparseness");
+                return Self::refuse_constraint(constraint, legal);
+            }
         }
         Ok(())
     }

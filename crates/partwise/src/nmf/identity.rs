@@ -38,6 +38,7 @@ impl Nmf {
             ("alpha_w", penalty.alpha_w.to_string()),
             ("alpha_h", penalty.alpha_h.to_string()),
             ("l1_ratio", penalty.l1_ratio.to_string()),
+            ("constraints", format!("{:?}", self.constraints)),
             ("start W", given(start.w)),
             ("start H", given(start.h)),
             ("held factor", format!("{:?}", start.hold)),

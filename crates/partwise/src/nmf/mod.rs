@@ -10,6 +10,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use crate::constraint::Constraint;
 use crate::course::Course;
 use crate::fit::Outcome;
 use crate::init::Init;
@@ -32,7 +33,7 @@ pub enum Factor {
 }
 
 impl Factor {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::W => "W",
             Self::H => "H",
@@ -53,6 +54,7 @@ impl Factor {
 /// | `tolerance` | 1e-4 | when to stop | ≥ 0 |
 /// | `max_iter` | 200 | iterations at most | ≥ 1 |
 /// | `penalty` | none | L1 and L2 weights | see [`Penalty`] |
+/// | `constraints` | none | what the factors must be besides non-negative | one on a factor at most, see [`Constraint`] |
 /// | `threads` | all | threads to work with; the answer has the same bits for any number | ≥ 1 |
 ///
 /// ```
@@ -75,6 +77,7 @@ pub struct Nmf {
     pub(crate) tolerance: f64,
     pub(crate) max_iter: usize,
     pub(crate) penalty: Penalty,
+    pub(crate) constraints: Vec<Constraint>,
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
@@ -156,6 +159,8 @@ pub struct Factorization<T> {
     pub solver: Solver,
     /// The start that was made; `None` if both factors were given.
     pub init: Option<Init>,
+    /// The rows of V, counted from 0, that the components of a constraint `separable` are; of fewer than k the others are zero.
+    pub picked: Vec<usize>,
     /// Entries of V that are above zero, of those that count.
     pub positive: usize,
     /// Seconds from the first look at V to the factors.
@@ -191,6 +196,7 @@ impl Nmf {
             tolerance: 1e-4,
             max_iter: 200,
             penalty: Penalty::default(),
+            constraints: Vec::new(),
             threads: None,
         }
     }
@@ -253,6 +259,31 @@ impl Nmf {
         self
     }
 
+    /// Adds a constraint on a factor.
+    ///
+    /// ```
+    /// use partwise::{Matrix, Nmf};
+    /// // Samples 0 and 2 are pure, the others are mixtures of them.
+    /// let v = [4.0, 0.0, 2.0, 2.0, 1.5, 2.5, 0.0, 3.0, 3.0, 1.0, 2.0, 2.5];
+    /// let model = Nmf::new(2).constraint("separable".parse()?).fit(&Matrix::row_major(&v, 4, 3)?)?;
+    /// assert_eq!(model.h.row(0), [4.0, 0.0, 2.0]);
+    /// assert_eq!(model.picked, [0, 2]);
+    /// # Ok::<(), partwise::Error>(())
+    /// ```
+    #[must_use]
+    pub fn constraint(mut self, constraint: Constraint) -> Self {
+        self.constraints.push(constraint);
+        self
+    }
+
+    /// The same for new samples, whose components are held: with the constraints alone that say something of each sample.
+    #[must_use]
+    pub fn for_new_samples(mut self) -> Self {
+        self.constraints
+            .retain(|constraint| constraint.factor() == Factor::W && constraint.is_rowwise());
+        self
+    }
+
     /// Sets the number of threads; `None` takes all processors.
     #[must_use]
     pub fn threads(mut self, threads: Option<NonZeroUsize>) -> Self {
@@ -283,7 +314,8 @@ impl Nmf {
             return refuse("max_iter", "0".to_owned(), "expected at least 1 iteration");
         }
         self.penalty.check()?;
-        self.solver.resolve(self.loss).map(|_| ())
+        self.solver.resolve(self.loss)?;
+        self.check_constraints()
     }
 
     /// Bytes that a fit of an m × n matrix with `stored` entries needs beyond V itself: the factors, their statistics,
@@ -309,7 +341,7 @@ impl Nmf {
             Matrix::Csr(_) => matrix.stored() as u64 * (value + 4) + 16 * n,
             Matrix::Csc(_) => matrix.stored() as u64 * (value + 4) + 16 * m,
         };
-        let init = self.init.resolve(self.rank, matrix.rows(), matrix.cols());
+        let init = self.chosen_init(self.rank, matrix.rows(), matrix.cols());
         let rank = self.rank as u64;
         let dense = !matrix.is_sparse();
         let sketch = match self.road(dense, matrix.rows(), matrix.cols()) {
@@ -327,17 +359,23 @@ impl Nmf {
         let factors = (m + n)
             .saturating_mul(columns)
             .saturating_mul(COPIES * value);
+        // V Hᵀ, and the rows and right-hand sides of a factor in double precision, with what its half-step makes of them.
+        let constrained = match self.constraints.is_empty() {
+            true => 0,
+            false => (m + n).saturating_mul(rank).saturating_mul(8 * 2 * COPIES),
+        };
         let grams = rank
             .saturating_mul(rank)
             .saturating_mul(8 * GRAMS.min(1 + (m + n) / 256));
-        [factors, grams, twin, across, sketch, work]
+        [factors, constrained, grams, twin, across, sketch, work]
             .into_iter()
             .fold(0, u64::saturating_add)
     }
 
     /// The solver that does the work for a shape, where a sketch of V may be worth its price.
     fn road(&self, sketchable: bool, rows: usize, cols: usize) -> Result<Solver, Error> {
-        let pays = sketchable && sketch::pays(rows, cols, self.rank);
+        let free = self.constraints.is_empty();
+        let pays = sketchable && free && sketch::pays(rows, cols, self.rank);
         self.solver.road(self.loss, pays)
     }
 
@@ -364,7 +402,8 @@ impl Nmf {
             hold: Some(Factor::H),
             ..Start::default()
         };
-        self.fit_with(std::slice::from_ref(v), start, &mut go_on)
+        let nmf = self.clone().for_new_samples();
+        nmf.fit_with(std::slice::from_ref(v), start, &mut go_on)
     }
 
     /// Factors a V that is given as blocks of rows, with a start, watched by an observer.
@@ -446,12 +485,13 @@ impl Nmf {
         self.check_rank_size::<T>(rows, cols)?;
         self.check_start(&start, rows, cols)?;
         let start = start.settled(self.rank)?;
+        self.check_constrained(&start, blocks.len(), (rows, cols))?;
         if weighting.is_some() {
             self.check_passes_alone(&start, "where entries are missing or weighted")?;
         }
         let init = match weighting {
             Some(_) => Ok(Init::drawn()),
-            None => self.init.resolve(self.rank, rows, cols),
+            None => self.chosen_init(self.rank, rows, cols),
         };
         // A start that is not made cannot be refused.
         let init = match (start.w, start.h) {
@@ -478,7 +518,7 @@ impl Nmf {
         let shape = (left, right, self.rank);
         let state = state.map(|state| state as &mut dyn Read);
         let mut course = Course::new(self, observer, &identity, shape, state)?;
-        let task = Task {
+        let mut task = Task {
             nmf: self,
             blocks: &blocks,
             given: &start,
@@ -486,8 +526,22 @@ impl Nmf {
             solver,
             threads,
         };
+        let Some((h, picked)) = task.rows_of_v() else {
+            let outcome = task.run(&mut course);
+            return Ok(Self::factorization(&task, course, outcome, clock));
+        };
+        let held = Start {
+            h: Some(&h),
+            hold: Some(Factor::H),
+            ..start
+        };
+        (task.given, task.init) = (&held, None);
         let outcome = task.run(&mut course);
-        Ok(Self::factorization(&task, course, outcome, clock))
+        Ok(Factorization {
+            init,
+            picked,
+            ..Self::factorization(&task, course, outcome, clock)
+        })
     }
 
     /// What a fit that began at `clock` gives back.
@@ -516,6 +570,7 @@ impl Nmf {
             trace: course.road.past.trace,
             solver: task.solver,
             init: task.init,
+            picked: Vec::new(),
             positive: task.blocks.summary.positive,
             seconds,
         }

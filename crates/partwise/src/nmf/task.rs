@@ -5,7 +5,7 @@ use crate::course::{Course, Tried};
 use crate::fit::{self, Outcome, Plan, Side};
 use crate::init::{Init, Input, Pair};
 use crate::matrix::{Blocks, Dense, Source};
-use crate::pass::{Problem, Terms};
+use crate::pass::{Problem, Rules, Terms};
 use crate::shard::remote::{Seen, Transport};
 use crate::shard::{Local, Many, Remote, Shard, Sketched, Weighted};
 use crate::sketch::{self, Sketch};
@@ -125,6 +125,7 @@ impl<T: Float> Task<'_, '_, T> {
         Pair {
             w: w.unwrap_or_else(|| flat(blocks.rows)),
             ht: ht.unwrap_or_else(|| flat(blocks.cols)),
+            picked: Vec::new(),
         }
     }
 
@@ -183,10 +184,17 @@ impl<T: Float> Task<'_, '_, T> {
     /// Factors of V.
     fn on_v(
         &self,
-        (left, right): (Dense<T>, Dense<T>),
+        (mut left, mut right): (Dense<T>, Dense<T>),
         max_iter: usize,
         course: &mut Course<'_, T>,
     ) -> Outcome<T> {
+        let rules = self.rules();
+        if let Some(rule) = &rules.left {
+            rule.begin(&mut left);
+        }
+        if let Some(rule) = &rules.right {
+            rule.begin(&mut right);
+        }
         self.on_shard(self.shards(left), right, max_iter, course)
     }
 
@@ -200,6 +208,28 @@ impl<T: Float> Task<'_, '_, T> {
         let (beginning, right) = self.beginning();
         let shard = Remote::new(transport, seen, self.nmf.rank, beginning);
         self.on_shard(Box::new(shard), right, self.nmf.max_iter, course)
+    }
+
+    /// Where a constraint says that the components are rows of V: H, and which rows they are.
+    pub(super) fn rows_of_v(&self) -> Option<(Dense<T>, Vec<usize>)> {
+        let init = self.init.filter(|_| self.nmf.chooses())?;
+        let (nmf, blocks) = (self.nmf, self.blocks);
+        let pair = init.make(&Input {
+            blocks,
+            k: nmf.rank,
+            seed: nmf.seed,
+            sketch: None,
+            threads: self.threads,
+        });
+        let mut h = Dense::zeros(nmf.rank, blocks.cols);
+        for (to, &i) in h
+            .as_mut_slice()
+            .chunks_exact_mut(blocks.cols)
+            .zip(&pair.picked)
+        {
+            to.copy_from_slice(&blocks.row(i));
+        }
+        Some((h, pair.picked))
     }
 
     fn on_shard<'s>(
@@ -240,7 +270,10 @@ impl<T: Float> Task<'_, '_, T> {
         let held = self.oriented(self.given.held_w, self.given.held_h);
         let left = Terms::new(left, walked.0, nmf.rank).holding(held.0, nmf.rank);
         let right = Terms::new(right, walked.1, nmf.rank).holding(held.1, nmf.rank);
-        Problem::new(self.solver, nmf.loss, blocks.mean(), (left, right))
+        Problem {
+            rules: self.rules(),
+            ..Problem::new(self.solver, nmf.loss, blocks.mean(), (left, right))
+        }
     }
 
     fn plan(&self) -> Plan {
@@ -260,6 +293,19 @@ impl<T: Float> Task<'_, '_, T> {
                 w_side
             },
         }
+    }
+
+    /// The half-steps of constrained factors.
+    fn rules(&self) -> Rules {
+        let rule = |factor, rows| {
+            let mut constraints = self.nmf.constraints.iter();
+            let found = constraints.find(|constraint| constraint.factor() == factor);
+            found.and_then(|found| found.rule(rows, self.blocks.summary.squares))
+        };
+        let w = rule(Factor::W, self.blocks.rows);
+        let h = rule(Factor::H, self.blocks.cols);
+        let (left, right) = self.oriented(w, h);
+        Rules { left, right }
     }
 
     /// The blocks with their rows of the left factor.

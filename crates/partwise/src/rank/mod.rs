@@ -163,6 +163,7 @@ impl RankSurvey {
     /// [`Error::Parameter`] with the value and what would be right; as [`Nmf::check`].
     pub fn check(&self) -> Result<(), Error> {
         self.nmf.check()?;
+        self.nmf.check_free("in a survey of ranks")?;
         if self.ranks.is_empty() {
             return refuse("ranks", "none".to_owned(), "expected at least one rank");
         }

@@ -6,6 +6,7 @@ use super::piece::Rows;
 use super::{Request, Shard, Stats};
 use crate::Float;
 use crate::archive::Archive;
+use crate::constraint::Rule;
 use crate::kernel::Packed;
 use crate::loss::Elementwise;
 use crate::matrix::{Across, Cut, Dense, Lines, SPARSE_BLOCK, Source, Twin, column_tile};
@@ -132,6 +133,23 @@ impl<'a, T: Float> Local<'a, T> {
                 });
         });
         cross
+    }
+
+    /// Improves all rows by their constraint, or only looks; V Hᵀ is at hand.
+    fn constrained(&mut self, rule: &Rule, request: &Request<'_, T>) -> LinesMet {
+        let k = self.rows.now.cols();
+        let cross = self.cross.as_ref().expect("V Hᵀ is made before");
+        let (cross, problem) = (cross.as_slice(), request.problem);
+        if request.keep {
+            self.rows.kept = Some(self.rows.now.clone());
+        }
+        let both = (&request.right.sums.gram[..], cross);
+        let (weights, rows) = (&problem.left.penalty, self.rows.now.as_mut_slice());
+        let (threads, update) = (&self.threads, request.update);
+        LinesMet {
+            violation: rule.half_step(weights, both, rows, k, threads, update),
+            magnitude: pass::magnitude(problem, cross),
+        }
     }
 
     /// Adds what a run of lines says about the other factor. Sparse lines say it by their twin, products into `across` if it is
@@ -267,7 +285,11 @@ impl<T: Float> Shard<T> for Local<'_, T> {
     fn pass(&mut self, request: &Request<'_, T>) -> Stats<T> {
         let (problem, k) = (request.problem, self.rows.now.cols());
         let columns = request.right.rows.rows();
-        let keeps_cross = request.right_unchanged && problem.quadratic.is_some();
+        let rule = problem.rules.left.as_ref();
+        let keeps_cross = rule.is_some() || request.right_unchanged && problem.quadratic.is_some();
+        if !request.right_unchanged {
+            self.cross = None;
+        }
         if !keeps_cross {
             self.cross = None;
         }
@@ -281,6 +303,14 @@ impl<T: Float> Shard<T> for Local<'_, T> {
             self.cross = Some(self.cross_product(request, packed.as_ref()));
         }
         self.rows.begin(request);
+        // A constrained factor is improved as a whole; the walk then looks at what it has become.
+        let (met, request) = match rule {
+            None => (None, request),
+            Some(rule) => (
+                Some(self.constrained(rule, request)),
+                &request.only_looking(),
+            ),
+        };
         let wanted = if request.statistics { columns } else { 0 };
         let mut stats = Stats::new(Parts::zeros(problem, wanted, k));
         let sees_lines = request.update && problem.lines.is_some() && !self.source.is_sparse();
@@ -307,6 +337,9 @@ impl<T: Float> Shard<T> for Local<'_, T> {
             });
         }
         self.rows.end(request);
+        if let Some(met) = met {
+            (stats.violation, stats.magnitude) = (met.violation, met.magnitude);
+        }
         if request.statistics {
             if self.source.is_sparse() {
                 // Lent to the gather and taken back: the rows are not copied.

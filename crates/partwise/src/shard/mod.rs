@@ -45,6 +45,18 @@ pub(crate) struct Request<'a, T: Float> {
     pub(crate) sweeps: usize,
 }
 
+impl<T: Float> Request<'_, T> {
+    /// The same, of rows that do not change.
+    pub(crate) fn only_looking(&self) -> Self {
+        Self {
+            update: false,
+            keep: false,
+            lead: None,
+            ..*self
+        }
+    }
+}
+
 /// What a pass leaves behind. Added over shards.
 #[derive(Clone, Debug)]
 pub(crate) struct Stats<T> {

@@ -4,6 +4,7 @@
 
 mod common;
 mod consensus;
+mod constraints;
 #[cfg(all(feature = "ndarray", feature = "sprs"))]
 mod conversions;
 mod convolutive;

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use crate::common::{Findings, bits, losses, mapped, pairs, random, short};
+use crate::constraints::constraints;
 use partwise::{
     Dense, Error, Factor, Factorization, Float, Loss, Matrix, Nmf, Observer, Progress, Solver,
     Start, State,
@@ -74,6 +75,18 @@ fn check<T: Float>(
 
 fn positive<T: Float>(rows: usize, cols: usize) -> Dense<T> {
     mapped(&random::<f64>(rows, cols, 1.0, 5), |v| v + 0.1)
+}
+
+#[test]
+fn constrained_fits_go_on_to_the_same_bits() {
+    let mut findings = Findings::default();
+    let v = random::<f64>(30, 17, 0.8, 9);
+    for constraint in constraints() {
+        let nmf = short(3, Solver::auto(), Loss::FROBENIUS, 4).constraint(constraint);
+        let (what, v) = (constraint.to_string(), Matrix::from(&v));
+        check(&mut findings, &what, &nmf, &[v], Start::default());
+    }
+    findings.finish();
 }
 
 #[test]

@@ -1,0 +1,537 @@
+//! Constraints on a factor: what it must be besides non-negative, one file each, and one line each in [`CONSTRAINTS`].
+//!
+//! The kinds of NMF that have names of their own are of two sorts.
+//!
+//! - *A half-step of its own.* While the other factor stands still a factor X (its rows are those of W, or of Hᵀ) is
+//!   improved for ½ tr(X G Xᵀ) − tr(B Xᵀ), with the Gram matrix G (k × k) and the right-hand sides B of the pass, as without a
+//!   constraint; only the set that X stays in differs, or a term of X alone is added. Such are sums of one (`simplex`), one
+//!   component for each sample (`orthogonal`), a given sparseness (`hoyer`) and little volume (`min-volume`). They are
+//!   entries of the table: how to project onto the set, and how to improve X in it. The loop, the other factor's solver, the
+//!   penalties, the storages of V and the stopping rule are those of every fit.
+//! - *A start that is held.* `separable` says that the components are rows of V: a start finds them, and the loop finds W
+//!   while H stands still.
+//!
+//! A term of X alone is concave here, and lies below its tangent: [`Set::fold`] adds that tangent, which is quadratic, to
+//! G (majorisation; Leplat, Ang & Gillis 2019). So no half-step raises the objective, which has the term in it.
+//!
+//! Others fit the same two places. *Half-steps*: `graph` (Cai et al. 2011) adds ½ λ tr(Xᵀ L X), a quadratic term that couples rows and
+//! needs a matrix of its own beside V; `semi` (Ding, Li & Jordan 2010) frees W of its sign, and V with it, which every look at V
+//! forbids so far; `symmetric` V ≈ H Hᵀ by ANLS (Kuang, Yun & Park 2015) pulls both factors together and needs to see both at once.
+//! *Other models*: `convex` H = G V (Ding, Li & Jordan 2010) has another unknown, a tree of rank 2 (Kuang & Park 2013) is
+//! many fits. Joint and supervised factorisations are plain ones of matrices side by side.
+//!
+//! Work is in double precision whatever the type of V. Extrapolated factors would leave their set, so there is no lead,
+//! and sums of |gradient| need not become small at the edge of one, so every fit with a set ends on a plateau of the objective.
+
+mod descent;
+mod hoyer;
+mod orthogonal;
+mod simplex;
+mod volume;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub(crate) use descent::{Quadratic, descend};
+pub(crate) use simplex::onto_simplex;
+
+use crate::loss::Weights;
+use crate::matrix::Dense;
+use crate::threads::Threads;
+use crate::update::settle;
+use crate::{Error, Factor, Float};
+
+/// A number that a constraint takes.
+struct Value {
+    /// What it means.
+    title: &'static str,
+    default: f64,
+    /// The range in words, and as numbers.
+    legal: &'static str,
+    least: f64,
+    most: f64,
+}
+
+type Fold = fn(&Rule, &[f64], &mut [f64], usize);
+type Price = fn(&Rule, &[f64], usize) -> f64;
+
+/// A set that a factor stays in. Values are rows of k in double precision: all of the factor, or some rows of it if each row
+/// is constrained alone.
+struct Set {
+    /// Whether each row is constrained alone, so that it means something for new samples.
+    rowwise: bool,
+    /// Whether a column may have any length, so that it is given the length 1 where that costs nothing.
+    any_length: bool,
+    /// A point of the set for a start: where the set has a scale of its own, the start's is no news.
+    begin: fn(&Rule, &mut [f64], usize),
+    /// The nearest point of the set.
+    project: fn(&Rule, &mut [f64], usize),
+    /// Improves rows of the set.
+    improve: fn(&Step<'_>, &mut [f64]),
+    /// Adds the tangent of a term of the factor alone to the Gram matrix.
+    fold: Option<Fold>,
+    /// That term, by the Gram matrix of the factor.
+    price: Option<Price>,
+}
+
+enum Kind {
+    Set(Set),
+    /// The components are rows of V.
+    Chosen,
+}
+
+/// What the table holds of a constraint.
+struct Spec {
+    name: &'static str,
+    title: &'static str,
+    source: &'static str,
+    /// The factors that it may be on, the usual one first.
+    factors: &'static [Factor],
+    value: Option<Value>,
+    /// The start that `auto` stands for.
+    init: Option<&'static str>,
+    kind: Kind,
+}
+
+/// Every constraint there is. Tests, help texts and bindings iterate over this table.
+static CONSTRAINTS: &[Spec] = &[
+    Spec {
+        name: "separable",
+        title: "the components are rows of V: of pure samples, which the start spa or snpa finds",
+        source: "Gillis & Vavasis 2014; Gillis 2014",
+        factors: &[Factor::H],
+        value: None,
+        init: Some("snpa"),
+        kind: Kind::Chosen,
+    },
+    Spec {
+        name: "min-volume",
+        title: "components as close to the data as they can be: each sums to one, with a penalty on the volume between them",
+        source: "Fu et al. 2016; Leplat, Ang & Gillis 2019",
+        factors: &[Factor::H, Factor::W],
+        value: Some(Value {
+            title: "weight of the volume, relative to the sum of squares of V",
+            default: 2e-4,
+            legal: "expected a weight above 0, at most 1",
+            least: f64::MIN_POSITIVE,
+            most: 1.0,
+        }),
+        init: Some("spa"),
+        kind: Kind::Set(Set {
+            rowwise: false,
+            any_length: false,
+            begin: volume::begin,
+            project: volume::project,
+            improve: volume::improve,
+            fold: Some(volume::fold),
+            price: Some(volume::price),
+        }),
+    },
+    Spec {
+        name: "simplex",
+        title: "the shares of all components in a sample sum to one",
+        source: "Heinz & Chang 2001",
+        factors: &[Factor::W, Factor::H],
+        value: None,
+        init: None,
+        kind: Kind::Set(Set {
+            rowwise: true,
+            any_length: false,
+            begin: simplex::begin,
+            project: simplex::project,
+            improve: simplex::improve,
+            fold: None,
+            price: None,
+        }),
+    },
+    Spec {
+        name: "orthogonal",
+        title: "each sample belongs to one component: a clustering",
+        source: "Ding et al. 2006; Pompili et al. 2014",
+        factors: &[Factor::W, Factor::H],
+        value: None,
+        init: None,
+        kind: Kind::Set(Set {
+            rowwise: true,
+            any_length: true,
+            begin: orthogonal::project,
+            project: orthogonal::project,
+            improve: orthogonal::improve,
+            fold: None,
+            price: None,
+        }),
+    },
+    Spec {
+        name: "hoyer",
+        title: "each component has a given sparseness, from 0 (all entries alike) to 1 (one entry alone)",
+        source: "Hoyer 2004",
+        factors: &[Factor::H, Factor::W],
+        value: Some(Value {
+            title: "the sparseness",
+            default: 0.8,
+            legal: "expected a sparseness from 0 to 1",
+            least: 0.0,
+            most: 1.0,
+        }),
+        init: None,
+        kind: Kind::Set(Set {
+            rowwise: false,
+            any_length: true,
+            begin: hoyer::project,
+            project: hoyer::project,
+            improve: hoyer::improve,
+            fold: None,
+            price: None,
+        }),
+    },
+];
+
+/// What a factor must be besides non-negative: an entry of the table, on a factor, with its number if it takes one.
+///
+/// As text `[FACTOR:]NAME[=VALUE]`: `orthogonal`, `h:orthogonal`, `hoyer=0.7`, `w:hoyer=0.7`.
+///
+/// ```
+/// use partwise::{Constraint, Factor};
+/// let constraint: Constraint = "w:hoyer=0.7".parse()?;
+/// assert_eq!((constraint.name(), constraint.factor()), ("hoyer", Factor::W));
+/// assert_eq!(constraint.value(), Some(0.7));
+/// assert_eq!("orthogonal".parse::<Constraint>()?.to_string(), "w:orthogonal");
+/// assert!("hoyer=1.5".parse::<Constraint>().is_err());
+/// # Ok::<(), partwise::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Constraint {
+    spec: &'static Spec,
+    factor: Factor,
+    value: Option<f64>,
+}
+
+impl Constraint {
+    /// Every constraint, on its usual factor and with its usual number.
+    pub fn all() -> impl Iterator<Item = Self> {
+        CONSTRAINTS.iter().map(|spec| Self {
+            spec,
+            factor: spec.factors[0],
+            value: spec.value.as_ref().map(|value| value.default),
+        })
+    }
+
+    /// The short name.
+    pub fn name(&self) -> &'static str {
+        self.spec.name
+    }
+
+    /// What it says, in a few words.
+    pub fn title(&self) -> &'static str {
+        self.spec.title
+    }
+
+    /// The papers it follows.
+    pub fn source(&self) -> &'static str {
+        self.spec.source
+    }
+
+    /// The factor that it is on.
+    pub fn factor(&self) -> Factor {
+        self.factor
+    }
+
+    /// The factors that it may be on, the usual one first.
+    pub fn factors(&self) -> &'static [Factor] {
+        self.spec.factors
+    }
+
+    /// Its number, if it takes one.
+    pub fn value(&self) -> Option<f64> {
+        self.value
+    }
+
+    /// What its number means, if it takes one.
+    pub fn value_title(&self) -> Option<&'static str> {
+        self.spec.value.as_ref().map(|value| value.title)
+    }
+
+    /// Whether it says something of each sample alone (on W), so that it holds for new samples too.
+    pub fn is_rowwise(&self) -> bool {
+        self.set().is_some_and(|set| set.rowwise)
+    }
+
+    /// The same on another factor.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if it cannot be on it.
+    pub fn on(self, factor: Factor) -> Result<Self, Error> {
+        let constraint = Self { factor, ..self };
+        if self.spec.factors.contains(&factor) {
+            return Ok(constraint);
+        }
+        let names: Vec<_> = self
+            .spec
+            .factors
+            .iter()
+            .map(|factor| factor.name())
+            .collect();
+        refuse(
+            &constraint,
+            &format!("'{}' is for {} only", self.name(), names.join(" and ")),
+        )
+    }
+
+    /// The same with another number.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if it takes none, or the number is out of its range.
+    pub fn with_value(self, value: f64) -> Result<Self, Error> {
+        let constraint = Self {
+            value: Some(value),
+            ..self
+        };
+        match &self.spec.value {
+            None => refuse(&constraint, &format!("'{}' takes no number", self.name())),
+            Some(range) if (range.least..=range.most).contains(&value) => Ok(constraint),
+            Some(range) => refuse(&constraint, range.legal),
+        }
+    }
+
+    /// Whether the components are chosen by the start and then held.
+    pub(crate) fn chooses(&self) -> bool {
+        matches!(self.spec.kind, Kind::Chosen)
+    }
+
+    /// The start that `auto` stands for.
+    pub(crate) fn init(&self) -> Option<&'static str> {
+        self.spec.init
+    }
+
+    fn set(&self) -> Option<&'static Set> {
+        match &self.spec.kind {
+            Kind::Set(set) => Some(set),
+            Kind::Chosen => None,
+        }
+    }
+
+    /// The half-step of a factor with so many rows, in a fit of a V with this sum of squares; none if the loop holds the
+    /// factor.
+    pub(crate) fn rule(&self, rows: usize, squares: f64) -> Option<Rule> {
+        self.set().map(|set| Rule {
+            set,
+            value: self.value.unwrap_or_default(),
+            rows,
+            squares,
+        })
+    }
+}
+
+fn refuse<R>(constraint: &Constraint, legal: &str) -> Result<R, Error> {
+    Err(Error::Parameter {
+        name: "constraint",
+        value: constraint.to_string(),
+        legal: legal.to_owned(),
+    })
+}
+
+impl PartialEq for Constraint {
+    fn eq(&self, other: &Self) -> bool {
+        (self.name(), self.factor, self.value) == (other.name(), other.factor, other.value)
+    }
+}
+
+impl fmt::Display for Constraint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.value.map(|value| format!("={value}"));
+        let factor = self.factor.name().to_lowercase();
+        f.pad(&format!(
+            "{factor}:{}{}",
+            self.name(),
+            value.unwrap_or_default()
+        ))
+    }
+}
+
+impl fmt::Debug for Constraint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Constraint {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wrong = |legal: String| Error::Parameter {
+            name: "constraint",
+            value: text.to_owned(),
+            legal,
+        };
+        let (factor, rest) = match text.split_once(':') {
+            None => (None, text),
+            Some(("w" | "W", rest)) => (Some(Factor::W), rest),
+            Some(("h" | "H", rest)) => (Some(Factor::H), rest),
+            Some((other, _)) => {
+                return Err(wrong(format!("expected the factor w or h, not '{other}'")));
+            }
+        };
+        let (name, value) = match rest.split_once('=') {
+            None => (rest, None),
+            Some((name, value)) => (name, Some(value)),
+        };
+        let mut found = Self::all()
+            .find(|constraint| constraint.name() == name)
+            .ok_or_else(|| {
+                let names: Vec<_> = CONSTRAINTS.iter().map(|spec| spec.name).collect();
+                wrong(format!("expected one of {}", names.join(", ")))
+            })?;
+        if let Some(factor) = factor {
+            found = found.on(factor)?;
+        }
+        if let Some(value) = value {
+            let number = value
+                .parse()
+                .map_err(|_| wrong(format!("expected a number after =, not '{value}'")))?;
+            found = found.with_value(number)?;
+        }
+        Ok(found)
+    }
+}
+
+/// A set with its numbers, for one factor of one fit.
+#[derive(Clone)]
+pub(crate) struct Rule {
+    set: &'static Set,
+    value: f64,
+    /// Rows of the factor.
+    rows: usize,
+    /// Sum of squares of V.
+    squares: f64,
+}
+
+/// What a half-step sees: ½ tr(X G Xᵀ) − tr(B Xᵀ) for some rows, or all of them.
+pub(crate) struct Step<'a> {
+    rule: &'a Rule,
+    /// G, with the L2 penalty and what is folded into it.
+    quadratic: Quadratic<'a>,
+    /// B, less the L1 penalty.
+    rhs: &'a [f64],
+}
+
+/// Rows in a task, where each is constrained alone.
+const ROWS: usize = 128;
+/// Tangents in a half-step, where there is something to fold in.
+const TANGENTS: usize = 2;
+
+impl Rule {
+    /// Whether each column may be given the length 1 afterwards.
+    pub(crate) fn has_any_length(&self) -> bool {
+        self.set.any_length
+    }
+
+    /// The term of the factor alone, by its Gram matrix.
+    pub(crate) fn price(&self, gram: &[f64], k: usize) -> f64 {
+        self.set.price.map_or(0.0, |price| price(self, gram, k))
+    }
+
+    /// Puts a start into the set.
+    pub(crate) fn begin<T: Float>(&self, rows: &mut Dense<T>) {
+        let k = rows.cols();
+        let mut values: Vec<f64> = rows.as_slice().iter().map(|x| x.to_f64()).collect();
+        (self.set.begin)(self, &mut values, k);
+        store(&values, rows.as_mut_slice());
+    }
+
+    /// Improves all rows of the factor, or only looks when `update` is false. Returns the sum of |gradient| into the set as it
+    /// met them: what a step along the gradient of length 1 / L moves, times L, with L a bound on the curvature.
+    pub(crate) fn half_step<T: Float>(
+        &self,
+        weights: &Weights,
+        (gram, numerator): (&[f64], &[T]),
+        rows: &mut [T],
+        k: usize,
+        threads: &Threads,
+        update: bool,
+    ) -> f64 {
+        let mut x: Vec<f64> = rows.iter().map(|x| x.to_f64()).collect();
+        let rhs: Vec<f64> = numerator.iter().map(|b| b.to_f64() - weights.l1).collect();
+        let folded = |x: &[f64]| {
+            let mut gram = gram.to_vec();
+            (0..k).for_each(|t| gram[t * k + t] += weights.l2);
+            if let Some(fold) = self.set.fold {
+                fold(self, x, &mut gram, k);
+            }
+            gram
+        };
+        let gram = folded(&x);
+        let violation = self.violation(&Quadratic::new(&gram, k), &rhs, &x, threads);
+        if update {
+            let tangents = if self.set.fold.is_some() { TANGENTS } else { 1 };
+            for _ in 0..tangents {
+                let gram = folded(&x);
+                self.over_rows(&mut x, k, threads, |span, rows| {
+                    let step = Step {
+                        rule: self,
+                        quadratic: Quadratic::new(&gram, k),
+                        rhs: &rhs[span],
+                    };
+                    (self.set.improve)(&step, rows);
+                });
+            }
+            store(&x, rows);
+        }
+        violation
+    }
+
+    fn violation(
+        &self,
+        quadratic: &Quadratic<'_>,
+        rhs: &[f64],
+        x: &[f64],
+        threads: &Threads,
+    ) -> f64 {
+        let bound = quadratic.bound;
+        if bound <= 0.0 {
+            return 0.0;
+        }
+        let mut moved = x.to_vec();
+        let sums = self.over_rows(&mut moved, quadratic.k, threads, |span, rows| {
+            quadratic.step(&rhs[span.clone()], &x[span.clone()], rows);
+            (self.set.project)(self, rows, quadratic.k);
+            let pairs = rows.iter().zip(&x[span]);
+            pairs.map(|(to, from)| (to - from).abs()).sum::<f64>()
+        });
+        bound * sums.iter().sum::<f64>()
+    }
+
+    /// Works on all rows at once, or on some after others where each is constrained alone.
+    fn over_rows<R: Send>(
+        &self,
+        x: &mut [f64],
+        k: usize,
+        threads: &Threads,
+        work: impl Fn(std::ops::Range<usize>, &mut [f64]) -> R + Sync,
+    ) -> Vec<R> {
+        let length = if self.set.rowwise { ROWS * k } else { x.len() };
+        threads.map_chunks(x, length.max(1), |index, rows| {
+            let from = index * length;
+            work(from..from + rows.len(), rows)
+        })
+    }
+}
+
+fn store<T: Float>(values: &[f64], rows: &mut [T]) {
+    for (x, &value) in rows.iter_mut().zip(values) {
+        *x = settle(T::from_f64(value));
+    }
+}
+
+/// Gives `work` each column of some rows, and puts it back.
+fn over_columns(rows: &mut [f64], k: usize, mut work: impl FnMut(usize, &mut [f64])) {
+    let mut column = vec![0.0; rows.len() / k];
+    for t in 0..k {
+        for (x, row) in column.iter_mut().zip(rows.chunks_exact(k)) {
+            *x = row[t];
+        }
+        work(t, &mut column);
+        for (x, row) in column.iter().zip(rows.chunks_exact_mut(k)) {
+            row[t] = *x;
+        }
+    }
+}

@@ -1,0 +1,79 @@
+"""Constraints on the factors."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from partwise import NMF, _partwise, non_negative_factorization
+
+LINES = _partwise.constraints()
+TEXTS = [f"{factor.lower()}:{name}" for name, _, _, factors, _ in LINES for factor in factors]
+
+
+@pytest.fixture
+def X():
+    rng = np.random.default_rng(0)
+    W = rng.dirichlet(np.ones(3) * 0.5, 60)
+    W[:3] = np.eye(3)
+    return W @ (0.1 + rng.random((3, 20)))
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_every_constraint_fits_arrays_and_sparse_matrices(X, text, dtype):
+    X = X.astype(dtype)
+    model = NMF(3, constraint=text, random_state=0, max_iter=30, tol=0)
+    for data in (X, np.asfortranarray(X), sp.csr_matrix(X), sp.csc_matrix(X)):
+        W = model.fit_transform(data)
+        assert W.shape == (60, 3) and W.dtype == dtype
+        assert model.components_.shape == (3, 20)
+        objective = model.history_["objective"]
+        assert np.all(np.diff(objective) <= 1e-4 * objective[0])
+        assert model.transform(data[:5]).shape == (5, 3)
+
+
+def test_constraints_hold(X):
+    model = NMF(3, constraint="separable").fit(X)
+    assert sorted(model.picked_) == [0, 1, 2]
+    np.testing.assert_array_equal(model.components_, X[model.picked_])
+    W = NMF(3, constraint="orthogonal").fit_transform(X)
+    np.testing.assert_allclose(W.T @ W, np.eye(3), atol=1e-12)
+    model = NMF(3, constraint=["simplex", "h:hoyer=0.2"], max_iter=20, tol=0)
+    np.testing.assert_allclose(model.fit_transform(X).sum(1), 1)
+    np.testing.assert_allclose(model.transform(X).sum(1), 1)
+    H = model.components_
+    sparseness = (20**0.5 - H.sum(1) / np.linalg.norm(H, axis=1)) / (20**0.5 - 1)
+    np.testing.assert_allclose(sparseness, 0.2, atol=1e-9)
+    np.testing.assert_allclose(NMF(3, constraint="min-volume").fit(X).components_.sum(1), 1)
+
+
+def test_a_model_keeps_its_constraints(X, tmp_path):
+    model = NMF(3, constraint="simplex", random_state=0).fit(X)
+    model.save(tmp_path / "model.npz")
+    again = NMF.load(tmp_path / "model.npz")
+    assert again.constraint == ["w:simplex"] or again.constraint == ["simplex"]
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+
+
+def test_the_function_takes_constraints(X):
+    W, H, _ = non_negative_factorization(X, n_components=3, constraint="orthogonal")
+    assert np.count_nonzero(W, axis=1).max() == 1
+    W, H, _ = non_negative_factorization(X, H=H, n_components=3, update_H=False, constraint=["simplex", "h:hoyer"])
+    np.testing.assert_allclose(W.sum(1), 1)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"constraint": "magic"}, "min-volume"),
+        ({"constraint": "hoyer=2"}, "0 to 1"),
+        ({"constraint": ["hoyer", "h:orthogonal"]}, "h:hoyer=0.8"),
+        ({"constraint": "hoyer", "beta_loss": 1}, "frobenius"),
+        ({"constraint": "hoyer", "solver": "mu"}, "'mu'"),
+        ({"constraint": 3}, "constraint"),
+        ({"constraint": "orthogonal", "missing_values": np.nan}, "missing"),
+    ],
+)
+def test_what_cannot_be_is_refused(X, parameters, words):
+    with pytest.raises(ValueError, match=words):
+        NMF(3, **parameters).fit(X)
