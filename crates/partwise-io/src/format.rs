@@ -35,6 +35,8 @@ static FORMATS: &[&dyn FileFormat] = &[
     &npy::Npy,
     &npz::Npz,
     &pws::RowBlocks,
+    &market::MatrixMarket,
+    &image::Image,
     #[cfg(feature = "parquet")]
     &parquet::Parquet,
     #[cfg(feature = "arrow")]
@@ -43,8 +45,6 @@ static FORMATS: &[&dyn FileFormat] = &[
     &hdf5::Hdf5,
     #[cfg(feature = "zarr")]
     &zarr::Zarr,
-    &market::MatrixMarket,
-    &image::Image,
     &named::CSV,
     &named::TSV,
     &text::Text,
@@ -125,7 +125,7 @@ impl Format {
         }
     }
 
-    /// Short lower-case name: `npy`, `npz`, `pws`, `parquet`, `arrow`, `hdf5`, `zarr`, `mtx`, `image`, `csv`, `tsv`, `text`.
+    /// Short lower-case name: `npy`, `npz`, `pws`, `mtx`, `image`, `parquet`, `arrow`, `hdf5`, `zarr`, `csv`, `tsv`, `text`.
     pub fn name(self) -> &'static str {
         self.0.name()
     }

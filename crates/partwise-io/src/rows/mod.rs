@@ -4,6 +4,12 @@
 //! A format says what is in its file ([`Rows`]) and reads some rows of an array ([`Bands`]). Reading into memory, into a store and
 //! in the course of a fit follow from that, and are written once.
 
+// Without a format that needs it, nothing does.
+#![cfg_attr(
+    not(any(feature = "arrow", feature = "hdf5", feature = "zarr")),
+    allow(dead_code)
+)]
+
 #[cfg(any(feature = "hdf5", feature = "zarr"))]
 pub(crate) mod annotated;
 #[cfg(feature = "arrow")]
