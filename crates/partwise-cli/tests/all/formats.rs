@@ -117,7 +117,10 @@ fn what_cannot_be_read_is_one_line() {
         ),
         ("bad_text.parquet", &["column 'kind' is of type Utf8"]),
         ("cells.zarr#layers/count", &["it holds X, layers/counts"]),
-        ("only.zarr#X", &["holds no array 'X'"]),
+        (
+            "only.zarr#X",
+            &["holds no array 'X'; it is one array, without a name"],
+        ),
     ] {
         let file = fixture(name);
         for command in ["fit -k 2 -o out", "convert -o v.pws", "info"] {

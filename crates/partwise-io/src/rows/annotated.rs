@@ -103,6 +103,9 @@ impl Opener<'_> {
             }
             return Err(self.unsupported(match &self.matrices()?[..] {
                 [] => format!("holds no array '{wanted}', and no matrix at all"),
+                [root] if root.is_empty() => {
+                    format!("holds no array '{wanted}'; it is one array, without a name")
+                }
                 known => format!("holds no array '{wanted}'; it holds {}", listed(known)),
             }));
         }
@@ -215,7 +218,7 @@ impl Opener<'_> {
         };
         let (values, entry) = part("data")?;
         let ((indices, _), (offsets, _)) = (part("indices")?, part("indptr")?);
-        let held = values.held + indices.held;
+        let held = values.held.saturating_add(indices.held);
         let (layout, shape) = self.layout(path)?;
         let shape = self.shape(shape[0], shape[1])?;
         let offsets = self.whole(offsets.lines())?;

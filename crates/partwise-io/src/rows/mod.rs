@@ -273,15 +273,17 @@ impl Rows {
             .flatten()
             .map(|name| name.len() + size_of::<String>())
             .sum();
-        names as u64
-            + self.held
-            + match &self.body {
-                Body::Dense(lines) => lines.memory(),
-                Body::Sparse(sparse) => {
-                    let offsets = sparse.offsets.len() as u64 * 8;
-                    offsets + sparse.indices.memory() + sparse.values.memory()
-                }
+        let body = match &self.body {
+            Body::Dense(lines) => lines.memory(),
+            Body::Sparse(sparse) => {
+                let offsets = sparse.offsets.len() as u64 * 8;
+                let entries = [sparse.indices.memory(), sparse.values.memory()];
+                entries.into_iter().fold(offsets, u64::saturating_add)
             }
+        };
+        (names as u64)
+            .saturating_add(self.held)
+            .saturating_add(body)
     }
 
     /// Refuses what takes more memory than allowed even where it lies, and names that do not go with the shape.
