@@ -86,6 +86,9 @@ pub(crate) fn open(
     rows.checked(budget)
 }
 
+/// Names of rows or of columns, if there are any.
+type Names = Option<Vec<String>>;
+
 struct Opener<'a> {
     tree: &'a dyn Tree,
     format: &'static str,
@@ -268,7 +271,7 @@ impl Opener<'_> {
         let mut all = self.budget.allocate::<u64>(lines.rows())?;
         lines.visit(0, lines.rows(), |part| {
             for &number in part {
-                if !(number >= 0.0 && number < 9.0e15) {
+                if !(0.0..9.0e15).contains(&number) {
                     return Err(Error::Malformed {
                         file: self.budget.file.clone(),
                         problem: format!(
@@ -306,7 +309,7 @@ impl Opener<'_> {
     }
 
     /// The names of observations and variables that go with the matrix at a path.
-    fn names(&self, path: &str) -> Result<(Option<Vec<String>>, Option<Vec<String>>), Error> {
+    fn names(&self, path: &str) -> Result<(Names, Names), Error> {
         let parts: Vec<&str> = path.split('/').collect();
         let (keep, rows, cols) = match parts[..] {
             [.., "raw", "X"] => (2, Some("obs"), Some("raw/var")),
