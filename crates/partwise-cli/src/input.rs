@@ -37,11 +37,7 @@ pub(crate) fn left_on_disk(
 ) -> anyhow::Result<Option<Stored>> {
     /// What a fit of a matrix in memory may take beyond that of one on disk: a larger work space.
     const WORK_SPACE: u64 = 64 << 20;
-    let other = format.is_some_and(|format| !["npy", "pws"].contains(&format));
-    if other || input == Path::new("-") {
-        return Ok(None);
-    }
-    let Some(stored) = Stored::open(input, dtype)? else {
+    let Some(stored) = Stored::open_with(input, &options_within(limit, dtype, format))? else {
         return Ok(None);
     };
     let needed = match stored.precision() {
@@ -53,7 +49,9 @@ pub(crate) fn left_on_disk(
     let twin = if stored.is_sparse() { held } else { 0 };
     let held = [held, twin, needed, WORK_SPACE];
     let held = held.into_iter().fold(0, u64::saturating_add);
-    Ok((input.is_dir() || held > limit.bytes()).then_some(stored))
+    // Nothing else reads a folder of arrays.
+    let folder = input.is_dir() && stored.format() == "npy";
+    Ok((folder || held > limit.bytes()).then_some(stored))
 }
 
 /// Bytes of a matrix in memory.

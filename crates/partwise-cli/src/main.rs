@@ -38,6 +38,12 @@ use clap::{CommandFactory, FromArgMatches};
 use arguments::Arguments;
 
 fn main() -> ExitCode {
+    let said = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !partwise_io::panics_are_errors() {
+            said(panic);
+        }
+    }));
     let parsed = Arguments::command()
         .try_get_matches()
         .and_then(|matches| Arguments::from_arg_matches(&matches));

@@ -7,6 +7,8 @@
 //! | CSR of scipy | a block at a time, its three arrays side by side | none |
 //! | CSC and COO of scipy, coordinates of Matrix Market | sorted outside of memory (`sorter.rs`) | 24 bytes an entry |
 //! | a store | a block at a time | none |
+//! | Parquet, Arrow; dense arrays and CSR of HDF5 and Zarr | some rows at a time (`rows/`) | none |
+//! | CSC of HDF5 and Zarr | some columns at a time, sorted outside of memory | 24 bytes an entry |
 //! | all else | through memory | none |
 
 use std::path::Path;
@@ -124,6 +126,7 @@ fn pour(
     options: &ReadOptions,
     folder: &Path,
 ) -> Result<(&'static str, bool), Error> {
+    let (input, options) = &options.at(input);
     let budget = Budget {
         file: input.display().to_string(),
         limit: options.memory_limit,
@@ -134,7 +137,7 @@ fn pour(
         options,
         folder,
     };
-    if input.is_dir() {
+    if input.is_dir() && Format::of_folder(input).is_none() {
         pour.arrays(input)?;
         return Ok(("npy", false));
     }

@@ -67,7 +67,7 @@ pub struct MatrixDescription {
 ///
 /// As [`read`](crate::read()).
 pub fn describe(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Description, Error> {
-    let path = path.as_ref();
+    let (path, options) = &options.at(path.as_ref());
     if options.format.is_none_or(|format| format.name() == "pws")
         && let Some(store) = open_store(path, options.dtype)?
     {

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::atomic::write_atomically;
 use crate::convert::Pour;
@@ -10,16 +10,25 @@ use crate::error::Error;
 use crate::matrix::Table;
 use crate::memory::Budget;
 use crate::real::Dtype;
+use crate::rows::Rows;
 use crate::source::{self, Source};
 use crate::write::MatrixToWrite;
 
+#[cfg(feature = "arrow")]
+mod arrow;
+#[cfg(feature = "hdf5")]
+mod hdf5;
 mod image;
 mod market;
 mod named;
 pub(crate) mod npy;
 pub(crate) mod npz;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod pws;
 mod text;
+#[cfg(feature = "zarr")]
+mod zarr;
 
 /// Every format, in the order in which they are asked whether a file is theirs.
 static FORMATS: &[&dyn FileFormat] = &[
@@ -28,6 +37,14 @@ static FORMATS: &[&dyn FileFormat] = &[
     &pws::RowBlocks,
     &market::MatrixMarket,
     &image::Image,
+    #[cfg(feature = "parquet")]
+    &parquet::Parquet,
+    #[cfg(feature = "arrow")]
+    &arrow::Arrow,
+    #[cfg(feature = "hdf5")]
+    &hdf5::Hdf5,
+    #[cfg(feature = "zarr")]
+    &zarr::Zarr,
     &named::CSV,
     &named::TSV,
     &text::Text,
@@ -44,12 +61,22 @@ pub(crate) trait FileFormat: Sync {
     /// Whether the first bytes of a file, with no regard to its name, are surely of this format.
     fn recognises(&self, head: &[u8]) -> bool;
 
+    /// Whether a folder is a matrix of this format.
+    fn recognises_folder(&self, _: &Path) -> bool {
+        false
+    }
+
     /// Reads the matrix.
     fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error>;
 
     /// Puts the matrix into a store without holding all of it. The source comes back if that cannot be done.
     fn pour(&self, source: Source, _: &mut Pour<'_, '_>) -> Result<Option<Source>, Error> {
         Ok(Some(source))
+    }
+
+    /// What is in the file, to be read here and there. `None` if the format does not allow that.
+    fn rows(&self, _: Source, _: &Budget, _: &ReadOptions) -> Result<Option<Rows>, Error> {
+        Ok(None)
     }
 
     /// The function that writes a matrix in this format; `None` if it is only read.
@@ -83,7 +110,22 @@ impl Format {
         Self::all().find(|format| format.extensions().contains(&extension.as_str()))
     }
 
-    /// Short lower-case name: `npy`, `npz`, `pws`, `mtx`, `image`, `csv`, `tsv`, `text`.
+    /// The format of which a folder is a matrix.
+    pub(crate) fn of_folder(folder: &Path) -> Option<Self> {
+        Self::all().find(|format| format.0.recognises_folder(folder))
+    }
+
+    /// That a source is a folder if and only if the format is one of folders.
+    fn check_kind(self, source: &Source) -> Result<(), Error> {
+        match source.folder() {
+            Some(folder) if !self.0.recognises_folder(folder) => Err(Error::IsFolder {
+                file: source.name.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Short lower-case name: `npy`, `npz`, `pws`, `mtx`, `image`, `parquet`, `arrow`, `hdf5`, `zarr`, `csv`, `tsv`, `text`.
     pub fn name(self) -> &'static str {
         self.0.name()
     }
@@ -100,6 +142,11 @@ impl Format {
 
     /// The format of a source: by its first bytes if they are telling, else by its extension, else by looking at the text.
     pub(crate) fn detect(source: &Source) -> Result<Self, Error> {
+        if let Some(folder) = source.folder() {
+            return Self::of_folder(folder).ok_or_else(|| Error::IsFolder {
+                file: source.name.clone(),
+            });
+        }
         let by_extension =
             Self::all().find(|format| format.extensions().contains(&source.extension.as_str()));
         if let Some(format) = Self::all().find(|format| format.0.recognises(&source.head)) {
@@ -192,7 +239,7 @@ fn known(wanted: impl Fn(Format) -> bool) -> String {
 /// | `memory_limit` | `None` | most bytes that the matrix (and what must stand beside it while it is read) may take |
 /// | `header` | `None` | CSV, TSV: whether the first line holds the names of columns; `None` finds out |
 /// | `row_names` | `None` | CSV, TSV: whether the first column holds the names of rows; `None` finds out |
-/// | `array` | `None` | .npz: the name of the array to read |
+/// | `array` | `None` | .npz, HDF5, Zarr: the name of the array or group to read; a path may end in it, behind a `#` |
 #[derive(Debug, Clone, Default)]
 pub struct ReadOptions {
     /// Precision of the result.
@@ -206,12 +253,31 @@ pub struct ReadOptions {
     pub header: Option<bool>,
     /// CSV and TSV: whether the first column holds the names of rows.
     pub row_names: Option<bool>,
-    /// .npz of several arrays: the name of the one to read.
+    /// .npz, HDF5 and Zarr: the name of the array, or of the group of a sparse matrix, to read.
     pub array: Option<String>,
+}
+
+impl ReadOptions {
+    /// The file that a path names, and these options with the array that it names behind a `#`.
+    pub(crate) fn at(&self, path: &Path) -> (PathBuf, Self) {
+        let (path, array) = match self.array {
+            Some(_) => (path.to_owned(), None),
+            None => source::locate(path),
+        };
+        let array = array.or_else(|| self.array.clone());
+        (
+            path,
+            Self {
+                array,
+                ..self.clone()
+            },
+        )
+    }
 }
 
 /// Reads a matrix from a file, or from standard input if the path is `-`.
 ///
+/// The path may name one of several arrays in the file: `archive.npz#counts`, `cells.h5ad#layers/counts`.
 /// The format is found by the first bytes, then by the extension; `.gz` is undone. Negative entries and NaN are read as
 /// they stand.
 ///
@@ -219,7 +285,8 @@ pub struct ReadOptions {
 ///
 /// Every [`Error`] names the file and the place in it. See [`ReadOptions`] for the limit of memory.
 pub fn read(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table, Error> {
-    read_source(Source::open(path.as_ref())?, options)
+    let (path, options) = options.at(path.as_ref());
+    read_source(Source::open(&path)?, &options)
 }
 
 pub(crate) fn read_source(source: Source, options: &ReadOptions) -> Result<Table, Error> {
@@ -231,6 +298,7 @@ pub(crate) fn read_source(source: Source, options: &ReadOptions) -> Result<Table
         file: source.name.clone(),
         limit: options.memory_limit,
     };
+    format.check_kind(&source)?;
     format.0.read(source, &budget, options)
 }
 
@@ -240,7 +308,38 @@ pub(crate) fn pour(
     source: Source,
     pour: &mut Pour<'_, '_>,
 ) -> Result<Option<Source>, Error> {
+    format.check_kind(&source)?;
     format.0.pour(source, pour)
+}
+
+/// As [`FileFormat::rows`].
+pub(crate) fn rows(source: Source, options: &ReadOptions) -> Result<Option<Rows>, Error> {
+    let format = match options.format {
+        Some(format) => format,
+        // What it is is for the ordinary reader to say.
+        None => match Format::detect(&source) {
+            Ok(format) => format,
+            Err(_) => return Ok(None),
+        },
+    };
+    let budget = Budget {
+        file: source.name.clone(),
+        limit: options.memory_limit,
+    };
+    format.check_kind(&source)?;
+    format.0.rows(source, &budget, options)
+}
+
+/// Refuses the name of an array where a file has but one.
+#[cfg(feature = "arrow")]
+fn no_array(file: &str, options: &ReadOptions) -> Result<(), Error> {
+    match &options.array {
+        None => Ok(()),
+        Some(array) => Err(Error::Unsupported {
+            file: file.to_owned(),
+            problem: format!("is one table, and has no array '{array}'"),
+        }),
+    }
 }
 
 /// Writes a matrix to a file, in the format of its extension, whole or not at all.

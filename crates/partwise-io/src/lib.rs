@@ -2,17 +2,18 @@
 //!
 //! - [`read`] takes a matrix V (samples in rows, features in columns) with the names of its rows and columns out of a file
 //!   of any known [`Format`]: `.npy`, `.npz` (numpy's and scipy's), Matrix Market, CSV, TSV, plain text, pictures; text
-//!   also through gzip and from standard input. What memory it takes is checked first.
+//!   also through gzip and from standard input; behind the features `parquet`, `arrow`, `hdf5` and `zarr` those formats. What memory it
+//!   takes is checked first.
 //! - [`write`](write()) puts a matrix into a file, [`write_model`] and [`read_model`] a whole factorisation,
 //!   [`write_atomically`] whatever you like: the file appears whole or not at all.
-//! - [`Stored`] leaves a matrix in its files, from which a fit reads it a run of rows at a time: dense in `.npy` files, dense or
-//!   sparse in a store (`.pws`).
+//! - [`Stored`] leaves a matrix in its files, from which a fit reads it a run of rows at a time: dense in `.npy` files and tables, dense
+//!   or sparse in a store (`.pws`), HDF5 and Zarr.
 //! - [`convert`](convert()) makes a store of any matrix, in one reading and with little memory where its format allows that.
 //! - [`for_each_batch`] hands over the rows of a matrix while it is read.
 //! - [`write_checkpoint`] and [`read_checkpoint`] keep what a program that may be killed has done so far.
 //! - [`describe`] says what a file holds.
 //!
-//! Nothing here panics on any content of a file, and nothing in a file is ever executed.
+//! Nothing here panics on any content of a file ([`panics_are_errors`]), and nothing in a file is ever executed.
 //!
 //! ```
 //! use partwise_io::{MatrixToWrite, ReadOptions, read, write};
@@ -49,6 +50,7 @@ mod memory;
 mod model;
 mod numpy;
 mod real;
+mod rows;
 mod scipy;
 mod shared;
 mod sorter;
@@ -69,6 +71,7 @@ pub use matrix::{
 };
 pub use model::{Model, read_model, write_model};
 pub use real::Dtype;
+pub use rows::panics_are_errors;
 pub use store::Batch;
 pub use stored::{Stored, Streams};
 pub use write::{MatrixToWrite, Values};

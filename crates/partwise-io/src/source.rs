@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
@@ -25,6 +25,8 @@ pub(crate) struct Source {
 enum Input {
     /// A plain file and its length.
     File(File, u64),
+    /// A folder that is a matrix to some format.
+    Folder(PathBuf),
     /// Anything else; its head was taken off and is put back by [`Source::into_reader`].
     Stream(Box<dyn Read>),
 }
@@ -45,7 +47,12 @@ impl Source {
             .metadata()
             .map_err(|source| read_error(&name, source))?;
         if metadata.is_dir() {
-            return Err(Error::IsFolder { file: name });
+            return Ok(Self {
+                name,
+                extension: extension(path),
+                head: Vec::new(),
+                input: Input::Folder(path.to_owned()),
+            });
         }
         let extension = extension(path);
         if !metadata.is_file() {
@@ -102,7 +109,7 @@ impl Source {
     pub(crate) fn length(&self) -> Option<u64> {
         match self.input {
             Input::File(_, length) => Some(length),
-            Input::Stream(_) => None,
+            Input::Folder(_) | Input::Stream(_) => None,
         }
     }
 
@@ -110,7 +117,15 @@ impl Source {
     pub(crate) fn file(&mut self) -> Option<&mut File> {
         match &mut self.input {
             Input::File(file, _) => Some(file),
-            Input::Stream(_) => None,
+            Input::Folder(_) | Input::Stream(_) => None,
+        }
+    }
+
+    /// The folder, if it is one.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        match &self.input {
+            Input::Folder(folder) => Some(folder),
+            Input::File(..) | Input::Stream(_) => None,
         }
     }
 
@@ -118,6 +133,8 @@ impl Source {
     pub(crate) fn into_reader(self) -> Box<dyn Read> {
         match self.input {
             Input::File(file, _) => Box::new(file),
+            // The formats of files never see a folder.
+            Input::Folder(_) => Box::new(io::empty()),
             Input::Stream(stream) => Box::new(Cursor::new(self.head).chain(stream)),
         }
     }
@@ -153,6 +170,20 @@ impl Source {
         })();
         spooled.map_err(|source| read_error(&name, source))
     }
+}
+
+/// A file, and the array in it that is meant: `cells.h5ad#layers/counts`. What follows the `#` is no array if there is a file of the
+/// whole name.
+pub(crate) fn locate(path: &Path) -> (PathBuf, Option<String>) {
+    let whole = || (path.to_owned(), None);
+    let Some(text) = path.to_str().filter(|_| !path.exists()) else {
+        return whole();
+    };
+    let split = text.rmatch_indices('#').find_map(|(at, _)| {
+        let (file, array) = (Path::new(&text[..at]), &text[at + 1..]);
+        (file.exists() || file == Path::new("-")).then(|| (file.to_owned(), array.to_owned()))
+    });
+    split.map_or_else(whole, |(file, array)| (file, Some(array)))
 }
 
 /// The operating system's error in our words.

@@ -11,6 +11,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   partwise convert counts.mtx -o counts.pws              in one reading, whatever the order of its entries
   partwise convert tfidf.npz -o tfidf.pws
+  partwise convert pbmc.h5ad#layers/counts -o pbmc.pws
   partwise convert shards/ -o big.pws                    the rows of .npy files
   zcat big.tsv.gz | partwise convert - --format tsv -o big.pws
   partwise fit counts.pws -k 20 --memory 2G -o topics/   larger than memory, sparse or not
@@ -19,7 +20,8 @@ Ctrl-C ends the conversion and leaves nothing of the file; a second one ends the
 
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArguments {
-    /// The matrix, samples in rows; a folder of .npy files with the rows of one; - for standard input
+    /// The matrix, samples in rows; a folder of .npy files with the rows of one; FILE#ARRAY for one of several in a file; - for
+    /// standard input
     #[arg(value_name = "V", value_hint = ValueHint::AnyPath)]
     pub(crate) input: PathBuf,
     /// File for the store: .pws

@@ -58,6 +58,7 @@ Examples:
   partwise fit data.csv -k 5 --init random --seed 7 --alpha-w 0.01 --l1-ratio 1 -o sparse/
   partwise fit spectra.npy -k 4 --constraint min-volume --max-iter 1000 -o pure/
   partwise fit spectra.npy -k 4 --start-h endmembers.npy --hold h -o abundances/
+  partwise fit pbmc.h5ad#layers/counts -k 20 --loss kl -o out/
   partwise fit big.pws -k 20 --memory 2G -o out/     a file larger than memory; or .npy, or a folder of them
   partwise fit v.npy -k 50 --checkpoint kept/ --resume -o out/   goes on where it was killed
   zcat big.tsv.gz | partwise fit - --format tsv -k 10 -o out/
@@ -78,6 +79,7 @@ Examples:
 const INFO_EXAMPLES: &str = "\
 Examples:
   partwise info counts.mtx
+  partwise info pbmc.h5ad#raw/X
   partwise info topics/model.npz --json";
 
 const IMAGE_EXAMPLES: &str = "\
@@ -164,7 +166,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct FitArguments {
-    /// The matrix, samples in rows; a folder of .npy files with the rows of one; - for standard input
+    /// The matrix, samples in rows; a folder of .npy files with the rows of one; FILE#ARRAY for one of several in a file; - for
+    /// standard input
     #[arg(value_name = "V", value_hint = ValueHint::AnyPath)]
     pub(crate) input: PathBuf,
     /// Folder for the results; made if it is not there
@@ -174,7 +177,7 @@ pub(crate) struct FitArguments {
     pub(crate) solving: SolvingArguments,
     #[command(flatten)]
     pub(crate) reading: ReadingArguments,
-    /// Memory to take at most, as in 512M, 2G or 1.5GiB; a .pws or .npy file that does not fit stays on disk and is read once
+    /// Memory to take at most, as in 512M, 2G or 1.5GiB; a file that gives its rows (.pws, .npy, Parquet, HDF5, ...) and does not fit stays on disk and is read once
     /// an iteration, or twice, with the same results [default: what the machine can give]
     #[arg(long, value_name = "SIZE", help_heading = "Reading")]
     pub(crate) memory: Option<Size>,
@@ -200,8 +203,8 @@ pub(crate) struct TransformArguments {
     /// Format of NEW, if its first bytes and its name should not decide
     #[arg(long, value_parser = format_names())]
     pub(crate) format: Option<String>,
-    /// Memory to take at most, as in 512M, 2G or 1.5GiB; a .pws or .npy file that does not fit stays on disk [default: what the
-    /// machine can give]
+    /// Memory to take at most, as in 512M, 2G or 1.5GiB; a file that gives its rows (.pws, .npy, Parquet, HDF5, ...) and
+    /// does not fit stays on disk [default: what the machine can give]
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<Size>,
     /// Threads to work with [default: all]; the answer has the same bits for any number
@@ -227,7 +230,7 @@ pub(crate) struct ReconstructArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct InfoArguments {
-    /// The matrix or model; - for standard input
+    /// The matrix or model; FILE#ARRAY for one of several in a file; - for standard input
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// Format of the file, if its first bytes and its name should not decide

@@ -52,7 +52,7 @@ fn fit_stored<T: Number>(
     stored: &Stored,
     (kept, progress): (Option<Kept>, Progress),
 ) -> anyhow::Result<Ending> {
-    let limit = arguments.memory.into();
+    let limit = Limit::from(arguments.memory).less(stored.memory());
     let solved = solve(
         arguments,
         (&stored.view::<T>(), &name),

@@ -35,7 +35,7 @@ fn transform<T: Number>(
     let stored = input::left_on_disk(&arguments.input, reading, nmf, limit)?;
     let new;
     let (v, row_names, held) = match &stored {
-        Some(stored) => (stored.view::<T>(), stored.names().0, 0),
+        Some(stored) => (stored.view::<T>(), stored.names().0, stored.memory()),
         None => {
             new = input::read_within::<T>(limit, &arguments.input, reading.1)?;
             let view = new.matrix.view().with_context(|| name.clone())?;

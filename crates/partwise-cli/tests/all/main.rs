@@ -10,6 +10,8 @@ mod compress;
 mod consensus;
 mod convert;
 mod fit;
+#[cfg(all(feature = "hdf5", feature = "parquet", feature = "zarr"))]
+mod formats;
 mod help;
 mod image;
 #[cfg(unix)]

@@ -1,4 +1,7 @@
 //! Matrices that stay in their files: their lines are read a run at a time, so that a fit needs no room for them.
+//!
+//! `.npy` files and stores are made for that and have readers of their own; any other format that gives rows here and there comes
+//! through [`Rows`].
 
 mod arrays;
 
@@ -6,14 +9,16 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::error::Error;
+use crate::format::{self, ReadOptions};
 use crate::matrix::Precision;
 use crate::real::Dtype;
-use crate::source::{fill, read_error};
+use crate::rows::Rows;
+use crate::source::{Source, fill, read_error};
 use crate::store::{self, Kind, Store};
 
 pub(crate) use arrays::Arrays;
 
-/// A matrix in one or more files: dense in `.npy` files, dense or sparse in a store (`.pws`).
+/// A matrix in one or more files: dense in `.npy` files, Parquet and Arrow, dense or sparse in a store (`.pws`), HDF5 and Zarr.
 #[derive(Debug)]
 pub struct Stored {
     held: Held,
@@ -23,6 +28,7 @@ pub struct Stored {
 enum Held {
     Arrays(Arrays),
     Store(Store),
+    Rows(Box<Rows>),
 }
 
 /// A number in which the engine works on a matrix that stays in its files.
@@ -49,6 +55,7 @@ macro_rules! streams {
                     }
                     Held::Store(store) => partwise::Matrix::streamed_sparse(store)
                         .expect("the runs were looked at when it was opened"),
+                    Held::Rows(rows) => rows.view(),
                 }
             }
         }
@@ -58,28 +65,61 @@ streams!(f32);
 streams!(f64);
 
 impl Stored {
+    /// As [`Self::open_with`], with a precision alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_with`].
+    pub fn open(path: impl AsRef<Path>, dtype: Dtype) -> Result<Option<Self>, Error> {
+        let options = ReadOptions {
+            dtype,
+            ..ReadOptions::default()
+        };
+        Self::open_with(path, &options)
+    }
+
     /// Opens a store, a `.npy` file, or a folder of those in the natural order of their names (`part-2.npy` before
-    /// `part-10.npy`). Looks at headers and indices only. `None` if the path is a file of another kind, or none that can be
-    /// read here and there.
+    /// `part-10.npy`), Parquet, Arrow, and, where the path may name an array behind a `#`, HDF5 and Zarr. Looks at headers, indices
+    /// and names only. `None` if the path is a file of another kind, or none that can be read here and there.
     ///
     /// # Errors
     ///
     /// Whatever is wrong with a header, an index or the length of a file; a folder without `.npy` files; files of a folder that
-    /// differ in width or type, or have their rows not together.
-    pub fn open(path: impl AsRef<Path>, dtype: Dtype) -> Result<Option<Self>, Error> {
-        let path = path.as_ref();
-        let held = match open_store(path, dtype)? {
-            Some(store) => Some(Held::Store(store)),
-            None => Arrays::open(path, dtype)?.map(Held::Arrays),
+    /// differ in width or type, or have their rows not together; names, bounds of lines and a band of rows that take more memory
+    /// than allowed.
+    pub fn open_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Option<Self>, Error> {
+        let (path, options) = &options.at(path.as_ref());
+        if path == Path::new("-") {
+            return Ok(None);
+        }
+        let wants = |name| options.format.is_none_or(|format| format.name() == name);
+        if wants("pws")
+            && let Some(store) = open_store(path, options.dtype)?
+        {
+            let held = Held::Store(store);
+            return Ok(Some(Self { held }));
+        }
+        // A folder is one of arrays unless it is a format's.
+        let arrays = wants("npy") && (!path.is_dir() || format::Format::of_folder(path).is_none());
+        if arrays && let Some(arrays) = Arrays::open(path, options.dtype)? {
+            let held = Held::Arrays(arrays);
+            return Ok(Some(Self { held }));
+        }
+        let Ok(source) = Source::open(path) else {
+            return Ok(None);
         };
-        Ok(held.map(|held| Self { held }))
+        let rows = format::rows(source, options)?.filter(Rows::streams);
+        Ok(rows.map(|rows| Self {
+            held: Held::Rows(Box::new(rows)),
+        }))
     }
 
-    /// The name of the format: `npy` or `pws`.
+    /// The name of the format, as that of [`Format`](crate::Format).
     pub fn format(&self) -> &'static str {
         match &self.held {
             Held::Arrays(_) => "npy",
             Held::Store(_) => "pws",
+            Held::Rows(rows) => rows.format,
         }
     }
 
@@ -88,19 +128,24 @@ impl Stored {
         match &self.held {
             Held::Arrays(arrays) => arrays.shape(),
             Held::Store(store) => store.shape(),
+            Held::Rows(rows) => rows.shape,
         }
     }
 
     /// Whether only some entries are stored.
     pub fn is_sparse(&self) -> bool {
-        matches!(&self.held, Held::Store(store) if store.kind() == Kind::Sparse)
+        match &self.held {
+            Held::Arrays(_) => false,
+            Held::Store(store) => store.kind() == Kind::Sparse,
+            Held::Rows(rows) => rows.is_sparse(),
+        }
     }
 
     /// Number of files.
     pub fn files(&self) -> usize {
         match &self.held {
             Held::Arrays(arrays) => arrays.files(),
-            Held::Store(_) => 1,
+            Held::Store(_) | Held::Rows(_) => 1,
         }
     }
 
@@ -109,6 +154,7 @@ impl Stored {
         match &self.held {
             Held::Arrays(arrays) => arrays.precision(),
             Held::Store(store) => store.precision(),
+            Held::Rows(rows) => rows.precision,
         }
     }
 
@@ -121,6 +167,7 @@ impl Stored {
         let (rows, cols) = self.shape();
         match &self.held {
             Held::Store(store) if self.is_sparse() => store::bytes_in_memory(store, value),
+            Held::Rows(rows) => rows.bytes_in_memory(),
             _ => (rows as u64)
                 .saturating_mul(cols as u64)
                 .saturating_mul(value),
@@ -132,6 +179,7 @@ impl Stored {
         match &self.held {
             Held::Arrays(arrays) => arrays.stored_as(),
             Held::Store(store) => store.stored_as().to_owned(),
+            Held::Rows(rows) => rows.stored_as.clone(),
         }
     }
 
@@ -140,6 +188,16 @@ impl Stored {
         match &self.held {
             Held::Arrays(_) => (None, None),
             Held::Store(store) => store.names(),
+            Held::Rows(rows) => (rows.row_names.as_deref(), rows.col_names.as_deref()),
+        }
+    }
+
+    /// Bytes that it takes while it stays in its files, beyond a few blocks: names, the bounds of lines, and what its format reads
+    /// at once.
+    pub fn memory(&self) -> u64 {
+        match &self.held {
+            Held::Arrays(_) | Held::Store(_) => 0,
+            Held::Rows(rows) => rows.memory(),
         }
     }
 

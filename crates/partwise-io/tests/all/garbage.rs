@@ -1,9 +1,9 @@
 //! No content of a file, however mangled, makes a reader panic or take much memory; it is read, or refused in one line.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::common::{assert_canonical, data};
-use partwise_io::{Format, ReadOptions, describe, read, read_model};
+use partwise_io::{Format, ReadOptions, Stored, describe, read, read_model};
 use proptest::prelude::*;
 
 /// Enough for every honest fixture.
@@ -27,19 +27,30 @@ fn survives(bytes: &[u8], name: &str, format: Option<Format>) {
         }
         Err(error) => assert_eq!(error.to_string().lines().count(), 1, "{error}"),
     }
+    if let Err(error) = Stored::open_with(&path, &options) {
+        assert_eq!(error.to_string().lines().count(), 1, "{error}");
+    }
     if let Err(error) = describe(&path, &options) {
         assert_eq!(error.to_string().lines().count(), 1, "{error}");
     }
 }
 
-fn fixtures() -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(data(""))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name != "expected.json")
+/// Files of all formats.
+fn fixtures() -> Vec<PathBuf> {
+    let folders = [data(""), data("../formats")];
+    let entries = folders
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file() && !["expected.json", "values.txt"].contains(&name(path)))
         .collect();
-    names.sort();
-    names
+    files.sort();
+    files
+}
+
+fn name(path: &Path) -> &str {
+    path.file_name().unwrap().to_str().unwrap()
 }
 
 /// Changes to a file: (place, new byte), and where it is cut or doubled.
@@ -114,13 +125,13 @@ proptest! {
 
     #[test]
     fn mangled_files(which in any::<prop::sample::Index>(), changes in prop::collection::vec(change(), 1..5)) {
-        let names = fixtures();
-        let name = &names[which.index(names.len())];
-        let mut bytes = std::fs::read(data(name)).unwrap();
+        let files = fixtures();
+        let file = &files[which.index(files.len())];
+        let mut bytes = std::fs::read(file).unwrap();
         for change in &changes {
             apply(&mut bytes, change);
         }
-        survives(&bytes, name, None);
+        survives(&bytes, name(file), None);
     }
 
     #[test]
@@ -141,11 +152,11 @@ proptest! {
 /// Every file of every kind, cut at every place.
 #[test]
 fn files_cut_anywhere() {
-    for name in fixtures() {
-        let whole = std::fs::read(data(&name)).unwrap();
+    for file in fixtures() {
+        let whole = std::fs::read(&file).unwrap();
         let step = (whole.len() / 60).max(1);
         for length in (0..whole.len()).step_by(step) {
-            survives(&whole[..length], &name, None);
+            survives(&whole[..length], name(&file), None);
         }
     }
 }

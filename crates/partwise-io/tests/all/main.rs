@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod common;
+mod formats;
 mod garbage;
 mod oracle;
 mod round_trip;

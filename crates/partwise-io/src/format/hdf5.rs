@@ -1,0 +1,245 @@
+//! HDF5: any array of two dimensions, and the matrices of AnnData (`.h5ad`). See [`crate::rows::annotated`] for which of them is meant.
+
+use hdf5_pure::{AttrValue, DType, Dataset, File, ReadSeekSource};
+
+use super::{FileFormat, ReadOptions};
+use crate::convert::Pour;
+use crate::error::Error;
+use crate::matrix::Table;
+use crate::memory::Budget;
+use crate::rows::annotated::{self, Array, Entry, Tree};
+use crate::rows::{Bands, Rows, guarded};
+use crate::shared::Shared;
+use crate::source::{Source, read_error};
+
+const MAGIC: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
+
+pub(crate) struct Hdf5;
+
+impl FileFormat for Hdf5 {
+    fn name(&self) -> &'static str {
+        "hdf5"
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["h5ad", "h5", "hdf5"]
+    }
+
+    fn recognises(&self, head: &[u8]) -> bool {
+        // Something of another kind may stand before it.
+        let places = [0, 512, 1024, 2048];
+        places
+            .iter()
+            .any(|&at| head.get(at..).is_some_and(|head| head.starts_with(MAGIC)))
+    }
+
+    fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error> {
+        open(source, budget, options)?.table(budget)
+    }
+
+    fn pour(&self, source: Source, pour: &mut Pour<'_, '_>) -> Result<Option<Source>, Error> {
+        open(source, pour.budget, pour.options)?.pour(pour)?;
+        Ok(None)
+    }
+
+    fn rows(
+        &self,
+        source: Source,
+        budget: &Budget,
+        options: &ReadOptions,
+    ) -> Result<Option<Rows>, Error> {
+        open(source, budget, options).map(Some)
+    }
+}
+
+fn open(source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, Error> {
+    let name = source.name.clone();
+    let (file, length) = source.into_seekable()?;
+    guarded(&name, || {
+        let source = ReadSeekSource::new(Shared::new(file, length))
+            .map_err(|error| refused(&name, error.into()))?;
+        let file = File::from_source(source).map_err(|error| refused(&name, error))?;
+        let tree = Groups {
+            name: name.clone(),
+            file,
+        };
+        annotated::open(&tree, "hdf5", budget, options)
+    })
+}
+
+struct Groups {
+    name: String,
+    file: File,
+}
+
+impl Groups {
+    fn attribute(&self, path: &str, name: &str) -> Option<AttrValue> {
+        let group = if path.is_empty() {
+            self.file.root()
+        } else {
+            self.file.group(path).ok()?
+        };
+        group.attrs().ok()?.remove(name)
+    }
+}
+
+impl Tree for Groups {
+    fn array(&self, path: &str) -> Result<Option<Array>, Error> {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        if !self.is_group(parent) || !self.children(parent)?.1.iter().any(|array| array == name) {
+            return Ok(None);
+        }
+        let read = || {
+            let array = self.file.dataset(path)?;
+            let (shape, kind) = (array.shape()?, array.dtype()?);
+            let chunk = array.chunk_shape()?;
+            Ok((array, shape, kind, chunk))
+        };
+        let (array, shape, kind, chunk) =
+            read().map_err(|error| refused(&format!("{}#{path}", self.name), error))?;
+        let entries = |shape: &[u64]| shape.iter().copied().fold(1, u64::saturating_mul);
+        let unit = chunk.as_ref().and_then(|chunk| chunk.first().copied());
+        let chunk = chunk.map_or(0, |chunk| entries(&chunk));
+        Ok(Some(Array {
+            shape,
+            entry: entry(&kind),
+            unit: unit.unwrap_or(1),
+            held: chunk.saturating_mul(16),
+            source: Box::new(Values {
+                name: format!("{}#{path}", self.name),
+                array,
+                kind,
+            }),
+        }))
+    }
+
+    fn is_group(&self, path: &str) -> bool {
+        path.is_empty() || self.file.group(path).is_ok()
+    }
+
+    fn children(&self, path: &str) -> Result<(Vec<String>, Vec<String>), Error> {
+        let read = || {
+            let group = if path.is_empty() {
+                self.file.root()
+            } else {
+                self.file.group(path)?
+            };
+            Ok((group.groups()?, group.datasets()?))
+        };
+        read().map_err(|error| refused(&self.name, error))
+    }
+
+    fn text(&self, path: &str, attribute: &str) -> Option<String> {
+        self.attribute(path, attribute)?.as_str().map(str::to_owned)
+    }
+
+    fn integers(&self, path: &str, attribute: &str) -> Option<Vec<u64>> {
+        fn all<N: Copy>(numbers: &[N]) -> Option<Vec<u64>>
+        where
+            u64: TryFrom<N>,
+        {
+            let numbers = numbers.iter().map(|&number| u64::try_from(number).ok());
+            numbers.collect()
+        }
+        match self.attribute(path, attribute)? {
+            AttrValue::I64Array(numbers) => all(&numbers),
+            AttrValue::I32Array(numbers) => all(&numbers),
+            AttrValue::U64Array(numbers) => all(&numbers),
+            AttrValue::U32Array(numbers) => all(&numbers),
+            _ => None,
+        }
+    }
+
+    fn texts(&self, path: &str) -> Result<Vec<String>, Error> {
+        let read = || self.file.dataset(path)?.read_string();
+        read().map_err(|error| refused(&format!("{}#{path}", self.name), error))
+    }
+}
+
+fn entry(kind: &DType) -> Entry {
+    Entry::Number(match kind {
+        DType::F32 => "float32",
+        DType::F64 => "float64",
+        DType::I8 => "int8",
+        DType::I16 => "int16",
+        DType::I32 => "int32",
+        DType::I64 => "int64",
+        DType::U8 => "uint8",
+        DType::U16 => "uint16",
+        DType::U32 => "uint32",
+        DType::U64 => "uint64",
+        // What h5py makes of numpy's type.
+        DType::Enum(names) if *names == ["FALSE", "TRUE"] => "bool",
+        DType::String | DType::VariableLengthString => return Entry::Text,
+        other => return Entry::Other(other.to_string()),
+    })
+}
+
+/// An array of numbers.
+#[derive(Debug)]
+struct Values {
+    name: String,
+    array: Dataset,
+    kind: DType,
+}
+
+impl Bands for Values {
+    fn read(&self, first: u64, count: usize, out: &mut Vec<f64>) -> Result<(), Error> {
+        guarded(&self.name, || {
+            let (before, rows) = (out.len(), count as u64);
+            let read = |out: &mut Vec<f64>| -> Result<(), hdf5_pure::Error> {
+                match self.kind {
+                    DType::I64 => {
+                        let values = self.array.read_i64_rows(first, rows)?;
+                        out.extend(values.iter().map(|&value| value as f64));
+                    }
+                    DType::U64 => {
+                        let values = self.array.read_u64_rows(first, rows)?;
+                        out.extend(values.iter().map(|&value| value as f64));
+                    }
+                    DType::Enum(_) => {
+                        let values = self.array.read_raw_rows(first, rows)?;
+                        out.extend(values.iter().map(|&value| f64::from(value)));
+                    }
+                    _ => out.extend(self.array.read_f64_rows(first, rows)?),
+                }
+                Ok(())
+            };
+            read(out).map_err(|error| refused(&self.name, error))?;
+            let width = self
+                .array
+                .shape()
+                .map_err(|error| refused(&self.name, error))?;
+            let width = width.iter().skip(1).product::<u64>();
+            if (out.len() - before) as u64 == width * rows {
+                return Ok(());
+            }
+            Err(Error::Malformed {
+                file: self.name.clone(),
+                problem: format!("the data end behind row {first}"),
+            })
+        })
+    }
+}
+
+/// Whether an error is one of a version, a filter or a layout that is not known, by its name.
+fn is_newer(error: &str) -> bool {
+    let name = error.split(|letter: char| !letter.is_alphanumeric()).next();
+    name.is_some_and(|name| name.starts_with("Unsupported") || name.ends_with("Version"))
+}
+
+fn refused(file: &str, error: hdf5_pure::Error) -> Error {
+    match error {
+        hdf5_pure::Error::Io(source) => read_error(file, source),
+        hdf5_pure::Error::Format(error) if is_newer(&format!("{error:?}")) => Error::Unsupported {
+            file: file.to_owned(),
+            problem: format!(
+                "is HDF5 of a kind that cannot be read here ({error}); written with libver='v110' or older it could"
+            ),
+        },
+        other => Error::Malformed {
+            file: file.to_owned(),
+            problem: other.to_string(),
+        },
+    }
+}

@@ -1,0 +1,247 @@
+//! Apache Parquet: columns in groups of rows, read some rows at a time. See [`crate::rows::columns`] for what is a name and what a
+//! number.
+
+use std::fs::File;
+use std::sync::{Mutex, PoisonError};
+
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
+};
+
+use super::{FileFormat, ReadOptions};
+use crate::convert::{Pour, VALUES};
+use crate::error::Error;
+use crate::matrix::Table;
+use crate::memory::Budget;
+use crate::rows::columns::{Columns, texts};
+use crate::rows::{Bands, Body, Lines, Rows, guarded, precision};
+use crate::source::Source;
+
+const MAGIC: &[u8] = b"PAR1";
+/// Bytes of pages and dictionaries that a column has in memory while it is read, at most, as writers make them.
+const COLUMN_BYTES: u64 = 3 << 20;
+
+pub(crate) struct Parquet;
+
+impl FileFormat for Parquet {
+    fn name(&self) -> &'static str {
+        "parquet"
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["parquet", "pq"]
+    }
+
+    fn recognises(&self, head: &[u8]) -> bool {
+        head.starts_with(MAGIC)
+    }
+
+    fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error> {
+        open(source, budget, options)?.table(budget)
+    }
+
+    fn pour(&self, source: Source, pour: &mut Pour<'_, '_>) -> Result<Option<Source>, Error> {
+        open(source, pour.budget, pour.options)?.pour(pour)?;
+        Ok(None)
+    }
+
+    fn rows(
+        &self,
+        source: Source,
+        budget: &Budget,
+        options: &ReadOptions,
+    ) -> Result<Option<Rows>, Error> {
+        open(source, budget, options).map(Some)
+    }
+}
+
+fn open(source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, Error> {
+    let name = source.name.clone();
+    super::no_array(&name, options)?;
+    let (file, length) = source.into_seekable()?;
+    guarded(&name, || {
+        let file = Pages::new(&name, file, length)?;
+        let meta = file.meta.metadata();
+        let rows = (0..meta.num_row_groups()).map(|group| meta.row_group(group).num_rows());
+        let rows = rows.fold(0, |sum: u64, rows| sum.saturating_add(rows.max(0) as u64));
+        let columns = Columns::new(&name, file.meta.schema())?;
+        let width = columns.numbers().len();
+        let held = file.memory();
+        budget.check(held)?;
+        let row_names = match columns.names() {
+            Some(column) => Some(file.names(column)?),
+            None => None,
+        };
+        let col_names = columns.col_names();
+        let stored_as = columns.stored_as.clone();
+        let band = (VALUES / width.max(1)).max(1);
+        let source = Groups {
+            file,
+            columns,
+            band,
+            at: Mutex::new(None),
+        };
+        Rows {
+            file: name.clone(),
+            format: "parquet",
+            shape: (rows as usize, width),
+            precision: precision(options.dtype, &stored_as),
+            stored_as,
+            row_names,
+            col_names: Some(col_names),
+            held,
+            body: Body::Dense(Lines::new(Box::new(source), rows, width, band as u64)),
+        }
+        .checked(budget)
+    })
+}
+
+/// A file and what its end says of it.
+#[derive(Debug)]
+struct Pages {
+    name: String,
+    file: File,
+    meta: ArrowReaderMetadata,
+}
+
+impl Pages {
+    fn new(name: &str, file: File, length: u64) -> Result<Self, Error> {
+        let options = ArrowReaderOptions::new();
+        let meta =
+            ArrowReaderMetadata::load(&file, options).map_err(|error| refused(name, error))?;
+        for group in meta.metadata().row_groups() {
+            for column in group.columns() {
+                let (at, bytes) = (column.dictionary_page_offset(), column.compressed_size());
+                let at = at.unwrap_or(column.data_page_offset());
+                let end = u64::try_from(at).ok().zip(u64::try_from(bytes).ok());
+                if end
+                    .is_none_or(|(at, bytes)| at.checked_add(bytes).is_none_or(|end| end > length))
+                {
+                    return Err(Error::Malformed {
+                        file: name.to_owned(),
+                        problem: format!(
+                            "column '{}' lies outside of the file",
+                            column.column_path()
+                        ),
+                    });
+                }
+            }
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            file,
+            meta,
+        })
+    }
+
+    /// Bytes that reading all columns side by side takes.
+    fn memory(&self) -> u64 {
+        let of_group = |group: &parquet::file::metadata::RowGroupMetaData| {
+            let sizes = group.columns().iter();
+            sizes
+                .map(|column| (column.uncompressed_size().max(0) as u64).min(COLUMN_BYTES))
+                .sum()
+        };
+        let groups = self.meta.metadata().row_groups().iter();
+        groups.map(of_group).max().unwrap_or(0)
+    }
+
+    /// Some columns, `batch` rows at a time, from row `first` on.
+    fn reader(
+        &self,
+        columns: Vec<usize>,
+        first: u64,
+        batch: usize,
+    ) -> Result<ParquetRecordBatchReader, Error> {
+        let meta = self.meta.metadata();
+        let file = self.file.try_clone();
+        let file = file.map_err(|source| crate::source::read_error(&self.name, source))?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.meta.clone());
+        let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
+        let (mut begin, mut group) = (0, 0);
+        while group < meta.num_row_groups() {
+            let rows = meta.row_group(group).num_rows().max(0) as u64;
+            if begin + rows > first {
+                break;
+            }
+            (begin, group) = (begin + rows, group + 1);
+        }
+        let builder = builder
+            .with_projection(mask)
+            .with_batch_size(batch)
+            .with_row_groups((group..meta.num_row_groups()).collect())
+            .with_offset((first - begin) as usize);
+        builder.build().map_err(|error| refused(&self.name, error))
+    }
+
+    fn names(&self, column: usize) -> Result<Vec<String>, Error> {
+        let mut names = Vec::new();
+        for batch in self.reader(vec![column], 0, 1 << 12)? {
+            let batch = batch.map_err(|error| refused(&self.name, error))?;
+            texts(batch.column(0), &mut names);
+        }
+        Ok(names)
+    }
+}
+
+/// The columns of numbers, one band of rows behind the other.
+#[derive(Debug)]
+struct Groups {
+    file: Pages,
+    columns: Columns,
+    band: usize,
+    /// The next row, and the reader that has it.
+    at: Mutex<Option<(u64, Reader)>>,
+}
+
+struct Reader(ParquetRecordBatchReader);
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reader")
+    }
+}
+
+impl Bands for Groups {
+    fn read(&self, first: u64, count: usize, out: &mut Vec<f64>) -> Result<(), Error> {
+        let name = &self.file.name;
+        guarded(name, || {
+            let mut at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut reader = match at.take() {
+                Some((next, reader)) if next == first => reader,
+                _ => Reader(self.file.reader(self.columns.numbers(), first, self.band)?),
+            };
+            let mut row = first;
+            while row < first + count as u64 {
+                let Some(batch) = reader.0.next() else {
+                    return Err(Error::Malformed {
+                        file: name.clone(),
+                        problem: format!("the data end at row {row}"),
+                    });
+                };
+                let batch = batch.map_err(|error| refused(name, error))?;
+                self.columns.rows(&batch, row, out)?;
+                row += batch.num_rows() as u64;
+            }
+            *at = Some((row, reader));
+            Ok(())
+        })
+    }
+}
+
+fn refused(file: &str, error: impl std::fmt::Display) -> Error {
+    let text = error.to_string();
+    let file = file.to_owned();
+    match text.strip_prefix("NYI: ") {
+        Some(what) => Error::Unsupported {
+            file,
+            problem: format!("holds what cannot be read here: {what}"),
+        },
+        None => Error::Malformed {
+            file,
+            problem: text,
+        },
+    }
+}
