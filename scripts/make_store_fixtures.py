@@ -190,8 +190,9 @@ def zarrs(rng):
     group.create_array("plain", data=counts, chunks=(20, 6), **plain)
     group.create_array("sharded", data=counts, chunks=(5, 3), shards=(25, 6))
     group.create_array("gzip", data=counts, chunks=(20, 6), compressors=zarr.codecs.GzipCodec())
+    # What is refused: its decoder needs a compiler of C++.
     group.create_array("blosc", data=counts, chunks=(20, 6), compressors=zarr.codecs.BloscCodec())
-    for name in ["plain", "sharded", "gzip", "blosc"]:
+    for name in ["plain", "sharded", "gzip"]:
         expect(f"group.zarr#{name}", counts, stored_as="uint16")
     hole = group.create_array("hole", shape=(50, 6), chunks=(20, 6), dtype="f4", fill_value=0.5)
     hole[3] = np.arange(6)

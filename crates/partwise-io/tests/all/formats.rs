@@ -310,6 +310,7 @@ fn what_is_wrong_is_named() {
             "group.zarr#flat",
             "group.zarr: the array 'flat' is 1-d: expected 2-d (samples in rows, features in columns)",
         ),
+        ("group.zarr#blosc", "blosc"),
     ] {
         if is_known(name) {
             let error = refusal(name);
