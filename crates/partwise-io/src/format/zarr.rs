@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use zarrs::array::{Array as Zarray, ArraySubset, ElementOwned, data_type};
+use zarrs::array::{Array as Zarray, ArrayCreateError, ArraySubset, ElementOwned, data_type};
 use zarrs::filesystem::FilesystemStore;
 use zarrs::group::Group;
 
@@ -104,7 +104,16 @@ impl Folders<'_> {
         }
         Zarray::open(self.store.clone(), &format!("/{path}"))
             .map(Some)
-            .map_err(|error| refused(&self.of(path), error))
+            .map_err(|error| match error {
+                ArrayCreateError::CodecsCreateError(_)
+                | ArrayCreateError::UnsupportedZarrV2Array(_) => Error::Unsupported {
+                    file: self.of(path),
+                    problem: format!(
+                        "is Zarr of a kind that cannot be read here ({error}); written with gzip or Zstandard it could"
+                    ),
+                },
+                other => refused(&self.of(path), other),
+            })
     }
 
     fn of(&self, path: &str) -> String {
