@@ -102,6 +102,11 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             **others,
         }
 
+    def _fit_options(self, n_components, *, init, seed, fixed_W=(), fixed_H=(), constraint=()):
+        """The engine's parameters of a fit by name."""
+        held = {"fixed_W": list(fixed_W), "fixed_H": list(fixed_H), "constraint": list(constraint)}
+        return self._options(n_components, solver=self.solver, init=init, seed=seed, **held)
+
     def _given_start(self, X, W, H):
         """The factors of init="custom", checked, and their number of components."""
         k, (n_samples, n_features) = self.n_components, X.shape

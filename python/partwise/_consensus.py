@@ -196,5 +196,5 @@ class ConsensusNMF(BaseNMF):
         check_is_fitted(self)
         X = self._checked(X, reset=False)
         H = self.components_.astype(X.dtype, copy=False)
-        options = self._options(H.shape[0], solver=self.solver, init="random", seed=0, fixed_W=[], fixed_H=[])
+        options = self._fit_options(H.shape[0], init="random", seed=0)
         return _partwise.fit(engine_input(X), options, None, engine_input(H), "H")["W"]

@@ -37,8 +37,9 @@ class NMF(BaseNMF):
         held-out error is within one standard error of the least, as ``rank_survey(X, methods="cv")`` does.
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "spa", "snpa", "custom"}, default=None
         Where to begin. None: "nndsvda" if ``n_components <= min(n_samples, n_features)``, else "random".
-        "spa" (successive projection) takes rows of X that are far from each other, "snpa" rows far from mixtures of each
-        other; "custom" takes the W and H given to `fit_transform`. With ``solver="cd"`` or ``"mu"`` the start is scikit-learn's, number for number.
+        "spa" (successive projection) takes rows of X that are far from each other, "snpa" rows far from mixtures of
+        each other; "custom" takes the W and H given to `fit_transform`. With ``solver="cd"`` or ``"mu"`` the start is
+        scikit-learn's, number for number.
     solver : str, default="auto"
         "auto" takes the best for the loss. "cd" and "mu" are scikit-learn's, with its stopping rules; further "hals",
         "sketched", "newton", "als", "anls", "pg" and "apg".
@@ -66,9 +67,10 @@ class NMF(BaseNMF):
     zeros : {"data", "missing"}, default="data"
         What a sparse X does not store: zeros, or entries that are not known, as in a matrix of ratings.
     constraint : str, list of str or None, default=None
-        What a factor must be besides non-negative: "separable", "min-volume", "simplex", "orthogonal" or "hoyer", on another
-        factor than the usual one ("h:orthogonal") and with a number ("w:hoyer=0.7"); a list has one for each factor. The loss
-        is then Frobenius ("separable" takes any). In `transform` those that say something of each sample alone hold too.
+        What a factor must be besides non-negative: "separable", "min-volume", "simplex", "orthogonal" or "hoyer", on
+        another factor than the usual one ("h:orthogonal") and with a number ("w:hoyer=0.7"); a list has one for each
+        factor. The loss is then Frobenius ("separable" takes any). In `transform` those that say something of each
+        sample alone hold too.
     n_threads : int or None, default=None
         Threads to work with; None takes OMP_NUM_THREADS or all processors. The answer has the same bits for any number.
     n_init : int, default=1
@@ -505,9 +507,7 @@ class NMF(BaseNMF):
         """One fit by the engine, watched as the parameters say unless `watch` says otherwise."""
         if watch is None:
             watch = {"callback": self.callback, "verbose": self.verbose, "progress": self.progress}
-        fixed = {"fixed_W": [], "fixed_H": [], **(fixed or {})}
-        fixed["constraint"] = self._constraints()
-        options = self._options(n_components, solver=self.solver, init=init, seed=seed, **fixed)
+        options = self._fit_options(n_components, init=init, seed=seed, constraint=self._constraints(), **(fixed or {}))
         order = None
         if self.shuffle and self.solver == "cd" and hold is None and W is not None:
             order = check_random_state(self.random_state).permutation(n_components)

@@ -246,7 +246,7 @@ class NMF(BaseNMF):
             partitions = _Partitions(client, blocks, self.n_threads, self.checkpoint, watch.keeps_best)
             k, W, H = self._beginning(partitions, W, H)
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-            options = self._options(k, solver=self.solver, init="random", seed=seed, fixed_W=[], fixed_H=[], constraint=[])
+            options = self._fit_options(k, init="random", seed=seed)
             see = partitions.watched(watch.function)
             with partitions.first_ctrl_c_ends_it():
                 fitted = _partwise.fit_remote(partitions.dtype.name, partitions, options, W, H, see)

@@ -36,7 +36,7 @@ def test_constraints_hold(X):
     model = NMF(3, constraint="separable").fit(X)
     assert sorted(model.picked_) == [0, 1, 2]
     np.testing.assert_array_equal(model.components_, X[model.picked_])
-    W = NMF(3, constraint="orthogonal").fit_transform(X)
+    W = NMF(3, constraint="orthogonal", init="spa").fit_transform(X)
     np.testing.assert_allclose(W.T @ W, np.eye(3), atol=1e-12)
     model = NMF(3, constraint=["simplex", "h:hoyer=0.2"], max_iter=20, tol=0)
     np.testing.assert_allclose(model.fit_transform(X).sum(1), 1)

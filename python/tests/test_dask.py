@@ -91,7 +91,7 @@ class Here:
 def fitted_here(model, parts):
     here = Here(parts)
     seed = int(np.random.RandomState(model.random_state).randint(np.iinfo(np.int32).max))
-    options = model._options(model.n_components, solver=model.solver, init="random", seed=seed, fixed_W=[], fixed_H=[])
+    options = model._fit_options(model.n_components, init="random", seed=seed)
     fitted = _partwise.fit_remote(parts[0].dtype.name, here, options)
     return here.w(), fitted["H"]
 
@@ -333,7 +333,7 @@ def test_a_block_goes_on_elsewhere(sparse):
             self._blocks = [pickle.loads(pickle.dumps(block)) for block in self._blocks]
             return super().ask_each(name, questions)
 
-    options = model._options(2, solver="hals", init="random", seed=5, fixed_W=[], fixed_H=[])
+    options = model._fit_options(2, init="random", seed=5)
     here, moving = Here(parts), Moving(parts)
     expected = _partwise.fit_remote("float32", here, options)
     found = _partwise.fit_remote("float32", moving, options)
