@@ -85,6 +85,62 @@ pub(crate) trait FileFormat: Sync {
     }
 }
 
+/// A format whose matrix can be read here and there while it stays in its file; all else follows from that.
+pub(crate) trait RowsFormat: Sync {
+    /// As [`FileFormat::name`].
+    fn name(&self) -> &'static str;
+
+    /// As [`FileFormat::extensions`].
+    fn extensions(&self) -> &'static [&'static str];
+
+    /// As [`FileFormat::recognises`].
+    fn recognises(&self, head: &[u8]) -> bool;
+
+    /// As [`FileFormat::recognises_folder`].
+    fn recognises_folder(&self, _: &Path) -> bool {
+        false
+    }
+
+    /// What is in the file.
+    fn open(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, Error>;
+}
+
+impl<F: RowsFormat> FileFormat for F {
+    fn name(&self) -> &'static str {
+        RowsFormat::name(self)
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        RowsFormat::extensions(self)
+    }
+
+    fn recognises(&self, head: &[u8]) -> bool {
+        RowsFormat::recognises(self, head)
+    }
+
+    fn recognises_folder(&self, folder: &Path) -> bool {
+        RowsFormat::recognises_folder(self, folder)
+    }
+
+    fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error> {
+        self.open(source, budget, options)?.table(budget)
+    }
+
+    fn pour(&self, source: Source, pour: &mut Pour<'_, '_>) -> Result<Option<Source>, Error> {
+        self.open(source, pour.budget, pour.options)?.pour(pour)?;
+        Ok(None)
+    }
+
+    fn rows(
+        &self,
+        source: Source,
+        budget: &Budget,
+        options: &ReadOptions,
+    ) -> Result<Option<Rows>, Error> {
+        self.open(source, budget, options).map(Some)
+    }
+}
+
 /// Writes a checked matrix to a file whose name (for messages) is given.
 pub(crate) type WriteMatrix =
     fn(&str, &mut BufWriter<File>, &MatrixToWrite<'_>) -> Result<(), Error>;

@@ -12,10 +12,8 @@ use arrow_ipc::reader::FileDecoder;
 use arrow_ipc::{Block, MessageHeader, MetadataVersion, root_as_message};
 use arrow_schema::{Schema, SchemaRef};
 
-use super::{FileFormat, ReadOptions};
-use crate::convert::Pour;
+use super::{ReadOptions, RowsFormat};
 use crate::error::Error;
-use crate::matrix::Table;
 use crate::memory::Budget;
 use crate::rows::columns::{Columns, texts};
 use crate::rows::{Bands, Body, Lines, Rows, guarded, precision};
@@ -33,7 +31,7 @@ const HEAD_BYTES: u64 = 1 << 28;
 
 pub(crate) struct Arrow;
 
-impl FileFormat for Arrow {
+impl RowsFormat for Arrow {
     fn name(&self) -> &'static str {
         "arrow"
     }
@@ -47,22 +45,8 @@ impl FileFormat for Arrow {
         begins.iter().any(|begin| head.starts_with(begin))
     }
 
-    fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error> {
-        open(source, budget, options)?.table(budget)
-    }
-
-    fn pour(&self, source: Source, pour: &mut Pour<'_, '_>) -> Result<Option<Source>, Error> {
-        open(source, pour.budget, pour.options)?.pour(pour)?;
-        Ok(None)
-    }
-
-    fn rows(
-        &self,
-        source: Source,
-        budget: &Budget,
-        options: &ReadOptions,
-    ) -> Result<Option<Rows>, Error> {
-        open(source, budget, options).map(Some)
+    fn open(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, Error> {
+        open(source, budget, options)
     }
 }
 

@@ -2,10 +2,8 @@
 
 use hdf5_pure::{AttrValue, DType, Dataset, File, ReadSeekSource};
 
-use super::{FileFormat, ReadOptions};
-use crate::convert::Pour;
+use super::{ReadOptions, RowsFormat};
 use crate::error::Error;
-use crate::matrix::Table;
 use crate::memory::Budget;
 use crate::rows::annotated::{self, Array, Entry, Tree};
 use crate::rows::{Bands, Rows, guarded};
@@ -16,7 +14,7 @@ const MAGIC: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
 
 pub(crate) struct Hdf5;
 
-impl FileFormat for Hdf5 {
+impl RowsFormat for Hdf5 {
     fn name(&self) -> &'static str {
         "hdf5"
     }
@@ -33,22 +31,8 @@ impl FileFormat for Hdf5 {
             .any(|&at| head.get(at..).is_some_and(|head| head.starts_with(MAGIC)))
     }
 
-    fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error> {
-        open(source, budget, options)?.table(budget)
-    }
-
-    fn pour(&self, source: Source, pour: &mut Pour<'_, '_>) -> Result<Option<Source>, Error> {
-        open(source, pour.budget, pour.options)?.pour(pour)?;
-        Ok(None)
-    }
-
-    fn rows(
-        &self,
-        source: Source,
-        budget: &Budget,
-        options: &ReadOptions,
-    ) -> Result<Option<Rows>, Error> {
-        open(source, budget, options).map(Some)
+    fn open(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, Error> {
+        open(source, budget, options)
     }
 }
 

@@ -10,10 +10,9 @@ use parquet::arrow::arrow_reader::{
     ParquetRecordBatchReaderBuilder,
 };
 
-use super::{FileFormat, ReadOptions};
-use crate::convert::{Pour, VALUES};
+use super::{ReadOptions, RowsFormat};
+use crate::convert::VALUES;
 use crate::error::Error;
-use crate::matrix::Table;
 use crate::memory::Budget;
 use crate::rows::columns::{Columns, texts};
 use crate::rows::{Bands, Body, Lines, Rows, guarded, precision};
@@ -25,7 +24,7 @@ const COLUMN_BYTES: u64 = 3 << 20;
 
 pub(crate) struct Parquet;
 
-impl FileFormat for Parquet {
+impl RowsFormat for Parquet {
     fn name(&self) -> &'static str {
         "parquet"
     }
@@ -38,22 +37,8 @@ impl FileFormat for Parquet {
         head.starts_with(MAGIC)
     }
 
-    fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error> {
-        open(source, budget, options)?.table(budget)
-    }
-
-    fn pour(&self, source: Source, pour: &mut Pour<'_, '_>) -> Result<Option<Source>, Error> {
-        open(source, pour.budget, pour.options)?.pour(pour)?;
-        Ok(None)
-    }
-
-    fn rows(
-        &self,
-        source: Source,
-        budget: &Budget,
-        options: &ReadOptions,
-    ) -> Result<Option<Rows>, Error> {
-        open(source, budget, options).map(Some)
+    fn open(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, Error> {
+        open(source, budget, options)
     }
 }
 

@@ -8,10 +8,8 @@ use zarrs::array::{Array as Zarray, ArrayCreateError, ArraySubset, ElementOwned,
 use zarrs::filesystem::FilesystemStore;
 use zarrs::group::Group;
 
-use super::{FileFormat, ReadOptions};
-use crate::convert::Pour;
+use super::{ReadOptions, RowsFormat};
 use crate::error::Error;
-use crate::matrix::Table;
 use crate::memory::Budget;
 use crate::rows::annotated::{self, Array, Entry, Tree};
 use crate::rows::{Bands, Rows, guarded};
@@ -22,7 +20,7 @@ const MARKS: [&str; 3] = ["zarr.json", ".zarray", ".zgroup"];
 
 pub(crate) struct Zarr;
 
-impl FileFormat for Zarr {
+impl RowsFormat for Zarr {
     fn name(&self) -> &'static str {
         "zarr"
     }
@@ -39,22 +37,8 @@ impl FileFormat for Zarr {
         MARKS.iter().any(|mark| folder.join(mark).is_file())
     }
 
-    fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error> {
-        open(&source, budget, options)?.table(budget)
-    }
-
-    fn pour(&self, source: Source, pour: &mut Pour<'_, '_>) -> Result<Option<Source>, Error> {
-        open(&source, pour.budget, pour.options)?.pour(pour)?;
-        Ok(None)
-    }
-
-    fn rows(
-        &self,
-        source: Source,
-        budget: &Budget,
-        options: &ReadOptions,
-    ) -> Result<Option<Rows>, Error> {
-        open(&source, budget, options).map(Some)
+    fn open(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, Error> {
+        open(&source, budget, options)
     }
 }
 
