@@ -120,13 +120,13 @@ pub enum AppError {
     },
 
     /// No term of a corpus is left.
-    #[error("{name}: no terms are left of {terms}{}", because(reason))]
+    #[error("{name}: no terms are left of {terms}: {reason}")]
     EmptyVocabulary {
         /// The corpus.
         name: String,
         /// Terms before the filters.
         terms: usize,
-        /// Which filter took how many, or nothing if there were no terms.
+        /// Which filter took how many.
         reason: String,
     },
 
@@ -390,12 +390,4 @@ pub enum AppError {
         /// What the system said.
         source: rayon::ThreadPoolBuildError,
     },
-}
-
-/// Why nothing is left, behind what was there.
-fn because(reason: &str) -> String {
-    match reason {
-        "" => ": the documents are empty, or hold only stop words and single letters".to_owned(),
-        reason => format!(": {reason}"),
-    }
 }

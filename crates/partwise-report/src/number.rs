@@ -32,6 +32,18 @@ pub fn decimal(value: f64, digits: usize) -> String {
     signed(value, text)
 }
 
+/// A count with a comma before every three digits: 2,000,000.
+pub(crate) fn whole(count: u64) -> String {
+    let digits = count.to_string();
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|group| std::str::from_utf8(group).unwrap_or_default())
+        .collect();
+    groups.join(",")
+}
+
 /// A share as a percentage: two digits below 10 %, else one behind the point; "< 0.01 %" for less.
 ///
 /// The space before the sign does not break.
@@ -108,6 +120,18 @@ pub fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_are_grouped() {
+        for (count, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (23_724_588, "23,724,588"),
+        ] {
+            assert_eq!(whole(count), text);
+        }
+    }
 
     #[test]
     fn decimals_keep_their_significant_digits() {

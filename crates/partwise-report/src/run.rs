@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Axis, Chart, Figure, Panel, ReportError, Scale, Series, line_chart,
-    number::{decimal, duration},
+    number::{decimal, duration, whole},
 };
 
 /// Everything that a run leaves behind beside its factors. Tables, pages and pictures are drawn
@@ -211,7 +211,9 @@ pub(crate) fn caption(run: &Run) -> String {
         format!(", relative error {}", decimal(error, 3))
     });
     format!(
-        "{m} × {n} matrix, {} loss, solver {}: {} iteration{plural} in {}{error}; {}",
+        "{} × {} matrix, {} loss, solver {}: {} iteration{plural} in {}{error}; {}",
+        whole(m),
+        whole(n),
         run.loss,
         run.solver,
         run.iterations,

@@ -3,7 +3,7 @@
 use std::fmt::{Debug, Display, LowerExp};
 
 use crate::init::{StartFn, StartRule};
-use crate::kernel::Lanes;
+use crate::kernel::{Lanes, Logarithm};
 use crate::shard::Wire;
 use crate::update::{LinesFn, LinesRule, QuadraticFn, QuadraticRule};
 
@@ -18,6 +18,7 @@ pub trait Float:
     sealed::Sealed
     + faer::traits::RealField
     + Lanes
+    + Logarithm
     + Wire
     + Copy
     + Default

@@ -582,9 +582,11 @@ fn for_each_tile<T: Float>(
             wide::weight(&problem.elementwise, &mut weight[..size]);
         }
         if let Some(tile) = tile {
-            kernel::pack(&mut v[..size], tile.subrows(start, rows));
+            let lines = kernel::lines(tile.subrows(start, rows), &mut v);
+            for (line, ratio) in lines.zip(ratio.chunks_exact_mut(width)) {
+                wide::ratio(&problem.elementwise, line, ratio);
+            }
         }
-        wide::ratio(&problem.elementwise, &v[..size], &mut ratio[..size]);
         let view = |values| MatRef::from_row_major_slice(values, rows, width);
         visit(
             start,
@@ -632,9 +634,11 @@ fn entry_divergence<T: Float>(
         let size = (end - start) * length;
         let left = &rows[(start - from) * k..(end - from) * k];
         let left = MatRef::from_row_major_slice(left, end - start, k);
-        lines.pack(start, end, &mut v[..size]);
         kernel::outer(&mut y[..size], left, fixed.rows.view());
-        sum += wide::divergences(elementwise, &v[..size], &y[..size]);
+        let pairs = lines.slices(start, end, &mut v).zip(y.chunks_exact(length));
+        for (v, y) in pairs {
+            sum += wide::divergences(elementwise, v, y);
+        }
     }
     sum
 }

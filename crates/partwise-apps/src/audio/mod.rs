@@ -36,7 +36,7 @@ pub use load::load;
 pub use notes::{Note, notes};
 pub use percussive::{percussive_mask, percussive_reach};
 pub use pitch::{Pitch, note_name, pitch};
-pub use separate::{Model, Separation, Sink};
+pub use separate::{Model, Separation};
 pub use sound::Sound;
 pub use spectrogram::{FLOOR, Spectrogram};
 pub use transform::{Framing, Transform, Window, Workspace};

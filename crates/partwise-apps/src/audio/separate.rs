@@ -80,21 +80,25 @@ pub struct Separation<'a> {
     pub first: Option<&'a [f32]>,
 }
 
-/// Takes finished samples of a source: its number, and as many samples of each channel.
-pub type Sink<'a> = dyn FnMut(usize, &[Vec<f32>]) -> Result<(), AppError> + 'a;
-
 impl Separation<'_> {
     /// How many sounds come out.
     pub fn count(&self) -> usize {
         self.sources.len() + usize::from(self.first.is_some())
     }
 
-    /// Takes `sound` apart; `sink` gets the samples of every source in order, piece by piece.
+    /// Takes `sound` apart; each of the `sinks`, one a source, is given the samples of its source in order, piece by piece:
+    /// as many of each channel. Sources are served at the same time.
     ///
     /// # Errors
     ///
-    /// [`AppError::Shape`] if the model does not fit the sound's spectrogram; whatever `sink` returns.
-    pub fn run(&self, sound: &Sound, sink: &mut Sink<'_>) -> Result<(), AppError> {
+    /// [`AppError::Shape`] if the model does not fit the sound's spectrogram, or the sinks not the sources; whatever
+    /// `write` returns.
+    pub fn run<S: Send>(
+        &self,
+        sound: &Sound,
+        sinks: &mut [S],
+        write: impl Fn(&mut S, &[Vec<f32>]) -> Result<(), AppError> + Sync,
+    ) -> Result<(), AppError> {
         let transform = self.transform;
         let (frame, hop) = (transform.framing().frame, transform.framing().hop);
         let (frames, bins) = (transform.frames(sound.length()), transform.bins());
@@ -110,6 +114,14 @@ impl Separation<'_> {
             });
         }
         let (count, channels) = (self.count(), sound.channels().len());
+        if sinks.len() != count {
+            return Err(AppError::Shape {
+                what: "the sinks",
+                found: sinks.len(),
+                rows: count,
+                columns: 1,
+            });
+        }
         // A block's samples, and what its frames leave behind for those of the next one.
         let room = FRAMES_A_BLOCK * hop + frame;
         let mut sums = vec![vec![0.0_f32; room]; count * channels];
@@ -160,16 +172,19 @@ impl Separation<'_> {
             let before = frame / 2;
             let to = (sound.length() + before - begin * hop).min(finished);
             let from = before.saturating_sub(begin * hop).min(to);
-            for source in 0..count {
-                let pieces: Vec<Vec<f32>> = (0..channels)
-                    .map(|channel| {
-                        let sum = &sums[source * channels + channel][from..to];
-                        let pairs = sum.iter().zip(&squares[from..to]);
-                        pairs.map(|(sum, square)| sum / square).collect()
-                    })
-                    .collect();
-                sink(source, &pieces)?;
-            }
+            sinks
+                .par_iter_mut()
+                .zip(sums.par_chunks(channels))
+                .try_for_each(|(sink, sums)| {
+                    let pieces: Vec<Vec<f32>> = sums
+                        .iter()
+                        .map(|sum| {
+                            let pairs = sum[from..to].iter().zip(&squares[from..to]);
+                            pairs.map(|(sum, square)| sum / square).collect()
+                        })
+                        .collect();
+                    write(sink, &pieces)
+                })?;
             for sum in sums.iter_mut().chain([&mut squares]) {
                 sum.copy_within(finished.., 0);
                 let kept = room - finished;

@@ -38,7 +38,8 @@ pub struct Counts {
 /// Counts every term.
 ///
 /// # Errors
-/// A document that cannot be read, with its place; [`AppError::Corpus`] if there are none; unfit parameters.
+/// A document that cannot be read, with its place; [`AppError::Corpus`] if there are none; [`AppError::EmptyVocabulary`] if
+/// they hold no term; unfit parameters.
 pub fn count(
     corpus: &Corpus,
     analysis: &Analysis,
@@ -80,6 +81,7 @@ fn run(
         ids: Texts::default(),
         labels: corpus.has_labels().then(Labels::default),
         words: 0,
+        stopped: 0,
         unknown: 0,
     };
     pool(threads)?.install(|| {
@@ -120,6 +122,13 @@ fn run(
             problem: "holds no documents".to_owned(),
         });
     }
+    if !sum.is_closed && sum.vocabulary.texts().is_empty() {
+        return Err(AppError::EmptyVocabulary {
+            name: corpus.name().to_owned(),
+            terms: 0,
+            reason: sum.why_empty(analysis),
+        });
+    }
     sum.finish(corpus)
 }
 
@@ -139,6 +148,7 @@ struct Sum {
     ids: Texts,
     labels: Option<Labels>,
     words: u64,
+    stopped: u64,
     unknown: u64,
 }
 
@@ -178,6 +188,22 @@ impl Sum {
             }
         }
         self.words += block.words;
+        self.stopped += block.stopped;
+    }
+
+    /// Why there is no term at all.
+    fn why_empty(&self, analysis: &Analysis) -> String {
+        let documents = self.ids.len();
+        match (self.words, self.stopped) {
+            (0, 0) => format!("the {documents} documents hold no words, single letters left out"),
+            (0, stopped) => {
+                format!("all {stopped} words of the {documents} documents are stop words")
+            }
+            (words, _) => format!(
+                "none of the {documents} documents has {} words for a term; there are {words} words",
+                analysis.ngrams.0
+            ),
+        }
     }
 
     fn finish(mut self, corpus: &Corpus) -> Result<Counts, AppError> {

@@ -86,6 +86,8 @@ pub(super) struct Counted {
     pub(super) ids: Texts,
     pub(super) labels: Vec<Option<String>>,
     pub(super) words: u64,
+    /// Stop words, each time they occur.
+    pub(super) stopped: u64,
     /// Whether a node is a term.
     is_term: Vec<bool>,
 }
@@ -135,6 +137,7 @@ impl<'a> Counter<'a> {
         }
         let node = self.node_of_word[number as usize];
         if node == LEFT_OUT {
+            self.found.stopped += 1;
             return;
         }
         self.found.words += 1;

@@ -212,6 +212,9 @@ fn reason(removed: &Removed, filters: &Filters) -> String {
             format!("in more documents than --max-df {}", filters.max_df),
         ),
     ];
+    if removed.too_rare + removed.too_common == 0 {
+        return "there are none to begin with".to_owned();
+    }
     reasons.sort_by_key(|(count, _)| Reverse(*count));
     let said: Vec<_> = reasons
         .iter()

@@ -335,6 +335,7 @@ fn bad_corpora_are_refused_in_one_line() {
         .file("unknown", "x");
     place
         .file("letters.txt", "a b c\n")
+        .file("stops.txt", "the and of\nof the\n")
         .file("terms.txt", "a\nb\na\n");
     place.file("m.npy", crate::common::npy_f64(1, 3, &[1.0, 2.0, 3.0]));
     place
@@ -366,7 +367,15 @@ fn bad_corpora_are_refused_in_one_line() {
         ),
         (
             "letters.txt -k 2",
-            &["no terms are left of 0", "single letters"],
+            &["no terms are left of 0", "1 documents", "single letters"],
+        ),
+        (
+            "stops.txt -k 2 --stop-words english",
+            &["all 5 words of the 2 documents are stop words"],
+        ),
+        (
+            "stops.txt -k 2 --ngrams 4",
+            &["none of the 2 documents has 4 words", "there are 5"],
         ),
         (
             "good.jsonl -k 2 --min-df 13 --max-df 20",

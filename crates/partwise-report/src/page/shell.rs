@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     ReportError, Run, colour,
-    number::{decimal, duration, percent},
+    number::{decimal, duration, percent, whole},
     run::caption,
 };
 
@@ -184,6 +184,10 @@ fn figures(run: &Run) -> String {
     row("time", duration(run.seconds));
     for &(field, name, form) in FIGURES {
         if let Some(value) = run.figure(field) {
+            // Without penalties the objective says it already.
+            if field == "divergence" && value == run.objective {
+                continue;
+            }
             let text = match form {
                 Form::Number(digits) => decimal(value, digits),
                 Form::Share => percent(value),
@@ -201,8 +205,12 @@ fn figures(run: &Run) -> String {
             let name = field.replace('_', " ");
             match name.strip_prefix("seconds ") {
                 Some(what) => row(&format!("time {what}"), duration(value)),
-                None if run.extra[field].is_u64() => row(&name, run.extra[field].to_string()),
-                None => row(&name, decimal(value, 3)),
+                None => row(
+                    &name,
+                    run.extra[field]
+                        .as_u64()
+                        .map_or_else(|| decimal(value, 3), whole),
+                ),
             }
         }
     }
@@ -226,7 +234,12 @@ fn parameters(run: &Run) -> String {
         .collect();
     rows.push((
         "data".to_owned(),
-        format!("{m} × {n}, {} entries that are not zero", run.nonzeros),
+        format!(
+            "{} × {}, {} entries that are not zero",
+            whole(m),
+            whole(n),
+            whole(run.nonzeros)
+        ),
     ));
     rows.push(("solver used".to_owned(), run.solver.clone()));
     for (field, name) in [("init", "start used"), ("dtype", "numbers")] {
@@ -252,6 +265,7 @@ fn plain(value: &Value) -> String {
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::String(text) => text.clone(),
+        Value::Array(values) if values.is_empty() => "–".to_owned(),
         Value::Array(values) => {
             let values: Vec<String> = values.iter().map(plain).collect();
             values.join(", ")

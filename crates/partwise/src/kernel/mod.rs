@@ -19,9 +19,9 @@ pub(crate) use coordinates::{PADDING, advance, slope_and_curvature, slope_withou
 pub(crate) use dense::{Packed, has_rows, times_packed};
 pub(crate) use entries::{ENTRIES, add_rows, fetch, for_each_group, reconstruct};
 pub(crate) use lanes::{Lanes, QUAD};
-pub(crate) use logarithm::excess_of;
+pub(crate) use logarithm::Logarithm;
 use prefetch::prefetch;
-pub(crate) use products::{add_times, add_transposed_times, gram, outer, pack, times};
+pub(crate) use products::{add_times, add_transposed_times, gram, lines, outer, pack, times};
 pub(crate) use sparse::{Sums, dot, for_each_entry, gather_lines};
 pub(crate) use sums::{column_sums, inner, sum, total};
 
@@ -97,6 +97,9 @@ mod tests {
             let mut out = vec![T::ZERO; r * n];
             pack(&mut out, v_view);
             assert_eq!(out, v);
+            let mut room = vec![T::ZERO; (r + 1) * n];
+            let found: Vec<_> = lines(v_view, &mut room).map(<[T]>::to_vec).collect();
+            assert_eq!(found.concat(), v);
         }
         let mut out = vec![T::ONE; r * n];
         outer(&mut out, left_view, right_view);

@@ -51,6 +51,22 @@ pub(crate) fn gram<T: Float>(rows: &[T], k: usize) -> Vec<T> {
     out
 }
 
+/// The rows of a view as slices: where their entries do not follow each other, those of a copy in `room`.
+pub(crate) fn lines<'a, T: Float>(
+    view: MatRef<'a, T>,
+    room: &'a mut [T],
+) -> impl Iterator<Item = &'a [T]> {
+    let together = view.col_stride() == 1;
+    if !together {
+        pack(&mut room[..view.nrows() * view.ncols()], view);
+    }
+    let (room, width) = (&*room, view.ncols());
+    (0..view.nrows()).map(move |i| {
+        let row = view.row(i).try_as_row_major().filter(|_| together);
+        row.map_or_else(|| &room[i * width..(i + 1) * width], |row| row.as_slice())
+    })
+}
+
 /// Copies a view of any strides into `out`, row after row. Of a view whose columns lie together, as many rows as a cache line
 /// has room for are best copied at once.
 pub(crate) fn pack<T: Float>(out: &mut [T], view: MatRef<'_, T>) {

@@ -9,7 +9,7 @@
 use super::Loss;
 use crate::Float;
 use crate::float::power_of_two_near;
-use crate::kernel::{excess_of, total};
+use crate::kernel::total;
 
 /// Exponents as near as this to 0 and 1 take a form of the divergence that does not divide rounding by a small β (β − 1).
 const NEAR_NAMED: f64 = 0.1;
@@ -144,7 +144,7 @@ impl<T: Float> Elementwise<T> {
         }
         let beta = self.beta;
         if beta == 1.0 {
-            return self.kullback_leibler(v, y);
+            return self.kullback_leibler(v, y).to_f64();
         }
         if v == T::ZERO && beta > 0.0 {
             // No power here needs a floor: of nothing, nothing is exact.
@@ -168,11 +168,12 @@ impl<T: Float> Elementwise<T> {
 
     /// v log(v/y) − v + y of one entry. No power needs a floor where v is zero: of nothing, nothing is exact.
     #[inline(always)]
-    fn kullback_leibler(&self, v: T, y: T) -> f64 {
-        let floor = self.floor.to_f64();
-        let (v, y) = (self.in_units(v), self.in_units(y));
-        let floored = if v > 0.0 && y < floor { floor } else { y };
-        excess_of(floored, v)
+    fn kullback_leibler(&self, v: T, y: T) -> T {
+        // Read before any branch, so that loops over this run in vectors.
+        let (inverse, floor) = (self.inverse, self.floor);
+        let (v, y) = (v * inverse, y * inverse);
+        let floored = if y < floor { floor } else { y };
+        T::excess(if v > T::ZERO { floored } else { y }, v)
     }
 
     /// The sum of the scaled divergences of some entries.
@@ -182,14 +183,14 @@ impl<T: Float> Elementwise<T> {
             let pairs = v.iter().zip(y);
             return pairs.map(|(&v, &y)| self.divergence(v, y)).sum();
         }
-        let mut values = [0.0; BATCH];
+        let mut values = [T::ZERO; BATCH];
         let mut sum = 0.0;
         for (v, y) in v.chunks(BATCH).zip(y.chunks(BATCH)) {
             let values = &mut values[..v.len()];
             for ((value, &v), &y) in values.iter_mut().zip(v).zip(y) {
                 *value = self.kullback_leibler(v, y);
             }
-            sum += total::<f64, LANES>(values);
+            sum += total::<T, LANES>(values);
         }
         sum
     }

@@ -53,6 +53,28 @@ impl<'a, T: Float> Lines<'a, T> {
             }
         }
     }
+
+    /// Lines `from..to` as slices, zeros included: where they do not lie in memory like that, copies of them in `room`.
+    pub(crate) fn slices<'b>(
+        &self,
+        from: usize,
+        to: usize,
+        room: &'b mut [T],
+    ) -> impl Iterator<Item = &'b [T]>
+    where
+        'a: 'b,
+    {
+        match self {
+            Self::Dense(view) => kernel::lines(view.subrows(from, to - from), room),
+            Self::Sparse(_) => {
+                let length = self.length();
+                let packed = &mut room[..(to - from) * length];
+                self.pack(from, to, packed);
+                let packed = MatRef::from_row_major_slice(&*packed, to - from, length);
+                kernel::lines(packed, &mut [])
+            }
+        }
+    }
 }
 
 /// Lines in a task of a product.

@@ -250,7 +250,7 @@ fn write_sounds(
         let channels = sound.channels().len();
         files.push(WaveFile::create(&place, channels, sound.rate(), format)?);
     }
-    separation.run(sound, &mut |source, pieces| files[source].append(pieces))?;
+    separation.run(sound, &mut files, WaveFile::append)?;
     for file in files {
         file.finish()?;
     }

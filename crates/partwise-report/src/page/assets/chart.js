@@ -99,19 +99,22 @@ function lineChart({ name, series, x, y }) {
   };
 
   const draw = (width) => {
-    const { top, right, bottom, left } = CHART_MARGIN;
+    const { top, right, bottom } = CHART_MARGIN;
     picture.setAttribute("width", width);
     picture.setAttribute("viewBox", `0 0 ${width} ${CHART_HEIGHT}`);
     picture.replaceChildren();
     const points = stops;
-    across = chartAxis(points.map((p) => p.x), x.scale, left, width - right, Math.floor((width - left) / 90));
     down = chartAxis(points.map((p) => p.y), y.scale, CHART_HEIGHT - bottom, top, 5);
+    const sizes = down.ticks.map((tick) => tickText(tick, y.tick || y.format));
+    // The longest number and the axis's name stand beside each other.
+    const left = Math.max(CHART_MARGIN.left, 32 + 7.5 * Math.max(...sizes.map((text) => text.length)));
+    across = chartAxis(points.map((p) => p.x), x.scale, left, width - right, Math.floor((width - left) / 90));
     const base = CHART_HEIGHT - bottom;
-    for (const tick of down.ticks) {
+    down.ticks.forEach((tick, number) => {
       const at = down.at(tick);
       picture.append(svg("line", { class: "grid", x1: left, x2: width - right, y1: at, y2: at }));
-      picture.append(svg("text", { x: left - 8, y: at + 4, "text-anchor": "end" }, tickText(tick, y.tick || y.format)));
-    }
+      picture.append(svg("text", { x: left - 8, y: at + 4, "text-anchor": "end" }, sizes[number]));
+    });
     for (const tick of across.ticks) {
       const at = across.at(tick);
       picture.append(svg("line", { class: "tick", x1: at, x2: at, y1: base, y2: base + 5 }));
