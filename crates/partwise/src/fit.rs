@@ -234,9 +234,16 @@ impl<T: Float> Fit<'_, '_, T> {
         self.problem.quadratic.is_some() && self.shard.counts_all()
     }
 
+    /// What a constraint that couples rows of the right factor says to each component of the left one.
+    fn ties(&self) -> Option<Vec<f64>> {
+        let rule = self.problem.rules.right.as_ref()?;
+        rule.ties(&self.right.rows)
+    }
+
     fn pass(&mut self, update: bool, statistics: bool) -> Stats<T> {
+        let tied = self.ties().map(|ties| self.problem.tied(ties));
         self.shard.pass(&Request {
-            problem: self.problem,
+            problem: tied.as_ref().unwrap_or(self.problem),
             right: &self.right,
             update,
             statistics,
@@ -432,7 +439,14 @@ impl<T: Float> Fit<'_, '_, T> {
             rule.map_or(0.0, |rule| rule.price(&sums.gram, sums.columns.len()))
         };
         let rules = &self.problem.rules;
-        let prices = price(&rules.left, &stats.sums) + price(&rules.right, &self.right.sums);
+        let ties = self.ties().unwrap_or_default();
+        let tied: f64 = ties
+            .iter()
+            .zip(stats.sums.squares())
+            .map(|(a, b)| a * b)
+            .sum();
+        let prices =
+            price(&rules.left, &stats.sums) + price(&rules.right, &self.right.sums) + 0.5 * tied;
         stats.sums.penalty(left) + self.right.sums.penalty(right) + prices
     }
 

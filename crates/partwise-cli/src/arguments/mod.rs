@@ -319,6 +319,10 @@ pub(crate) struct SolvingArguments {
         value_parser = FromTable::<Constraint>::new()
     )]
     pub(crate) constraint: Vec<Constraint>,
+    /// Who is a neighbour of whom for the constraint graph: a symmetric matrix of weights of the rows of V (of its columns for
+    /// h:graph), dense or sparse [default: each with the 5 nearest by angle]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "constraint")]
+    pub(crate) graph: Option<PathBuf>,
     /// W to begin with, m × k, instead of a drawn one
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) start_w: Option<PathBuf>,
@@ -517,7 +521,8 @@ fn rank_unless_chosen(rank: clap::Arg) -> clap::Arg {
 
 /// The starts of many fits are drawn: flags of one start are not offered.
 fn of_one_fit(flag: clap::Arg) -> clap::Arg {
-    let hidden = ["init", "n_init", "start_w", "start_h", "hold"].contains(&flag.get_id().as_str());
+    let one = ["init", "n_init", "graph", "start_w", "start_h", "hold"];
+    let hidden = one.contains(&flag.get_id().as_str());
     flag.hide(hidden)
 }
 

@@ -181,6 +181,25 @@ fn factors_are_constrained_and_so_are_those_of_new_samples() {
 }
 
 #[test]
+fn a_graph_comes_from_a_file_or_from_the_matrix() {
+    let place = Place::new();
+    place.file("v.txt", plain_text());
+    // A chain of the six samples.
+    let line = |i: usize| {
+        let weight = |j: usize| usize::from(i.abs_diff(j) == 1).to_string();
+        (0..6).map(weight).collect::<Vec<_>>().join(" ")
+    };
+    let chain: Vec<_> = (0..6).map(line).collect();
+    place.file("chain.txt", chain.join("\n"));
+    let table = place.succeed("fit v.txt -k 2 --constraint graph=50 --graph chain.txt -o out");
+    assert!(table.contains("w:graph=50"), "{table}");
+    let run = place.json("out/run.json");
+    assert_eq!(run["parameters"]["graph"], "chain.txt");
+    place.succeed("transform out/model.npz v.txt -o w.npy");
+    place.succeed("fit v.txt -k 2 --constraint h:graph -o made");
+}
+
+#[test]
 fn a_transform_uses_the_loss_and_penalty_of_the_model() {
     let place = Place::new();
     place.file("v.txt", plain_text());

@@ -14,8 +14,9 @@
 //! A term of X alone is concave here, and lies below its tangent: [`Set::fold`] adds that tangent, which is quadratic, to
 //! G (majorisation; Leplat, Ang & Gillis 2019). So no half-step raises the objective, which has the term in it.
 //!
-//! Others fit the same two places. *Half-steps*: `graph` (Cai et al. 2011) adds ½ λ tr(Xᵀ L X), a quadratic term that couples rows and
-//! needs a matrix of its own beside V; `semi` (Ding, Li & Jordan 2010) frees W of its sign, and V with it, which every look at V
+//! A term of both factors is `graph`'s, which couples rows: [`Rule::ties`] is what it says to the other factor.
+//!
+//! Others fit the same two places. *Half-steps*: `semi` (Ding, Li & Jordan 2010) frees W of its sign, and V with it, which every look at V
 //! forbids so far; `symmetric` V ≈ H Hᵀ by ANLS (Kuang, Yun & Park 2015) pulls both factors together and needs to see both at once.
 //! *Other models*: `convex` H = G V (Ding, Li & Jordan 2010) has another unknown, a tree of rank 2 (Kuang & Park 2013) is
 //! many fits. Joint and supervised factorisations are plain ones of matrices side by side.
@@ -24,6 +25,7 @@
 //! and sums of |gradient| need not become small at the edge of one, so every fit with a set ends on a plateau of the objective.
 
 mod descent;
+mod graph;
 mod hoyer;
 mod orthogonal;
 mod simplex;
@@ -33,6 +35,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub(crate) use descent::{Quadratic, descend};
+pub use graph::Graph;
 pub(crate) use simplex::onto_simplex;
 
 use crate::loss::Weights;
@@ -60,6 +63,8 @@ type Price = fn(&Rule, &[f64], usize) -> f64;
 struct Set {
     /// Whether each row is constrained alone, so that it means something for new samples.
     rowwise: bool,
+    /// Whether rows are coupled by a [`Graph`].
+    coupled: bool,
     /// Whether a column may have any length, so that it is given the length 1 where that costs nothing.
     any_length: bool,
     /// A point of the set for a start: where the set has a scale of its own, the start's is no news.
@@ -119,6 +124,7 @@ static CONSTRAINTS: &[Spec] = &[
         init: Some("spa"),
         kind: Kind::Set(Set {
             rowwise: false,
+            coupled: false,
             any_length: false,
             begin: volume::begin,
             project: volume::project,
@@ -136,6 +142,7 @@ static CONSTRAINTS: &[Spec] = &[
         init: None,
         kind: Kind::Set(Set {
             rowwise: true,
+            coupled: false,
             any_length: false,
             begin: simplex::begin,
             project: simplex::project,
@@ -150,13 +157,38 @@ static CONSTRAINTS: &[Spec] = &[
         source: "Ding et al. 2006; Pompili et al. 2014",
         factors: &[Factor::W, Factor::H],
         value: None,
-        init: None,
+        init: Some("spa"),
         kind: Kind::Set(Set {
             rowwise: true,
+            coupled: false,
             any_length: true,
             begin: orthogonal::project,
             project: orthogonal::project,
             improve: orthogonal::improve,
+            fold: None,
+            price: None,
+        }),
+    },
+    Spec {
+        name: "graph",
+        title: "samples that are neighbours in a graph are alike: a given one, or the 5 nearest by angle",
+        source: "Cai et al. 2011",
+        factors: &[Factor::W, Factor::H],
+        value: Some(Value {
+            title: "weight of the graph",
+            default: 1.0,
+            legal: "expected a weight above 0, at most 1e6",
+            least: f64::MIN_POSITIVE,
+            most: 1e6,
+        }),
+        init: None,
+        kind: Kind::Set(Set {
+            rowwise: false,
+            coupled: true,
+            any_length: true,
+            begin: graph::begin,
+            project: graph::project,
+            improve: graph::improve,
             fold: None,
             price: None,
         }),
@@ -176,6 +208,7 @@ static CONSTRAINTS: &[Spec] = &[
         init: None,
         kind: Kind::Set(Set {
             rowwise: false,
+            coupled: false,
             any_length: true,
             begin: hoyer::project,
             project: hoyer::project,
@@ -293,6 +326,11 @@ impl Constraint {
         }
     }
 
+    /// Whether it couples the rows of its factor by a [`Graph`].
+    pub fn is_coupled(&self) -> bool {
+        self.set().is_some_and(|set| set.coupled)
+    }
+
     /// Whether the components are chosen by the start and then held.
     pub(crate) fn chooses(&self) -> bool {
         matches!(self.spec.kind, Kind::Chosen)
@@ -312,12 +350,14 @@ impl Constraint {
 
     /// The half-step of a factor with so many rows, in a fit of a V with this sum of squares; none if the loop holds the
     /// factor.
-    pub(crate) fn rule(&self, rows: usize, squares: f64) -> Option<Rule> {
+    pub(crate) fn rule(&self, rows: usize, squares: f64, graph: Option<&Graph>) -> Option<Rule> {
         self.set().map(|set| Rule {
             set,
             value: self.value.unwrap_or_default(),
             rows,
             squares,
+            graph: graph.filter(|_| set.coupled).cloned(),
+            ties: Vec::new(),
         })
     }
 }
@@ -403,6 +443,10 @@ pub(crate) struct Rule {
     rows: usize,
     /// Sum of squares of V.
     squares: f64,
+    /// Which rows are coupled.
+    graph: Option<Graph>,
+    /// What the other factor's constraint adds to the curvature of each component, if it adds anything.
+    pub(crate) ties: Vec<f64>,
 }
 
 /// What a half-step sees: ½ tr(X G Xᵀ) − tr(B Xᵀ) for some rows, or all of them.
@@ -412,6 +456,8 @@ pub(crate) struct Step<'a> {
     quadratic: Quadratic<'a>,
     /// B, less the L1 penalty.
     rhs: &'a [f64],
+    /// λ G_tt, if rows are coupled.
+    pull: &'a [f64],
 }
 
 /// Rows in a task, where each is constrained alone.
@@ -428,6 +474,13 @@ impl Rule {
     /// The term of the factor alone, by its Gram matrix.
     pub(crate) fn price(&self, gram: &[f64], k: usize) -> f64 {
         self.set.price.map_or(0.0, |price| price(self, gram, k))
+    }
+
+    /// λ x_tᵀ L x_t of each component, if rows are coupled: the L2 penalty on the same component of the other factor.
+    pub(crate) fn ties<T: Float>(&self, rows: &Dense<T>) -> Option<Vec<f64>> {
+        let graph = self.graph.as_ref()?;
+        let roughness = graph::roughness(graph, rows.as_slice(), rows.cols());
+        Some(roughness.iter().map(|x| self.value * x).collect())
     }
 
     /// Puts a start into the set.
@@ -454,13 +507,28 @@ impl Rule {
         let folded = |x: &[f64]| {
             let mut gram = gram.to_vec();
             (0..k).for_each(|t| gram[t * k + t] += weights.l2);
+            for (t, tie) in self.ties.iter().enumerate() {
+                gram[t * k + t] += tie;
+            }
             if let Some(fold) = self.set.fold {
                 fold(self, x, &mut gram, k);
             }
             gram
         };
+        let pull: Vec<f64> = match self.graph {
+            Some(_) => (0..k).map(|t| self.value * gram[t * k + t]).collect(),
+            None => Vec::new(),
+        };
         let gram = folded(&x);
-        let violation = self.violation(&Quadratic::new(&gram, k), &rhs, &x, threads);
+        let quadratic = Quadratic::new(&gram, k);
+        let violation = match &self.graph {
+            None => self.violation(&quadratic, &rhs, &x, threads),
+            Some(graph) => {
+                let pulled = graph::pulled(graph, &pull, &x);
+                let rhs: Vec<f64> = rhs.iter().zip(pulled).map(|(b, l)| b - l).collect();
+                self.violation(&quadratic, &rhs, &x, threads)
+            }
+        };
         if update {
             let tangents = if self.set.fold.is_some() { TANGENTS } else { 1 };
             for _ in 0..tangents {
@@ -470,6 +538,7 @@ impl Rule {
                         rule: self,
                         quadratic: Quadratic::new(&gram, k),
                         rhs: &rhs[span],
+                        pull: &pull,
                     };
                     (self.set.improve)(&step, rows);
                 });

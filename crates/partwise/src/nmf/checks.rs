@@ -2,7 +2,7 @@
 
 use super::{Factor, Nmf, Start};
 use crate::constraint::Constraint;
-use crate::matrix::{Dense, Summary, bad_entry};
+use crate::matrix::{Dense, Matrix, Summary, bad_entry};
 use crate::{Error, Float, Init};
 
 impl Nmf {
@@ -75,6 +75,12 @@ impl Nmf {
         self.constraints.iter().any(Constraint::chooses)
     }
 
+    /// The factor whose rows a constraint couples.
+    pub(crate) fn coupled(&self) -> Option<Factor> {
+        let coupled = self.constraints.iter().find(|x| x.is_coupled());
+        coupled.map(Constraint::factor)
+    }
+
     /// The start, or the one that `auto` stands for.
     pub(crate) fn chosen_init(&self, k: usize, m: usize, n: usize) -> Result<Init, Error> {
         let wanted = self.constraints.iter().find_map(Constraint::init);
@@ -88,11 +94,26 @@ impl Nmf {
     /// Refuses constraints that the other parameters or each other rule out.
     pub(crate) fn check_constraints(&self) -> Result<(), Error> {
         let refuse = Self::refuse_constraint::<()>;
+        if let (Some(graph), None) = (&self.graph, self.coupled()) {
+            return Err(Error::Parameter {
+                name: "graph",
+                value: format!("{} rows", graph.len()),
+                legal: "expected none without the constraint 'graph'".to_owned(),
+            });
+        }
         for (i, constraint) in self.constraints.iter().enumerate() {
             let same = |other: &&Constraint| other.factor() == constraint.factor();
             if let Some(other) = self.constraints[..i].iter().find(same) {
                 let legal =
                     format!("expected one constraint on a factor; there is {other} already");
+                return refuse(constraint, legal);
+            }
+            let coupled = |other: &&Constraint| other.is_coupled();
+            if let (true, Some(other)) = (
+                constraint.is_coupled(),
+                self.constraints[..i].iter().find(coupled),
+            ) {
+                let legal = format!("expected a graph on one factor; there is {other} already");
                 return refuse(constraint, legal);
             }
             let solver = self.solver;
@@ -133,12 +154,13 @@ impl Nmf {
     pub(crate) fn check_constrained<T: Float>(
         &self,
         start: &Start<'_, T>,
-        blocks: usize,
+        given: &[Matrix<'_, T>],
         (rows, cols): (usize, usize),
     ) -> Result<(), Error> {
         let refuse = |constraint: &Constraint, legal: &str| {
             Self::refuse_constraint(constraint, legal.to_owned())
         };
+        let blocks = given.len();
         for constraint in &self.constraints {
             let factor = constraint.factor();
             let (length, name) = match factor {
@@ -164,12 +186,46 @@ impl Nmf {
                 let legal = format!("expected V in one piece, not in {blocks} blocks of rows");
                 return Self::refuse_constraint(constraint, legal);
             }
+
+            if constraint.is_coupled() {
+                self.check_coupled(constraint, given, length)?;
+            }
             if constraint.name() == "hoyer" && length < 2 {
                 let legal = format!("expected at least 2 {name}: one number has no sparseness");
                 return Self::refuse_constraint(constraint, legal);
             }
         }
         Ok(())
+    }
+
+    /// Refuses a graph of another size, and a V whose lines cannot be walked so that the loop sees the coupled rows together.
+    fn check_coupled<T: Float>(
+        &self,
+        constraint: &Constraint,
+        given: &[Matrix<'_, T>],
+        length: usize,
+    ) -> Result<(), Error> {
+        let by_columns = constraint.factor() == Factor::W;
+        for block in given {
+            if block.prefers_columns() != by_columns {
+                block.check_held(&format!("the constraint {constraint}"))?;
+            }
+            if self.graph.is_none() {
+                block.check_held(&format!(
+                    "the constraint {constraint} without a given graph"
+                ))?;
+            }
+        }
+        match &self.graph {
+            Some(graph) if graph.len() != length => Err(Error::Shape {
+                matrix: "the graph",
+                rows: graph.len(),
+                cols: graph.len(),
+                expected_rows: length,
+                expected_cols: length,
+            }),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn check_start<T: Float>(

@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use crate::constraint::Constraint;
+use crate::constraint::{Constraint, Graph};
 use crate::course::Course;
 use crate::fit::Outcome;
 use crate::init::Init;
@@ -55,6 +55,7 @@ impl Factor {
 /// | `max_iter` | 200 | iterations at most | ≥ 1 |
 /// | `penalty` | none | L1 and L2 weights | see [`Penalty`] |
 /// | `constraints` | none | what the factors must be besides non-negative | one on a factor at most, see [`Constraint`] |
+/// | `graph` | none | which rows are neighbours, for a constraint that couples them | see [`Graph`]; none is made of V |
 /// | `threads` | all | threads to work with; the answer has the same bits for any number | ≥ 1 |
 ///
 /// ```
@@ -78,6 +79,7 @@ pub struct Nmf {
     pub(crate) max_iter: usize,
     pub(crate) penalty: Penalty,
     pub(crate) constraints: Vec<Constraint>,
+    pub(crate) graph: Option<Graph>,
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
@@ -197,6 +199,7 @@ impl Nmf {
             max_iter: 200,
             penalty: Penalty::default(),
             constraints: Vec::new(),
+            graph: None,
             threads: None,
         }
     }
@@ -276,11 +279,21 @@ impl Nmf {
         self
     }
 
+    /// Sets the graph of a constraint that couples the rows of W, or those of Hᵀ. Without it such a constraint takes the graph of
+    /// the [`Graph::NEIGHBOURS`] nearest rows of V, or columns, by the angle between them: that takes m² n operations (n² m), and
+    /// V in memory.
+    #[must_use]
+    pub fn graph(mut self, graph: Graph) -> Self {
+        self.graph = Some(graph);
+        self
+    }
+
     /// The same for new samples, whose components are held: with the constraints alone that say something of each sample.
     #[must_use]
     pub fn for_new_samples(mut self) -> Self {
         self.constraints
             .retain(|constraint| constraint.factor() == Factor::W && constraint.is_rowwise());
+        self.graph = None;
         self
     }
 
@@ -485,7 +498,7 @@ impl Nmf {
         self.check_rank_size::<T>(rows, cols)?;
         self.check_start(&start, rows, cols)?;
         let start = start.settled(self.rank)?;
-        self.check_constrained(&start, blocks.len(), (rows, cols))?;
+        self.check_constrained(&start, blocks, (rows, cols))?;
         if weighting.is_some() {
             self.check_passes_alone(&start, "where entries are missing or weighted")?;
         }
@@ -500,9 +513,12 @@ impl Nmf {
             _ => Some(init?),
         };
         self.check_n_init(init)?;
-        let blocks = match weighting {
-            Some(weighting) => Blocks::weighted(&blocks[0], weighting, threads)?,
-            None => Blocks::new(blocks, threads)?,
+        let coupled = self.coupled();
+        let blocks = match (weighting, coupled) {
+            (Some(weighting), _) => Blocks::weighted(&blocks[0], weighting, threads)?,
+            (None, None) => Blocks::new(blocks, threads)?,
+            // The loop sees the rows of the right factor together.
+            (None, Some(factor)) => Blocks::oriented(blocks, factor == Factor::W, threads)?,
         };
         blocks.summary.check_loss(self.loss)?;
         self.check_start_size(&start, &blocks.summary)?;
@@ -524,6 +540,10 @@ impl Nmf {
             given: &start,
             init,
             solver,
+            graph: coupled.map(|factor| {
+                let made = || Graph::nearest(&blocks, factor, threads);
+                self.graph.clone().unwrap_or_else(made)
+            }),
             threads,
         };
         let Some((h, picked)) = task.rows_of_v() else {

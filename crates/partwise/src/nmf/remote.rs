@@ -57,6 +57,7 @@ impl Nmf {
                 given: &start,
                 init: Some(Init::drawn()).filter(|_| start.hold.is_none() && !given),
                 solver: self.road(false, rows, cols)?,
+                graph: None,
                 threads: &threads,
             };
             let mut course = Course::unkept(self, observer, (rows, cols, self.rank));

@@ -1,6 +1,7 @@
 //! From checked parameters to factors: where to begin, on what, and in which orientation.
 
 use super::{Factor, Nmf, Start};
+use crate::constraint::Graph;
 use crate::course::{Course, Tried};
 use crate::fit::{self, Outcome, Plan, Side};
 use crate::init::{Init, Input, Pair};
@@ -23,6 +24,8 @@ pub(super) struct Task<'a, 'v, T: Float> {
     /// How to make what of the start is not given; `None` if nothing is to be made.
     pub(super) init: Option<Init>,
     pub(super) solver: Solver,
+    /// What couples rows of a factor, if a constraint does.
+    pub(super) graph: Option<Graph>,
     pub(super) threads: &'a Threads,
 }
 
@@ -300,12 +303,17 @@ impl<T: Float> Task<'_, '_, T> {
         let rule = |factor, rows| {
             let mut constraints = self.nmf.constraints.iter();
             let found = constraints.find(|constraint| constraint.factor() == factor);
-            found.and_then(|found| found.rule(rows, self.blocks.summary.squares))
+            let (squares, graph) = (self.blocks.summary.squares, self.graph.as_ref());
+            found.and_then(|found| found.rule(rows, squares, graph))
         };
         let w = rule(Factor::W, self.blocks.rows);
         let h = rule(Factor::H, self.blocks.cols);
         let (left, right) = self.oriented(w, h);
-        Rules { left, right }
+        Rules {
+            left,
+            right,
+            ties: None,
+        }
     }
 
     /// The blocks with their rows of the left factor.
