@@ -47,6 +47,23 @@ def test_constraints_hold(X):
     np.testing.assert_allclose(NMF(3, constraint="min-volume").fit(X).components_.sum(1), 1)
 
 
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix, sp.csc_matrix, lambda S: S.astype(np.float32)])
+def test_neighbours_are_alike(X, kind):
+    S = np.eye(60, k=1) + np.eye(60, k=-1)
+    model = NMF(3, constraint="graph=5", graph=kind(S), random_state=0, tol=1e-6)
+    W = model.fit_transform(X)
+    H = model.components_
+    steps = np.square(np.diff(W, axis=0)).sum(0) @ np.square(H).sum(1)
+    objective = 0.5 * np.square(X - W @ H).sum() + 0.5 * 5 * steps
+    np.testing.assert_allclose(model.objective_, objective, rtol=1e-9)
+    plain = NMF(3, random_state=0).fit(X)
+    H0, W0 = plain.components_, plain.transform(X)
+    assert steps < np.square(np.diff(W0, axis=0)).sum(0) @ np.square(H0).sum(1)
+    assert model.transform(X[:4]).shape == (4, 3)
+    model = NMF(3, constraint="h:graph", graph=sp.eye(20, k=1) + sp.eye(20, k=-1), random_state=0).fit(X)
+    assert model.components_.shape == (3, 20)
+
+
 def test_a_model_keeps_its_constraints(X, tmp_path):
     model = NMF(3, constraint="simplex", random_state=0).fit(X)
     model.save(tmp_path / "model.npz")
@@ -70,6 +87,9 @@ def test_the_function_takes_constraints(X):
         ({"constraint": ["hoyer", "h:orthogonal"]}, "h:hoyer=0.8"),
         ({"constraint": "hoyer", "beta_loss": 1}, "frobenius"),
         ({"constraint": "hoyer", "solver": "mu"}, "'mu'"),
+        ({"constraint": "graph", "graph": np.eye(3)}, "graph"),
+        ({"constraint": "graph", "graph": np.triu(np.ones((60, 60)))}, "symmetric"),
+        ({"graph": np.eye(60)}, "graph"),
         ({"constraint": 3}, "constraint"),
         ({"constraint": "orthogonal", "missing_values": np.nan}, "missing"),
     ],

@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use super::{Rule, Step};
+use super::{Rule, Step, asymmetry};
 use crate::archive::fingerprint;
 use crate::kernel::for_each_entry;
 use crate::matrix::{Blocks, Dense, Source};
@@ -111,15 +111,17 @@ impl Graph {
                 "the weight of {i} and {j} is {weight}; expected a finite number of at least 0"
             ));
         }
-        let graph = Self::of_entries(rows, entries);
-        match graph.lopsided() {
-            None if graph.0.degrees.iter().sum::<f64>().is_finite() => Ok(graph),
-            None => malformed("its weights are so large that their sum overflows".to_owned()),
-            Some((i, j, here, there)) => malformed(format!(
+        if let Some((i, j, here, there)) = asymmetry(weights) {
+            return malformed(format!(
                 "the weight of {i} and {j} is {here}, but that of {j} and {i} is {there}; expected a symmetric matrix, such as the \
                  larger of both"
-            )),
+            ));
         }
+        let graph = Self::of_entries(rows, entries);
+        if graph.0.degrees.iter().sum::<f64>().is_finite() {
+            return Ok(graph);
+        }
+        malformed("its weights are so large that their sum overflows".to_owned())
     }
 
     /// Rows, which are nodes.
@@ -182,21 +184,6 @@ impl Graph {
         neighbours
             .zip(&edges.weights[span])
             .map(|(&j, &weight)| (j as usize, weight))
-    }
-
-    /// The first pair whose weights differ by more than rounding.
-    fn lopsided(&self) -> Option<(usize, usize, f64, f64)> {
-        /// Of weights that were computed twice.
-        const ROUNDING: f64 = 1e-5;
-        let edges = &*self.0;
-        let weight = |i: usize, j: usize| {
-            let span = edges.offsets[i]..edges.offsets[i + 1];
-            let found = edges.neighbours[span.clone()].binary_search(&(j as u32));
-            found.map_or(0.0, |at| edges.weights[span.start + at])
-        };
-        let pairs = (0..self.len()).flat_map(|i| self.around(i).map(move |(j, w)| (i, j, w)));
-        let mut pairs = pairs.map(|(i, j, here)| (i, j, here, weight(j, i)));
-        pairs.find(|(_, _, a, b)| (a - b).abs() > ROUNDING * a.max(*b))
     }
 
     /// The rows of V, or its columns, with an edge of weight 1 between any two of which one is among the few nearest of the other

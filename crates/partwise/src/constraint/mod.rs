@@ -16,10 +16,11 @@
 //!
 //! A term of both factors is `graph`'s, which couples rows: [`Rule::ties`] is what it says to the other factor.
 //!
-//! Others fit the same two places. *Half-steps*: `semi` (Ding, Li & Jordan 2010) frees W of its sign, and V with it, which every look at V
-//! forbids so far; `symmetric` V ≈ H Hᵀ by ANLS (Kuang, Yun & Park 2015) pulls both factors together and needs to see both at once.
-//! *Other models*: `convex` H = G V (Ding, Li & Jordan 2010) has another unknown, a tree of rank 2 (Kuang & Park 2013) is
-//! many fits. Joint and supervised factorisations are plain ones of matrices side by side.
+//! *Another problem* is `symmetric`'s, V ≈ X Xᵀ, which a shift of V's diagonal makes a plain one.
+//!
+//! Others fit the same places. `semi` (Ding, Li & Jordan 2010) is a half-step without a sign, but mixed signs are forbidden by every
+//! look at V so far. *Other models*: `convex` H = G V (Ding, Li & Jordan 2010) has another unknown, a tree of rank 2 (Kuang & Park
+//! 2013) is many fits. Joint and supervised factorisations are plain ones of matrices side by side.
 //!
 //! Work is in double precision whatever the type of V. Extrapolated factors would leave their set, so there is no lead,
 //! and sums of |gradient| need not become small at the edge of one, so every fit with a set ends on a plateau of the objective.
@@ -29,6 +30,7 @@ mod graph;
 mod hoyer;
 mod orthogonal;
 mod simplex;
+mod symmetric;
 mod volume;
 
 use std::fmt;
@@ -37,6 +39,7 @@ use std::str::FromStr;
 pub(crate) use descent::{Quadratic, descend};
 pub use graph::Graph;
 pub(crate) use simplex::onto_simplex;
+pub(crate) use symmetric::{Shifted, asymmetry};
 
 use crate::loss::Weights;
 use crate::matrix::Dense;
@@ -83,6 +86,8 @@ enum Kind {
     Set(Set),
     /// The components are rows of V.
     Chosen,
+    /// Both factors are the same.
+    Alike,
 }
 
 /// What the table holds of a constraint.
@@ -192,6 +197,21 @@ static CONSTRAINTS: &[Spec] = &[
             fold: None,
             price: None,
         }),
+    },
+    Spec {
+        name: "symmetric",
+        title: "V ≈ X Xᵀ for a symmetric V, such as a graph: its clusters",
+        source: "Kuang, Yun & Park 2015",
+        factors: &[Factor::W],
+        value: Some(Value {
+            title: "price of a difference between W and the transpose of H",
+            default: 1.0,
+            legal: "expected a price from 1e-3 to 1e3",
+            least: 1e-3,
+            most: 1e3,
+        }),
+        init: None,
+        kind: Kind::Alike,
     },
     Spec {
         name: "hoyer",
@@ -336,6 +356,11 @@ impl Constraint {
         matches!(self.spec.kind, Kind::Chosen)
     }
 
+    /// Whether both factors are the same, W = Hᵀ.
+    pub fn is_symmetric(&self) -> bool {
+        matches!(self.spec.kind, Kind::Alike)
+    }
+
     /// The start that `auto` stands for.
     pub(crate) fn init(&self) -> Option<&'static str> {
         self.spec.init
@@ -344,7 +369,7 @@ impl Constraint {
     fn set(&self) -> Option<&'static Set> {
         match &self.spec.kind {
             Kind::Set(set) => Some(set),
-            Kind::Chosen => None,
+            Kind::Chosen | Kind::Alike => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What can be refused of a fit before any work.
 
 use super::{Factor, Nmf, Start};
-use crate::constraint::Constraint;
+use crate::constraint::{Constraint, asymmetry};
 use crate::matrix::{Dense, Matrix, Summary, bad_entry};
 use crate::{Error, Float, Init};
 
@@ -75,6 +75,19 @@ impl Nmf {
         self.constraints.iter().any(Constraint::chooses)
     }
 
+    /// Whether both factors are to be the same.
+    pub(crate) fn is_symmetric(&self) -> bool {
+        self.constraints.iter().any(Constraint::is_symmetric)
+    }
+
+    /// The price of a difference between both factors, where they are to be the same: in proportion to what the mean eigenvalue of the
+    /// other factor's Gram matrix comes to.
+    pub(crate) fn symmetric_price(&self, squares: f64) -> Option<f64> {
+        let mut constraints = self.constraints.iter();
+        let found = constraints.find(|constraint| constraint.is_symmetric())?;
+        Some(found.value()? * (squares / self.rank as f64).sqrt())
+    }
+
     /// The factor whose rows a constraint couples.
     pub(crate) fn coupled(&self) -> Option<Factor> {
         let coupled = self.constraints.iter().find(|x| x.is_coupled());
@@ -122,6 +135,23 @@ impl Nmf {
                     "expected a solver without a sketch, not '{solver}'; 'hals' is the same on V"
                 );
                 return refuse(constraint, legal);
+            }
+            if constraint.is_symmetric()
+                || self.constraints[..i].iter().any(Constraint::is_symmetric)
+            {
+                if let [first, second, ..] = &self.constraints[..] {
+                    let legal = format!(
+                        "expected 'symmetric' alone, not beside {}",
+                        if i == 0 { second } else { first }
+                    );
+                    return refuse(constraint, legal);
+                }
+                if self.penalty.alpha_w > 0.0 || self.penalty.alpha_h > 0.0 {
+                    let (w, h) = (self.penalty.alpha_w, self.penalty.alpha_h);
+                    let legal =
+                        format!("expected no penalties beside it, not alpha_w {w} and alpha_h {h}");
+                    return refuse(constraint, legal);
+                }
             }
             if constraint.chooses() {
                 if self.init != Init::auto() && !self.init.picks_rows() {
@@ -187,6 +217,9 @@ impl Nmf {
                 return Self::refuse_constraint(constraint, legal);
             }
 
+            if constraint.is_symmetric() {
+                check_symmetric(constraint, given, start.hold)?;
+            }
             if constraint.is_coupled() {
                 self.check_coupled(constraint, given, length)?;
             }
@@ -321,4 +354,30 @@ impl Nmf {
             what: "its product with the other factor",
         })
     }
+}
+
+/// Refuses a V that is not symmetric and in memory.
+fn check_symmetric<T: Float>(
+    constraint: &Constraint,
+    given: &[Matrix<'_, T>],
+    hold: Option<Factor>,
+) -> Result<(), Error> {
+    let legal = match given {
+        _ if hold.is_some() => "expected no factor that is held".to_owned(),
+        [v] => {
+            v.check_held(&format!("the constraint {constraint}"))?;
+            let (rows, cols) = (v.rows(), v.cols());
+            if rows != cols {
+                format!("expected a symmetric V, not one of {rows} x {cols}")
+            } else if let Some((i, j, here, there)) = asymmetry(v) {
+                format!(
+                    "expected a symmetric V, but its entry ({i}, {j}) is {here} and ({j}, {i}) is {there}"
+                )
+            } else {
+                return Ok(());
+            }
+        }
+        _ => "expected V in one piece".to_owned(),
+    };
+    Nmf::refuse_constraint(constraint, legal)
 }

@@ -22,3 +22,4 @@ mod resume;
 mod sklearn;
 mod streamed;
 mod streamed_sparse;
+mod symmetric;
