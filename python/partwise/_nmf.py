@@ -67,8 +67,8 @@ class NMF(BaseNMF):
     zeros : {"data", "missing"}, default="data"
         What a sparse X does not store: zeros, or entries that are not known, as in a matrix of ratings.
     constraint : str, list of str or None, default=None
-        What a factor must be besides non-negative: "separable", "min-volume", "simplex", "orthogonal", "hoyer" or "graph", on
-        another factor than the usual one ("h:orthogonal") and with a number ("w:hoyer=0.7"); a list has one for each
+        What a factor must be besides non-negative: "separable", "min-volume", "simplex", "orthogonal", "hoyer", "graph" or
+        "symmetric", on another factor than the usual one ("h:orthogonal") and with a number ("w:hoyer=0.7"); a list has one for each
         factor. The loss is then Frobenius ("separable" takes any). In `transform` those that say something of each
         sample alone hold too.
     graph : {array-like, sparse matrix} of shape (n_samples, n_samples) or None, default=None

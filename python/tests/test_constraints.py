@@ -21,12 +21,12 @@ def X():
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_every_constraint_fits_arrays_and_sparse_matrices(X, text, dtype):
-    X = X.astype(dtype)
+    X = (X @ X.T if "symmetric" in text else X).astype(dtype)
     model = NMF(3, constraint=text, random_state=0, max_iter=30, tol=0)
     for data in (X, np.asfortranarray(X), sp.csr_matrix(X), sp.csc_matrix(X)):
         W = model.fit_transform(data)
         assert W.shape == (60, 3) and W.dtype == dtype
-        assert model.components_.shape == (3, 20)
+        assert model.components_.shape == (3, X.shape[1])
         objective = model.history_["objective"]
         assert np.all(np.diff(objective) <= 1e-4 * objective[0])
         assert model.transform(data[:5]).shape == (5, 3)
@@ -64,6 +64,15 @@ def test_neighbours_are_alike(X, kind):
     assert model.components_.shape == (3, 20)
 
 
+def test_a_symmetric_matrix_has_one_factor(X):
+    V = X @ X.T
+    for data in (V, sp.csr_matrix(V)):
+        model = NMF(3, constraint="symmetric", random_state=0)
+        W = model.fit_transform(data)
+        np.testing.assert_array_equal(W, model.components_.T)
+        np.testing.assert_allclose(model.reconstruction_err_, np.linalg.norm(V - W @ W.T), rtol=1e-6)
+
+
 def test_a_model_keeps_its_constraints(X, tmp_path):
     model = NMF(3, constraint="simplex", random_state=0).fit(X)
     model.save(tmp_path / "model.npz")
@@ -90,6 +99,7 @@ def test_the_function_takes_constraints(X):
         ({"constraint": "graph", "graph": np.eye(3)}, "graph"),
         ({"constraint": "graph", "graph": np.triu(np.ones((60, 60)))}, "symmetric"),
         ({"graph": np.eye(60)}, "graph"),
+        ({"constraint": "symmetric"}, "60 x 20"),
         ({"constraint": 3}, "constraint"),
         ({"constraint": "orthogonal", "missing_values": np.nan}, "missing"),
     ],

@@ -57,6 +57,7 @@ Examples:
   partwise fit counts.mtx -k 20 --loss kl -o topics/
   partwise fit data.csv -k 5 --init random --seed 7 --alpha-w 0.01 --l1-ratio 1 -o sparse/
   partwise fit spectra.npy -k 4 --constraint min-volume --max-iter 1000 -o pure/
+  partwise fit friends.mtx -k 10 --constraint symmetric -o groups/
   partwise fit spectra.npy -k 4 --start-h endmembers.npy --hold h -o abundances/
   partwise fit pbmc.h5ad#layers/counts -k 20 --loss kl -o out/
   partwise fit big.pws -k 20 --memory 2G -o out/     a file larger than memory; or .npy, or a folder of them

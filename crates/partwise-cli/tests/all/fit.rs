@@ -200,6 +200,29 @@ fn a_graph_comes_from_a_file_or_from_the_matrix() {
 }
 
 #[test]
+fn a_graph_is_factored_into_its_groups() {
+    let place = Place::new();
+    // Two triangles with an edge between them.
+    let edges = [(0, 1), (0, 2), (1, 2), (3, 4), (3, 5), (4, 5), (2, 3)];
+    let line = |i: usize| {
+        let weight = |j| usize::from(edges.contains(&(i, j)) || edges.contains(&(j, i)));
+        let weights: Vec<_> = (0..6).map(|j| weight(j).to_string()).collect();
+        weights.join(" ")
+    };
+    place.file("graph.txt", (0..6).map(line).collect::<Vec<_>>().join("\n"));
+    place.succeed("fit graph.txt -k 2 --constraint symmetric -o out");
+    let model = place.model("out/model.npz");
+    let (partwise_io::AnyDense::F64(w), partwise_io::AnyDense::F64(h)) = (model.w, model.h) else {
+        panic!("not float64");
+    };
+    let first = |i: usize| w.data[i * 2] > w.data[i * 2 + 1];
+    for i in 0..6 {
+        assert_eq!(first(i) == first(0), i < 3, "node {i}");
+        assert_eq!(w.data[i * 2..i * 2 + 2], [h.data[i], h.data[6 + i]]);
+    }
+}
+
+#[test]
 fn a_transform_uses_the_loss_and_penalty_of_the_model() {
     let place = Place::new();
     place.file("v.txt", plain_text());

@@ -197,6 +197,7 @@ fn parameters_out_of_range() {
             ["square.txt", "graph"],
         ),
         ("--graph v.txt", ["--graph", "--constraint"]),
+        ("--constraint symmetric", ["w:symmetric=0.3", "6 x 4"]),
         ("--format xls", ["xls", "csv"]),
         ("--frobnicate", ["--frobnicate", "unexpected"]),
     ] {

@@ -205,7 +205,7 @@ static CONSTRAINTS: &[Spec] = &[
         factors: &[Factor::W],
         value: Some(Value {
             title: "price of a difference between W and the transpose of H",
-            default: 1.0,
+            default: 0.3,
             legal: "expected a price from 1e-3 to 1e3",
             least: 1e-3,
             most: 1e3,
