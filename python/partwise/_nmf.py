@@ -67,13 +67,13 @@ class NMF(BaseNMF):
     zeros : {"data", "missing"}, default="data"
         What a sparse X does not store: zeros, or entries that are not known, as in a matrix of ratings.
     constraint : str, list of str or None, default=None
-        What a factor must be besides non-negative: "separable", "min-volume", "simplex", "orthogonal", "hoyer", "graph" or
-        "symmetric", on another factor than the usual one ("h:orthogonal") and with a number ("w:hoyer=0.7"); a list has one for each
-        factor. The loss is then Frobenius ("separable" takes any). In `transform` those that say something of each
-        sample alone hold too.
+        What a factor must be besides non-negative: "separable", "min-volume", "simplex", "orthogonal", "hoyer", "graph"
+        or "symmetric", on another factor than the usual one ("h:orthogonal") and with a number ("w:hoyer=0.7"); a list
+        has one for each factor. The loss is then Frobenius ("separable" takes any). In `transform` those that say
+        something of each sample alone hold too.
     graph : {array-like, sparse matrix} of shape (n_samples, n_samples) or None, default=None
-        For ``constraint="graph"``: who is a neighbour of whom, a symmetric matrix of weights. With ``"h:graph"`` it is of the
-        features. None takes the 5 nearest of each sample by angle.
+        For ``constraint="graph"``: who is a neighbour of whom, a symmetric matrix of weights. With ``"h:graph"`` it is
+        of the features. None takes the 5 nearest of each sample by angle.
     n_threads : int or None, default=None
         Threads to work with; None takes OMP_NUM_THREADS or all processors. The answer has the same bits for any number.
     n_init : int, default=1
@@ -462,7 +462,7 @@ class NMF(BaseNMF):
         """The graph as the engine takes it; new samples have no neighbours."""
         if self.graph is None or hold == "H":
             return None
-        graph = check_array(self.graph, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], input_name="graph")
+        graph = check_array(self.graph, accept_sparse=("csr", "csc"), dtype=DTYPES, input_name="graph")
         return engine_input(refuse_malformed(graph))
 
     def _last_factors(self, X, n_components, weights):
