@@ -196,7 +196,7 @@ fn parameters_out_of_range() {
             "--constraint graph --graph square.txt",
             ["square.txt", "graph"],
         ),
-        ("--graph v.txt", ["--graph", "--constraint"]),
+        ("--graph v.txt", ["required", "--constraint"]),
         ("--constraint symmetric", ["w:symmetric=0.3", "6 x 4"]),
         ("--format xls", ["xls", "csv"]),
         ("--frobnicate", ["--frobnicate", "unexpected"]),
