@@ -67,10 +67,13 @@ class NMF(BaseNMF):
     zeros : {"data", "missing"}, default="data"
         What a sparse X does not store: zeros, or entries that are not known, as in a matrix of ratings.
     constraint : str, list of str or None, default=None
-        What a factor must be besides non-negative: "separable", "min-volume", "simplex", "orthogonal" or "hoyer", on
-        another factor than the usual one ("h:orthogonal") and with a number ("w:hoyer=0.7"); a list has one for each
-        factor. The loss is then Frobenius ("separable" takes any). In `transform` those that say something of each
-        sample alone hold too.
+        What a factor must be besides non-negative: "separable", "min-volume", "simplex", "orthogonal", "hoyer", "graph"
+        or "symmetric", on another factor than the usual one ("h:orthogonal") and with a number ("w:hoyer=0.7"); a list
+        has one for each factor. The loss is then Frobenius ("separable" takes any). In `transform` those that say
+        something of each sample alone hold too.
+    graph : {array-like, sparse matrix} of shape (n_samples, n_samples) or None, default=None
+        For ``constraint="graph"``: who is a neighbour of whom, a symmetric matrix of weights. With ``"h:graph"`` it is
+        of the features. None takes the 5 nearest of each sample by angle.
     n_threads : int or None, default=None
         Threads to work with; None takes OMP_NUM_THREADS or all processors. The answer has the same bits for any number.
     n_init : int, default=1
@@ -131,6 +134,7 @@ class NMF(BaseNMF):
         "missing_values": [None, np.nan],
         "zeros": [StrOptions({"data", "missing"})],
         "constraint": [None, str, list, tuple],
+        "graph": [None, "array-like", "sparse matrix"],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "progress": ["boolean"],
@@ -155,6 +159,7 @@ class NMF(BaseNMF):
         missing_values=None,
         zeros="data",
         constraint=None,
+        graph=None,
         n_threads=None,
         n_init=1,
         warm_start=False,
@@ -179,6 +184,7 @@ class NMF(BaseNMF):
         self.missing_values = missing_values
         self.zeros = zeros
         self.constraint = constraint
+        self.graph = graph
         self.n_init = n_init
         self.warm_start = warm_start
         self.progress = progress
@@ -452,6 +458,13 @@ class NMF(BaseNMF):
             return []
         return [self.constraint] if isinstance(self.constraint, str) else [str(text) for text in self.constraint]
 
+    def _graph(self, hold=None):
+        """The graph as the engine takes it; new samples have no neighbours."""
+        if self.graph is None or hold == "H":
+            return None
+        graph = check_array(self.graph, accept_sparse=("csr", "csc"), dtype=DTYPES, input_name="graph")
+        return engine_input(refuse_malformed(graph))
+
     def _last_factors(self, X, n_components, weights):
         """The factors of the last fit, where they can begin this one."""
         if not (self.warm_start and hasattr(self, "components_")):
@@ -517,7 +530,9 @@ class NMF(BaseNMF):
                 options[name] = [int(places[component]) for component in options[name]]
         with Watch(solver=self.solver, **watch) as watch:
             factors = (None if A is None else engine_input(A) for A in (W, H))
-            fitted = _partwise.fit(engine_input(X), options, *factors, hold, watch.function, watch.keeps_best, weights)
+            fitted = _partwise.fit(
+                engine_input(X), options, *factors, hold, watch.function, watch.keeps_best, weights, self._graph(hold)
+            )
         if order is not None:
             back = np.argsort(order)
             fitted["W"], fitted["H"] = fitted["W"][:, back], fitted["H"][back]
@@ -588,7 +603,7 @@ def non_negative_factorization(
     init, solver, beta_loss, tol, max_iter, alpha_W, alpha_H, l1_ratio, random_state, verbose, shuffle
         As in `NMF`.
     **ours
-        `missing_values`, `zeros`, `constraint`, `n_threads`, `n_init`, `progress` and `callback` as in `NMF`.
+        `missing_values`, `zeros`, `constraint`, `graph`, `n_threads`, `n_init`, `progress` and `callback` as in `NMF`.
 
     Returns
     -------

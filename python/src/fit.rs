@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use numpy::PyReadonlyArray1;
-use partwise::{Factor, Factorization, Loss, Missing, Nmf, Penalty, Start, Weighting};
+use partwise::{Factor, Factorization, Graph, Loss, Missing, Nmf, Penalty, Start, Weighting};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
@@ -105,7 +105,7 @@ impl Weights<'_> {
 
 /// Factors X ≈ W H. `hold` is "W", "H" or None; W and H are starts, or held.
 #[pyfunction]
-#[pyo3(signature = (x, options, w=None, h=None, hold=None, callback=None, keep_best=false, weights=None))]
+#[pyo3(signature = (x, options, w=None, h=None, hold=None, callback=None, keep_best=false, weights=None, graph=None))]
 #[expect(clippy::too_many_arguments, reason = "Python's arguments by name")]
 pub(crate) fn fit<'py>(
     py: Python<'py>,
@@ -117,6 +117,7 @@ pub(crate) fn fit<'py>(
     callback: Option<Py<PyAny>>,
     keep_best: bool,
     weights: Option<Weights<'py>>,
+    graph: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Fit<'py>> {
     let hold = match hold {
         None => None,
@@ -133,6 +134,9 @@ pub(crate) fn fit<'py>(
     };
     let (common, road): (Options, Road) = (options.extract()?, options.extract()?);
     let mut nmf = configured(&common, &road).map_err(to_python)?;
+    if let Some(graph) = graph {
+        nmf = nmf.graph(graph_of(graph)?);
+    }
     if hold == Some(Factor::H) {
         nmf = nmf.for_new_samples();
     }
@@ -150,6 +154,15 @@ pub(crate) fn configured(common: &Options, road: &Road) -> Result<Nmf, partwise:
         .seed(road.seed);
     let mut texts = road.constraint.iter();
     texts.try_fold(nmf, |nmf, text| Ok(nmf.constraint(text.parse()?)))
+}
+
+/// A graph from its matrix of weights.
+fn graph_of(weights: &Bound<'_, PyAny>) -> PyResult<Graph> {
+    match AnyStored::of(weights)? {
+        AnyStored::F32(weights) => weights.view()?.matrix().and_then(|x| Graph::new(&x)),
+        AnyStored::F64(weights) => weights.view()?.matrix().and_then(|x| Graph::new(&x)),
+    }
+    .map_err(to_python)
 }
 
 /// W and H if given, and which of them is held.

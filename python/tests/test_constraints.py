@@ -21,12 +21,12 @@ def X():
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_every_constraint_fits_arrays_and_sparse_matrices(X, text, dtype):
-    X = X.astype(dtype)
+    X = (X @ X.T if "symmetric" in text else X).astype(dtype)
     model = NMF(3, constraint=text, random_state=0, max_iter=30, tol=0)
     for data in (X, np.asfortranarray(X), sp.csr_matrix(X), sp.csc_matrix(X)):
         W = model.fit_transform(data)
         assert W.shape == (60, 3) and W.dtype == dtype
-        assert model.components_.shape == (3, 20)
+        assert model.components_.shape == (3, X.shape[1])
         objective = model.history_["objective"]
         assert np.all(np.diff(objective) <= 1e-4 * objective[0])
         assert model.transform(data[:5]).shape == (5, 3)
@@ -45,6 +45,32 @@ def test_constraints_hold(X):
     sparseness = (20**0.5 - H.sum(1) / np.linalg.norm(H, axis=1)) / (20**0.5 - 1)
     np.testing.assert_allclose(sparseness, 0.2, atol=1e-9)
     np.testing.assert_allclose(NMF(3, constraint="min-volume").fit(X).components_.sum(1), 1)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix, sp.csc_matrix, lambda S: S.astype(np.float32)])
+def test_neighbours_are_alike(X, kind):
+    S = np.eye(60, k=1) + np.eye(60, k=-1)
+    model = NMF(3, constraint="graph=5", graph=kind(S), random_state=0, tol=1e-6)
+    W = model.fit_transform(X)
+    H = model.components_
+    steps = np.square(np.diff(W, axis=0)).sum(0) @ np.square(H).sum(1)
+    objective = 0.5 * np.square(X - W @ H).sum() + 0.5 * 5 * steps
+    np.testing.assert_allclose(model.objective_, objective, rtol=1e-9)
+    plain = NMF(3, random_state=0).fit(X)
+    H0, W0 = plain.components_, plain.transform(X)
+    assert steps < np.square(np.diff(W0, axis=0)).sum(0) @ np.square(H0).sum(1)
+    assert model.transform(X[:4]).shape == (4, 3)
+    model = NMF(3, constraint="h:graph", graph=sp.eye(20, k=1) + sp.eye(20, k=-1), random_state=0).fit(X)
+    assert model.components_.shape == (3, 20)
+
+
+def test_a_symmetric_matrix_has_one_factor(X):
+    V = X @ X.T
+    for data in (V, sp.csr_matrix(V)):
+        model = NMF(3, constraint="symmetric", random_state=0)
+        W = model.fit_transform(data)
+        np.testing.assert_array_equal(W, model.components_.T)
+        np.testing.assert_allclose(model.reconstruction_err_, np.linalg.norm(V - W @ W.T), rtol=1e-6)
 
 
 def test_a_model_keeps_its_constraints(X, tmp_path):
@@ -70,6 +96,10 @@ def test_the_function_takes_constraints(X):
         ({"constraint": ["hoyer", "h:orthogonal"]}, "h:hoyer=0.8"),
         ({"constraint": "hoyer", "beta_loss": 1}, "frobenius"),
         ({"constraint": "hoyer", "solver": "mu"}, "'mu'"),
+        ({"constraint": "graph", "graph": np.eye(3)}, "graph"),
+        ({"constraint": "graph", "graph": np.triu(np.ones((60, 60)))}, "symmetric"),
+        ({"graph": np.eye(60)}, "graph"),
+        ({"constraint": "symmetric"}, "60 x 20"),
         ({"constraint": 3}, "constraint"),
         ({"constraint": "orthogonal", "missing_values": np.nan}, "missing"),
     ],

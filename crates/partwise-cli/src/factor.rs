@@ -75,7 +75,11 @@ impl Job<'_> {
         fit: impl FnOnce(&Nmf, Start<'_, T>) -> Result<Factorization<T>, Error>,
     ) -> anyhow::Result<Factorization<T>> {
         let solving = self.solving;
-        let nmf = solving.nmf()?;
+        let mut nmf = solving.nmf()?;
+        if let Some(path) = &solving.graph {
+            nmf = nmf.graph(input::graph(path)?);
+            nmf.check()?;
+        }
         let what = format!(
             "a fit of {} × {} with {} components",
             v.rows(),
@@ -150,6 +154,7 @@ impl Job<'_> {
             | Error::Shape { matrix, .. } => match *matrix {
                 "W" => self.solving.start_w.as_deref(),
                 "H" => self.solving.start_h.as_deref(),
+                "the graph" => self.solving.graph.as_deref(),
                 _ => None,
             },
             _ => None,

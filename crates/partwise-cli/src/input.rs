@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use partwise::{Dense, Nmf};
+use partwise::{Dense, Graph, Nmf};
 use partwise_io::{Dtype, Format, Indices, Matrix, Precision, ReadOptions, Stored};
 
 use crate::memory::Limit;
@@ -110,6 +110,16 @@ pub(crate) fn read_within<T: Number>(
         row_names: table.row_names,
         stored_as: table.stored_as,
     })
+}
+
+/// A graph, which is a symmetric matrix of weights.
+///
+/// # Errors
+/// A file that cannot be read; what the engine refuses of it.
+pub(crate) fn graph(path: &Path) -> anyhow::Result<Graph> {
+    let weights = read_as::<f64>(path, None)?.matrix;
+    let view = weights.view().with_context(|| name(path))?;
+    Graph::new(&view).with_context(|| name(path))
 }
 
 /// A factor to begin with. Its precision must be that of V unless `convert`; text and whole numbers have none.

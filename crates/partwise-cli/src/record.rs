@@ -84,6 +84,7 @@ pub(crate) fn parameters(solving: &SolvingArguments) -> BTreeMap<String, Value> 
             ("alpha_h", json!(penalty.alpha_h)),
             ("l1_ratio", json!(penalty.l1_ratio)),
             ("constraint", json!(constraints)),
+            ("graph", json!(solving.graph)),
             ("start_w", json!(solving.start_w)),
             ("start_h", json!(solving.start_h)),
             ("hold", json!(hold)),

@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) held: Option<Side>,
     /// The factor that is improved first in an iteration.
     pub(crate) first: Side,
+    /// A constant of the problem, which is no part of the objective.
+    pub(crate) constant: f64,
 }
 
 /// What came out.
@@ -133,7 +135,7 @@ pub(crate) fn run<'s, T: Float>(
     } else if needs_start {
         let look = fit.pass(false, !fit.improves_both());
         let at_start = fit.divergence(&look);
-        course.note(at_start + fit.penalty(&look), None);
+        course.note(fit.objective(at_start, &look), None);
         stopper = Stopper::new(rule, plan.tolerance, at_start);
         stats = Some(look);
     }
@@ -146,7 +148,7 @@ pub(crate) fn run<'s, T: Float>(
         }
         let (now, met) = fit.iterate(stats.take());
         let divergence = fit.divergence(&now);
-        let mut objective = divergence + fit.penalty(&now);
+        let mut objective = fit.objective(divergence, &now);
         if plan.solver.strays() {
             let best = fit.best.offer(objective, &fit.right);
             if fit.lead.is_some() {
@@ -189,6 +191,29 @@ pub(crate) fn run<'s, T: Float>(
         stop,
         quality,
     }
+}
+
+/// How good a pair of factors is, of which nothing is changed.
+pub(crate) fn look<'s, T: Float>(
+    shard: Box<dyn Shard<T> + 's>,
+    right: Dense<T>,
+    problem: &Problem<T>,
+    plan: &Plan,
+    data: &Summary,
+    threads: &Threads,
+) -> Quality {
+    let mut fit = Fit {
+        shard,
+        right: Fixed::new(right, threads),
+        lead: None,
+        best: Best::default(),
+        sweeps: usize::MAX,
+        problem,
+        plan,
+        data,
+        threads,
+    };
+    fit.quality()
 }
 
 impl<T: Float> Fit<'_, '_, T> {
@@ -234,9 +259,16 @@ impl<T: Float> Fit<'_, '_, T> {
         self.problem.quadratic.is_some() && self.shard.counts_all()
     }
 
+    /// What a constraint that couples rows of the right factor says to each component of the left one.
+    fn ties(&self) -> Option<Vec<f64>> {
+        let rule = self.problem.rules.right.as_ref()?;
+        rule.ties(&self.right.rows)
+    }
+
     fn pass(&mut self, update: bool, statistics: bool) -> Stats<T> {
+        let tied = self.ties().map(|ties| self.problem.tied(ties));
         self.shard.pass(&Request {
-            problem: self.problem,
+            problem: tied.as_ref().unwrap_or(self.problem),
             right: &self.right,
             update,
             statistics,
@@ -425,6 +457,15 @@ impl<T: Float> Fit<'_, '_, T> {
         self.shard.divergence(&squared, &self.right)
     }
 
+    /// The objective by its divergence.
+    fn objective(&self, divergence: f64, stats: &Stats<T>) -> f64 {
+        let all = divergence + self.penalty(stats);
+        match self.plan.constant {
+            0.0 => all,
+            constant => (all - constant).max(0.0),
+        }
+    }
+
     fn penalty(&self, stats: &Stats<T>) -> f64 {
         let (left, right) = (&self.problem.left.penalty, &self.problem.right.penalty);
         let price = |rule: &Option<Rule>, sums: &Sums| {
@@ -432,7 +473,14 @@ impl<T: Float> Fit<'_, '_, T> {
             rule.map_or(0.0, |rule| rule.price(&sums.gram, sums.columns.len()))
         };
         let rules = &self.problem.rules;
-        let prices = price(&rules.left, &stats.sums) + price(&rules.right, &self.right.sums);
+        let ties = self.ties().unwrap_or_default();
+        let tied: f64 = ties
+            .iter()
+            .zip(stats.sums.squares())
+            .map(|(a, b)| a * b)
+            .sum();
+        let prices =
+            price(&rules.left, &stats.sums) + price(&rules.right, &self.right.sums) + 0.5 * tied;
         stats.sums.penalty(left) + self.right.sums.penalty(right) + prices
     }
 
@@ -458,7 +506,7 @@ impl<T: Float> Fit<'_, '_, T> {
         };
         Quality {
             divergence,
-            objective: divergence + self.penalty(&look),
+            objective: self.objective(divergence, &look),
             relative_error,
             residual,
         }

@@ -51,6 +51,8 @@ pub(crate) struct Problem<T: Float> {
 pub(crate) struct Rules {
     pub(crate) left: Option<Rule>,
     pub(crate) right: Option<Rule>,
+    /// What the right factor's constraint adds to the curvature of each component of the left one, if it adds anything.
+    pub(crate) ties: Option<Arc<[f64]>>,
 }
 
 impl Rules {
@@ -77,6 +79,16 @@ impl<T: Float> Problem<T> {
             right,
             rules: Rules::default(),
         }
+    }
+
+    /// The same, where the right factor's constraint says this to the components of the left one.
+    pub(crate) fn tied(&self, ties: Vec<f64>) -> Self {
+        let mut problem = self.clone();
+        if let Some(rule) = &mut problem.rules.left {
+            rule.ties.clone_from(&ties);
+        }
+        problem.rules.ties = Some(ties.into());
+        problem
     }
 
     /// Whether a component may pass scale from one factor to the other at no cost.
@@ -305,7 +317,8 @@ pub(crate) fn half_step<T: Float>(
             .map(|g| if precise(g) { T::from_f64(*g) } else { T::ZERO })
             .collect();
         for t in 0..k {
-            gram[t * k + t] += T::from_f64(weights.l2);
+            let tie = problem.rules.ties.as_ref().map_or(0.0, |ties| ties[t]);
+            gram[t * k + t] += T::from_f64(weights.l2 + tie);
         }
         let quadratic = Quadratic {
             gram: &gram,

@@ -57,6 +57,7 @@ Examples:
   partwise fit counts.mtx -k 20 --loss kl -o topics/
   partwise fit data.csv -k 5 --init random --seed 7 --alpha-w 0.01 --l1-ratio 1 -o sparse/
   partwise fit spectra.npy -k 4 --constraint min-volume --max-iter 1000 -o pure/
+  partwise fit friends.mtx -k 10 --constraint symmetric -o groups/
   partwise fit spectra.npy -k 4 --start-h endmembers.npy --hold h -o abundances/
   partwise fit pbmc.h5ad#layers/counts -k 20 --loss kl -o out/
   partwise fit big.pws -k 20 --memory 2G -o out/     a file larger than memory; or .npy, or a folder of them
@@ -319,6 +320,10 @@ pub(crate) struct SolvingArguments {
         value_parser = FromTable::<Constraint>::new()
     )]
     pub(crate) constraint: Vec<Constraint>,
+    /// Who is a neighbour of whom for the constraint graph: a symmetric matrix of weights of the rows of V (of its columns for
+    /// h:graph), dense or sparse [default: each with the 5 nearest by angle]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "constraint")]
+    pub(crate) graph: Option<PathBuf>,
     /// W to begin with, m × k, instead of a drawn one
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) start_w: Option<PathBuf>,
@@ -517,7 +522,8 @@ fn rank_unless_chosen(rank: clap::Arg) -> clap::Arg {
 
 /// The starts of many fits are drawn: flags of one start are not offered.
 fn of_one_fit(flag: clap::Arg) -> clap::Arg {
-    let hidden = ["init", "n_init", "start_w", "start_h", "hold"].contains(&flag.get_id().as_str());
+    let one = ["init", "n_init", "graph", "start_w", "start_h", "hold"];
+    let hidden = one.contains(&flag.get_id().as_str());
     flag.hide(hidden)
 }
 

@@ -36,6 +36,7 @@ const DECIDED: &[&str] = &[
     "alpha_h",
     "l1_ratio",
     "constraint",
+    "graph",
     "start_w",
     "start_h",
     "hold",

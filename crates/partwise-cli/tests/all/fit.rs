@@ -181,6 +181,48 @@ fn factors_are_constrained_and_so_are_those_of_new_samples() {
 }
 
 #[test]
+fn a_graph_comes_from_a_file_or_from_the_matrix() {
+    let place = Place::new();
+    place.file("v.txt", plain_text());
+    // A chain of the six samples.
+    let line = |i: usize| {
+        let weight = |j: usize| usize::from(i.abs_diff(j) == 1).to_string();
+        (0..6).map(weight).collect::<Vec<_>>().join(" ")
+    };
+    let chain: Vec<_> = (0..6).map(line).collect();
+    place.file("chain.txt", chain.join("\n"));
+    let table = place.succeed("fit v.txt -k 2 --constraint graph=50 --graph chain.txt -o out");
+    assert!(table.contains("w:graph=50"), "{table}");
+    let run = place.json("out/run.json");
+    assert_eq!(run["parameters"]["graph"], "chain.txt");
+    place.succeed("transform out/model.npz v.txt -o w.npy");
+    place.succeed("fit v.txt -k 2 --constraint h:graph -o made");
+}
+
+#[test]
+fn a_graph_is_factored_into_its_groups() {
+    let place = Place::new();
+    // Two triangles with an edge between them.
+    let edges = [(0, 1), (0, 2), (1, 2), (3, 4), (3, 5), (4, 5), (2, 3)];
+    let line = |i: usize| {
+        let weight = |j| usize::from(edges.contains(&(i, j)) || edges.contains(&(j, i)));
+        let weights: Vec<_> = (0..6).map(|j| weight(j).to_string()).collect();
+        weights.join(" ")
+    };
+    place.file("graph.txt", (0..6).map(line).collect::<Vec<_>>().join("\n"));
+    place.succeed("fit graph.txt -k 2 --constraint symmetric -o out");
+    let model = place.model("out/model.npz");
+    let (partwise_io::AnyDense::F64(w), partwise_io::AnyDense::F64(h)) = (model.w, model.h) else {
+        panic!("not float64");
+    };
+    let first = |i: usize| w.data[i * 2] > w.data[i * 2 + 1];
+    for i in 0..6 {
+        assert_eq!(first(i) == first(0), i < 3, "node {i}");
+        assert_eq!(w.data[i * 2..i * 2 + 2], [h.data[i], h.data[6 + i]]);
+    }
+}
+
+#[test]
 fn a_transform_uses_the_loss_and_penalty_of_the_model() {
     let place = Place::new();
     place.file("v.txt", plain_text());

@@ -2,7 +2,7 @@
 
 use crate::common::Place;
 
-const SOLVING: [&str; 15] = [
+const SOLVING: [&str; 16] = [
     "rank",
     "solver",
     "loss",
@@ -14,6 +14,7 @@ const SOLVING: [&str; 15] = [
     "alpha-h",
     "l1-ratio",
     "constraint",
+    "graph",
     "start-w",
     "start-h",
     "hold",

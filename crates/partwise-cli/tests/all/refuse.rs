@@ -11,6 +11,7 @@ fn place() -> Place {
     let place = Place::new();
     place
         .file("v.txt", plain_text())
+        .file("square.txt", "0 1\n1 0\n")
         .file("v.npy", npy_f64(6, 4, &plain_values()));
     place
 }
@@ -183,6 +184,20 @@ fn parameters_out_of_range() {
             "--constraint hoyer --constraint h:orthogonal",
             ["h:hoyer=0.8", "h:orthogonal"],
         ),
+        (
+            "--constraint graph --graph v.txt",
+            ["v.txt", "expected a row and a column"],
+        ),
+        (
+            "--constraint hoyer --graph square.txt",
+            ["graph", "without the constraint"],
+        ),
+        (
+            "--constraint graph --graph square.txt",
+            ["square.txt", "graph"],
+        ),
+        ("--graph v.txt", ["required", "--constraint"]),
+        ("--constraint symmetric", ["w:symmetric=0.3", "6 x 4"]),
         ("--format xls", ["xls", "csv"]),
         ("--frobnicate", ["--frobnicate", "unexpected"]),
     ] {

@@ -14,26 +14,32 @@
 //! A term of X alone is concave here, and lies below its tangent: [`Set::fold`] adds that tangent, which is quadratic, to
 //! G (majorisation; Leplat, Ang & Gillis 2019). So no half-step raises the objective, which has the term in it.
 //!
-//! Others fit the same two places. *Half-steps*: `graph` (Cai et al. 2011) adds ½ λ tr(Xᵀ L X), a quadratic term that couples rows and
-//! needs a matrix of its own beside V; `semi` (Ding, Li & Jordan 2010) frees W of its sign, and V with it, which every look at V
-//! forbids so far; `symmetric` V ≈ H Hᵀ by ANLS (Kuang, Yun & Park 2015) pulls both factors together and needs to see both at once.
-//! *Other models*: `convex` H = G V (Ding, Li & Jordan 2010) has another unknown, a tree of rank 2 (Kuang & Park 2013) is
-//! many fits. Joint and supervised factorisations are plain ones of matrices side by side.
+//! A term of both factors is `graph`'s, which couples rows: [`Rule::ties`] is what it says to the other factor.
+//!
+//! *Another problem* is `symmetric`'s, V ≈ X Xᵀ, which a shift of V's diagonal makes a plain one.
+//!
+//! Others fit the same places. `semi` (Ding, Li & Jordan 2010) is a half-step without a sign, but mixed signs are forbidden by every
+//! look at V so far. *Other models*: `convex` H = G V (Ding, Li & Jordan 2010) has another unknown, a tree of rank 2 (Kuang & Park
+//! 2013) is many fits. Joint and supervised factorisations are plain ones of matrices side by side.
 //!
 //! Work is in double precision whatever the type of V. Extrapolated factors would leave their set, so there is no lead,
 //! and sums of |gradient| need not become small at the edge of one, so every fit with a set ends on a plateau of the objective.
 
 mod descent;
+mod graph;
 mod hoyer;
 mod orthogonal;
 mod simplex;
+mod symmetric;
 mod volume;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub(crate) use descent::{Quadratic, descend};
+pub use graph::Graph;
 pub(crate) use simplex::onto_simplex;
+pub(crate) use symmetric::{Shifted, asymmetry};
 
 use crate::loss::Weights;
 use crate::matrix::Dense;
@@ -60,6 +66,8 @@ type Price = fn(&Rule, &[f64], usize) -> f64;
 struct Set {
     /// Whether each row is constrained alone, so that it means something for new samples.
     rowwise: bool,
+    /// Whether rows are coupled by a [`Graph`].
+    coupled: bool,
     /// Whether a column may have any length, so that it is given the length 1 where that costs nothing.
     any_length: bool,
     /// A point of the set for a start: where the set has a scale of its own, the start's is no news.
@@ -78,6 +86,8 @@ enum Kind {
     Set(Set),
     /// The components are rows of V.
     Chosen,
+    /// Both factors are the same.
+    Alike,
 }
 
 /// What the table holds of a constraint.
@@ -119,6 +129,7 @@ static CONSTRAINTS: &[Spec] = &[
         init: Some("spa"),
         kind: Kind::Set(Set {
             rowwise: false,
+            coupled: false,
             any_length: false,
             begin: volume::begin,
             project: volume::project,
@@ -136,6 +147,7 @@ static CONSTRAINTS: &[Spec] = &[
         init: None,
         kind: Kind::Set(Set {
             rowwise: true,
+            coupled: false,
             any_length: false,
             begin: simplex::begin,
             project: simplex::project,
@@ -150,9 +162,10 @@ static CONSTRAINTS: &[Spec] = &[
         source: "Ding et al. 2006; Pompili et al. 2014",
         factors: &[Factor::W, Factor::H],
         value: None,
-        init: None,
+        init: Some("spa"),
         kind: Kind::Set(Set {
             rowwise: true,
+            coupled: false,
             any_length: true,
             begin: orthogonal::project,
             project: orthogonal::project,
@@ -160,6 +173,45 @@ static CONSTRAINTS: &[Spec] = &[
             fold: None,
             price: None,
         }),
+    },
+    Spec {
+        name: "graph",
+        title: "samples that are neighbours in a graph are alike: a given one, or the 5 nearest by angle",
+        source: "Cai et al. 2011",
+        factors: &[Factor::W, Factor::H],
+        value: Some(Value {
+            title: "weight of the graph",
+            default: 1.0,
+            legal: "expected a weight above 0, at most 1e6",
+            least: f64::MIN_POSITIVE,
+            most: 1e6,
+        }),
+        init: None,
+        kind: Kind::Set(Set {
+            rowwise: false,
+            coupled: true,
+            any_length: true,
+            begin: graph::begin,
+            project: graph::project,
+            improve: graph::improve,
+            fold: None,
+            price: None,
+        }),
+    },
+    Spec {
+        name: "symmetric",
+        title: "V ≈ X Xᵀ for a symmetric V, such as a graph: its clusters",
+        source: "Kuang, Yun & Park 2015",
+        factors: &[Factor::W],
+        value: Some(Value {
+            title: "price of a difference between W and the transpose of H",
+            default: 0.3,
+            legal: "expected a price from 1e-3 to 1e3",
+            least: 1e-3,
+            most: 1e3,
+        }),
+        init: None,
+        kind: Kind::Alike,
     },
     Spec {
         name: "hoyer",
@@ -176,6 +228,7 @@ static CONSTRAINTS: &[Spec] = &[
         init: None,
         kind: Kind::Set(Set {
             rowwise: false,
+            coupled: false,
             any_length: true,
             begin: hoyer::project,
             project: hoyer::project,
@@ -293,9 +346,19 @@ impl Constraint {
         }
     }
 
+    /// Whether it couples the rows of its factor by a [`Graph`].
+    pub fn is_coupled(&self) -> bool {
+        self.set().is_some_and(|set| set.coupled)
+    }
+
     /// Whether the components are chosen by the start and then held.
     pub(crate) fn chooses(&self) -> bool {
         matches!(self.spec.kind, Kind::Chosen)
+    }
+
+    /// Whether both factors are the same, W = Hᵀ.
+    pub fn is_symmetric(&self) -> bool {
+        matches!(self.spec.kind, Kind::Alike)
     }
 
     /// The start that `auto` stands for.
@@ -306,18 +369,20 @@ impl Constraint {
     fn set(&self) -> Option<&'static Set> {
         match &self.spec.kind {
             Kind::Set(set) => Some(set),
-            Kind::Chosen => None,
+            Kind::Chosen | Kind::Alike => None,
         }
     }
 
     /// The half-step of a factor with so many rows, in a fit of a V with this sum of squares; none if the loop holds the
     /// factor.
-    pub(crate) fn rule(&self, rows: usize, squares: f64) -> Option<Rule> {
+    pub(crate) fn rule(&self, rows: usize, squares: f64, graph: Option<&Graph>) -> Option<Rule> {
         self.set().map(|set| Rule {
             set,
             value: self.value.unwrap_or_default(),
             rows,
             squares,
+            graph: graph.filter(|_| set.coupled).cloned(),
+            ties: Vec::new(),
         })
     }
 }
@@ -403,6 +468,10 @@ pub(crate) struct Rule {
     rows: usize,
     /// Sum of squares of V.
     squares: f64,
+    /// Which rows are coupled.
+    graph: Option<Graph>,
+    /// What the other factor's constraint adds to the curvature of each component, if it adds anything.
+    pub(crate) ties: Vec<f64>,
 }
 
 /// What a half-step sees: ½ tr(X G Xᵀ) − tr(B Xᵀ) for some rows, or all of them.
@@ -412,6 +481,8 @@ pub(crate) struct Step<'a> {
     quadratic: Quadratic<'a>,
     /// B, less the L1 penalty.
     rhs: &'a [f64],
+    /// λ G_tt, if rows are coupled.
+    pull: &'a [f64],
 }
 
 /// Rows in a task, where each is constrained alone.
@@ -428,6 +499,13 @@ impl Rule {
     /// The term of the factor alone, by its Gram matrix.
     pub(crate) fn price(&self, gram: &[f64], k: usize) -> f64 {
         self.set.price.map_or(0.0, |price| price(self, gram, k))
+    }
+
+    /// λ x_tᵀ L x_t of each component, if rows are coupled: the L2 penalty on the same component of the other factor.
+    pub(crate) fn ties<T: Float>(&self, rows: &Dense<T>) -> Option<Vec<f64>> {
+        let graph = self.graph.as_ref()?;
+        let roughness = graph::roughness(graph, rows.as_slice(), rows.cols());
+        Some(roughness.iter().map(|x| self.value * x).collect())
     }
 
     /// Puts a start into the set.
@@ -454,13 +532,28 @@ impl Rule {
         let folded = |x: &[f64]| {
             let mut gram = gram.to_vec();
             (0..k).for_each(|t| gram[t * k + t] += weights.l2);
+            for (t, tie) in self.ties.iter().enumerate() {
+                gram[t * k + t] += tie;
+            }
             if let Some(fold) = self.set.fold {
                 fold(self, x, &mut gram, k);
             }
             gram
         };
+        let pull: Vec<f64> = match self.graph {
+            Some(_) => (0..k).map(|t| self.value * gram[t * k + t]).collect(),
+            None => Vec::new(),
+        };
         let gram = folded(&x);
-        let violation = self.violation(&Quadratic::new(&gram, k), &rhs, &x, threads);
+        let quadratic = Quadratic::new(&gram, k);
+        let violation = match &self.graph {
+            None => self.violation(&quadratic, &rhs, &x, threads),
+            Some(graph) => {
+                let pulled = graph::pulled(graph, &pull, &x);
+                let rhs: Vec<f64> = rhs.iter().zip(pulled).map(|(b, l)| b - l).collect();
+                self.violation(&quadratic, &rhs, &x, threads)
+            }
+        };
         if update {
             let tangents = if self.set.fold.is_some() { TANGENTS } else { 1 };
             for _ in 0..tangents {
@@ -470,6 +563,7 @@ impl Rule {
                         rule: self,
                         quadratic: Quadratic::new(&gram, k),
                         rhs: &rhs[span],
+                        pull: &pull,
                     };
                     (self.set.improve)(&step, rows);
                 });

@@ -26,6 +26,19 @@ impl<'a, T: Float> Blocks<'a, T> {
     /// # Errors
     /// As [`Summary::of`]; [`Error::Shape`] if the blocks differ in width.
     pub(crate) fn new(blocks: &[Matrix<'a, T>], threads: &Threads) -> Result<Self, Error> {
+        let transposed = blocks.len() == 1 && blocks[0].prefers_columns();
+        Self::oriented(blocks, transposed, threads)
+    }
+
+    /// The same, where the factor that goes with the lines is chosen: a single block may be walked by its columns.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(crate) fn oriented(
+        blocks: &[Matrix<'a, T>],
+        transposed: bool,
+        threads: &Threads,
+    ) -> Result<Self, Error> {
         let cols = blocks.first().map_or(0, Matrix::cols);
         let mut rows = 0;
         let (mut walked, mut summary) = (0, Summary::default());
@@ -52,7 +65,6 @@ impl<'a, T: Float> Blocks<'a, T> {
             return Err(Error::Empty { rows, cols });
         }
         summary.check_scale()?;
-        let transposed = blocks.len() == 1 && blocks[0].prefers_columns();
         let by_columns =
             |block: &Matrix<'_, T>| matches!(block, Matrix::Streamed(_)) && block.prefers_columns();
         if !transposed && blocks.iter().any(by_columns) {

@@ -1,8 +1,8 @@
 //! What can be refused of a fit before any work.
 
 use super::{Factor, Nmf, Start};
-use crate::constraint::Constraint;
-use crate::matrix::{Dense, Summary, bad_entry};
+use crate::constraint::{Constraint, asymmetry};
+use crate::matrix::{Dense, Matrix, Summary, bad_entry};
 use crate::{Error, Float, Init};
 
 impl Nmf {
@@ -75,6 +75,25 @@ impl Nmf {
         self.constraints.iter().any(Constraint::chooses)
     }
 
+    /// Whether both factors are to be the same.
+    pub(crate) fn is_symmetric(&self) -> bool {
+        self.constraints.iter().any(Constraint::is_symmetric)
+    }
+
+    /// The price of a difference between both factors, where they are to be the same: in proportion to what the mean eigenvalue of the
+    /// other factor's Gram matrix comes to.
+    pub(crate) fn symmetric_price(&self, squares: f64) -> Option<f64> {
+        let mut constraints = self.constraints.iter();
+        let found = constraints.find(|constraint| constraint.is_symmetric())?;
+        Some(found.value()? * (squares / self.rank as f64).sqrt())
+    }
+
+    /// The factor whose rows a constraint couples.
+    pub(crate) fn coupled(&self) -> Option<Factor> {
+        let coupled = self.constraints.iter().find(|x| x.is_coupled());
+        coupled.map(Constraint::factor)
+    }
+
     /// The start, or the one that `auto` stands for.
     pub(crate) fn chosen_init(&self, k: usize, m: usize, n: usize) -> Result<Init, Error> {
         let wanted = self.constraints.iter().find_map(Constraint::init);
@@ -88,11 +107,26 @@ impl Nmf {
     /// Refuses constraints that the other parameters or each other rule out.
     pub(crate) fn check_constraints(&self) -> Result<(), Error> {
         let refuse = Self::refuse_constraint::<()>;
+        if let (Some(graph), None) = (&self.graph, self.coupled()) {
+            return Err(Error::Parameter {
+                name: "graph",
+                value: format!("{} rows", graph.len()),
+                legal: "expected none without the constraint 'graph'".to_owned(),
+            });
+        }
         for (i, constraint) in self.constraints.iter().enumerate() {
             let same = |other: &&Constraint| other.factor() == constraint.factor();
             if let Some(other) = self.constraints[..i].iter().find(same) {
                 let legal =
                     format!("expected one constraint on a factor; there is {other} already");
+                return refuse(constraint, legal);
+            }
+            let coupled = |other: &&Constraint| other.is_coupled();
+            if let (true, Some(other)) = (
+                constraint.is_coupled(),
+                self.constraints[..i].iter().find(coupled),
+            ) {
+                let legal = format!("expected a graph on one factor; there is {other} already");
                 return refuse(constraint, legal);
             }
             let solver = self.solver;
@@ -101,6 +135,23 @@ impl Nmf {
                     "expected a solver without a sketch, not '{solver}'; 'hals' is the same on V"
                 );
                 return refuse(constraint, legal);
+            }
+            if constraint.is_symmetric()
+                || self.constraints[..i].iter().any(Constraint::is_symmetric)
+            {
+                if let [first, second, ..] = &self.constraints[..] {
+                    let legal = format!(
+                        "expected 'symmetric' alone, not beside {}",
+                        if i == 0 { second } else { first }
+                    );
+                    return refuse(constraint, legal);
+                }
+                if self.penalty.alpha_w > 0.0 || self.penalty.alpha_h > 0.0 {
+                    let (w, h) = (self.penalty.alpha_w, self.penalty.alpha_h);
+                    let legal =
+                        format!("expected no penalties beside it, not alpha_w {w} and alpha_h {h}");
+                    return refuse(constraint, legal);
+                }
             }
             if constraint.chooses() {
                 if self.init != Init::auto() && !self.init.picks_rows() {
@@ -133,12 +184,13 @@ impl Nmf {
     pub(crate) fn check_constrained<T: Float>(
         &self,
         start: &Start<'_, T>,
-        blocks: usize,
+        given: &[Matrix<'_, T>],
         (rows, cols): (usize, usize),
     ) -> Result<(), Error> {
         let refuse = |constraint: &Constraint, legal: &str| {
             Self::refuse_constraint(constraint, legal.to_owned())
         };
+        let blocks = given.len();
         for constraint in &self.constraints {
             let factor = constraint.factor();
             let (length, name) = match factor {
@@ -164,12 +216,49 @@ impl Nmf {
                 let legal = format!("expected V in one piece, not in {blocks} blocks of rows");
                 return Self::refuse_constraint(constraint, legal);
             }
+
+            if constraint.is_symmetric() {
+                check_symmetric(constraint, given, start.hold)?;
+            }
+            if constraint.is_coupled() {
+                self.check_coupled(constraint, given, length)?;
+            }
             if constraint.name() == "hoyer" && length < 2 {
                 let legal = format!("expected at least 2 {name}: one number has no sparseness");
                 return Self::refuse_constraint(constraint, legal);
             }
         }
         Ok(())
+    }
+
+    /// Refuses a graph of another size, and a V whose lines cannot be walked so that the loop sees the coupled rows together.
+    fn check_coupled<T: Float>(
+        &self,
+        constraint: &Constraint,
+        given: &[Matrix<'_, T>],
+        length: usize,
+    ) -> Result<(), Error> {
+        let by_columns = constraint.factor() == Factor::W;
+        for block in given {
+            if block.prefers_columns() != by_columns {
+                block.check_held(&format!("the constraint {constraint}"))?;
+            }
+            if self.graph.is_none() {
+                block.check_held(&format!(
+                    "the constraint {constraint} without a given graph"
+                ))?;
+            }
+        }
+        match &self.graph {
+            Some(graph) if graph.len() != length => Err(Error::Shape {
+                matrix: "the graph",
+                rows: graph.len(),
+                cols: graph.len(),
+                expected_rows: length,
+                expected_cols: length,
+            }),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn check_start<T: Float>(
@@ -265,4 +354,30 @@ impl Nmf {
             what: "its product with the other factor",
         })
     }
+}
+
+/// Refuses a V that is not symmetric and in memory.
+fn check_symmetric<T: Float>(
+    constraint: &Constraint,
+    given: &[Matrix<'_, T>],
+    hold: Option<Factor>,
+) -> Result<(), Error> {
+    let legal = match given {
+        _ if hold.is_some() => "expected no factor that is held".to_owned(),
+        [v] => {
+            v.check_held(&format!("the constraint {constraint}"))?;
+            let (rows, cols) = (v.rows(), v.cols());
+            if rows != cols {
+                format!("expected a symmetric V, not one of {rows} x {cols}")
+            } else if let Some((i, j, here, there)) = asymmetry(v) {
+                format!(
+                    "expected a symmetric V, but its entry ({i}, {j}) is {here} and ({j}, {i}) is {there}"
+                )
+            } else {
+                return Ok(());
+            }
+        }
+        _ => "expected V in one piece".to_owned(),
+    };
+    Nmf::refuse_constraint(constraint, legal)
 }

@@ -3,6 +3,7 @@
 
 use super::{Nmf, Start};
 use crate::archive::{Identity, fingerprint};
+use crate::constraint::Graph;
 use crate::matrix::{Dense, Matrix, Summary};
 use crate::{Float, Init, Solver};
 
@@ -39,6 +40,12 @@ impl Nmf {
             ("alpha_h", penalty.alpha_h.to_string()),
             ("l1_ratio", penalty.l1_ratio.to_string()),
             ("constraints", format!("{:?}", self.constraints)),
+            (
+                "graph",
+                self.graph
+                    .as_ref()
+                    .map_or("none".to_owned(), Graph::fingerprint),
+            ),
             ("start W", given(start.w)),
             ("start H", given(start.h)),
             ("held factor", format!("{:?}", start.hold)),

@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use crate::constraint::Constraint;
+use crate::constraint::{Constraint, Graph, Shifted};
 use crate::course::Course;
 use crate::fit::Outcome;
 use crate::init::Init;
@@ -55,6 +55,7 @@ impl Factor {
 /// | `max_iter` | 200 | iterations at most | ≥ 1 |
 /// | `penalty` | none | L1 and L2 weights | see [`Penalty`] |
 /// | `constraints` | none | what the factors must be besides non-negative | one on a factor at most, see [`Constraint`] |
+/// | `graph` | none | which rows are neighbours, for a constraint that couples them | see [`Graph`]; none is made of V |
 /// | `threads` | all | threads to work with; the answer has the same bits for any number | ≥ 1 |
 ///
 /// ```
@@ -78,6 +79,7 @@ pub struct Nmf {
     pub(crate) max_iter: usize,
     pub(crate) penalty: Penalty,
     pub(crate) constraints: Vec<Constraint>,
+    pub(crate) graph: Option<Graph>,
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
@@ -197,6 +199,7 @@ impl Nmf {
             max_iter: 200,
             penalty: Penalty::default(),
             constraints: Vec::new(),
+            graph: None,
             threads: None,
         }
     }
@@ -268,6 +271,16 @@ impl Nmf {
     /// let model = Nmf::new(2).constraint("separable".parse()?).fit(&Matrix::row_major(&v, 4, 3)?)?;
     /// assert_eq!(model.h.row(0), [4.0, 0.0, 2.0]);
     /// assert_eq!(model.picked, [0, 2]);
+    ///
+    /// // Two triangles that share an edge between them.
+    /// let mut graph = [0.0; 36];
+    /// for (i, j) in [(0, 1), (0, 2), (1, 2), (3, 4), (3, 5), (4, 5), (2, 3)] {
+    ///     (graph[i * 6 + j], graph[j * 6 + i]) = (1.0, 1.0);
+    /// }
+    /// let model = Nmf::new(2).constraint("symmetric".parse()?).fit(&Matrix::row_major(&graph, 6, 6)?)?;
+    /// let first = |i| model.w.get(i, 0) > model.w.get(i, 1);
+    /// assert!((0..6).all(|i| first(i) == if i < 3 { first(0) } else { !first(0) }));
+    /// assert_eq!(model.h.transposed().as_slice(), model.w.as_slice());
     /// # Ok::<(), partwise::Error>(())
     /// ```
     #[must_use]
@@ -276,11 +289,21 @@ impl Nmf {
         self
     }
 
+    /// Sets the graph of a constraint that couples the rows of W, or those of Hᵀ. Without it such a constraint takes the graph of
+    /// the [`Graph::NEIGHBOURS`] nearest rows of V, or columns, by the angle between them: that takes m² n operations (n² m), and
+    /// V in memory.
+    #[must_use]
+    pub fn graph(mut self, graph: Graph) -> Self {
+        self.graph = Some(graph);
+        self
+    }
+
     /// The same for new samples, whose components are held: with the constraints alone that say something of each sample.
     #[must_use]
     pub fn for_new_samples(mut self) -> Self {
         self.constraints
             .retain(|constraint| constraint.factor() == Factor::W && constraint.is_rowwise());
+        self.graph = None;
         self
     }
 
@@ -364,12 +387,27 @@ impl Nmf {
             true => 0,
             false => (m + n).saturating_mul(rank).saturating_mul(8 * 2 * COPIES),
         };
+        // V with another diagonal, and for a sparse one its twin.
+        let shifted = match self.is_symmetric() {
+            false => 0,
+            true if dense => m.saturating_mul(n).saturating_mul(value),
+            true => 2 * (matrix.stored() as u64 + m) * (value + 8),
+        };
         let grams = rank
             .saturating_mul(rank)
             .saturating_mul(8 * GRAMS.min(1 + (m + n) / 256));
-        [factors, constrained, grams, twin, across, sketch, work]
-            .into_iter()
-            .fold(0, u64::saturating_add)
+        [
+            factors,
+            constrained,
+            shifted,
+            grams,
+            twin,
+            across,
+            sketch,
+            work,
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add)
     }
 
     /// The solver that does the work for a shape, where a sketch of V may be worth its price.
@@ -485,7 +523,7 @@ impl Nmf {
         self.check_rank_size::<T>(rows, cols)?;
         self.check_start(&start, rows, cols)?;
         let start = start.settled(self.rank)?;
-        self.check_constrained(&start, blocks.len(), (rows, cols))?;
+        self.check_constrained(&start, blocks, (rows, cols))?;
         if weighting.is_some() {
             self.check_passes_alone(&start, "where entries are missing or weighted")?;
         }
@@ -500,11 +538,25 @@ impl Nmf {
             _ => Some(init?),
         };
         self.check_n_init(init)?;
-        let blocks = match weighting {
-            Some(weighting) => Blocks::weighted(&blocks[0], weighting, threads)?,
-            None => Blocks::new(blocks, threads)?,
+        let coupled = self.coupled();
+        let blocks = match (weighting, coupled) {
+            (Some(weighting), _) => Blocks::weighted(&blocks[0], weighting, threads)?,
+            (None, None) => Blocks::new(blocks, threads)?,
+            // The loop sees the rows of the right factor together.
+            (None, Some(factor)) => Blocks::oriented(blocks, factor == Factor::W, threads)?,
         };
         blocks.summary.check_loss(self.loss)?;
+        let plain = blocks;
+        let price = self.symmetric_price(plain.summary.squares);
+        let shifted = price.map(|price| Shifted::of(&given[0], price));
+        let replaced = match &shifted {
+            Some(shifted) => Some(Blocks::new(&[shifted.view()?], threads)?),
+            None => None,
+        };
+        let (blocks, plain) = match replaced {
+            Some(blocks) => (blocks, Some(plain)),
+            None => (plain, None),
+        };
         self.check_start_size(&start, &blocks.summary)?;
         // One factor alone is a convex problem, for which V is walked once.
         let sketchable = start.hold.is_none() && blocks.is_dense() && weighting.is_none();
@@ -524,8 +576,28 @@ impl Nmf {
             given: &start,
             init,
             solver,
+            constant: 0.0,
+            graph: coupled.map(|factor| {
+                let made = || Graph::nearest(&blocks, factor, threads);
+                self.graph.clone().unwrap_or_else(made)
+            }),
             threads,
         };
+        if let (Some(price), Some(plain)) = (price, &plain) {
+            // l2 = n · alpha.
+            let alpha = price / rows as f64;
+            let nmf = self.clone().penalty(Penalty {
+                alpha_w: alpha,
+                alpha_h: alpha,
+                l1_ratio: 0.0,
+            });
+            (task.nmf, task.constant) =
+                (&nmf, 0.5 * (blocks.summary.squares - plain.summary.squares));
+            let outcome = task.run(&mut course);
+            (task.nmf, task.blocks, task.constant) = (self, plain, 0.0);
+            let outcome = task.symmetrised(outcome);
+            return Ok(Self::factorization(&task, course, outcome, clock));
+        }
         let Some((h, picked)) = task.rows_of_v() else {
             let outcome = task.run(&mut course);
             return Ok(Self::factorization(&task, course, outcome, clock));

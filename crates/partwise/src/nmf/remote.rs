@@ -57,6 +57,8 @@ impl Nmf {
                 given: &start,
                 init: Some(Init::drawn()).filter(|_| start.hold.is_none() && !given),
                 solver: self.road(false, rows, cols)?,
+                constant: 0.0,
+                graph: None,
                 threads: &threads,
             };
             let mut course = Course::unkept(self, observer, (rows, cols, self.rank));

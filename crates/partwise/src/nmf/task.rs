@@ -1,6 +1,7 @@
 //! From checked parameters to factors: where to begin, on what, and in which orientation.
 
 use super::{Factor, Nmf, Start};
+use crate::constraint::Graph;
 use crate::course::{Course, Tried};
 use crate::fit::{self, Outcome, Plan, Side};
 use crate::init::{Init, Input, Pair};
@@ -23,6 +24,10 @@ pub(super) struct Task<'a, 'v, T: Float> {
     /// How to make what of the start is not given; `None` if nothing is to be made.
     pub(super) init: Option<Init>,
     pub(super) solver: Solver,
+    /// A constant of the problem, which is no part of the objective.
+    pub(super) constant: f64,
+    /// What couples rows of a factor, if a constraint does.
+    pub(super) graph: Option<Graph>,
     pub(super) threads: &'a Threads,
 }
 
@@ -283,6 +288,7 @@ impl<T: Float> Task<'_, '_, T> {
             rule: self.solver.stop_rule(),
             tolerance: self.nmf.tolerance,
             max_iter: self.nmf.max_iter,
+            constant: self.constant,
             held: self.given.hold.map(|factor| match factor {
                 Factor::W => w_side,
                 Factor::H => h_side,
@@ -295,17 +301,41 @@ impl<T: Float> Task<'_, '_, T> {
         }
     }
 
+    /// The mean of W and Hᵀ as both, and how good they are for the V that this task is about.
+    pub(super) fn symmetrised(&self, outcome: Outcome<T>) -> Outcome<T> {
+        let Outcome {
+            mut left, right, ..
+        } = outcome;
+        for (x, &y) in left.as_mut_slice().iter_mut().zip(right.as_slice()) {
+            *x = T::from_f64(f64::midpoint(x.to_f64(), y.to_f64()));
+        }
+        let (problem, plan) = (self.problem((1.0, 1.0)), self.plan());
+        let (shard, summary) = (self.shards(left.clone()), &self.blocks.summary);
+        let quality = fit::look(shard, left.clone(), &problem, &plan, summary, self.threads);
+        Outcome {
+            right: left.clone(),
+            left,
+            quality,
+            ..outcome
+        }
+    }
+
     /// The half-steps of constrained factors.
     fn rules(&self) -> Rules {
         let rule = |factor, rows| {
             let mut constraints = self.nmf.constraints.iter();
             let found = constraints.find(|constraint| constraint.factor() == factor);
-            found.and_then(|found| found.rule(rows, self.blocks.summary.squares))
+            let (squares, graph) = (self.blocks.summary.squares, self.graph.as_ref());
+            found.and_then(|found| found.rule(rows, squares, graph))
         };
         let w = rule(Factor::W, self.blocks.rows);
         let h = rule(Factor::H, self.blocks.cols);
         let (left, right) = self.oriented(w, h);
-        Rules { left, right }
+        Rules {
+            left,
+            right,
+            ties: None,
+        }
     }
 
     /// The blocks with their rows of the left factor.

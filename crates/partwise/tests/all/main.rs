@@ -8,6 +8,7 @@ mod constraints;
 #[cfg(all(feature = "ndarray", feature = "sprs"))]
 mod conversions;
 mod convolutive;
+mod graph;
 mod interruption;
 mod minibatch;
 mod oracles;
@@ -21,3 +22,4 @@ mod resume;
 mod sklearn;
 mod streamed;
 mod streamed_sparse;
+mod symmetric;

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use crate::common::{Findings, bits, losses, mapped, pairs, random, short};
-use crate::constraints::constraints;
+use crate::constraints::{constraints, suited};
 use partwise::{
     Dense, Error, Factor, Factorization, Float, Loss, Matrix, Nmf, Observer, Progress, Solver,
     Start, State,
@@ -83,6 +83,7 @@ fn constrained_fits_go_on_to_the_same_bits() {
     let v = random::<f64>(30, 17, 0.8, 9);
     for constraint in constraints() {
         let nmf = short(3, Solver::auto(), Loss::FROBENIUS, 4).constraint(constraint);
+        let v = suited(&v, constraint);
         let (what, v) = (constraint.to_string(), Matrix::from(&v));
         check(&mut findings, &what, &nmf, &[v], Start::default());
     }
