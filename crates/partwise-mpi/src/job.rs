@@ -16,7 +16,17 @@ pub struct Job {
     rank: usize,
     size: usize,
     sent: AtomicU64,
+    worked: AtomicU64,
     _universe: Universe,
+}
+
+/// What a process has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Bytes that it has sent; of a broadcast, its length once at its root.
+    pub sent: u64,
+    /// Processor seconds over questions, waiting for others not counted.
+    pub working: f64,
 }
 
 /// What a process says that keeps all of them from going on.
@@ -54,6 +64,7 @@ impl Job {
             rank: world.rank() as usize,
             size: world.size() as usize,
             sent: AtomicU64::new(0),
+            worked: AtomicU64::new(0),
             _universe: universe,
         })
     }
@@ -78,9 +89,33 @@ impl Job {
         environment::processor_name().unwrap_or_else(|_| "a machine without a name".to_owned())
     }
 
-    /// Bytes that this process has sent; of a broadcast, its length once at its root.
-    pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
+    /// What each process has done, by rank, at rank 0; nothing elsewhere. All must ask for it.
+    pub fn figures(&self) -> Vec<Figures> {
+        let own = [&self.sent, &self.worked].map(|figure| figure.load(Ordering::Relaxed));
+        if !self.leads() {
+            self.send(0, &own.map(u64::to_le_bytes).concat());
+            return Vec::new();
+        }
+        let theirs = (1..self.size).map(|rank| {
+            let bytes = self.receive(rank);
+            let figure = |at: usize| bytes[at..at + 8].try_into().map(u64::from_le_bytes);
+            [0, 8].map(|at| figure(at).unwrap_or_default())
+        });
+        let all = [own].into_iter().chain(theirs);
+        let figures = all.map(|[sent, worked]| Figures {
+            sent,
+            working: worked as f64 / 1e9,
+        });
+        figures.collect()
+    }
+
+    /// Counts the processor time of some work on a question.
+    pub(crate) fn at_work<R>(&self, work: impl FnOnce() -> R) -> R {
+        let clock = cpu_time::ProcessTime::now();
+        let done = work();
+        let nanoseconds = clock.elapsed().as_nanos() as u64;
+        self.worked.fetch_add(nanoseconds, Ordering::Relaxed);
+        done
     }
 
     /// Whether every process is ready with the same facts, each a name and a value.

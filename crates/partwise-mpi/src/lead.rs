@@ -174,8 +174,9 @@ fn summed(job: &Job, pieces: usize, answers: &mut Answers<'_>, question: &[u8]) 
         let answer = answers(piece, question);
         answer.map_err(|reason| format!("the process of rank {rank}: {reason}"))
     });
-    let add = |parts: &[&[u8]]| add(parts).map_err(|error| error.to_string());
-    tree::sum(place, own.collect(), add, job)
+    let own = job.at_work(|| own.collect());
+    let add = |parts: &[&[u8]]| job.at_work(|| add(parts).map_err(|error| error.to_string()));
+    tree::sum(place, own, add, job)
 }
 
 /// A byte behind an answer says whether it is one.

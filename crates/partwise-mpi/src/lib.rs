@@ -24,7 +24,7 @@ mod lead;
 mod tree;
 
 #[cfg(feature = "mpi")]
-pub use job::{Disagreement, Job};
+pub use job::{Disagreement, Figures, Job};
 #[cfg(feature = "mpi")]
 pub use lead::{Answers, Lead, serve, share};
 

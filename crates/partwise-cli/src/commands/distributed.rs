@@ -169,6 +169,7 @@ mod with_mpi {
             // A request to end comes to all processes. The lead sees to it.
             interrupt::keep_results();
             serve(job, pieces, &mut answers);
+            job.figures();
             return Ok(Ending::Done);
         }
         let needed = cut.needed(&arguments.solving.nmf()?, &blocks);
@@ -185,9 +186,16 @@ mod with_mpi {
             },
         );
         drop(lead);
+        let figures = job.figures();
         let fit = fit?;
-        let processes =
-            json!({ "processes": size, "pieces": pieces, "sent_by_rank_0": job.sent() });
+        let sent: Vec<_> = figures.iter().map(|figures| figures.sent).collect();
+        let working: Vec<_> = figures.iter().map(|figures| figures.working).collect();
+        let processes = json!({
+            "processes": size,
+            "pieces": pieces,
+            "bytes_sent": sent,
+            "working_seconds": working,
+        });
         let data = cut.data(fit.positive);
         let solved = (fit, kept.map(|kept| kept.0));
         fit::finish(arguments, data, solved, progress, Some(processes))
