@@ -1,8 +1,8 @@
 """Measures fits in several processes of MPI, for docs/scaling.md: python bench/mpi.py [PROGRAM] [--quick]
 
-Needs numpy, mpirun, and the program built by `make mpi`. The figures go to bench/mpi.json, which bench/scaling.py reads.
-Seconds of work are those of the processor, and leave out what a process waits for others: so they mean the same however many
-processes share the cores of the machine.
+Needs numpy, mpirun, and the program built by `make mpi`. The figures go to bench/mpi.json, which
+bench/scaling.py reads. Seconds of work are those of the processor, and leave out what a process waits for
+others: so they mean the same however many processes share the cores of the machine.
 """
 
 import argparse
@@ -20,7 +20,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "mpi.json"
 ITERATIONS = 8
-ENVIRONMENT = os.environ | {"OMPI_MCA_btl_vader_single_copy_mechanism": "none", "OMPI_MCA_mpi_yield_when_idle": "1"}
+ENVIRONMENT = os.environ | {
+    "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
+    "OMPI_MCA_mpi_yield_when_idle": "1",
+}
 MPIRUN = ["mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none"]
 
 
@@ -55,7 +58,22 @@ def sparse(folder, program, rows, cols, per_row):
 def fit(program, folder, v, k, processes=None, pieces=None, threads=1, solver="cd"):
     """One fit: seconds an iteration, and what processes sent and worked in one."""
     out = folder / "out"
-    command = [program, "fit", v, "-k", k, "-o", out, "--solver", solver, "--init", "random", "--tol", 0, "-q"]
+    command = [
+        program,
+        "fit",
+        v,
+        "-k",
+        k,
+        "-o",
+        out,
+        "--solver",
+        solver,
+        "--init",
+        "random",
+        "--tol",
+        0,
+        "-q",
+    ]
     command += ["--max-iter", ITERATIONS, "--threads", threads]
     command += ["--pieces", pieces] if pieces else []
     if processes:
@@ -74,7 +92,7 @@ def fit(program, folder, v, k, processes=None, pieces=None, threads=1, solver="c
 
 
 def overhead(program, folder, quick):
-    """An iteration of the plain engine, of its pieces, and of one process of MPI, in turns; the fastest of each."""
+    """An iteration of the plain engine, of its pieces, and of one process, in turns; the fastest of each."""
     rows, cols, k = (4000, 1000, 50) if quick else (16000, 4000, 50)
     v = dense(folder, rows, cols)
     kinds = {"plain": {}, "pieces": {"pieces": 15}, "mpi": {"pieces": 15, "processes": 1}}
@@ -93,7 +111,9 @@ def traffic(program, folder, quick):
         v = dense(folder, rows, cols)
         for processes in (2, 4):
             figures = fit(program, folder, v, k, processes=processes, pieces=processes)
-            found.append({"rows": rows, "cols": cols, "k": k, "processes": processes, "sent": figures["sent"]})
+            found.append(
+                {"rows": rows, "cols": cols, "k": k, "processes": processes, "sent": figures["sent"]}
+            )
     return found
 
 
@@ -110,22 +130,36 @@ def weak(program, folder, quick):
 
 def costs(program, folder, quick):
     """What a pass, a piece and a step of H cost, in one process."""
-    runs = [(8000, 1000, 16, 4), (8000, 1000, 50, 4), (8000, 1000, 50, 64), (2000, 8000, 50, 4), (2000, 8000, 16, 16)]
+    runs = [
+        (8000, 1000, 16, 4),
+        (8000, 1000, 50, 4),
+        (8000, 1000, 50, 64),
+        (2000, 8000, 50, 4),
+        (2000, 8000, 16, 16),
+    ]
     found = []
     for rows, cols, k, pieces in runs[:3] if quick else runs:
         figures = fit(program, folder, dense(folder, rows, cols), k, processes=1, pieces=pieces)
-        found.append({"rows": rows, "cols": cols, "nonzeros": rows * cols, "sparse": False, "k": k, **figures})
-    for rows, cols, per_row, k in [(40000, 20000, 50, 50), (40000, 20000, 50, 16), (40000, 5000, 100, 50)][: 1 if quick else 3]:
+        found.append(
+            {"rows": rows, "cols": cols, "nonzeros": rows * cols, "sparse": False, "k": k, **figures}
+        )
+    for rows, cols, per_row, k in [(40000, 20000, 50, 50), (40000, 20000, 50, 16), (40000, 5000, 100, 50)][
+        : 1 if quick else 3
+    ]:
         v = sparse(folder, program, rows, cols, per_row)
         figures = fit(program, folder, v, k, processes=1, pieces=4)
-        found.append({"rows": rows, "cols": cols, "nonzeros": rows * per_row, "sparse": True, "k": k, **figures})
+        found.append(
+            {"rows": rows, "cols": cols, "nonzeros": rows * per_row, "sparse": True, "k": k, **figures}
+        )
     return found
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("program", nargs="?", default=ROOT / "target" / "release" / "partwise")
-    arguments.add_argument("--quick", action="store_true", help="small shapes, to try the script; keeps no results")
+    arguments.add_argument(
+        "--quick", action="store_true", help="small shapes, to try the script; keeps no results"
+    )
     asked = arguments.parse_args()
     program = Path(asked.program).resolve()
     with tempfile.TemporaryDirectory() as folder:
