@@ -50,7 +50,7 @@ mod with_mpi {
     use crate::number::Number;
     use crate::outputs;
     use crate::progress::Progress;
-    use crate::terminal;
+    use crate::{record, terminal};
 
     /// Names and values that all processes must share.
     type Facts = Vec<(String, String)>;
@@ -66,12 +66,12 @@ mod with_mpi {
         }
         let cut = cut.and_then(|cut| cut.ok_or_else(|| Cut::refusal(arguments)));
         let job = Job::begin().map_err(anyhow::Error::msg)?;
-        let kept = if job.leads() {
-            Checkpoint::of(&arguments.keeping, arguments.reporting.quiet)
-        } else {
-            Ok(None)
-        };
-        let mine = cut.and_then(|cut| Ok((facts(arguments, &cut)?, (cut, kept?))));
+        if !job.leads() {
+            // A request to end comes to all processes. The lead sees to it.
+            interrupt::keep_results();
+        }
+        let kept = leading(arguments, &job);
+        let mine = cut.and_then(|cut| Ok((facts(arguments, &cut), (cut, kept?))));
         let Some((cut, kept)) = agreed(&job, mine)? else {
             return Ok(Some(Ending::Done));
         };
@@ -88,11 +88,19 @@ mod with_mpi {
             bail!("--stream reads rows as they come, in one process; start it without mpirun");
         }
         arguments.solving.nmf()?;
-        outputs::check_folder(&arguments.output)?;
         Cut::open(arguments)
     }
 
-    fn facts(arguments: &FitArguments, cut: &Cut) -> anyhow::Result<Facts> {
+    /// What the process that writes checks.
+    fn leading(arguments: &FitArguments, job: &Job) -> anyhow::Result<Option<Kept>> {
+        if !job.leads() {
+            return Ok(None);
+        }
+        outputs::check_folder(&arguments.output)?;
+        Checkpoint::of(&arguments.keeping, arguments.reporting.quiet)
+    }
+
+    fn facts(arguments: &FitArguments, cut: &Cut) -> Facts {
         let (rows, cols) = cut.stored.shape();
         let sparse = cut.stored.is_sparse();
         let names = |names: Option<&[String]>| match names {
@@ -104,7 +112,6 @@ mod with_mpi {
             }
         };
         let (row_names, col_names) = cut.stored.names();
-        let nmf = arguments.solving.nmf()?.threads(None);
         let facts = [
             ("partwise", env!("CARGO_PKG_VERSION").to_owned()),
             ("a matrix of", format!("{rows} × {cols}")),
@@ -116,10 +123,13 @@ mod with_mpi {
             ("rows with", names(row_names)),
             ("columns with", names(col_names)),
             ("pieces", cut.pieces.to_string()),
-            ("the fit", format!("{nmf:?}")),
         ];
         let facts = facts.map(|(name, value)| (name.to_owned(), value));
-        Ok(facts.into_iter().collect())
+        let flags = record::parameters(&arguments.solving).into_iter();
+        // Each process may have the threads of its machine.
+        let flags = flags.filter(|(name, _)| name != "threads");
+        let flags = flags.map(|(name, value)| (name, value.to_string()));
+        facts.into_iter().chain(flags).collect()
     }
 
     /// What this process made ready, if all are ready; `None` where another process says why not.
@@ -166,8 +176,6 @@ mod with_mpi {
             answer.map_err(|error| error.to_string())
         };
         if !job.leads() {
-            // A request to end comes to all processes. The lead sees to it.
-            interrupt::keep_results();
             serve(job, pieces, &mut answers);
             job.figures();
             return Ok(Ending::Done);

@@ -63,6 +63,10 @@ impl Cut {
     /// The error for a file that cannot be cut.
     pub(crate) fn refusal(arguments: &FitArguments) -> anyhow::Error {
         let name = input::name(&arguments.input);
+        let is_path = arguments.input.as_os_str() != "-" && !name.contains('#');
+        if is_path && let Err(error) = std::fs::metadata(&arguments.input) {
+            return anyhow!(error).context(format!("{name}: cannot read"));
+        }
         anyhow!(
             "{name}: does not give its rows in pieces; make a store of it: partwise convert {name} -o v.pws"
         )

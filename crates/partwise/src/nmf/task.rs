@@ -224,7 +224,7 @@ impl<T: Float> Task<'_, '_, T> {
         transport: &mut dyn Transport,
         course: &mut Course<'_, T>,
     ) -> Outcome<T> {
-        let rank = self.nmf.rank;
+        let (rank, mut version) = (self.nmf.rank, 0);
         let room = || {
             (
                 Beginning::Flat(0.0),
@@ -244,13 +244,13 @@ impl<T: Float> Task<'_, '_, T> {
                     course.begin(number + 1);
                     self.beginning(number)
                 };
-                let shard = Remote::new(&mut *transport, seen, rank, beginning);
+                let shard = Remote::new(&mut *transport, seen, (rank, &mut version), beginning);
                 self.on_shard(Box::new(shard), right, self.trial(), course)
             });
             (Beginning::Given(left), right)
         };
         course.road.begun = true;
-        let shard = Remote::new(transport, seen, rank, beginning);
+        let shard = Remote::new(transport, seen, (rank, &mut version), beginning);
         self.on_shard(Box::new(shard), right, self.nmf.max_iter, course)
     }
 

@@ -212,8 +212,8 @@ struct Driver<'a, T: Float> {
     transport: &'a mut dyn Transport,
     /// The shape of each partition's rows.
     shapes: Vec<(usize, usize)>,
-    /// Changes of W so far.
-    version: u64,
+    /// Changes of W so far, those of fits of the same partitions before this one among them: no version comes again.
+    version: &'a mut u64,
     /// Questions so far.
     number: u64,
     /// The rows of each partition as they were at the last checkpoint.
@@ -225,15 +225,16 @@ struct Driver<'a, T: Float> {
 }
 
 impl<'a, T: Float> Remote<'a, T> {
-    /// Partitions with their rows of W to begin with, `rank` to a row.
+    /// Partitions with their rows of W to begin with, `rank` to a row. `version` counts changes of W, from 0 at the first fit of
+    /// these partitions.
     pub(crate) fn new(
         transport: &'a mut dyn Transport,
         seen: &Seen,
-        rank: usize,
+        (rank, version): (usize, &'a mut u64),
         beginning: Beginning<T>,
     ) -> Self {
         let mut driver = Driver {
-            version: 0,
+            version,
             number: 0,
             base: Vec::new(),
             log: Vec::new(),
@@ -278,11 +279,11 @@ impl<'a, T: Float> Remote<'a, T> {
 impl<T: Float> Driver<'_, T> {
     /// Takes given rows as those of a checkpoint, which every partition lacks at first.
     fn give(&mut self, w: &Dense<T>, seen: &Seen) {
-        self.version = 1;
+        *self.version += 1;
         let rows = seen.first.iter().zip(seen.lengths()).map(|(&from, count)| {
             let values = w.row_range(from, from + count).to_vec();
             let rows = Dense::from_rows(values, count, w.cols()).expect("a range of whole rows");
-            let (version, rows) = (self.version, Rows::new(rows));
+            let (version, rows) = (*self.version, Rows::new(rows));
             Some(Kept { version, rows })
         });
         self.base = rows.collect();
@@ -291,8 +292,8 @@ impl<T: Float> Driver<'_, T> {
     /// Writes the rows of all partitions, or takes those of a state as the rows of a checkpoint, which every partition lacks.
     fn archive(&mut self, archive: &mut Archive<'_>) -> Result<(), Error> {
         if archive.fills() {
-            self.version += 1;
-            let version = self.version;
+            *self.version += 1;
+            let version = *self.version;
             let empty = self.shapes.iter().map(|&(rows, k)| {
                 let rows = Rows::new(Dense::zeros(rows, k));
                 Some(Kept { version, rows })
@@ -326,7 +327,7 @@ impl<T: Float> Driver<'_, T> {
     fn try_ask(&mut self, name: &str, order: Order<T>) -> Result<Answer<T>, Error> {
         let changes = order.changes();
         self.number += 1;
-        self.log.push((self.version, order));
+        self.log.push((*self.version, order));
         let question = self.question(None);
         let answer = asked(name, self.transport.ask(name, &question))?;
         let mut answer = self.opened(&answer)?;
@@ -334,7 +335,7 @@ impl<T: Float> Driver<'_, T> {
             answer = sum(&self.ask_again(name, &lost)?)?.answer;
         }
         if changes {
-            self.version += 1;
+            *self.version += 1;
             if !self.transport.loses() {
                 self.forget();
             } else if self
@@ -413,7 +414,7 @@ impl<T: Float> Driver<'_, T> {
     /// Fetches the rows of all partitions, and forgets how they came about.
     fn fetch(&mut self) -> Result<(), Error> {
         self.number += 1;
-        self.log.push((self.version, Order::Rows));
+        self.log.push((*self.version, Order::Rows));
         let answers = self.ask_again("rows", &[])?;
         let kept = answers.iter().map(|answer| match self.opened(answer)? {
             Answer::Rows(kept) => Ok(Some(kept)),
