@@ -105,7 +105,7 @@ def overhead(program, folder, quick):
 
 def traffic(program, folder, quick):
     """Bytes that each process sends in an iteration."""
-    shapes = [(2048, 500, 20)] if quick else [(2048, 500, 20), (2048, 4000, 20), (2048, 500, 80)]
+    shapes = [(256, 500, 20)] if quick else [(256, 500, 20), (256, 4000, 20), (256, 500, 80)]
     found = []
     for rows, cols, k in shapes:
         v = dense(folder, rows, cols)

@@ -129,7 +129,7 @@ mod tests {
     }
 
     fn entry(i: usize, j: usize, sparse: bool) -> f64 {
-        let zero = sparse && (i + 2 * j) % 3 == 0;
+        let zero = sparse && (i + 2 * j).is_multiple_of(3);
         if zero { 0.0 } else { (i * COLS + j + 1) as f64 }
     }
 
@@ -226,7 +226,7 @@ mod tests {
                     }
                 }
             }
-            for bad in [vec![0..rows + 1], vec![0..2, 3..4]] {
+            for bad in [[0..rows, rows..rows + 1], [0..2, 3..4]] {
                 assert!(streamed.hold(&bad).is_err());
             }
         }
