@@ -47,7 +47,7 @@ fn refused(output: &Output, words: &[&str]) {
     assert_eq!(output.status.code(), Some(2), "{complaint}");
     let lines = complaint.lines();
     let lines: Vec<_> = lines
-        .filter(|line| line.starts_with("partwise: "))
+        .filter(|line| line.starts_with("partwise: error: "))
         .collect();
     assert_eq!(lines.len(), 1, "{complaint}");
     for word in words {
