@@ -10,7 +10,7 @@ PYTHON_VENV = python/.venv
 PYTHON_BIN = $(PYTHON_VENV)/bin
 BROWSER_TESTS = crates/partwise-report/tests/browser
 
-.PHONY: demo build test lint clean bench bench-kernels bench-test python python-test docs browser-test wheel
+.PHONY: demo build test lint mpi mpi-library clean bench bench-kernels bench-test python python-test docs browser-test wheel
 
 ## Factor a photograph and say where the pictures are.
 demo: build
@@ -33,8 +33,16 @@ test: lint bench-test
 	$(MAKE) docs
 	$(MAKE) browser-test
 
+## The program for mpirun, at target/release/partwise (docs/mpi.md).
+mpi: mpi-library
+	$(CARGO) build --release --locked -p partwise-cli --features mpi
+
+# Every feature takes an MPI library, which is installed if that can be done.
+mpi-library:
+	sh crates/partwise-mpi/library.sh
+
 ## Formatting, lints and documentation, all without warnings.
-lint:
+lint: mpi-library
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features --locked

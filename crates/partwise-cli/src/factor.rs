@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::Context;
-use partwise::{Dense, Error, Factor, Factorization, Matrix, Nmf, Start, StopReason};
+use partwise::{Dense, Error, Factor, Factorization, Matrix, Nmf, Observer, Start, StopReason};
 
 use crate::arguments::SolvingArguments;
-use crate::checkpoint::{Checkpoint, Keeper};
+use crate::checkpoint::{Keeper, Kept};
 use crate::interrupt::{self, Ending};
 use crate::memory::Limit;
 use crate::number::Number;
@@ -31,48 +31,39 @@ pub(crate) struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Factors V; on a request to end, as far as it came.
+    /// Factors V; on a request to end, as far as it came. With a checkpoint the state of the fit is kept, and one that is there
+    /// gone on from.
     ///
     /// # Errors
-    /// Too little memory; starts that cannot be read or do not fit; whatever the engine refuses.
-    pub(crate) fn run<T: Number>(&self, v: &Matrix<'_, T>) -> anyhow::Result<Factorization<T>> {
-        self.run_with(v, |nmf, start| fit(nmf, v, start, self.progress))
-    }
-
-    /// As [`Self::run`], keeping the state of the fit, and going on from one if there is one.
-    ///
-    /// # Errors
-    /// As [`Self::run`]; a state of another fit.
-    pub(crate) fn run_kept<T: Number>(
+    /// Too little memory; starts that cannot be read or do not fit; whatever the engine refuses; a state of another fit.
+    pub(crate) fn run<T: Number>(
         &self,
         v: &Matrix<'_, T>,
-        checkpoint: &mut Checkpoint,
-        state: Option<&mut dyn Read>,
+        kept: Option<&mut Kept>,
     ) -> anyhow::Result<Factorization<T>> {
-        let file = checkpoint.file();
-        let fit = self.run_with(v, |nmf, start| {
-            interrupt::keep_results();
-            let v = std::slice::from_ref(v);
-            let mut keeper = Keeper {
-                progress: self.progress,
-                checkpoint,
-            };
-            match state {
-                Some(state) => nmf.resume(v, start, state, &mut keeper),
-                None => nmf.fit_with(v, start, &mut keeper),
-            }
-        });
-        fit.map_err(|error| match error.downcast_ref() {
-            Some(Error::State { .. }) => error.context(file.display().to_string()),
-            _ => error,
+        let size = ((v.rows(), v.cols()), self.solving.nmf()?.memory_needed(v));
+        let blocks = std::slice::from_ref(v);
+        self.run_by(size, kept, |nmf, start, state, observer| match state {
+            Some(state) => nmf.resume(blocks, start, state, observer),
+            None => nmf.fit_with(blocks, start, observer),
         })
     }
 
-    /// Factors V by `fit`, once all else is ready.
-    fn run_with<T: Number>(
+    /// As [`Self::run`], for a V of a shape that lies elsewhere, with the bytes that it needs here, by `fit`, which may get a
+    /// state to go on from.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub(crate) fn run_by<T: Number>(
         &self,
-        v: &Matrix<'_, T>,
-        fit: impl FnOnce(&Nmf, Start<'_, T>) -> Result<Factorization<T>, Error>,
+        ((rows, cols), needed): ((usize, usize), u64),
+        kept: Option<&mut Kept>,
+        fit: impl FnOnce(
+            &Nmf,
+            Start<'_, T>,
+            Option<&mut dyn Read>,
+            &mut dyn Observer,
+        ) -> Result<Factorization<T>, Error>,
     ) -> anyhow::Result<Factorization<T>> {
         let solving = self.solving;
         let mut nmf = solving.nmf()?;
@@ -80,13 +71,8 @@ impl Job<'_> {
             nmf = nmf.graph(input::graph(path)?);
             nmf.check()?;
         }
-        let what = format!(
-            "a fit of {} × {} with {} components",
-            v.rows(),
-            v.cols(),
-            solving.rank
-        );
-        self.memory.require(&what, nmf.memory_needed(v))?;
+        let what = format!("a fit of {rows} × {cols} with {} components", solving.rank);
+        self.memory.require(&what, needed)?;
         let w = self.start(solving.start_w.as_deref())?;
         let h = self.start(solving.start_h.as_deref())?;
         self.warn(&w, &h)?;
@@ -98,7 +84,25 @@ impl Job<'_> {
         };
         self.progress
             .doing(format!("looking at {} and making a start", self.input));
-        fit(&nmf, start).map_err(|error| self.placed(error))
+        interrupt::keep_results();
+        let Some((checkpoint, state)) = kept else {
+            let fit = fit(&nmf, start, None, &mut watch(self.progress));
+            return fit.map_err(|error| self.placed(error));
+        };
+        let file = checkpoint.file();
+        let mut keeper = Keeper {
+            progress: self.progress,
+            checkpoint,
+        };
+        let state = state.as_mut().map(|state| state as &mut dyn Read);
+        fit(&nmf, start, state, &mut keeper).map_err(|error| {
+            let of_state = matches!(error, Error::State { .. });
+            let error = self.placed(error);
+            match of_state {
+                true => error.context(file.display().to_string()),
+                false => error,
+            }
+        })
     }
 
     fn start<T: Number>(&self, path: Option<&Path>) -> anyhow::Result<Option<Dense<T>>> {

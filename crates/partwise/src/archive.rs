@@ -43,6 +43,11 @@ impl<'a> Archive<'a> {
         }
     }
 
+    /// Whether fields are filled, and not written.
+    pub(crate) fn fills(&self) -> bool {
+        matches!(self.way, Way::In(_))
+    }
+
     /// What went wrong, if anything did.
     pub(crate) fn finish(self) -> io::Result<()> {
         self.failure.map_or(Ok(()), Err)

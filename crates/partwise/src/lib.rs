@@ -82,8 +82,8 @@ pub use float::Float;
 pub use init::Init;
 pub use loss::{Loss, Penalty};
 pub use matrix::{
-    Compressed, Dense, IndexSlice, Matrix, Missing, RowBlocks, RunSize, SparseRows, SparseRun,
-    Streamed, Weighting,
+    Compressed, Dense, Held, IndexSlice, Matrix, Missing, RowBlocks, RunSize, SparseRows,
+    SparseRun, Streamed, Weighting,
 };
 pub use minibatch::{Memory, MiniBatch, MiniBatchFit};
 pub use nmf::{Factor, Factorization, Nmf, Start, reconstruct};
@@ -98,7 +98,7 @@ pub use update::Solver;
 
 /// A V whose blocks of rows are in other processes: see [`Nmf::fit_remote`].
 pub mod remote {
-    pub use crate::shard::remote::{FAN_IN, Partition, Transport, add};
+    pub use crate::shard::remote::{FAN_IN, Partition, Transport, add, piece};
 }
 
 /// The matrix views that [`Matrix::Dense`] is made of.

@@ -182,6 +182,15 @@ pub(crate) struct FitArguments {
     /// an iteration, or twice, with the same results [default: what the machine can give]
     #[arg(long, value_name = "SIZE", help_heading = "Reading")]
     pub(crate) memory: Option<Size>,
+    /// Cut V into this many pieces of rows, whose statistics are added in a fixed order: the bits depend on it and not on the
+    /// processes of MPI that hold the pieces [default there: one for 1024 rows, at most 64]
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Several processes",
+        conflicts_with = "stream"
+    )]
+    pub(crate) pieces: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(crate) streaming: StreamArguments,
     #[command(flatten)]

@@ -1,12 +1,10 @@
 //! `partwise fit`: a matrix into factors.
 
-use std::io::Read;
-
 use anyhow::Context;
 use partwise::{Factorization, Matrix, StopReason};
 use partwise_io::{Precision, Stored};
 
-use super::stream;
+use super::{distributed, pieces, stream};
 use crate::arguments::{FitArguments, Precision as Wanted};
 use crate::checkpoint::{Checkpoint, Kept};
 use crate::factor::Job;
@@ -19,8 +17,14 @@ use crate::record::{self, Data};
 use crate::{input, terminal};
 
 pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
+    if let Some(ending) = distributed::run(arguments)? {
+        return Ok(ending);
+    }
     if arguments.streaming.stream {
         return stream::run(arguments);
+    }
+    if arguments.pieces.is_some() {
+        return pieces::run(arguments);
     }
     let nmf = arguments.solving.nmf()?;
     outputs::check_folder(&arguments.output)?;
@@ -42,7 +46,7 @@ pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
         let held = input::bytes_of(&matrix);
         let solved = solve(arguments, (&view, &data.input), limit.less(held), (kept, &progress))?;
         drop(matrix);
-        finish(arguments, data, solved, progress)
+        finish(arguments, data, solved, progress, None)
     })
 }
 
@@ -66,11 +70,11 @@ fn fit_stored<T: Number>(
         row_names: stored.names().0.map(<[String]>::to_vec),
         col_names: stored.names().1.map(<[String]>::to_vec),
     };
-    finish(arguments, data, solved, progress)
+    finish(arguments, data, solved, progress, None)
 }
 
 /// A fit, and where its state is kept.
-type Solved<T> = (Factorization<T>, Option<Checkpoint>);
+pub(super) type Solved<T> = (Factorization<T>, Option<Checkpoint>);
 
 fn solve<T: Number>(
     arguments: &FitArguments,
@@ -78,33 +82,43 @@ fn solve<T: Number>(
     memory: Limit,
     (kept, progress): (Option<Kept>, &Progress),
 ) -> anyhow::Result<Solved<T>> {
-    let job = Job {
+    let mut kept = kept;
+    let fit = job(arguments, name, memory, progress).run(v, kept.as_mut())?;
+    Ok((fit, kept.map(|kept| kept.0)))
+}
+
+/// The fit that was asked for. `name` is what V is called in messages.
+pub(super) fn job<'a>(
+    arguments: &'a FitArguments,
+    name: &'a str,
+    memory: Limit,
+    progress: &'a Progress,
+) -> Job<'a> {
+    Job {
         solving: &arguments.solving,
         input: name,
         convert_starts: arguments.reading.dtype != Wanted::Auto,
         quiet: arguments.reporting.quiet,
         memory,
         progress,
-    };
-    let Some((mut checkpoint, mut state)) = kept else {
-        return Ok((job.run(v)?, None));
-    };
-    let state = state.as_mut().map(|state| state as &mut dyn Read);
-    let fit = job.run_kept(v, &mut checkpoint, state)?;
-    Ok((fit, Some(checkpoint)))
+    }
 }
 
-fn finish<T: Number>(
+/// Writes the results, with what is to be said of several processes in run.json.
+pub(super) fn finish<T: Number>(
     arguments: &FitArguments,
     data: Data,
     (fit, checkpoint): Solved<T>,
     progress: Progress,
+    processes: Option<serde_json::Value>,
 ) -> anyhow::Result<Ending> {
     let FitArguments {
         solving, reporting, ..
     } = arguments;
     progress.doing("writing the results");
-    let run = record::run(&data, solving, &fit)?;
+    let mut run = record::run(&data, solving, &fit)?;
+    run.extra
+        .extend(processes.map(|processes| ("mpi".to_owned(), processes)));
     let stop = fit.stop;
     let model = record::model(data, &run, fit);
     let mut staged = Staged::begin(&arguments.output)?;

@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
         quiet: reporting.quiet,
         progress: &progress,
     };
-    let fit = job.run(&v)?;
+    let fit = job.run(&v, None)?;
     let stop = fit.stop;
 
     progress.doing("looking how good the picture is");

@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &PartsArguments) -> anyhow::Result<Ending> {
         quiet: reporting.quiet,
         progress: &progress,
     };
-    let fit = job.run(&v)?;
+    let fit = job.run(&v, None)?;
     let stop = fit.stop;
 
     progress.doing("looking at the parts");

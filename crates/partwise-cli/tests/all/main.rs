@@ -17,6 +17,8 @@ mod image;
 #[cfg(unix)]
 mod interrupt;
 mod large;
+#[cfg(all(feature = "mpi", target_os = "linux"))]
+mod mpi;
 mod parts;
 mod rank;
 mod refuse;

@@ -18,7 +18,7 @@ use crate::{Error, Float};
 const BUFFERS: usize = 3;
 
 /// What a reader of rows may fail with: it ends the fit with [`Error::Read`].
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// The rows of a dense matrix, wherever they are kept.
 ///
@@ -291,13 +291,13 @@ impl<T: Float> Stream<'_, T> {
 }
 
 impl<T: Float> SparseRun<T> {
-    fn trusted(&self, rows: usize, cols: usize) -> Compressed<'_, T> {
+    pub(super) fn trusted(&self, rows: usize, cols: usize) -> Compressed<'_, T> {
         Compressed::trusted(rows, cols, &self.offsets, &self.indices, &self.values)
     }
 }
 
 /// Reads a run, and refuses one that is not what it should be.
-fn read_checked<'b, T: Float>(
+pub(super) fn read_checked<'b, T: Float>(
     lines: &dyn SparseRows<T>,
     index: usize,
     buffer: &'b mut SparseRun<T>,

@@ -5,13 +5,14 @@ use super::{Nmf, Start};
 use crate::archive::{Identity, fingerprint};
 use crate::constraint::Graph;
 use crate::matrix::{Dense, Matrix, Summary};
+use crate::shard::remote::Seen;
 use crate::{Float, Init, Solver};
 
 impl Nmf {
     /// The parameters, the start and V.
     pub(super) fn identity<T: Float>(
         &self,
-        blocks: &[Matrix<'_, T>],
+        blocks: &[Shape],
         start: &Start<'_, T>,
         (init, solver): (Option<Init>, Solver),
         v: &Summary,
@@ -21,9 +22,9 @@ impl Nmf {
             None => "none".to_owned(),
         };
         let penalty = &self.penalty;
-        let rows: Vec<_> = blocks.iter().map(|block| block.rows()).collect();
-        let cols = blocks.first().map_or(0, Matrix::cols);
-        let storage: Vec<_> = blocks.iter().map(|block| storage(block, solver)).collect();
+        let rows: Vec<_> = blocks.iter().map(|block| block.rows).collect();
+        let cols = blocks.first().map_or(0, |block| block.cols);
+        let storage: Vec<_> = blocks.iter().map(|block| block.storage.as_str()).collect();
         let pairs = [
             ("rank", self.rank.to_string()),
             ("loss", self.loss.to_string()),
@@ -64,6 +65,39 @@ impl Nmf {
         ];
         let owned = pairs.map(|(name, value)| (name.to_owned(), value));
         owned.into_iter().collect()
+    }
+}
+
+/// What of a block of V its fit depends on.
+pub(super) struct Shape {
+    rows: usize,
+    cols: usize,
+    storage: String,
+}
+
+impl Shape {
+    pub(super) fn of<T: Float>(blocks: &[Matrix<'_, T>], solver: Solver) -> Vec<Self> {
+        let shape = |block: &Matrix<'_, T>| Self {
+            rows: block.rows(),
+            cols: block.cols(),
+            storage: storage(block, solver),
+        };
+        blocks.iter().map(shape).collect()
+    }
+
+    /// As if the partitions were blocks in memory.
+    pub(super) fn of_partitions(seen: &Seen) -> Vec<Self> {
+        let shape = |(rows, &dense): (usize, &bool)| Self {
+            rows,
+            cols: seen.cols,
+            storage: (if dense {
+                "dense by rows"
+            } else {
+                "sparse by rows"
+            })
+            .to_owned(),
+        };
+        seen.lengths().zip(&seen.dense).map(shape).collect()
     }
 }
 

@@ -21,6 +21,7 @@ use crate::sketch;
 use crate::stop::StopReason;
 use crate::threads::Threads;
 use crate::{Error, Float, Solver};
+use identity::Shape;
 use task::Task;
 
 /// One of the two factors.
@@ -561,7 +562,14 @@ impl Nmf {
         // One factor alone is a convex problem, for which V is walked once.
         let sketchable = start.hold.is_none() && blocks.is_dense() && weighting.is_none();
         let solver = self.road(sketchable, rows, cols)?;
-        let identity = || self.identity(given, &start, (init, solver), &blocks.summary);
+        let identity = || {
+            self.identity(
+                &Shape::of(given, solver),
+                &start,
+                (init, solver),
+                &blocks.summary,
+            )
+        };
         let (left, right) = if blocks.transposed {
             (cols, rows)
         } else {

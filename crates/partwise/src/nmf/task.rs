@@ -7,7 +7,7 @@ use crate::fit::{self, Outcome, Plan, Side};
 use crate::init::{Init, Input, Pair};
 use crate::matrix::{Blocks, Dense, Source};
 use crate::pass::{Problem, Rules, Terms};
-use crate::shard::remote::{Seen, Transport};
+use crate::shard::remote::{Beginning, Seen, Transport};
 use crate::shard::{Local, Many, Remote, Shard, Sketched, Weighted};
 use crate::sketch::{self, Sketch};
 use crate::threads::Threads;
@@ -66,25 +66,44 @@ impl<T: Float> Task<'_, '_, T> {
         sketch: Option<&Sketch<T>>,
         course: &mut Course<'_, T>,
     ) -> (Dense<T>, Dense<T>) {
-        let count = self.nmf.n_init.get();
         let lines = sketch.map(|sketch| sketch.lines(self.blocks.transposed));
+        let start = |number, course: &mut Course<'_, T>| {
+            if course.resumes() {
+                return self.placeholder();
+            }
+            course.begin(number + 1);
+            let pair = self.start(number, sketch);
+            self.oriented(pair.w, pair.ht)
+        };
+        if lines.is_none() && self.nmf.n_init.get() == 1 {
+            return start(0, course);
+        }
+        self.best_of_starts(course, |number, course| {
+            let pair = start(number, course);
+            match &lines {
+                Some(lines) => self.on_sketch(*lines, pair, course),
+                None => self.on_v(pair, self.trial(), course),
+            }
+        })
+    }
+
+    /// Iterations of each of several starts.
+    fn trial(&self) -> usize {
+        TRIAL.min(self.nmf.max_iter)
+    }
+
+    /// The factors of the best of all starts, which are tried by number, from 0.
+    fn best_of_starts(
+        &self,
+        course: &mut Course<'_, T>,
+        mut try_start: impl FnMut(usize, &mut Course<'_, T>) -> Outcome<T>,
+    ) -> (Dense<T>, Dense<T>) {
         let first = course.road.start - 1;
-        for number in first..count {
+        for number in first..self.nmf.n_init.get() {
             if number > first && course.stopped() {
                 break;
             }
-            let pair = if course.resumes() {
-                self.placeholder()
-            } else {
-                course.begin(number + 1);
-                let pair = self.start(number, sketch);
-                self.oriented(pair.w, pair.ht)
-            };
-            let outcome = match &lines {
-                Some(lines) => self.on_sketch(*lines, pair, course),
-                None if count == 1 => return pair,
-                None => self.on_v(pair, TRIAL.min(self.nmf.max_iter), course),
-            };
+            let outcome = try_start(number, course);
             let objective = outcome.quality.objective;
             let tried = &mut course.road.tried;
             if tried.as_ref().is_none_or(|best| objective < best.objective) {
@@ -210,8 +229,33 @@ impl<T: Float> Task<'_, '_, T> {
         transport: &mut dyn Transport,
         course: &mut Course<'_, T>,
     ) -> Outcome<T> {
-        let (beginning, right) = self.beginning();
-        let shard = Remote::new(transport, seen, self.nmf.rank, beginning);
+        let (rank, mut version) = (self.nmf.rank, 0);
+        let room = || {
+            (
+                Beginning::Flat(0.0),
+                Dense::zeros(self.blocks.cols, self.nmf.rank),
+            )
+        };
+        let (beginning, right) = if course.road.begun {
+            room()
+        } else if self.nmf.n_init.get() == 1 {
+            course.begin(1);
+            self.beginning(0)
+        } else {
+            let (left, right) = self.best_of_starts(course, |number, course| {
+                let (beginning, right) = if course.resumes() {
+                    room()
+                } else {
+                    course.begin(number + 1);
+                    self.beginning(number)
+                };
+                let shard = Remote::new(&mut *transport, seen, (rank, &mut version), beginning);
+                self.on_shard(Box::new(shard), right, self.trial(), course)
+            });
+            (Beginning::Given(left), right)
+        };
+        course.road.begun = true;
+        let shard = Remote::new(transport, seen, (rank, &mut version), beginning);
         self.on_shard(Box::new(shard), right, self.nmf.max_iter, course)
     }
 

@@ -148,7 +148,7 @@ pub(super) fn fit(
         quiet: arguments.reporting.quiet,
         progress,
     };
-    Ok(Factors::new(job.run(&matrix)?, Vec::new(), analysis))
+    Ok(Factors::new(job.run(&matrix, None)?, Vec::new(), analysis))
 }
 
 /// What the sound of free components beside examples is called.

@@ -69,7 +69,7 @@ fn look<T: Number>(
         ..arguments.solving.clone()
     };
     progress.doing(format!("fitting rank {}", choice.rank));
-    let fit = job(&solving).run(v)?;
+    let fit = job(&solving).run(v, None)?;
     progress.doing("writing the results");
     let mut run = record::run(&data, &solving, &fit)?;
     run.extra

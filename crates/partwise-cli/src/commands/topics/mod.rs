@@ -62,7 +62,7 @@ fn learn<T: Number + Weight>(arguments: &TopicsArguments) -> anyhow::Result<Endi
         quiet: reporting.quiet,
         progress: &progress,
     };
-    let mut fit = job.run(&v)?;
+    let mut fit = job.run(&v, None)?;
     let stop = fit.stop;
 
     progress.doing("looking how good the topics are");

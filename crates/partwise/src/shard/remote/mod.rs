@@ -7,7 +7,8 @@
 //! **Loss.** A partition may vanish at any time, and its block of V appear somewhere else without its rows of W. It says so
 //! when it is asked. It then gets its rows as they were at the last checkpoint with all that was asked of it since, and does
 //! that again: the rows are the same to the last bit, and so is the fit. The driver keeps those rows and questions; every
-//! [`Transport::checkpoint`] changes it fetches the rows anew and forgets the questions.
+//! [`Transport::checkpoint`] changes it fetches the rows anew and forgets the questions. A transport that loses no partition
+//! without ending the fit ([`Transport::loses`]) spares it that.
 
 mod message;
 mod partition;
@@ -16,6 +17,7 @@ pub(crate) mod wire;
 pub use super::tree::FAN_IN;
 pub use partition::Partition;
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use message::{Answer, Answered, Begin, Described, Divergence, Kept, Order, Pass, different};
@@ -65,6 +67,23 @@ pub trait Transport: Send {
     fn checkpoint(&self) -> Option<usize> {
         Some(CHECKPOINT)
     }
+
+    /// Whether a partition may vanish while the fit goes on. Else nothing is kept to make its rows again.
+    fn loses(&self) -> bool {
+        true
+    }
+
+    /// Whether the rows of W come to the driver: at the end, for the states that an observer keeps, and of the best of several
+    /// starts. Else they stay where they are.
+    fn gathers(&self) -> bool {
+        false
+    }
+}
+
+/// The rows of piece `index` of `pieces`, which differ by one row at most.
+pub fn piece(rows: usize, pieces: usize, index: usize) -> Range<usize> {
+    let bound = |index: usize| (rows as u128 * index as u128 / pieces as u128) as usize;
+    bound(index)..bound(index + 1)
 }
 
 /// Adds answers in the order of partitions.
@@ -100,6 +119,8 @@ pub(crate) struct Seen {
     pub(crate) summary: Summary,
     /// The first row of each partition.
     first: Vec<usize>,
+    /// Whether every entry of a partition is stored.
+    pub(crate) dense: Vec<bool>,
 }
 
 impl Seen {
@@ -118,6 +139,7 @@ impl Seen {
             walked: 0,
             summary: Summary::default(),
             first: Vec::new(),
+            dense: Vec::new(),
         };
         for (partition, answer) in answers.iter().enumerate() {
             let found: Described = wire::body::<T, _>(answer)?;
@@ -146,6 +168,7 @@ impl Seen {
             }
             seen.summary.append(found.summary, seen.rows);
             seen.first.push(seen.rows);
+            seen.dense.push(found.dense);
             seen.rows += found.rows;
             seen.walked += found.walked;
         }
@@ -155,6 +178,12 @@ impl Seen {
         }
         seen.summary.check_scale()?;
         Ok(seen)
+    }
+
+    /// Rows of each partition.
+    pub(crate) fn lengths(&self) -> impl Iterator<Item = usize> {
+        let ends = self.first.iter().skip(1).chain([&self.rows]);
+        self.first.iter().zip(ends).map(|(from, to)| to - from)
     }
 }
 
@@ -181,8 +210,10 @@ pub(crate) struct Remote<'a, T: Float>(Mutex<Driver<'a, T>>);
 /// What the driver knows of the partitions.
 struct Driver<'a, T: Float> {
     transport: &'a mut dyn Transport,
-    /// Changes of W so far.
-    version: u64,
+    /// The shape of each partition's rows.
+    shapes: Vec<(usize, usize)>,
+    /// Changes of W so far, those of fits of the same partitions before this one among them: no version comes again.
+    version: &'a mut u64,
     /// Questions so far.
     number: u64,
     /// The rows of each partition as they were at the last checkpoint.
@@ -194,19 +225,21 @@ struct Driver<'a, T: Float> {
 }
 
 impl<'a, T: Float> Remote<'a, T> {
-    /// Partitions with their rows of W to begin with, `rank` to a row.
+    /// Partitions with their rows of W to begin with, `rank` to a row. `version` counts changes of W, from 0 at the first fit of
+    /// these partitions.
     pub(crate) fn new(
         transport: &'a mut dyn Transport,
         seen: &Seen,
-        rank: usize,
+        (rank, version): (usize, &'a mut u64),
         beginning: Beginning<T>,
     ) -> Self {
         let mut driver = Driver {
-            version: 0,
+            version,
             number: 0,
             base: Vec::new(),
             log: Vec::new(),
             passes: 0,
+            shapes: seen.lengths().map(|length| (length, rank)).collect(),
             transport,
         };
         let (size, seed) = match beginning {
@@ -246,16 +279,43 @@ impl<'a, T: Float> Remote<'a, T> {
 impl<T: Float> Driver<'_, T> {
     /// Takes given rows as those of a checkpoint, which every partition lacks at first.
     fn give(&mut self, w: &Dense<T>, seen: &Seen) {
-        let ends = seen.first.iter().skip(1).chain([&seen.rows]);
-        self.version = 1;
-        let rows = seen.first.iter().zip(ends).map(|(&from, &to)| {
-            let values = w.row_range(from, to).to_vec();
-            let rows =
-                Dense::from_rows(values, to - from, w.cols()).expect("a range of whole rows");
-            let (version, rows) = (self.version, Rows::new(rows));
+        *self.version += 1;
+        let rows = seen.first.iter().zip(seen.lengths()).map(|(&from, count)| {
+            let values = w.row_range(from, from + count).to_vec();
+            let rows = Dense::from_rows(values, count, w.cols()).expect("a range of whole rows");
+            let (version, rows) = (*self.version, Rows::new(rows));
             Some(Kept { version, rows })
         });
         self.base = rows.collect();
+    }
+
+    /// Writes the rows of all partitions, or takes those of a state as the rows of a checkpoint, which every partition lacks.
+    fn archive(&mut self, archive: &mut Archive<'_>) -> Result<(), Error> {
+        if archive.fills() {
+            *self.version += 1;
+            let version = *self.version;
+            let empty = self.shapes.iter().map(|&(rows, k)| {
+                let rows = Rows::new(Dense::zeros(rows, k));
+                Some(Kept { version, rows })
+            });
+            self.base = empty.collect();
+            self.log.clear();
+        } else {
+            self.fetch()?;
+        }
+        for base in self.base.iter_mut().flatten() {
+            base.rows.archive(archive);
+        }
+        if !archive.fills() && !self.transport.loses() {
+            self.forget();
+        }
+        Ok(())
+    }
+
+    /// Forgets how the rows came about.
+    fn forget(&mut self) {
+        self.log.clear();
+        self.base.iter_mut().for_each(|base| *base = None);
     }
 
     /// Asks all partitions; ends the fit if that cannot be done.
@@ -267,7 +327,7 @@ impl<T: Float> Driver<'_, T> {
     fn try_ask(&mut self, name: &str, order: Order<T>) -> Result<Answer<T>, Error> {
         let changes = order.changes();
         self.number += 1;
-        self.log.push((self.version, order));
+        self.log.push((*self.version, order));
         let question = self.question(None);
         let answer = asked(name, self.transport.ask(name, &question))?;
         let mut answer = self.opened(&answer)?;
@@ -275,8 +335,10 @@ impl<T: Float> Driver<'_, T> {
             answer = sum(&self.ask_again(name, &lost)?)?.answer;
         }
         if changes {
-            self.version += 1;
-            if self
+            *self.version += 1;
+            if !self.transport.loses() {
+                self.forget();
+            } else if self
                 .transport
                 .checkpoint()
                 .is_some_and(|most| self.log.len() >= most.max(1))
@@ -352,7 +414,7 @@ impl<T: Float> Driver<'_, T> {
     /// Fetches the rows of all partitions, and forgets how they came about.
     fn fetch(&mut self) -> Result<(), Error> {
         self.number += 1;
-        self.log.push((self.version, Order::Rows));
+        self.log.push((*self.version, Order::Rows));
         let answers = self.ask_again("rows", &[])?;
         let kept = answers.iter().map(|answer| match self.opened(answer)? {
             Answer::Rows(kept) => Ok(Some(kept)),
@@ -404,12 +466,28 @@ impl<T: Float> Shard<T> for Remote<'_, T> {
         self.ask("scale", Order::Scale(factors.to_vec()));
     }
 
-    fn archive(&mut self, _: &mut Archive<'_>) {
-        unreachable!("no state is kept of a fit whose rows are elsewhere")
+    fn archive(&mut self, archive: &mut Archive<'_>) {
+        let driver = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = driver.archive(archive) {
+            threads::end(error);
+        }
     }
 
-    /// No rows: they stay with the partitions.
+    /// No rows where they stay with the partitions.
     fn into_rows(self: Box<Self>) -> Dense<T> {
-        Dense::zeros(0, 0)
+        let mut driver = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if !driver.transport.gathers() {
+            return Dense::zeros(0, 0);
+        }
+        if let Err(error) = driver.fetch() {
+            threads::end(error);
+        }
+        let (rows, cols) = (
+            driver.shapes.iter().map(|shape| shape.0).sum(),
+            driver.shapes[0].1,
+        );
+        let blocks = driver.base.into_iter().flatten();
+        let values = blocks.flat_map(|block| block.rows.now.into_values());
+        Dense::from_rows(values.collect(), rows, cols).expect("blocks of equal width stack")
     }
 }

@@ -1,0 +1,177 @@
+"""Measures fits in several processes of MPI, for docs/scaling.md: python bench/mpi.py [PROGRAM] [--quick]
+
+Needs numpy, mpirun, and the program built by `make mpi`. The figures go to bench/mpi.json, which
+bench/scaling.py reads. Seconds of work are those of the processor, and leave out what a process waits for
+others: so they mean the same however many processes share the cores of the machine.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "mpi.json"
+ITERATIONS = 8
+ENVIRONMENT = os.environ | {
+    "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
+    "OMPI_MCA_mpi_yield_when_idle": "1",
+}
+MPIRUN = ["mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none"]
+
+
+def dense(folder, rows, cols):
+    """A .npy file of uniform numbers."""
+    path = folder / f"dense-{rows}-{cols}.npy"
+    if not path.exists():
+        np.save(path, np.random.default_rng(0).random((rows, cols)))
+    return path
+
+
+def sparse(folder, program, rows, cols, per_row):
+    """A store with so many entries in each row."""
+    store = folder / f"sparse-{rows}-{cols}-{per_row}.pws"
+    if not store.exists():
+        draw = np.random.default_rng(0)
+        columns = np.sort(draw.integers(0, cols - per_row, (rows, per_row)), axis=1) + np.arange(per_row)
+        path = folder / "sparse.npz"
+        np.savez(
+            path,
+            format=np.array(b"csr"),
+            shape=np.array([rows, cols]),
+            indptr=np.arange(0, rows * per_row + 1, per_row, dtype=np.int32),
+            indices=columns.ravel().astype(np.int32),
+            data=draw.random(rows * per_row) + 0.1,
+        )
+        subprocess.run([program, "convert", path, "-o", store, "-q"], check=True)
+        path.unlink()
+    return store
+
+
+def fit(program, folder, v, k, processes=None, pieces=None, threads=1, solver="cd"):
+    """One fit: seconds an iteration, and what processes sent and worked in one."""
+    out = folder / "out"
+    command = [
+        program,
+        "fit",
+        v,
+        "-k",
+        k,
+        "-o",
+        out,
+        "--solver",
+        solver,
+        "--init",
+        "random",
+        "--tol",
+        0,
+        "-q",
+    ]
+    command += ["--max-iter", ITERATIONS, "--threads", threads]
+    command += ["--pieces", pieces] if pieces else []
+    if processes:
+        command = [*MPIRUN, "-n", processes, *command]
+    subprocess.run([str(word) for word in command], check=True, env=ENVIRONMENT)
+    run = json.loads((out / "run.json").read_text())
+    seconds = [point["seconds"] for point in run["trace"]]
+    steps = [after - before for before, after in zip(seconds, seconds[1:], strict=False)]
+    figures = {"seconds": statistics.median(steps), "fastest": min(steps)}
+    if processes:
+        mpi = run["mpi"]
+        figures["pieces"] = mpi["pieces"]
+        figures["sent"] = [count / ITERATIONS for count in mpi["bytes_sent"]]
+        figures["working"] = [count / ITERATIONS for count in mpi["working_seconds"]]
+    return figures
+
+
+def overhead(program, folder, quick):
+    """An iteration of the plain engine, of its pieces, and of one process, in turns; the fastest of each."""
+    rows, cols, k = (4000, 1000, 50) if quick else (16000, 4000, 50)
+    v = dense(folder, rows, cols)
+    kinds = {"plain": {}, "pieces": {"pieces": 15}, "mpi": {"pieces": 15, "processes": 1}}
+    fastest = dict.fromkeys(kinds, float("inf"))
+    for _ in range(1 if quick else 3):
+        for kind, how in kinds.items():
+            fastest[kind] = min(fastest[kind], fit(program, folder, v, k, **how)["fastest"])
+    return {"rows": rows, "cols": cols, "k": k, "seconds": fastest}
+
+
+def traffic(program, folder, quick):
+    """Bytes that each process sends in an iteration."""
+    shapes = [(256, 500, 20)] if quick else [(256, 500, 20), (256, 4000, 20), (256, 500, 80)]
+    found = []
+    for rows, cols, k in shapes:
+        v = dense(folder, rows, cols)
+        for processes in (2, 4):
+            figures = fit(program, folder, v, k, processes=processes, pieces=processes)
+            found.append(
+                {"rows": rows, "cols": cols, "k": k, "processes": processes, "sent": figures["sent"]}
+            )
+    return found
+
+
+def weak(program, folder, quick):
+    """As many rows for each process: the work of the busiest, and of the lead beside its own rows."""
+    rows, cols, k = (1000, 1000, 50) if quick else (6000, 1000, 50)
+    found = []
+    for processes in (1, 2, 4):
+        v = dense(folder, rows * processes, cols)
+        figures = fit(program, folder, v, k, processes=processes, pieces=4 * processes)
+        found.append({"rows": rows * processes, "cols": cols, "k": k, "processes": processes, **figures})
+    return found
+
+
+def costs(program, folder, quick):
+    """What a pass, a piece and a step of H cost, in one process."""
+    runs = [
+        (8000, 1000, 16, 4),
+        (8000, 1000, 50, 4),
+        (8000, 1000, 50, 64),
+        (2000, 8000, 50, 4),
+        (2000, 8000, 16, 16),
+    ]
+    found = []
+    for rows, cols, k, pieces in runs[:3] if quick else runs:
+        figures = fit(program, folder, dense(folder, rows, cols), k, processes=1, pieces=pieces)
+        found.append(
+            {"rows": rows, "cols": cols, "nonzeros": rows * cols, "sparse": False, "k": k, **figures}
+        )
+    for rows, cols, per_row, k in [(40000, 20000, 50, 50), (40000, 20000, 50, 16), (40000, 5000, 100, 50)][
+        : 1 if quick else 3
+    ]:
+        v = sparse(folder, program, rows, cols, per_row)
+        figures = fit(program, folder, v, k, processes=1, pieces=4)
+        found.append(
+            {"rows": rows, "cols": cols, "nonzeros": rows * per_row, "sparse": True, "k": k, **figures}
+        )
+    return found
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("program", nargs="?", default=ROOT / "target" / "release" / "partwise")
+    arguments.add_argument(
+        "--quick", action="store_true", help="small shapes, to try the script; keeps no results"
+    )
+    asked = arguments.parse_args()
+    program = Path(asked.program).resolve()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        results = {"cores": os.cpu_count(), "machine": platform.machine()}
+        for measure in (overhead, traffic, weak, costs):
+            results[measure.__name__] = measure(program, folder, asked.quick)
+            print(measure.__name__, json.dumps(results[measure.__name__]), flush=True)
+    if not asked.quick:
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""Fits a model to bench/mpi.json and prints the tables of docs/scaling.md: python bench/scaling.py
+
+An iteration of p processes takes
+
+    T(p) = pass/p + pieces/p + broadcast(p) + tree(p) + lead
+
+- pass: a Z k for Z entries of V, by dense and sparse V;
+- pieces: what a process spends on the answer of a piece, b k n;
+- broadcast: H and its Gram matrix, twice their bytes over the bandwidth (a scatter and an all-gather), and a
+  latency a level;
+- tree: at each of ceil(log8 p) levels the busiest process receives and adds 7 answers: their bytes,
+  and b k n each;
+- lead: the step of H and what else only rank 0 does, d k n + e n k^2.
+
+a to e are measured on the processor; the network is assumed.
+"""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+
+RESULTS = Path(__file__).resolve().parent / "mpi.json"
+BANDWIDTH = 12.5e9
+"""Bytes a second: 100 Gbit/s."""
+LATENCY = 2e-6
+FAN_IN = 8
+TARGET = {"m": 1e9, "n": 1e5, "nonzeros": 1e12, "k": 50}
+
+
+def non_negative(rows, wanted):
+    """Least squares of relative errors, no coefficient below zero: few columns allow to try every subset."""
+    scaled = np.array(rows) / np.array(wanted)[:, None]
+    columns, best = scaled.shape[1], None
+    for mask in range(1, 2**columns):
+        chosen = [column for column in range(columns) if mask >> column & 1]
+        found, *_ = np.linalg.lstsq(scaled[:, chosen], np.ones(len(wanted)), rcond=None)
+        error = np.square(scaled[:, chosen] @ found - 1).sum()
+        if (found >= 0).all() and (best is None or error < best[0]):
+            full = np.zeros(columns)
+            full[chosen] = found
+            best = error, full
+    return best[1], float(np.abs(scaled @ best[1] - 1).max())
+
+
+def work_row(run):
+    """What the work of a process is proportional to: entries, by storage, and answers."""
+    entries = run["nonzeros"] * run["k"]
+    return [entries * (not run["sparse"]), entries * run["sparse"], run["pieces"] * run["k"] * run["cols"]]
+
+
+def fitted(results):
+    """The coefficients, and the largest relative error of each of the two fits."""
+    runs = results["costs"]
+    (dense, sparse, piece), work_error = non_negative(
+        [work_row(run) for run in runs], [run["working"][0] for run in runs]
+    )
+    lead_rows = [[run["cols"] * run["k"], run["cols"] * run["k"] ** 2] for run in runs]
+    (line, step), lead_error = non_negative(lead_rows, [run["seconds"] - run["working"][0] for run in runs])
+    model = {"dense": dense, "sparse": sparse, "piece": piece, "line": line, "step": step}
+    return model, work_error, lead_error
+
+
+def one_d(model, p, m, n, nonzeros, k):
+    """Seconds of an iteration as the program does it, by their parts."""
+    numbers = k * n + k * k
+    levels = math.ceil(math.log(p, FAN_IN) - 1e-9)
+    return {
+        "pass": model["sparse"] * nonzeros * k / p + model["piece"] * k * n,
+        "broadcast": 2 * 8 * numbers / BANDWIDTH + LATENCY * math.log2(p),
+        "tree": levels * (FAN_IN - 1) * (8 * numbers / BANDWIDTH + LATENCY + model["piece"] * k * n),
+        "lead": model["line"] * k * n + model["step"] * n * k * k,
+    }
+
+
+def sliced(model, p, m, n, nonzeros, k):
+    """The same rows with a reduce-scatter, H improved in p slices of columns, and an all-gather."""
+    exchange = 2 * 8 * (k * n + k * k) / BANDWIDTH + 2 * LATENCY * math.log2(p)
+    lead = one_d(model, p, m, n, nonzeros, k)["lead"]
+    return {
+        "pass": model["sparse"] * nonzeros * k / p + model["piece"] * k * n,
+        "exchange": exchange,
+        "H": lead / p,
+    }
+
+
+def two_d(model, p, m, n, nonzeros, k):
+    """Blocks in the grid that sends least: k n / columns and k m / rows numbers, twice."""
+    words = {}
+    for rows in (2**i for i in range(int(math.log2(p)) + 1)):
+        columns = p // rows
+        words[rows] = 2 * k * (n / columns * (1 - 1 / rows) + m / rows * (1 - 1 / columns))
+    rows = min(words, key=words.get)
+    lead = one_d(model, p, m, n, nonzeros, k)["lead"]
+    exchange = 8 * words[rows] / BANDWIDTH + 4 * LATENCY * math.log2(p)
+    parts = {"pass": model["sparse"] * nonzeros * k / p + model["piece"] * k * n / (p // rows)}
+    return parts | {"exchange": exchange, "H": lead / p}, (rows, p // rows)
+
+
+def table(head, rows):
+    """A table in Markdown."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---:|" * len(head)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    print("\n".join(lines) + "\n")
+
+
+def seconds(value):
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+
+
+def measured(results):
+    over = results["overhead"]
+    plain, pieces, mpi = (over["seconds"][kind] for kind in ("plain", "pieces", "mpi"))
+    print(f"Overhead at {over['rows']} x {over['cols']}, k = {over['k']}: plain {plain:.3f} s,", end=" ")
+    print(f"in pieces {pieces:.3f} s ({pieces / plain - 1:+.1%}),", end=" ")
+    print(f"one process of MPI {mpi:.3f} s ({mpi / plain - 1:+.1%})\n")
+    rows = []
+    for run in results["traffic"]:
+        formula = 8 * (run["k"] * run["cols"] + run["k"] ** 2)
+        others = max(run["sent"][1:])
+        shape = f"{run['rows']} × {run['cols']}, {run['k']}"
+        rows.append(
+            [
+                shape,
+                run["processes"],
+                formula,
+                *(f"{x:.0f} ({x / formula:.2f})" for x in (run["sent"][0], others)),
+            ]
+        )
+    table(["V, k", "processes", "8 (k n + k²)", "sent by rank 0", "most by another"], rows)
+    rows, first = [], results["weak"][0]["working"][0]
+    for run in results["weak"]:
+        busiest = max(run["working"])
+        lead = run["seconds"] - run["working"][0] if run["processes"] == 1 else None
+        cells = [
+            run["processes"],
+            run["rows"],
+            f"{busiest:.4f}",
+            f"{first / busiest:.2f}",
+            f"{run['seconds']:.3f}",
+        ]
+        rows.append(cells + ([f"{lead:.4f}"] if lead else [""]))
+    head = ["processes", "rows", "work of the busiest, s", "efficiency", "iteration, s", "beside the work, s"]
+    table(head, rows)
+
+
+def predicted(model):
+    rows = []
+    for p in (16, 64, 256, 1024, 4096, 16384, 65536):
+        now, slices, (grid, shape) = (how(model, p, **TARGET) for how in (one_d, sliced, two_d))
+        total = sum(now.values())
+        efficiency = one_d(model, 16, **TARGET)["pass"] * 16 / p / total
+        parts = [seconds(now[part]) for part in ("pass", "broadcast", "tree", "lead")]
+        cells = [p, *parts, seconds(total), f"{efficiency:.0%}", seconds(sum(slices.values()))]
+        rows.append([*cells, f"{seconds(sum(grid.values()))} ({shape[0]} × {shape[1]})"])
+    head = [
+        "ranks",
+        "pass",
+        "broadcast",
+        "tree",
+        "lead",
+        "1-D as it is",
+        "efficiency",
+        "1-D in slices",
+        "2-D (grid)",
+    ]
+    table(head, rows)
+
+
+def main():
+    results = json.loads(RESULTS.read_text())
+    measured(results)
+    model, work_error, lead_error = fitted(results)
+    print(
+        {name: float(f"{value:.3g}") for name, value in model.items()},
+        f"off by {work_error:.0%} and {lead_error:.0%} at most\n",
+    )
+    predicted(model)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

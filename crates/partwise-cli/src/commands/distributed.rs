@@ -1,0 +1,211 @@
+//! `mpirun partwise fit`: each process reads its own rows, and that of rank 0 leads the fit.
+
+use partwise_mpi::launched;
+
+use crate::arguments::FitArguments;
+use crate::interrupt::Ending;
+
+/// Takes part in the fit of several processes, if a launcher of MPI started this one; `None` if it is on its own.
+///
+/// # Errors
+/// As a fit in one process; whatever keeps another process from taking part.
+pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<Option<Ending>> {
+    match launched() {
+        None => Ok(None),
+        Some(processes) => together(arguments, processes),
+    }
+}
+
+#[cfg(not(feature = "mpi"))]
+fn together(_: &FitArguments, processes: usize) -> anyhow::Result<Option<Ending>> {
+    anyhow::ensure!(
+        processes == 1,
+        "{processes} processes were started together, but this program was built without MPI; build it with --features mpi"
+    );
+    Ok(None)
+}
+
+#[cfg(feature = "mpi")]
+use with_mpi::together;
+
+#[cfg(feature = "mpi")]
+mod with_mpi {
+    use std::collections::hash_map::DefaultHasher;
+    use std::hash::{Hash, Hasher};
+
+    use anyhow::{anyhow, bail};
+    use partwise::Held;
+    use partwise::remote::Partition;
+    use partwise_io::Precision;
+    use partwise_mpi::{Job, Lead, serve, share};
+    use serde_json::json;
+
+    use crate::arguments::FitArguments;
+    use crate::checkpoint::{Checkpoint, Kept};
+    use crate::commands::fit;
+    use crate::commands::pieces::Cut;
+    use crate::failure::one_line;
+    use crate::interrupt::{self, Ending};
+    use crate::memory::Limit;
+    use crate::number::Number;
+    use crate::outputs;
+    use crate::progress::Progress;
+    use crate::{record, terminal};
+
+    /// Names and values that all processes must share.
+    type Facts = Vec<(String, String)>;
+
+    pub(super) fn together(
+        arguments: &FitArguments,
+        processes: usize,
+    ) -> anyhow::Result<Option<Ending>> {
+        let cut = ready(arguments);
+        // What cannot be cut is no less welcome in one process than without MPI.
+        if processes == 1 && matches!(cut, Ok(None)) {
+            return Ok(None);
+        }
+        let cut = cut.and_then(|cut| cut.ok_or_else(|| Cut::refusal(arguments)));
+        let job = Job::begin().map_err(anyhow::Error::msg)?;
+        if !job.leads() {
+            // A request to end comes to all processes. The lead sees to it.
+            interrupt::keep_results();
+        }
+        let kept = leading(arguments, &job);
+        let mine = cut.and_then(|cut| Ok((facts(arguments, &cut), (cut, kept?))));
+        let Some((cut, kept)) = agreed(&job, mine)? else {
+            return Ok(Some(Ending::Done));
+        };
+        let ending = match cut.stored.precision() {
+            Precision::F32 => fit_pieces::<f32>(arguments, &job, &cut, kept),
+            Precision::F64 => fit_pieces::<f64>(arguments, &job, &cut, kept),
+        };
+        ending.map(Some)
+    }
+
+    /// What every process checks for itself.
+    fn ready(arguments: &FitArguments) -> anyhow::Result<Option<Cut>> {
+        if arguments.streaming.stream {
+            bail!("--stream reads rows as they come, in one process; start it without mpirun");
+        }
+        arguments.solving.nmf()?;
+        Cut::open(arguments)
+    }
+
+    /// What the process that writes checks.
+    fn leading(arguments: &FitArguments, job: &Job) -> anyhow::Result<Option<Kept>> {
+        if !job.leads() {
+            return Ok(None);
+        }
+        outputs::check_folder(&arguments.output)?;
+        Checkpoint::of(&arguments.keeping, arguments.reporting.quiet)
+    }
+
+    fn facts(arguments: &FitArguments, cut: &Cut) -> Facts {
+        let (rows, cols) = cut.stored.shape();
+        let sparse = cut.stored.is_sparse();
+        let names = |names: Option<&[String]>| match names {
+            None => "no names".to_owned(),
+            Some(names) => {
+                let mut digest = DefaultHasher::new();
+                names.hash(&mut digest);
+                format!("{} names ({:016x})", names.len(), digest.finish())
+            }
+        };
+        let (row_names, col_names) = cut.stored.names();
+        let facts = [
+            ("partwise", env!("CARGO_PKG_VERSION").to_owned()),
+            ("a matrix of", format!("{rows} × {cols}")),
+            ("entries of type", format!("{:?}", cut.stored.precision())),
+            (
+                "storage",
+                if sparse { "sparse" } else { "dense" }.to_owned(),
+            ),
+            ("rows with", names(row_names)),
+            ("columns with", names(col_names)),
+            ("pieces", cut.pieces.to_string()),
+        ];
+        let facts = facts.map(|(name, value)| (name.to_owned(), value));
+        let flags = record::parameters(&arguments.solving).into_iter();
+        // Each process may have the threads of its machine.
+        let flags = flags.filter(|(name, _)| name != "threads");
+        let flags = flags.map(|(name, value)| (name, value.to_string()));
+        facts.into_iter().chain(flags).collect()
+    }
+
+    /// What this process made ready, if all are ready; `None` where another process says why not.
+    fn agreed<R>(job: &Job, mine: anyhow::Result<(Facts, R)>) -> anyhow::Result<Option<R>> {
+        let said = mine.as_ref().map(|(facts, _)| &facts[..]);
+        let agreed = job.agree(said.map_err(one_line).as_deref().map_err(String::as_str));
+        match (mine, agreed) {
+            (Ok((_, ready)), Ok(())) => Ok(Some(ready)),
+            (Err(error), _) if job.leads() => Err(error),
+            (_, Err(why)) if job.leads() => Err(anyhow!(why)),
+            _ => Ok(None),
+        }
+    }
+
+    fn fit_pieces<T: Number>(
+        arguments: &FitArguments,
+        job: &Job,
+        cut: &Cut,
+        kept: Option<Kept>,
+    ) -> anyhow::Result<Ending> {
+        let quiet = arguments.reporting.quiet || !job.leads();
+        let progress = Progress::begin(format!("reading {}", cut.name), quiet);
+        let (size, pieces) = (job.size(), cut.pieces);
+        if size > pieces && !quiet {
+            terminal::warning(&format!(
+                "only {pieces} of {size} processes have rows; --pieces {size} gives each some, and other last digits"
+            ));
+        }
+        let share = share(job.rank(), size, pieces);
+        let limit = Limit::from(arguments.memory);
+        let held = cut.held::<T>(share.clone(), limit);
+        let Some(held) = agreed(job, held.map(|held| (Facts::new(), held)))? else {
+            return Ok(Ending::Done);
+        };
+        let blocks: Vec<_> = held.iter().map(Held::matrix).collect();
+        let threads = arguments.solving.threads;
+        let partitions = share
+            .clone()
+            .map(|piece| Partition::<T>::new(piece, threads));
+        let mut partitions: Vec<_> = partitions.collect();
+        let mut answers = |piece: usize, question: &[u8]| {
+            let at = piece - share.start;
+            let answer = partitions[at].answer(&blocks[at], question);
+            answer.map_err(|error| error.to_string())
+        };
+        if !job.leads() {
+            serve(job, pieces, &mut answers);
+            job.figures();
+            return Ok(Ending::Done);
+        }
+        let needed = cut.needed(&arguments.solving.nmf()?, &blocks);
+        let bytes = cut.stored.bytes_in_memory() / size as u64;
+        let fitted = fit::job(arguments, &cut.name, limit.less(bytes), &progress);
+        let mut kept = kept;
+        let mut lead = Lead::new(job, pieces, &mut answers);
+        let fit = fitted.run_by::<T>(
+            (cut.stored.shape(), needed),
+            kept.as_mut(),
+            |nmf, start, state, observer| match state {
+                Some(state) => nmf.resume_remote(&mut lead, start, state, observer),
+                None => nmf.fit_remote(&mut lead, start, observer),
+            },
+        );
+        drop(lead);
+        let figures = job.figures();
+        let fit = fit?;
+        let sent: Vec<_> = figures.iter().map(|figures| figures.sent).collect();
+        let working: Vec<_> = figures.iter().map(|figures| figures.working).collect();
+        let processes = json!({
+            "processes": size,
+            "pieces": pieces,
+            "bytes_sent": sent,
+            "working_seconds": working,
+        });
+        let data = cut.data(fit.positive);
+        let solved = (fit, kept.map(|kept| kept.0));
+        fit::finish(arguments, data, solved, progress, Some(processes))
+    }
+}
