@@ -177,7 +177,7 @@ fn words_of_the_run_are_escaped_and_its_command_is_quoted() {
     for (name, value) in [
         ("PSNR", "∞\u{a0}dB"),
         ("time counting", "250\u{a0}ms"),
-        ("documents read", "12345"),
+        ("documents read", "12,345"),
         ("new figure", "0.123"),
     ] {
         assert!(
