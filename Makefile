@@ -3,6 +3,8 @@
 
 CARGO ?= cargo
 PROGRAM = target/release/partwise
+# Built with the tests: alone, they would have other features, for which all dependencies are built again.
+EXAMPLES = target/debug/examples
 DEMO = demo-out
 PYTHON ?= python3
 VENV = bench/.venv
@@ -28,7 +30,7 @@ build:
 ## Everything that continuous integration checks.
 test: lint bench-test
 	$(CARGO) test --workspace --all-features --locked
-	$(CARGO) run --locked -q -p partwise --example factor
+	$(EXAMPLES)/factor
 	$(MAKE) python-test
 	$(MAKE) docs
 	$(MAKE) browser-test
@@ -89,11 +91,12 @@ docs: python
 
 ## Test the report pages in headless Chromium, which is installed if that can be done. SCREENSHOTS=1 leaves pictures of
 ## all pages in target/pages/screenshots.
-browser-test: $(PYTHON_VENV)/ready
+browser-test: mpi-library $(PYTHON_VENV)/ready
 	$(PYTHON_BIN)/ruff check $(BROWSER_TESTS)
 	$(PYTHON_BIN)/ruff format --check $(BROWSER_TESTS)
 	sh $(BROWSER_TESTS)/chromium.sh
-	$(CARGO) run --locked -q -p partwise-report --example pages -- target/pages
+	$(CARGO) build --workspace --all-features --locked -q --example pages
+	$(EXAMPLES)/pages target/pages
 	$(PYTHON_BIN)/python -m pytest -q $(BROWSER_TESTS)
 
 ## A wheel for every Linux with glibc 2.17 or newer and any Python from 3.10 on, tried in an empty environment.
