@@ -45,22 +45,21 @@ def non_negative(rows, wanted):
     return best[1], float(np.abs(scaled @ best[1] - 1).max())
 
 
-def work_row(run):
-    """What the work of a process is proportional to: entries, by storage, and answers."""
-    entries = run["nonzeros"] * run["k"]
-    return [entries * (not run["sparse"]), entries * run["sparse"], run["pieces"] * run["k"] * run["cols"]]
+def parts_of(run):
+    """What the parts of an iteration of one process are proportional to.
+
+    Entries of dense and of sparse V, answers, and the step of H.
+    """
+    entries, line = run["nonzeros"] * run["k"], run["k"] * run["cols"]
+    dense, sparse = (entries, 0) if not run["sparse"] else (0, entries)
+    return [dense, sparse, run["pieces"] * line, line, line * run["k"]]
 
 
 def fitted(results):
-    """The coefficients, and the largest relative error of each of the two fits."""
+    """The coefficients, and the largest relative error."""
     runs = results["costs"]
-    (dense, sparse, piece), work_error = non_negative(
-        [work_row(run) for run in runs], [run["working"][0] for run in runs]
-    )
-    lead_rows = [[run["cols"] * run["k"], run["cols"] * run["k"] ** 2] for run in runs]
-    (line, step), lead_error = non_negative(lead_rows, [run["seconds"] - run["working"][0] for run in runs])
-    model = {"dense": dense, "sparse": sparse, "piece": piece, "line": line, "step": step}
-    return model, work_error, lead_error
+    found, error = non_negative([parts_of(run) for run in runs], [run["seconds"] for run in runs])
+    return dict(zip(["dense", "sparse", "piece", "line", "step"], found, strict=True)), error
 
 
 def one_d(model, p, m, n, nonzeros, k):
@@ -133,7 +132,6 @@ def measured(results):
     rows, first = [], results["weak"][0]["working"][0]
     for run in results["weak"]:
         busiest = max(run["working"])
-        lead = run["seconds"] - run["working"][0] if run["processes"] == 1 else None
         cells = [
             run["processes"],
             run["rows"],
@@ -141,8 +139,8 @@ def measured(results):
             f"{first / busiest:.2f}",
             f"{run['seconds']:.3f}",
         ]
-        rows.append(cells + ([f"{lead:.4f}"] if lead else [""]))
-    head = ["processes", "rows", "work of the busiest, s", "efficiency", "iteration, s", "beside the work, s"]
+        rows.append(cells)
+    head = ["processes", "rows", "work of the busiest, s", "efficiency", "iteration, s"]
     table(head, rows)
 
 
@@ -172,10 +170,10 @@ def predicted(model):
 def main():
     results = json.loads(RESULTS.read_text())
     measured(results)
-    model, work_error, lead_error = fitted(results)
+    model, error = fitted(results)
     print(
         {name: float(f"{value:.3g}") for name, value in model.items()},
-        f"off by {work_error:.0%} and {lead_error:.0%} at most\n",
+        f"off by {error:.0%} at most\n",
     )
     predicted(model)
     return 0
