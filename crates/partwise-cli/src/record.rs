@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use partwise::{Factorization, StopReason};
-use partwise_io::{AnyMatrix, Model};
+use partwise_io::{AnyMatrix, Model, Stored};
 use partwise_report::{Run, TracePoint, decimal, duration, percent, stop_in_words};
 use serde_json::{Value, json};
 
@@ -35,6 +35,18 @@ pub(crate) struct Data {
 }
 
 impl Data {
+    /// What a file holds that was left on disk, or read in pieces, once its nonzeros are counted.
+    pub(crate) fn stored(input: String, stored: &Stored, nonzeros: usize) -> Self {
+        let (row_names, col_names) = stored.names();
+        Self {
+            input,
+            shape: stored.shape(),
+            nonzeros,
+            row_names: row_names.map(<[String]>::to_vec),
+            col_names: col_names.map(<[String]>::to_vec),
+        }
+    }
+
     /// Reads a matrix as the flags say, and what else its file holds.
     ///
     /// # Errors

@@ -111,17 +111,8 @@ pub(crate) fn run<'s, T: Float>(
         StopRule::Plateau(_) if !lead => StopRule::Violation,
         rule => rule,
     };
-    let mut fit = Fit {
-        shard,
-        right: Fixed::new(right, threads),
-        lead: lead.then(Lead::default),
-        best: Best::default(),
-        sweeps: usize::MAX,
-        problem,
-        plan,
-        data,
-        threads,
-    };
+    let mut fit = Fit::new(shard, right, problem, plan, data, threads);
+    fit.lead = lead.then(Lead::default);
     let needs_start = plan.first == Side::Right || rule == StopRule::ErrorDrop || !fit.expands();
     let mut stats = None;
     let mut stopper = Stopper::new(rule, plan.tolerance, 0.0);
@@ -202,18 +193,30 @@ pub(crate) fn look<'s, T: Float>(
     data: &Summary,
     threads: &Threads,
 ) -> Quality {
-    let mut fit = Fit {
-        shard,
-        right: Fixed::new(right, threads),
-        lead: None,
-        best: Best::default(),
-        sweeps: usize::MAX,
-        problem,
-        plan,
-        data,
-        threads,
-    };
-    fit.quality()
+    Fit::new(shard, right, problem, plan, data, threads).quality()
+}
+
+impl<'a, 's, T: Float> Fit<'a, 's, T> {
+    fn new(
+        shard: Box<dyn Shard<T> + 's>,
+        right: Dense<T>,
+        problem: &'a Problem<T>,
+        plan: &'a Plan,
+        data: &'a Summary,
+        threads: &'a Threads,
+    ) -> Self {
+        Self {
+            shard,
+            right: Fixed::new(right, threads),
+            lead: None,
+            best: Best::default(),
+            sweeps: usize::MAX,
+            problem,
+            plan,
+            data,
+            threads,
+        }
+    }
 }
 
 impl<T: Float> Fit<'_, '_, T> {

@@ -50,7 +50,8 @@ mod with_mpi {
     use crate::number::Number;
     use crate::outputs;
     use crate::progress::Progress;
-    use crate::{record, terminal};
+    use crate::record::{self, Data};
+    use crate::terminal;
 
     /// Names and values that all processes must share.
     type Facts = Vec<(String, String)>;
@@ -204,7 +205,7 @@ mod with_mpi {
             "bytes_sent": sent,
             "working_seconds": working,
         });
-        let data = cut.data(fit.positive);
+        let data = Data::stored(cut.name.clone(), &cut.stored, fit.positive);
         let solved = (fit, kept.map(|kept| kept.0));
         fit::finish(arguments, data, solved, progress, Some(processes))
     }

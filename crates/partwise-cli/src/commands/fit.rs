@@ -63,13 +63,7 @@ fn fit_stored<T: Number>(
         limit,
         (kept, &progress),
     )?;
-    let data = Data {
-        input: name,
-        shape: stored.shape(),
-        nonzeros: solved.0.positive,
-        row_names: stored.names().0.map(<[String]>::to_vec),
-        col_names: stored.names().1.map(<[String]>::to_vec),
-    };
+    let data = Data::stored(name, stored, solved.0.positive);
     finish(arguments, data, solved, progress, None)
 }
 

@@ -102,18 +102,6 @@ impl Cut {
         let whole = nmf.memory_needed(&self.stored.view::<T>());
         twins.fold(whole, u64::saturating_add)
     }
-
-    /// What was factored, once its nonzeros are counted.
-    pub(crate) fn data(&self, nonzeros: usize) -> Data {
-        let (row_names, col_names) = self.stored.names();
-        Data {
-            input: self.name.clone(),
-            shape: self.stored.shape(),
-            nonzeros,
-            row_names: row_names.map(<[String]>::to_vec),
-            col_names: col_names.map(<[String]>::to_vec),
-        }
-    }
 }
 
 pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
@@ -148,7 +136,7 @@ fn fit_here<T: Number>(
             None => nmf.fit_with(&blocks, start, observer),
         },
     )?;
-    let data = cut.data(fit.positive);
+    let data = Data::stored(cut.name.clone(), &cut.stored, fit.positive);
     let solved = (fit, kept.map(|kept| kept.0));
     fit::finish(arguments, data, solved, progress, None)
 }

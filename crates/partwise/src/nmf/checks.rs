@@ -216,7 +216,6 @@ impl Nmf {
                 let legal = format!("expected V in one piece, not in {blocks} blocks of rows");
                 return Self::refuse_constraint(constraint, legal);
             }
-
             if constraint.is_symmetric() {
                 check_symmetric(constraint, given, start.hold)?;
             }
