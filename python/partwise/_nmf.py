@@ -74,6 +74,10 @@ class NMF(BaseNMF):
     graph : {array-like, sparse matrix} of shape (n_samples, n_samples) or None, default=None
         For ``constraint="graph"``: who is a neighbour of whom, a symmetric matrix of weights. With ``"h:graph"`` it is
         of the features. None takes the 5 nearest of each sample by angle.
+    memory : {"fast", "lean"}, default="fast"
+        "lean": no copy of a sparse X by its other axis, which takes as much memory as X itself; its entries are sorted piece by
+        piece in each iteration instead. The answer is the same, but that ``solver="newton"`` takes multiplicative
+        steps for H. Nothing else changes for a dense X.
     n_threads : int or None, default=None
         Threads to work with; None takes OMP_NUM_THREADS or all processors. The answer has the same bits for any number.
     n_init : int, default=1
@@ -135,6 +139,7 @@ class NMF(BaseNMF):
         "zeros": [StrOptions({"data", "missing"})],
         "constraint": [None, str, list, tuple],
         "graph": [None, "array-like", "sparse matrix"],
+        "memory": [StrOptions({"fast", "lean"})],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "progress": ["boolean"],
@@ -160,6 +165,7 @@ class NMF(BaseNMF):
         zeros="data",
         constraint=None,
         graph=None,
+        memory="fast",
         n_threads=None,
         n_init=1,
         warm_start=False,
@@ -185,6 +191,7 @@ class NMF(BaseNMF):
         self.zeros = zeros
         self.constraint = constraint
         self.graph = graph
+        self.memory = memory
         self.n_init = n_init
         self.warm_start = warm_start
         self.progress = progress
@@ -531,7 +538,15 @@ class NMF(BaseNMF):
         with Watch(solver=self.solver, **watch) as watch:
             factors = (None if A is None else engine_input(A) for A in (W, H))
             fitted = _partwise.fit(
-                engine_input(X), options, *factors, hold, watch.function, watch.keeps_best, weights, self._graph(hold)
+                engine_input(X),
+                options,
+                *factors,
+                hold,
+                watch.function,
+                watch.keeps_best,
+                weights,
+                self._graph(hold),
+                self.memory == "lean",
             )
         if order is not None:
             back = np.argsort(order)
@@ -603,7 +618,8 @@ def non_negative_factorization(
     init, solver, beta_loss, tol, max_iter, alpha_W, alpha_H, l1_ratio, random_state, verbose, shuffle
         As in `NMF`.
     **ours
-        `missing_values`, `zeros`, `constraint`, `graph`, `n_threads`, `n_init`, `progress` and `callback` as in `NMF`.
+        `missing_values`, `zeros`, `constraint`, `graph`, `memory`, `n_threads`, `n_init`, `progress` and `callback` as
+        in `NMF`.
 
     Returns
     -------

@@ -113,6 +113,8 @@ def fit(
     callback: _Callback | None = None,
     keep_best: bool = False,
     weights: tuple[str | None, _Real | None, _Stored | None] | None = None,
+    graph: _Stored | None = None,
+    lean: bool = False,
 ) -> _Fit: ...
 def add_answers(answers: list[bytes]) -> bytes: ...
 def fit_remote(

@@ -103,9 +103,9 @@ impl Weights<'_> {
     }
 }
 
-/// Factors X ≈ W H. `hold` is "W", "H" or None; W and H are starts, or held.
+/// Factors X ≈ W H. `hold` is "W", "H" or None; W and H are starts, or held. `lean` makes no copy of a sparse X.
 #[pyfunction]
-#[pyo3(signature = (x, options, w=None, h=None, hold=None, callback=None, keep_best=false, weights=None, graph=None))]
+#[pyo3(signature = (x, options, w=None, h=None, hold=None, callback=None, keep_best=false, weights=None, graph=None, lean=false))]
 #[expect(clippy::too_many_arguments, reason = "Python's arguments by name")]
 pub(crate) fn fit<'py>(
     py: Python<'py>,
@@ -118,6 +118,7 @@ pub(crate) fn fit<'py>(
     keep_best: bool,
     weights: Option<Weights<'py>>,
     graph: Option<&Bound<'py, PyAny>>,
+    lean: bool,
 ) -> PyResult<Fit<'py>> {
     let hold = match hold {
         None => None,
@@ -141,8 +142,12 @@ pub(crate) fn fit<'py>(
         nmf = nmf.for_new_samples();
     }
     match AnyStored::of(x)? {
-        AnyStored::F32(x) => fit_stored(py, &x, &nmf, (w, h, hold), &road, weights, watcher),
-        AnyStored::F64(x) => fit_stored(py, &x, &nmf, (w, h, hold), &road, weights, watcher),
+        AnyStored::F32(x) => {
+            fit_stored(py, (&x, lean), &nmf, (w, h, hold), &road, weights, watcher)
+        }
+        AnyStored::F64(x) => {
+            fit_stored(py, (&x, lean), &nmf, (w, h, hold), &road, weights, watcher)
+        }
     }
 }
 
@@ -174,7 +179,7 @@ type Given<'a, 'py> = (
 
 fn fit_stored<'py, T: Number>(
     py: Python<'py>,
-    x: &Stored<'py, T>,
+    (x, lean): (&Stored<'py, T>, bool),
     nmf: &Nmf,
     (w, h, hold): Given<'_, 'py>,
     road: &Road,
@@ -205,7 +210,9 @@ fn fit_stored<'py, T: Number>(
             rows: of_rows,
             entries: of_entries.map(|view| view.matrix()).transpose()?,
         };
-        nmf.fit_weighted(&view.matrix()?, &weighting, start, observer)
+        let matrix = view.matrix()?;
+        let matrix = if lean { matrix.lean() } else { matrix };
+        nmf.fit_weighted(&matrix, &weighting, start, observer)
     })?;
     Fit::of(py, fitted)
 }

@@ -242,3 +242,25 @@ def test_error_of_an_exact_sparse_fit_is_a_number():
 def test_warns_when_cut_short(X):
     with pytest.warns(ConvergenceWarning, match="Maximum number of iterations 2 reached"):
         NMF(5, max_iter=2).fit(X)
+
+
+@pytest.mark.parametrize("make", [sp.csr_array, sp.csc_array])
+@pytest.mark.parametrize("beta_loss", ["frobenius", "kullback-leibler"])
+def test_a_lean_fit_of_a_sparse_X(make, beta_loss):
+    X = make(sp.random_array((600, 80), density=0.2, rng=np.random.default_rng(1)))
+    fast, lean = (
+        NMF(3, random_state=0, beta_loss=beta_loss, max_iter=300, tol=1e-6, memory=memory).fit(X)
+        for memory in ("fast", "lean")
+    )
+    assert lean.objective_ == pytest.approx(fast.objective_, rel=1e-2)
+    if make is sp.csr_array and beta_loss == "frobenius":
+        np.testing.assert_array_equal(fast.components_, lean.components_)
+    assert lean.transform(X).shape == (600, 3)
+
+
+def test_a_lean_fit_says_what_it_cannot_do():
+    X = sp.random_array((60, 20), density=0.2, format="csr", rng=np.random.default_rng(1))
+    with pytest.raises(ValueError, match="lean: a fit where entries are missing"):
+        NMF(3, memory="lean", zeros="missing").fit(X)
+    with pytest.raises(ValueError, match="The 'memory' parameter"):
+        NMF(3, memory="thrifty").fit(X)

@@ -41,8 +41,15 @@ impl Job<'_> {
         v: &Matrix<'_, T>,
         kept: Option<&mut Kept>,
     ) -> anyhow::Result<Factorization<T>> {
-        let size = ((v.rows(), v.cols()), self.solving.nmf()?.memory_needed(v));
-        let blocks = std::slice::from_ref(v);
+        let nmf = self.solving.nmf()?;
+        // Without its other axis a sparse V takes less memory, and longer.
+        let short = nmf.memory_needed(v) > self.memory.bytes();
+        let v = match short && self.solving.constraint.is_empty() {
+            true => v.lean(),
+            false => *v,
+        };
+        let size = ((v.rows(), v.cols()), nmf.memory_needed(&v));
+        let blocks = std::slice::from_ref(&v);
         self.run_by(size, kept, |nmf, start, state, observer| match state {
             Some(state) => nmf.resume(blocks, start, state, observer),
             None => nmf.fit_with(blocks, start, observer),

@@ -215,7 +215,7 @@ mod tests {
         let values = low_rank::<T>();
         let v = Matrix::row_major(&values, 40, 30).unwrap();
         let threads = Threads::new(None);
-        let blocks = Blocks::new(std::slice::from_ref(&v), &threads).unwrap();
+        let blocks = Blocks::new(std::slice::from_ref(&v), false, &threads).unwrap();
         // Wider than the rank: the columns beyond it have nothing to hold.
         let sketch = Sketch::of(&blocks, 8, 5, &threads);
         for (i, row) in values.chunks(30).enumerate() {

@@ -61,7 +61,7 @@ fn truncated_on<T: Float>(
     seed: u64,
     threads: &Threads,
 ) -> Result<TruncatedSvd<T>, Error> {
-    let blocks = Blocks::new(std::slice::from_ref(matrix), threads)?;
+    let blocks = Blocks::new(std::slice::from_ref(matrix), false, threads)?;
     let most = blocks.rows.min(blocks.cols);
     if rank == 0 || rank > most {
         return Err(Error::Parameter {
@@ -146,6 +146,8 @@ pub(crate) fn decompose<T: Float>(
         if step < steps && !settled && !exact {
             energy = found;
             turn.apply(&mut projected, threads);
+            // Room for the next one: it has a row for each of V.
+            drop(basis);
             basis = products.forward(&mut projected);
             continue;
         }

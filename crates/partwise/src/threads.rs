@@ -81,6 +81,12 @@ impl Threads {
         }
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        let pool = self.pool.as_ref();
+        pool.map_or(1, |pool| pool.current_num_threads())
+    }
+
     /// The same threads, which stop work once the flag is set.
     pub(crate) fn interruptible(self, interrupt: Option<Arc<AtomicBool>>) -> Self {
         Self { interrupt, ..self }

@@ -105,17 +105,23 @@ impl<T: Float> Columns<T> for Gather<'_, T> {
 /// Writes N vectors into `out`, or as many of their values as it has room for.
 #[inline(always)]
 fn store<T: Float, S: Simd, const N: usize>(simd: S, vectors: &[T::Vector<S>; N], out: &mut [T]) {
-    for (to, &vector) in out.chunks_mut(T::count::<S>()).zip(vectors) {
-        T::store_part(simd, to, vector);
+    let (whole, rest) = T::split_mut::<S>(out);
+    let count = whole.len();
+    for (to, &vector) in whole.iter_mut().zip(vectors) {
+        *to = vector;
+    }
+    if let Some(&last) = vectors.get(count) {
+        T::store_part(simd, rest, last);
     }
 }
 
 /// N vectors of the values that there are, and zeros.
 #[inline(always)]
 fn load<T: Float, S: Simd, const N: usize>(simd: S, values: &[T]) -> [T::Vector<S>; N] {
-    let mut chunks = values.chunks(T::count::<S>());
-    std::array::from_fn(|_| match chunks.next() {
-        Some(chunk) => T::part(simd, chunk),
+    let (whole, rest) = T::split::<S>(values);
+    std::array::from_fn(|q| match whole.get(q) {
+        Some(&vector) => vector,
+        None if q == whole.len() => T::part(simd, rest),
         None => T::splat(simd, T::ZERO),
     })
 }

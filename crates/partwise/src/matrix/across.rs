@@ -40,14 +40,19 @@ impl<T: Float> Across<T> {
         );
     }
 
-    /// Writes what all runs came to.
-    pub(crate) fn finish(self, out: &mut [T]) {
-        let both = self.sums.chunks_exact(2 * self.k);
-        for (out, both) in out.chunks_exact_mut(self.k).zip(both) {
-            let (even, odd) = both.split_at(self.k);
-            for ((out, &even), &odd) in out.iter_mut().zip(even).zip(odd) {
-                *out = even + odd;
+    /// Writes what all runs came to, and is empty again.
+    pub(crate) fn finish(&mut self, out: &mut [T], threads: &Threads) {
+        let k = self.k;
+        let both = (&mut self.sums[..], SPARSE_BLOCK * 2 * k);
+        threads.map_chunks_of_two((out, SPARSE_BLOCK * k), both, |_, out, sums| {
+            for (out, both) in out.chunks_exact_mut(k).zip(sums.chunks_exact_mut(2 * k)) {
+                let (even, odd) = both.split_at(k);
+                for ((out, &even), &odd) in out.iter_mut().zip(even).zip(odd) {
+                    *out = even + odd;
+                }
+                both.fill(T::ZERO);
             }
-        }
+        });
+        self.odd.fill(false);
     }
 }

@@ -21,13 +21,17 @@ pub(crate) struct Blocks<'a, T: Float> {
 }
 
 impl<'a, T: Float> Blocks<'a, T> {
-    /// Looks at every entry, then prepares the blocks.
+    /// Looks at every entry, then prepares the blocks; `columns` says whether whole columns are wanted of a sparse one.
     ///
     /// # Errors
     /// As [`Summary::of`]; [`Error::Shape`] if the blocks differ in width.
-    pub(crate) fn new(blocks: &[Matrix<'a, T>], threads: &Threads) -> Result<Self, Error> {
+    pub(crate) fn new(
+        blocks: &[Matrix<'a, T>],
+        columns: bool,
+        threads: &Threads,
+    ) -> Result<Self, Error> {
         let transposed = blocks.len() == 1 && blocks[0].prefers_columns();
-        Self::oriented(blocks, transposed, threads)
+        Self::oriented(blocks, (transposed, columns), threads)
     }
 
     /// The same, where the factor that goes with the lines is chosen: a single block may be walked by its columns.
@@ -36,7 +40,7 @@ impl<'a, T: Float> Blocks<'a, T> {
     /// As [`Self::new`].
     pub(crate) fn oriented(
         blocks: &[Matrix<'a, T>],
-        transposed: bool,
+        (transposed, columns): (bool, bool),
         threads: &Threads,
     ) -> Result<Self, Error> {
         let cols = blocks.first().map_or(0, Matrix::cols);
@@ -74,9 +78,14 @@ impl<'a, T: Float> Blocks<'a, T> {
                     .to_owned(),
             });
         }
+        let prepare = if columns {
+            Source::new
+        } else {
+            Source::by_rows
+        };
         let sources = blocks
             .iter()
-            .map(|&block| Source::new(if transposed { block.transpose() } else { block }));
+            .map(|&block| prepare(if transposed { block.transpose() } else { block }));
         Ok(Self {
             sources: sources.collect(),
             weighed: None,

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::streamed::{Failure, Stream, read_checked};
 use super::{Dense, Matrix, SparseRun, Streamed};
 use crate::error::ReadError;
+use crate::kernel;
 use crate::{Error, Float};
 
 /// Some rows of a matrix in memory.
@@ -77,6 +78,22 @@ impl<T: Float> Stream<'_, T> {
                     Ok(Held { cols, rows })
                 };
                 ranges.iter().map(read).collect()
+            }
+            Self::Lean(lines) => {
+                let held = ranges.iter().map(|range| {
+                    let mut held = Held::sparse(cols);
+                    if let Rows::Sparse(to) = &mut held.rows {
+                        for i in range.clone() {
+                            kernel::for_each_entry(lines.row(i), |index, value| {
+                                to.indices.push(index as u32);
+                                to.values.push(value);
+                            });
+                            to.offsets.push(to.values.len());
+                        }
+                    }
+                    held
+                });
+                Ok(held.collect())
             }
             Self::Sparse(lines, _) => {
                 let mut held: Vec<_> = ranges.iter().map(|_| Held::sparse(cols)).collect();

@@ -13,6 +13,7 @@ mod source;
 mod sparse;
 mod streamed;
 mod summary;
+mod tiles;
 
 pub(crate) use across::Across;
 pub(crate) use blocks::Blocks;
@@ -27,6 +28,7 @@ pub(crate) use sparse::{Index, Row, Twin, with_indices};
 use streamed::Stream;
 pub use streamed::{RowBlocks, RunSize, SparseRows, SparseRun, Streamed};
 pub(crate) use summary::{Summary, bad_entry};
+pub(crate) use tiles::Tiles;
 
 use faer::MatRef;
 
@@ -41,7 +43,7 @@ pub enum Matrix<'a, T: Float> {
     Csr(Compressed<'a, T>),
     /// Compressed sparse columns: the major axis of the [`Compressed`] are the columns of V.
     Csc(Compressed<'a, T>),
-    /// Not in memory: see [`Matrix::streamed`] and [`Matrix::streamed_sparse`].
+    /// Not in memory, or without a copy by its other axis: see [`Matrix::streamed`], [`Matrix::streamed_sparse`] and [`Matrix::lean`].
     Streamed(Streamed<'a, T>),
 }
 
@@ -168,6 +170,19 @@ impl<'a, T: Float> Matrix<'a, T> {
         }
     }
 
+    /// A sparse matrix in memory that is walked as a streamed one is: no copy by its other axis is made, which takes as much
+    /// memory as the matrix itself. In its place the entries are sorted run by run on each walk, which takes longer. The bits of the answer are
+    /// those of [`Self::streamed_sparse`]; what cannot be done with a streamed matrix is refused. A dense matrix needs no
+    /// copy and stays as it is.
+    #[must_use]
+    pub fn lean(self) -> Self {
+        match self {
+            Self::Csr(sparse) => Self::Streamed(Streamed::lean(sparse, false)),
+            Self::Csc(sparse) => Self::Streamed(Streamed::lean(sparse, true)),
+            Self::Dense(_) | Self::Streamed(_) => self,
+        }
+    }
+
     /// Rows `from..to`, over the same memory; `None` for a matrix stored by columns or not in memory, which has no rows to part.
     pub(crate) fn row_range(self, from: usize, to: usize) -> Option<Self> {
         match self {
@@ -189,15 +204,19 @@ impl<'a, T: Float> Matrix<'a, T> {
         }
     }
 
-    /// Refuses a matrix that is not in memory where `what` needs it there.
+    /// Refuses a matrix that is not in memory, or lean, where `what` needs it whole.
     pub(crate) fn check_held(&self, what: &str) -> Result<(), Error> {
-        let Self::Streamed(_) = self else {
+        let Self::Streamed(streamed) = self else {
             return Ok(());
+        };
+        let (value, wanted) = match streamed.lines {
+            Stream::Lean(_) => ("lean", "with a copy by its other axis"),
+            _ => ("streamed", "in memory"),
         };
         Err(Error::Parameter {
             name: "V",
-            value: "streamed".to_owned(),
-            legal: format!("{what} expects V in memory"),
+            value: value.to_owned(),
+            legal: format!("{what} expects V {wanted}"),
         })
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use faer::MatRef;
 
-use super::{Across, Compressed, Dense, Lines, Matrix, Stream, Twin};
+use super::{Across, Compressed, Dense, Lines, Matrix, Stream, Tiles, Twin, tiles};
 use crate::Float;
 use crate::kernel;
 use crate::pass::TILE_COLS;
@@ -30,9 +30,11 @@ pub(crate) enum Source<'a, T: Float> {
     Dense(MatRef<'a, T>),
     /// Sparse by rows, and its twin by columns.
     Csr(Compressed<'a, T>, Arc<Twin<T>>),
+    /// Sparse by rows, and twins of tiles of them.
+    Tiled(Compressed<'a, T>, Tiles<T>),
     /// Sparse by columns, and its twin by rows.
     Csc(Compressed<'a, T>, Arc<Twin<T>>),
-    /// Not in memory: it can only be walked, in its own order.
+    /// Not in memory, or without the twin: it can only be walked, in its own order.
     Streamed(Stream<'a, T>),
 }
 
@@ -67,7 +69,17 @@ impl<'a, T: Float> Source<'a, T> {
         Self::with_twin(matrix, None)
     }
 
-    /// The same, with the twin that was made of the matrix before.
+    /// The same for whom columns are only what rows say of them, as the squared loss is: a large sparse matrix by rows goes by tiles.
+    pub(crate) fn by_rows(matrix: Matrix<'a, T>) -> Self {
+        if let Matrix::Csr(sparse) = matrix
+            && let Some(tiles) = Tiles::of(&sparse)
+        {
+            return Self::Tiled(sparse, tiles);
+        }
+        Self::new(matrix)
+    }
+
+    /// As [`Self::new`], with the twin that was made of the matrix before.
     pub(crate) fn with_twin(matrix: Matrix<'a, T>, twin: Option<Arc<Twin<T>>>) -> Self {
         let made = |sparse| twin.unwrap_or_else(|| Arc::new(Twin::of(sparse)));
         match matrix {
@@ -81,7 +93,7 @@ impl<'a, T: Float> Source<'a, T> {
     /// The twin, if there is one.
     pub(crate) fn twin(&self) -> Option<Arc<Twin<T>>> {
         match self {
-            Self::Dense(_) | Self::Streamed(_) => None,
+            Self::Dense(_) | Self::Tiled(..) | Self::Streamed(_) => None,
             Self::Csr(_, twin) | Self::Csc(_, twin) => Some(twin.clone()),
         }
     }
@@ -89,33 +101,33 @@ impl<'a, T: Float> Source<'a, T> {
     pub(crate) fn is_sparse(&self) -> bool {
         match self {
             Self::Dense(_) => false,
-            Self::Csr(..) | Self::Csc(..) => true,
-            Self::Streamed(stream) => matches!(stream, Stream::Sparse(..)),
+            Self::Csr(..) | Self::Tiled(..) | Self::Csc(..) => true,
+            Self::Streamed(stream) => stream.is_sparse(),
         }
     }
 
-    /// Whether all of it is in memory, so that its lines can be had in any order and its columns too.
-    pub(crate) fn is_held(&self) -> bool {
-        !matches!(self, Self::Streamed(_))
+    /// Whether its columns are in memory whole.
+    pub(crate) fn has_columns(&self) -> bool {
+        !matches!(self, Self::Tiled(..) | Self::Streamed(_))
     }
 
     /// The rows of a matrix in memory.
     pub(crate) fn rows(&self) -> Lines<'_, T> {
         match self {
             Self::Dense(view) => Lines::Dense(*view),
-            Self::Csr(sparse, _) => Lines::Sparse(*sparse),
+            Self::Csr(sparse, _) | Self::Tiled(sparse, _) => Lines::Sparse(*sparse),
             Self::Csc(_, twin) => Lines::Sparse(twin.view()),
             Self::Streamed(_) => unreachable!("the lines of a stream are walked"),
         }
     }
 
-    /// The columns of a matrix in memory.
+    /// The columns of a matrix that has them.
     pub(crate) fn columns(&self) -> Lines<'_, T> {
         match self {
             Self::Dense(view) => Lines::Dense(view.transpose()),
             Self::Csr(_, twin) => Lines::Sparse(twin.view()),
             Self::Csc(sparse, _) => Lines::Sparse(*sparse),
-            Self::Streamed(_) => unreachable!("a stream has no columns"),
+            Self::Tiled(..) | Self::Streamed(_) => unreachable!("there are no whole columns"),
         }
     }
 
@@ -155,20 +167,22 @@ impl<'a, T: Float> Source<'a, T> {
     }
 
     /// Hands over all lines in order, `run` of them at a time, with the number of the first. Sparse lines that are not in memory
-    /// come in the runs in which they are kept.
+    /// come in the runs in which they are kept, and those with twins in tiles.
     pub(crate) fn walk(&self, run: usize, mut visit: impl FnMut(usize, Lines<'_, T>)) {
-        self.walk_with_twins(run, false, |first, lines, _| visit(first, lines));
+        self.walk_with_twins(run, None, |first, lines, _| visit(first, lines));
     }
 
-    /// As [`Self::walk`], with the twin of each run of sparse lines that are not in memory, if `twins` are wanted.
+    /// As [`Self::walk`], with the twin of each run of sparse lines that have none for good, if `twins` are wanted: by these threads.
     pub(crate) fn walk_with_twins(
         &self,
         run: usize,
-        twins: bool,
+        twins: Option<&Threads>,
         mut visit: impl FnMut(usize, Lines<'_, T>, Option<&Twin<T>>),
     ) {
-        if let Self::Streamed(stream) = self {
-            return stream.walk(run, twins, visit);
+        match self {
+            Self::Streamed(stream) => return stream.walk(run, twins, visit),
+            Self::Tiled(lines, kept) => return tiles::walk(lines, Some(kept), twins, visit),
+            _ => {}
         }
         let lines = self.rows();
         for first in (0..lines.count()).step_by(run) {
@@ -190,14 +204,14 @@ impl<'a, T: Float> Source<'a, T> {
 
     /// The product of the transposed with a matrix (count × l), a row for each entry of a line.
     pub(crate) fn transposed_times(&self, y: &Dense<T>, threads: &Threads) -> Dense<T> {
-        if self.is_sparse() && self.is_held() {
+        if self.is_sparse() && self.has_columns() {
             return self.columns().times(y, threads);
         }
         let (length, width) = (self.length(), y.cols());
         let mut out = Dense::zeros(length, width);
         let mut across = self.is_sparse().then(|| Across::new(length, width));
         let tile = column_tile(length);
-        self.walk_with_twins(self.cut().run, true, |first, lines, twin| {
+        self.walk_with_twins(self.cut().run, Some(threads), |first, lines, twin| {
             let rows = y.row_range(first, first + lines.count());
             match (lines, twin.zip(across.as_mut())) {
                 (Lines::Sparse(_), Some((twin, across))) => across.add(twin, rows, threads),
@@ -210,8 +224,8 @@ impl<'a, T: Float> Source<'a, T> {
                 (Lines::Sparse(_), None) => unreachable!("sparse runs have twins"),
             }
         });
-        if let Some(across) = across {
-            across.finish(out.as_mut_slice());
+        if let Some(mut across) = across {
+            across.finish(out.as_mut_slice(), threads);
         }
         out
     }
@@ -229,7 +243,7 @@ impl<'a, T: Float> Source<'a, T> {
     /// Entry `j` of each line.
     pub(crate) fn across(&self, j: usize) -> Vec<T> {
         let mut out = Vec::with_capacity(self.count());
-        if self.is_sparse() && self.is_held() {
+        if self.is_sparse() && self.has_columns() {
             out.resize(self.count(), T::ZERO);
             self.columns().pack(j, j + 1, &mut out);
             return out;
@@ -260,7 +274,7 @@ impl<'a, T: Float> Source<'a, T> {
 
     /// Σ v² across the lines, for each entry of a line.
     pub(crate) fn squares_across(&self, threads: &Threads) -> Vec<f64> {
-        if self.is_sparse() && self.is_held() {
+        if self.is_sparse() && self.has_columns() {
             return self.columns().squares(threads);
         }
         let mut out = vec![0.0; self.length()];

@@ -115,6 +115,29 @@ impl<T> Row<'_, T> {
     }
 }
 
+impl<T> Compressed<'_, T> {
+    /// Length of the major axis.
+    pub fn major(&self) -> usize {
+        self.major
+    }
+
+    /// Length of the minor axis.
+    pub fn minor(&self) -> usize {
+        self.minor
+    }
+
+    /// Number of stored entries.
+    pub fn stored(&self) -> usize {
+        self.offsets.get(self.major) - self.offsets.get(0)
+    }
+
+    /// Where the entries of a line begin and end.
+    #[inline]
+    pub(crate) fn span(&self, line: usize) -> (usize, usize) {
+        (self.offsets.get(line), self.offsets.get(line + 1))
+    }
+}
+
 impl<'a, T: Float> Compressed<'a, T> {
     /// Checks the three arrays and borrows them. `what` names the matrix in errors.
     ///
@@ -234,21 +257,6 @@ impl<'a, T: Float> Compressed<'a, T> {
         Ok(())
     }
 
-    /// Length of the major axis.
-    pub fn major(&self) -> usize {
-        self.major
-    }
-
-    /// Length of the minor axis.
-    pub fn minor(&self) -> usize {
-        self.minor
-    }
-
-    /// Number of stored entries.
-    pub fn stored(&self) -> usize {
-        self.offsets.get(self.major) - self.offsets.get(0)
-    }
-
     /// Lines `from..to` of the major axis: offsets then count from the first entry of the whole matrix.
     pub(crate) fn line_range(&self, from: usize, to: usize) -> Self {
         Self {
@@ -256,12 +264,6 @@ impl<'a, T: Float> Compressed<'a, T> {
             offsets: self.offsets.slice(from, to + 1),
             ..*self
         }
-    }
-
-    /// Where the entries of a line begin and end.
-    #[inline]
-    pub(crate) fn span(&self, line: usize) -> (usize, usize) {
-        (self.offsets.get(line), self.offsets.get(line + 1))
     }
 
     /// The indices of all entries.

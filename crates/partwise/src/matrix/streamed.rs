@@ -1,7 +1,7 @@
 //! A V that is not in memory: its lines are read a run at a time, the next ones while the last are at work.
 //!
 //! The lines of a dense V are cut into runs here. Those of a sparse V come in the runs in which they are kept, since only
-//! who keeps them knows how much is in each.
+//! who keeps them knows how much is in each. A sparse V in memory that may take no room for its twin is walked as if it were read.
 
 use std::fmt;
 use std::sync::mpsc;
@@ -9,9 +9,9 @@ use std::thread;
 
 use faer::MatRef;
 
-use super::{Compressed, Cut, Lines, SPARSE_BLOCK, Twin};
+use super::{Compressed, Cut, Lines, SPARSE_BLOCK, Twin, tiles};
 use crate::error::ReadError;
-use crate::threads;
+use crate::threads::{self, Threads};
 use crate::{Error, Float};
 
 /// Runs in memory at once: one at work, one read and one being read.
@@ -91,10 +91,12 @@ pub struct SparseRun<T> {
 pub(crate) enum Stream<'a, T> {
     Dense(&'a dyn RowBlocks<T>),
     Sparse(&'a dyn SparseRows<T>, RunSize),
+    /// In memory, without a twin that is kept.
+    Lean(Compressed<'a, T>),
 }
 
 /// A borrowed matrix that is read when it is needed: lines of [`RowBlocks`] or [`SparseRows`], which are its rows or its
-/// columns.
+/// columns. Also a sparse matrix in memory that is walked in the same way ([`super::Matrix::lean`]).
 #[derive(Clone, Copy)]
 pub struct Streamed<'a, T> {
     pub(super) lines: Stream<'a, T>,
@@ -103,6 +105,14 @@ pub struct Streamed<'a, T> {
 }
 
 impl<'a, T> Streamed<'a, T> {
+    /// The lines of a sparse matrix in memory.
+    pub(super) fn lean(lines: Compressed<'a, T>, by_columns: bool) -> Self {
+        Self {
+            lines: Stream::Lean(lines),
+            by_columns,
+        }
+    }
+
     pub(super) fn dense(rows: &'a dyn RowBlocks<T>) -> Self {
         Self {
             lines: Stream::Dense(rows),
@@ -155,16 +165,21 @@ impl<'a, T> Streamed<'a, T> {
     }
 
     pub(super) fn is_sparse(&self) -> bool {
-        matches!(self.lines, Stream::Sparse(..))
+        self.lines.is_sparse()
     }
 }
 
 impl<T> Stream<'_, T> {
+    pub(super) fn is_sparse(&self) -> bool {
+        !matches!(self, Self::Dense(_))
+    }
+
     /// Number of lines.
     pub(super) fn count(&self) -> usize {
         match self {
             Self::Dense(lines) => lines.rows(),
             Self::Sparse(_, total) => total.rows,
+            Self::Lean(lines) => lines.major(),
         }
     }
 
@@ -173,6 +188,7 @@ impl<T> Stream<'_, T> {
         match self {
             Self::Dense(lines) => lines.cols(),
             Self::Sparse(lines, _) => lines.cols(),
+            Self::Lean(lines) => lines.minor(),
         }
     }
 
@@ -181,6 +197,7 @@ impl<T> Stream<'_, T> {
         match self {
             Self::Dense(lines) => lines.rows() * lines.cols(),
             Self::Sparse(_, total) => total.stored,
+            Self::Lean(lines) => lines.stored(),
         }
     }
 }
@@ -210,6 +227,7 @@ impl<T: Float> Streamed<'_, T> {
                 let offsets = 8 * (BUFFERS as u64 + 1) * lines.cols() as u64;
                 run.saturating_add(offsets)
             }
+            Stream::Lean(lines) => tiles::passing_bytes(&lines),
         }
     }
 }
@@ -227,11 +245,11 @@ impl<T> fmt::Debug for Streamed<'_, T> {
 
 impl<T: Float> Stream<'_, T> {
     /// Hands over all lines in order, `run` of them at a time where they are dense, with the number of the first; and the twin
-    /// of a sparse run if it is wanted. A second thread reads ahead.
+    /// of a sparse run if `twins` are wanted, which `threads` make of a matrix in memory. Of any other a second thread reads ahead.
     pub(super) fn walk(
         &self,
         run: usize,
-        twins: bool,
+        twins: Option<&Threads>,
         mut visit: impl FnMut(usize, Lines<'_, T>, Option<&Twin<T>>),
     ) {
         match *self {
@@ -256,7 +274,7 @@ impl<T: Float> Stream<'_, T> {
                     || (SparseRun::default(), None),
                     |index, (buffer, twin)| {
                         let view = read_checked(lines, index, buffer)?;
-                        *twin = twins.then(|| Twin::of(&view));
+                        *twin = twins.is_some().then(|| Twin::of(&view));
                         Ok(())
                     },
                     |index, (buffer, twin)| {
@@ -266,6 +284,7 @@ impl<T: Float> Stream<'_, T> {
                     },
                 );
             }
+            Self::Lean(lines) => tiles::walk(&lines, None, twins, visit),
         }
     }
 
@@ -283,6 +302,10 @@ impl<T: Float> Stream<'_, T> {
                 let mut buffer = SparseRun::default();
                 let read = read_checked(lines, index, &mut buffer);
                 read.map(|view| Lines::Sparse(view).pack(i - first, i - first + 1, &mut out))
+            }
+            Self::Lean(lines) => {
+                Lines::Sparse(lines).pack(i, i + 1, &mut out);
+                Ok(())
             }
         };
         read.unwrap_or_else(|error| failed(error));

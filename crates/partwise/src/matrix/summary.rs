@@ -66,7 +66,7 @@ impl Summary {
                 let mut parts = Vec::new();
                 // Whole tasks: the order of sums is that of a matrix in memory.
                 let run = Cut::of_dense::<T>(streamed.lines.length()).run / LINES * LINES;
-                streamed.lines.walk(run, false, |first, lines, _| {
+                streamed.lines.walk(run, None, |first, lines, _| {
                     // After the first bad entry there is nothing to add.
                     if parts.iter().all(Result::is_ok) {
                         parts.extend(look_at(&lines, first, threads));

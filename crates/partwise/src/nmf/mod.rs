@@ -15,7 +15,7 @@ use crate::course::Course;
 use crate::fit::Outcome;
 use crate::init::Init;
 use crate::loss::{Loss, Penalty};
-use crate::matrix::{Across, Blocks, Dense, Lines, Matrix, Weighting};
+use crate::matrix::{Across, Blocks, Dense, Lines, Matrix, Tiles, Weighting};
 use crate::observe::{Observer, Progress, TracePoint};
 use crate::sketch;
 use crate::stop::StopReason;
@@ -362,6 +362,7 @@ impl Nmf {
         let twin = match matrix {
             Matrix::Dense(_) | Matrix::Streamed(_) => 0,
             // The offsets twice, while the entries are sorted.
+            Matrix::Csr(sparse) if self.loss.is_quadratic() => Tiles::bytes(sparse) + 8 * n,
             Matrix::Csr(_) => matrix.stored() as u64 * (value + 4) + 16 * n,
             Matrix::Csc(_) => matrix.stored() as u64 * (value + 4) + 16 * m,
         };
@@ -375,9 +376,17 @@ impl Nmf {
             _ => 0,
         };
         let columns = rank.saturating_add(init.map_or(0, Init::extra_columns) as u64);
-        let across = match matrix {
-            Matrix::Streamed(_) if !dense => Across::<T>::bytes(n, columns.max(sketch as u64)),
-            _ => 0,
+        let tiled = match matrix {
+            Matrix::Streamed(_) => !dense,
+            Matrix::Csr(sparse) => self.loss.is_quadratic() && Tiles::of(sparse).is_some(),
+            _ => false,
+        };
+        let across = match tiled {
+            false => 0,
+            true => {
+                let length = if matrix.prefers_columns() { m } else { n };
+                Across::<T>::bytes(length, columns.max(sketch as u64))
+            }
         };
         let sketch = (m + n).saturating_mul(sketch as u64 * value);
         let factors = (m + n)
@@ -540,18 +549,21 @@ impl Nmf {
         };
         self.check_n_init(init)?;
         let coupled = self.coupled();
+        let columns = !self.loss.is_quadratic() && start.hold != Some(Factor::H);
         let blocks = match (weighting, coupled) {
             (Some(weighting), _) => Blocks::weighted(&blocks[0], weighting, threads)?,
-            (None, None) => Blocks::new(blocks, threads)?,
+            (None, None) => Blocks::new(blocks, columns, threads)?,
             // The loop sees the rows of the right factor together.
-            (None, Some(factor)) => Blocks::oriented(blocks, factor == Factor::W, threads)?,
+            (None, Some(factor)) => {
+                Blocks::oriented(blocks, (factor == Factor::W, columns), threads)?
+            }
         };
         blocks.summary.check_loss(self.loss)?;
         let plain = blocks;
         let price = self.symmetric_price(plain.summary.squares);
         let shifted = price.map(|price| Shifted::of(&given[0], price));
         let replaced = match &shifted {
-            Some(shifted) => Some(Blocks::new(&[shifted.view()?], threads)?),
+            Some(shifted) => Some(Blocks::new(&[shifted.view()?], columns, threads)?),
             None => None,
         };
         let (blocks, plain) = match replaced {

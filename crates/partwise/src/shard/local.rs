@@ -23,6 +23,8 @@ pub(crate) struct Local<'a, T: Float> {
     rows: Rows<T>,
     /// V Hᵀ for a fixed H, once computed.
     cross: Option<Dense<T>>,
+    /// Empty sums across the lines, kept from pass to pass: new memory would have to be cleared by the system each time.
+    across: Option<Across<T>>,
     threads: Threads,
     cut: Cut,
 }
@@ -44,6 +46,7 @@ impl<'a, T: Float> Local<'a, T> {
             source,
             rows,
             cross,
+            across: None,
             threads,
             cut: source.cut(),
         }
@@ -318,8 +321,11 @@ impl<T: Float> Shard<T> for Local<'_, T> {
         let ready = (packed.as_ref(), turned.as_ref());
         let (source, run) = (self.source, self.cut.run);
         let squared = problem.elementwise.beta == 2.0;
-        let sums_across = source.is_sparse() && !source.is_held() && squared;
-        let mut across = (sums_across && request.statistics).then(|| Across::new(columns, k));
+        let sums_across = source.is_sparse() && !source.has_columns() && squared;
+        let mut across = (sums_across && request.statistics).then(|| {
+            let kept = self.across.take();
+            kept.unwrap_or_else(|| Across::new(columns, k))
+        });
         if self.cross.is_some() && !request.statistics {
             let count = source.count();
             for first in (0..count).step_by(run) {
@@ -327,9 +333,15 @@ impl<T: Float> Shard<T> for Local<'_, T> {
                 self.walk_run(request, ready, (first, last), None, &mut stats);
             }
         } else {
-            source.walk_with_twins(run, request.statistics, |first, lines, twin| {
-                let last = first + lines.count();
-                self.walk_run(request, ready, (first, last), Some(lines), &mut stats);
+            let threads = self.threads.clone();
+            let twins = request.statistics.then_some(&threads);
+            source.walk_with_twins(run, twins, |first, lines, twin| {
+                // Tiles may be longer than runs, of which every block has statistics of its own.
+                for from in (0..lines.count()).step_by(run) {
+                    let to = (from + run).min(lines.count());
+                    let (span, lines) = ((first + from, first + to), lines.range(from, to));
+                    self.walk_run(request, ready, span, Some(lines), &mut stats);
+                }
                 if request.statistics {
                     let part = (first, lines);
                     self.gather_run(request, part, (twin, across.as_mut()), &mut stats.parts);
@@ -347,10 +359,11 @@ impl<T: Float> Shard<T> for Local<'_, T> {
                     rows: self.rows.take(),
                     sums: stats.sums.clone(),
                 };
-                if source.is_held() {
+                if source.has_columns() {
                     self.gather_columns(request, &left, &mut stats.parts);
-                } else if let Some(across) = across {
-                    across.finish(&mut stats.parts.numerator);
+                } else if let Some(mut across) = across {
+                    across.finish(&mut stats.parts.numerator, &self.threads);
+                    self.across = Some(across);
                 } else {
                     self.weigh_columns(request, &left, &mut stats.parts);
                 }
@@ -380,7 +393,7 @@ impl<T: Float> Shard<T> for Local<'_, T> {
     }
 
     fn holds_columns(&self) -> bool {
-        self.source.is_held()
+        self.source.has_columns()
     }
 
     fn meet_columns(

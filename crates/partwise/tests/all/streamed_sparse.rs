@@ -1,4 +1,5 @@
-//! A sparse V that is read while it is walked: the bits of the same CSR matrix in memory, wherever the runs end.
+//! A sparse V that is read while it is walked, or walked as if it were read: the bits of the same CSR matrix in memory, wherever
+//! the runs end.
 
 use std::num::NonZeroUsize;
 
@@ -81,7 +82,7 @@ impl<T: Float> SparseRows<T> for Runs<'_, T> {
 /// Ways to cut rows into runs, in units.
 const CUTS: [&[usize]; 3] = [&[1], &[1, 3, 2], &[100]];
 
-/// A fit in memory, and one of the same V read in runs of each cut.
+/// A fit in memory, one of the same V without its other axis, and one of V read in runs of each cut.
 fn all<T: Float>(
     nmf: &Nmf,
     dense: &Dense<T>,
@@ -89,7 +90,11 @@ fn all<T: Float>(
 ) -> Vec<Result<Factorization<T>, Error>> {
     let held = Stored::of(dense, Storage::Csr);
     let mut go_on = |_: &partwise::Progress| std::ops::ControlFlow::Continue(());
-    let mut fits = vec![nmf.fit_with(&[held.matrix()], start, &mut go_on)];
+    let both = [held.matrix(), held.matrix().lean()];
+    let mut fits: Vec<_> = both
+        .iter()
+        .map(|v| nmf.fit_with(&[*v], start, &mut go_on))
+        .collect();
     for lengths in CUTS {
         let runs = Runs::of(&held, lengths);
         let v = Matrix::streamed_sparse(&runs).unwrap();
@@ -107,10 +112,13 @@ fn same_bits<T: Float>(
     fits: Vec<Result<Factorization<T>, Error>>,
 ) {
     let fits: Vec<_> = fits.into_iter().map(Result::unwrap).collect();
-    for (read, cut) in fits[1..].iter().zip(CUTS) {
+    let ways = ["lean".to_owned()]
+        .into_iter()
+        .chain(CUTS.iter().map(|cut| format!("cut {cut:?}")));
+    for (read, way) in fits[1..].iter().zip(ways) {
         findings.check(bits(&fits[0]) == bits(read), || {
             let (held, read) = (fits[0].objective, read.objective);
-            format!("{what}, cut {cut:?}: {held:e} in memory, {read:e} read")
+            format!("{what}, {way}: {held:e} in memory, {read:e} read")
         });
     }
     findings.sound(&fits[1], what);
@@ -245,6 +253,72 @@ fn a_held_factor_gives_the_bits_of_memory() {
         same_bits(&mut findings, &format!("{hold:?} held"), fits);
     }
     findings.finish();
+}
+
+#[test]
+fn a_lean_matrix_of_many_runs_gives_the_bits_of_memory() {
+    // More entries than three runs take, of few rows and of many.
+    let mut findings = Findings::default();
+    for (rows, cols) in [(1_000, 3_000), (60_000, 50)] {
+        let dense = random::<f32>(rows, cols, 0.4, 5);
+        let held = Stored::of(&dense, Storage::Csr);
+        for solver in ["cd", "auto"] {
+            let nmf = short(3, solver.parse().unwrap(), Loss::FROBENIUS, 2);
+            let whole = nmf.fit(&held.matrix()).unwrap();
+            for threads in [1, 2, 5] {
+                let nmf = nmf.clone().threads(NonZeroUsize::new(threads));
+                let lean = nmf.fit(&held.matrix().lean()).unwrap();
+                findings.check(bits(&whole) == bits(&lean), || {
+                    format!("{rows} x {cols} {solver} on {threads}")
+                });
+            }
+        }
+    }
+    findings.finish();
+}
+
+#[test]
+fn a_lean_matrix_by_columns_is_the_transposed_one_by_rows() {
+    let dense = sparse::<f64>(700, 60, 9);
+    let (by_rows, by_columns) = (
+        Stored::of(&dense, Storage::Csr),
+        Stored::of(&dense.transposed(), Storage::Csc),
+    );
+    let v = by_columns.matrix().lean();
+    assert_eq!((v.rows(), v.cols()), (60, 700));
+    // A held factor, so that nothing depends on which side is first.
+    let w = random::<f64>(700, 3, 1.0, 2);
+    let nmf = Nmf::new(3);
+    let start = |w, h, hold| Start {
+        w,
+        h,
+        hold: Some(hold),
+        ..Start::default()
+    };
+    let mut go_on = |_: &partwise::Progress| std::ops::ControlFlow::Continue(());
+    let rows = by_rows.matrix().lean();
+    let of_rows = start(Some(&w), None, partwise::Factor::W);
+    let of_rows = nmf.fit_with(&[rows], of_rows, &mut go_on).unwrap();
+    let h = w.transposed();
+    let of_columns = start(None, Some(&h), partwise::Factor::H);
+    let of_columns = nmf.fit_with(&[v], of_columns, &mut go_on).unwrap();
+    assert_eq!(of_rows.h, of_columns.w.transposed());
+}
+
+#[test]
+fn what_walks_columns_too_takes_no_lean_matrix() {
+    let held = Stored::of(&sparse::<f64>(60, 30, 1), Storage::Csr);
+    let weighting = partwise::Weighting {
+        missing: partwise::Missing::Unstored,
+        ..Default::default()
+    };
+    let mut go_on = |_: &partwise::Progress| std::ops::ControlFlow::Continue(());
+    let v = held.matrix().lean();
+    let fit = Nmf::new(2).fit_weighted(&v, &weighting, Start::default(), &mut go_on);
+    assert_eq!(
+        fit.unwrap_err().to_string(),
+        "V = lean: a fit where entries are missing or weighted expects V with a copy by its other axis"
+    );
 }
 
 #[test]

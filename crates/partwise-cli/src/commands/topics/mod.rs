@@ -14,7 +14,7 @@ use partwise_apps::text::{
 use partwise_report::{Run, decimal, duration, percent};
 use serde_json::json;
 
-use crate::arguments::{TopicsArguments, Width};
+use crate::arguments::{SolvingArguments, TopicsArguments, Width};
 use crate::factor::Job;
 use crate::interrupt::Ending;
 use crate::memory::Limit;
@@ -31,6 +31,8 @@ use outputs::{Openings, Written};
 const TYPICAL: usize = 10;
 /// Terms that name a topic.
 const NAME_TERMS: usize = 3;
+/// Entries of a matrix above which there is no copy of it.
+const LEAN_ABOVE: usize = 8 << 20;
 /// Terms of a topic on the terminal.
 const SHOWN_TERMS: usize = 8;
 
@@ -53,7 +55,7 @@ fn learn<T: Number + Weight>(arguments: &TopicsArguments) -> anyhow::Result<Endi
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading and counting {name}"), reporting.quiet);
     let prepared = data::to_learn::<T>(arguments)?;
-    let v = view(&prepared)?;
+    let v = lean_if_large(view(&prepared)?, solving);
     let job = Job {
         solving,
         input: &name,
@@ -112,6 +114,15 @@ fn view<T: Number + Weight>(prepared: &Prepared<T>) -> anyhow::Result<Matrix<'_,
     let v = &prepared.v;
     Matrix::csr(v.rows(), v.cols, &v.offsets, &v.indices, &v.values)
         .with_context(|| prepared.name.clone())
+}
+
+/// A large corpus is not copied by its terms: a fit for the squared loss takes little longer without.
+fn lean_if_large<'v, T: Number>(v: Matrix<'v, T>, solving: &SolvingArguments) -> Matrix<'v, T> {
+    let free = solving.loss.is_quadratic() && solving.constraint.is_empty();
+    match free && v.stored() > LEAN_ABOVE {
+        true => v.lean(),
+        false => v,
+    }
 }
 
 /// Topics and how good they are.
