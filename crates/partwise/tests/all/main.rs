@@ -23,3 +23,4 @@ mod sklearn;
 mod streamed;
 mod streamed_sparse;
 mod symmetric;
+mod tree;
