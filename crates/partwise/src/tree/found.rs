@@ -1,8 +1,8 @@
 //! What a tree gives back.
 
-use crate::Float;
 use crate::matrix::Dense;
 use crate::nmf::Factorization;
+use crate::{Error, Float};
 
 /// A tree, and the samples in it.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub struct TreeModel<T> {
 pub struct Tree<T> {
     /// The nodes.
     pub nodes: Vec<TreeNode>,
-    /// The component of each node, as a vector of length 1, a row each: of the root the mean of V, of every other node what the
+    /// The component of each node, as a vector of length 1, a row each: of the root the best one for all of V, of every other node what the
     /// split of its parent made it.
     pub components: Dense<T>,
 }
@@ -49,6 +49,31 @@ pub struct TreeNode {
 }
 
 impl<T: Float> Tree<T> {
+    /// Refuses nodes that are no tree.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let count = self.nodes.len();
+        let refuse = |reason: String| {
+            let what = "tree";
+            Err(Error::Malformed { what, reason })
+        };
+        if count == 0 || self.components.rows() != count {
+            let components = self.components.rows();
+            return refuse(format!("{count} nodes and {components} components"));
+        }
+        for (at, node) in self.nodes.iter().enumerate() {
+            // What comes later cannot lead back.
+            let lead_on =
+                |children: [usize; 2]| children.iter().all(|x| (at + 1..count).contains(x));
+            if !node.children.is_none_or(lead_on) {
+                return refuse(format!("the children of node {at} do not come after it"));
+            }
+            if node.children.is_some() == node.leaf.is_some() {
+                return refuse(format!("node {at} is not either a leaf or split"));
+            }
+        }
+        Ok(())
+    }
+
     /// The node of each leaf.
     pub fn leaves(&self) -> Vec<usize> {
         let numbered = |(node, one): (usize, &TreeNode)| one.leaf.map(|leaf| (leaf, node));

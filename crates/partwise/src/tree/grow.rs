@@ -2,7 +2,7 @@
 
 use super::Rows;
 use super::found::{Tree, TreeNode};
-use super::score::score;
+use super::rule::{Seen, SplitRule};
 use crate::kernel::dot;
 use crate::matrix::{Dense, Matrix};
 use crate::nmf::{Factor, Nmf, Start};
@@ -20,8 +20,10 @@ const SAME: f64 = 1.0 - 1e-6;
 /// What all splits share.
 pub(super) struct Grower<'a, 'v, T: Float> {
     pub(super) v: &'a Matrix<'v, T>,
-    /// The fit of a node.
+    /// The fit of a node with two components, and that with one.
     pub(super) pairs: Nmf,
+    pub(super) single: Nmf,
+    pub(super) rule: SplitRule,
     pub(super) outliers: f64,
     pub(super) threads: &'a Threads,
     pub(super) course: &'a Course<'a>,
@@ -52,11 +54,20 @@ pub(super) struct Grown<T> {
 }
 
 impl<T: Float> Grower<'_, '_, T> {
+    /// The one component that is best for all rows, and what it misses; `None` if the observer ended it.
+    fn whole(&self, hands: (&Threads, bool)) -> Result<Option<(Dense<T>, f64)>, Error> {
+        let found = self.course.each(1, 1, hands, |job, _| {
+            let fit = self.single.fit_with(&[*self.v], Start::default(), job)?;
+            Ok(Some((unit(&fit.h), fit.divergence)))
+        })?;
+        Ok(found.into_iter().flatten().next())
+    }
+
     /// The tree; `None` if the observer ended it before the first split.
     ///
     /// # Errors
     /// The engine's.
-    pub(super) fn grow(&self, mean: &Dense<T>, wanted: usize) -> Result<Option<Grown<T>>, Error> {
+    pub(super) fn grow(&self, wanted: usize) -> Result<Option<Grown<T>>, Error> {
         let (m, n) = (self.v.rows(), self.v.cols());
         let mut grown = Grown {
             nodes: Vec::new(),
@@ -64,17 +75,20 @@ impl<T: Float> Grower<'_, '_, T> {
             leaves: Vec::new(),
             shape: (m, n),
         };
-        grown.add(None, unit(mean).as_slice(), (0..m).collect());
+        let hands = (self.threads, work::beside(self.v));
+        let Some((component, of_all)) = self.whole(hands)? else {
+            return Ok(None);
+        };
+        grown.add(None, component.as_slice(), (0..m).collect());
         let mut untried = vec![0];
         loop {
             let least = grown.least_score();
-            let hands = (self.threads, work::beside(self.v));
             let splits = self
                 .course
                 .each(grown.leaves.len(), untried.len(), hands, |job, i| {
                     let leaf = &grown.leaves[untried[i]];
                     let component = grown.component(leaf.node);
-                    self.best_split(&leaf.rows, component, least, job)
+                    self.best_split(&leaf.rows, (component, of_all), least, job)
                 })?;
             if self.course.stopped() {
                 return Ok((grown.leaves.len() > 1).then_some(grown));
@@ -98,13 +112,13 @@ impl<T: Float> Grower<'_, '_, T> {
     fn best_split(
         &self,
         rows: &[usize],
-        component: &[T],
+        node: (&[T], f64),
         least: f64,
         job: &mut Job<'_, '_>,
     ) -> Result<Option<Split<T>>, Error> {
         let mut kept = rows.to_vec();
         for _ in 0..=TRIES {
-            let Some(mut split) = self.split(&kept, component, job)? else {
+            let Some(mut split) = self.split(&kept, node, job)? else {
                 return Ok(None);
             };
             split.aside = rows.len() - kept.len();
@@ -113,7 +127,7 @@ impl<T: Float> Grower<'_, '_, T> {
             if side.len() as f64 >= self.outliers * kept.len() as f64 {
                 return Ok(Some(split));
             }
-            let inner = self.split(side, split.pair.row(small), job)?;
+            let inner = self.split(side, (split.pair.row(small), node.1), job)?;
             if inner.is_some_and(|inner| inner.score >= least) {
                 return Ok(Some(split));
             }
@@ -126,7 +140,7 @@ impl<T: Float> Grower<'_, '_, T> {
     fn split(
         &self,
         rows: &[usize],
-        component: &[T],
+        (component, of_all): (&[T], f64),
         job: &mut Job<'_, '_>,
     ) -> Result<Option<Split<T>>, Error> {
         if rows.len() < 2 || job.stopped() {
@@ -143,13 +157,23 @@ impl<T: Float> Grower<'_, '_, T> {
         if length(first) <= T::ZERO || length(second) <= T::ZERO || cosine > SAME {
             return Ok(None);
         }
+        let one = self
+            .single
+            .fit_with(&[part.matrix()], Start::default(), job)?;
         drop(part);
         let sides = sides(&self.pairs, self.v, rows, &pair, job)?;
         if job.stopped() || sides.iter().any(Vec::is_empty) {
             return Ok(None);
         }
+        let wide = |row: &[T]| row.iter().map(|x| x.to_f64()).collect::<Vec<_>>();
+        let seen = Seen {
+            node: &wide(component),
+            children: [&wide(first), &wide(second)],
+            missed: [one.divergence, fit.divergence],
+            of_all,
+        };
         Ok(Some(Split {
-            score: score(component, [first, second]),
+            score: self.rule.score(&seen),
             sides,
             aside: 0,
             pair,

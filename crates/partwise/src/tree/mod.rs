@@ -2,7 +2,7 @@
 //!
 //! A node holds some rows of V. A fit of rank 2 gives it two components, of length 1, and each of its rows goes with the one of
 //! which it holds more; what its rows then have in common is a child's component. Of all leaves the one is split whose split
-//! scores best (`score.rs`), until there are as many as are asked for. So a split is never undone, a tree with more leaves
+//! scores best (`rule.rs`), until there are as many as are asked for. So a split is never undone, a tree with more leaves
 //! has all splits of one with fewer, and nothing about a node depends on the rows elsewhere. (Kuang & Park 2013, "Fast
 //! rank-2 nonnegative matrix factorization for hierarchical document clustering", KDD, doi 10.1145/2487575.2487606.)
 //!
@@ -11,13 +11,20 @@
 
 mod found;
 mod grow;
-mod score;
+mod rule;
+mod terms;
 
 pub use found::{Tree, TreeModel, TreeNode};
+pub use rule::SplitRule;
 
-use crate::matrix::{Blocks, Dense, Matrix};
-use crate::nmf::{Nmf, Start};
-use crate::observe::Progress;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::matrix::{Dense, Matrix, Summary};
+use crate::nmf::{Factor, Nmf, Start};
+use crate::observe::{Observer, Progress};
 use crate::rank::SurveyObserver;
 use crate::rank::part::Part;
 use crate::rank::work::{self, Course};
@@ -31,6 +38,7 @@ use grow::Grower;
 /// |---|---|---|---|
 /// | `leaves` | | leaves of the tree; fewer where no leaf can be split | 2 to m |
 /// | `nmf` | `Nmf::new` | loss, solver, start, tolerance, limits, penalty, seed and threads of all fits; its rank is not used | no constraint |
+/// | `rule` | `error` | what makes a split good | see [`SplitRule::all`] |
 /// | `outliers` | 0 | a child with less than this share of its parent's rows, and with no better split than any leaf, is no topic: its rows are set aside, and the others split anew | 0, which sets nothing aside, to below 0.5 |
 ///
 /// The solver `auto` is `anls` here for the squared loss: with two components it is exact and costs no more than a sweep.
@@ -58,6 +66,7 @@ use grow::Grower;
 pub struct NmfTree {
     nmf: Nmf,
     leaves: usize,
+    rule: SplitRule,
     outliers: f64,
 }
 
@@ -67,6 +76,7 @@ impl NmfTree {
         Self {
             nmf: Nmf::new(2),
             leaves,
+            rule: SplitRule::usual(),
             outliers: 0.0,
         }
     }
@@ -75,6 +85,13 @@ impl NmfTree {
     #[must_use]
     pub fn nmf(mut self, nmf: Nmf) -> Self {
         self.nmf = nmf;
+        self
+    }
+
+    /// Sets what makes a split good.
+    #[must_use]
+    pub fn rule(mut self, rule: SplitRule) -> Self {
+        self.rule = rule;
         self
     }
 
@@ -146,30 +163,29 @@ impl NmfTree {
         threads: &Threads,
         observer: &mut dyn SurveyObserver,
     ) -> Result<Option<TreeModel<T>>, Error> {
-        let mean = {
-            let blocks = Blocks::new(&[*v], threads)?;
-            blocks.summary.check_loss(self.nmf.loss)?;
-            let each = T::from_f64(1.0 / v.rows() as f64);
-            let mean = blocks.transposed_times(&Dense::filled(v.rows(), 1, each), threads);
-            Dense::from_rows(mean.into_values(), 1, v.cols())?
-        };
-        // The root, both children of every split but the last, and W of all leaves.
-        let course = Course::new(observer, 2 * self.leaves - 2);
+        let summary = Summary::of(v, threads)?;
+        summary.check_scale()?;
+        summary.check_loss(self.nmf.loss)?;
+        // The best single component, the root, both children of every split but the last, and W of all leaves.
+        let course = Course::new(observer, 2 * self.leaves - 1);
+        let of_node = |rank| self.flat(rank).threads(self.hands(v));
         let grower = Grower {
             v,
-            pairs: self.pairs().threads(self.hands(v)),
+            pairs: of_node(2),
+            single: of_node(1),
+            rule: self.rule,
             outliers: self.outliers,
             threads,
             course: &course,
         };
-        let Some(grown) = grower.grow(&mean, self.leaves)? else {
+        let Some(grown) = grower.grow(self.leaves)? else {
             return Ok(None);
         };
         let (tree, labels) = grown.numbered()?;
         let h = tree.leaf_components();
         let held = Start {
             h: Some(&h),
-            hold: Some(crate::Factor::H),
+            hold: Some(Factor::H),
             ..Start::default()
         };
         let stopped = course.stopped();
@@ -188,25 +204,41 @@ impl NmfTree {
     /// For the rows of V these are the labels of [`Self::run`], but that nothing is set aside.
     ///
     /// # Errors
-    /// As [`Nmf::transform`].
+    /// As [`Nmf::transform`]; [`Error::Malformed`] if the nodes are no tree with a component each.
     pub fn predict<T: Float>(
         &self,
         v: &Matrix<'_, T>,
         tree: &Tree<T>,
     ) -> Result<Vec<usize>, Error> {
+        self.predict_with(v, tree, None)
+    }
+
+    /// As [`Self::predict`], with a flag that ends the work once it is set: see [`crate::Observer::interrupt`].
+    ///
+    /// # Errors
+    /// As [`Self::predict`].
+    pub fn predict_with<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        tree: &Tree<T>,
+        interrupt: Option<Arc<AtomicBool>>,
+    ) -> Result<Vec<usize>, Error> {
         self.check()?;
         v.check_held("a tree")?;
-        if v.cols() != tree.components.cols() || v.rows() == 0 {
+        tree.check()?;
+        let (rows, cols) = (v.rows(), v.cols());
+        if cols != tree.components.cols() || rows == 0 {
             return Err(Error::Shape {
                 matrix: "V",
-                rows: v.rows(),
-                cols: v.cols(),
-                expected_rows: v.rows().max(1),
+                rows,
+                cols,
+                expected_rows: rows.max(1),
                 expected_cols: tree.components.cols(),
             });
         }
-        let mut labels = vec![0; v.rows()];
-        let mut waiting = vec![(0, (0..v.rows()).collect::<Vec<_>>())];
+        let mut observer = Interruptible(interrupt);
+        let mut labels = vec![0; rows];
+        let mut waiting = vec![(0, (0..rows).collect::<Vec<_>>())];
         while let Some((node, rows)) = waiting.pop() {
             if let Some(leaf) = tree.nodes[node].leaf {
                 rows.iter().for_each(|&i| labels[i] = leaf);
@@ -215,10 +247,8 @@ impl NmfTree {
                 continue;
             };
             let pair = children.map(|child| tree.components.row(child)).concat();
-            let pair = Dense::from_rows(pair, 2, tree.components.cols())?;
-            let sides = grow::sides(&self.pairs(), v, &rows, &pair, &mut |_: &Progress| {
-                std::ops::ControlFlow::Continue(())
-            })?;
+            let pair = Dense::from_rows(pair, 2, cols)?;
+            let sides = grow::sides(&self.pairs(), v, &rows, &pair, &mut observer)?;
             let sides = children.into_iter().zip(sides);
             waiting.extend(sides.filter(|(_, rows)| !rows.is_empty()));
         }
@@ -241,12 +271,25 @@ impl NmfTree {
     }
 
     /// Fits of a small V run beside each other.
-    fn hands<T: Float>(&self, v: &Matrix<'_, T>) -> Option<std::num::NonZeroUsize> {
+    fn hands<T: Float>(&self, v: &Matrix<'_, T>) -> Option<NonZeroUsize> {
         if work::beside(v) {
-            Some(std::num::NonZeroUsize::MIN)
+            Some(NonZeroUsize::MIN)
         } else {
             self.nmf.threads
         }
+    }
+}
+
+/// Ends a fit by a flag alone.
+struct Interruptible(Option<Arc<AtomicBool>>);
+
+impl Observer for Interruptible {
+    fn observe(&mut self, _: &Progress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn interrupt(&self) -> Option<Arc<AtomicBool>> {
+        self.0.clone()
     }
 }
 

@@ -5,11 +5,9 @@
 //! child. An order is as good as the gains that come first in it, Σ g / log₂ of the place (from the second on), as a share of
 //! what the best order has; and a split as good as the product of both its orders. (mNDCG: Kuang & Park 2013, section 4.1.)
 
-use crate::Float;
-
 /// The score of a split, 0 to 1. Features that have no part in the node count nothing.
-pub(super) fn score<T: Float>(node: &[T], children: [&[T]; 2]) -> f64 {
-    let features: Vec<usize> = (0..node.len()).filter(|&j| node[j] > T::ZERO).collect();
+pub(super) fn score(node: &[f64], children: [&[f64]; 2]) -> f64 {
+    let features: Vec<usize> = (0..node.len()).filter(|&j| node[j] > 0.0).collect();
     let order = ordered(&features, node);
     let orders = children.map(|child| ordered(&features, child));
     let count = order.len();
@@ -37,9 +35,9 @@ pub(super) fn score<T: Float>(node: &[T], children: [&[T]; 2]) -> f64 {
 }
 
 /// Features by their weight, the largest first; of equals the first.
-fn ordered<T: Float>(features: &[usize], weights: &[T]) -> Vec<usize> {
+fn ordered(features: &[usize], weights: &[f64]) -> Vec<usize> {
     let mut order = features.to_vec();
-    order.sort_by(|&a, &b| weights[b].to_f64().total_cmp(&weights[a].to_f64()));
+    order.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
     order
 }
 
@@ -138,8 +136,8 @@ mod tests {
 
     #[test]
     fn nothing_to_order_scores_nothing() {
-        assert_eq!(score::<f64>(&[0.0; 5], [&[1.0; 5], &[2.0; 5]]), 0.0);
-        assert_eq!(score::<f32>(&[0.0, 3.0], [&[1.0, 1.0], &[0.0, 0.0]]), 0.0);
-        assert_eq!(score::<f64>(&[], [&[], &[]]), 0.0);
+        assert_eq!(score(&[0.0; 5], [&[1.0; 5], &[2.0; 5]]), 0.0);
+        assert_eq!(score(&[0.0, 3.0], [&[1.0, 1.0], &[0.0, 0.0]]), 0.0);
+        assert_eq!(score(&[], [&[], &[]]), 0.0);
     }
 }
