@@ -10,6 +10,7 @@ mod conversions;
 mod convolutive;
 mod graph;
 mod interruption;
+mod joint;
 mod minibatch;
 mod oracles;
 mod promises;
