@@ -1,6 +1,6 @@
 //! `tree` on small matrices.
 
-use crate::common::{Place, npy_f64, scipy_npz, three_kinds};
+use crate::common::{Place, npy_f64, scipy_npz};
 
 const HEAD: &str = "node,parent,first_child,second_child,leaf,rows,set_aside,score,terms";
 
@@ -14,46 +14,67 @@ fn rows(place: &Place, name: &str, head: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
+/// Row i has kind i % 4: columns 1 to 12 are those of one kind, three each, and 13 to 20 those of two kinds.
+fn four_kinds() -> Vec<u8> {
+    let noise = |i: usize| (i * 7919 % 101) as f64 / 101.0;
+    let entry = |at: usize| {
+        let (kind, j) = (at / 20 % 4, at % 20);
+        let own = match j {
+            0..12 => j / 3 == kind,
+            _ => (j - 12) / 4 == kind / 2,
+        };
+        let own = if own { 3.0 + noise(13 * at) } else { 0.0 };
+        own + 0.2 * noise(at)
+    };
+    let values: Vec<f64> = (0..32 * 20).map(entry).collect();
+    npy_f64(32, 20, &values)
+}
+
 #[test]
 fn a_tree_writes_its_nodes_the_leaf_of_each_row_and_a_model() {
     let place = Place::new();
-    place.file("v.npy", three_kinds());
-    let table = place.succeed("tree v.npy --leaves 3 -o out");
+    place.file("v.npy", four_kinds());
+    let table = place.succeed("tree v.npy --leaves 4 -o out");
     for words in ["leaves", "rows of a leaf  8 to 8", "relative error"] {
         assert!(table.contains(words), "{words}: {table}");
     }
     let nodes = rows(&place, "out/tree.csv", HEAD);
-    assert_eq!(nodes.len(), 5);
+    assert_eq!(nodes.len(), 7);
     assert_eq!(nodes[0][..4], ["1", "", "2", "3"]);
-    assert_eq!(nodes[0][5..7], ["24", "0"]);
+    assert_eq!(nodes[0][5..7], ["32", "0"]);
     let leaves: Vec<_> = nodes.iter().map(|node| node[4].as_str()).collect();
     let mut named: Vec<_> = leaves.iter().filter(|leaf| !leaf.is_empty()).collect();
     named.sort_unstable();
-    assert_eq!(named, [&"1", &"2", &"3"]);
-    // Columns 1 to 5, 6 to 10 and 11 to 15 stand for a leaf each.
+    assert_eq!(named, [&"1", &"2", &"3", &"4"]);
+    // Of each leaf the columns of its kind are named, and those of its two kinds.
     for leaf in nodes.iter().filter(|node| !node[4].is_empty()) {
-        let columns = leaf[8].split(' ').take(5);
-        let mut blocks: Vec<usize> = columns
-            .map(|column| (column.parse::<usize>().unwrap() - 1) / 5)
-            .collect();
-        blocks.dedup();
-        assert_eq!(blocks.len(), 1, "{leaf:?}");
+        let columns = leaf[8]
+            .split(' ')
+            .map(|column| column.parse::<usize>().unwrap() - 1);
+        let (own, of_two): (Vec<usize>, Vec<usize>) = columns.partition(|j| *j < 12);
+        let mut kinds: Vec<usize> = own.iter().map(|j| j / 3).collect();
+        kinds.dedup();
+        assert_eq!(kinds.len(), 1, "{leaf:?}");
+        assert!(
+            of_two.iter().all(|j| (j - 12) / 4 == kinds[0] / 2),
+            "{leaf:?}"
+        );
     }
     let assigned = rows(&place, "out/assignments.csv", "row,leaf");
-    assert_eq!(assigned.len(), 24);
+    assert_eq!(assigned.len(), 32);
     for (i, row) in assigned.iter().enumerate() {
         assert_eq!(row[0], (i + 1).to_string());
-        assert_eq!(row[1], assigned[i % 3][1]);
+        assert_eq!(row[1], assigned[i % 4][1]);
     }
     let run = place.json("out/run.json");
-    assert_eq!(run["rank"], 3);
+    assert_eq!(run["rank"], 4);
     assert_eq!(run["tree"]["complete"], true);
-    assert_eq!(run["tree"]["nodes"].as_array().unwrap().len(), 5);
+    assert_eq!(run["tree"]["nodes"].as_array().unwrap().len(), 7);
     assert_eq!(run["tree"]["nodes"][0]["children"][1], 2);
     let picture = image::open(place.path("out/tree.png")).unwrap();
-    assert!(picture.width() > 800 && picture.height() > 300);
+    assert!(picture.width() > 800 && picture.height() > 350);
     // The model is one like any other.
-    assert_eq!(place.model("out/model.npz").h.shape(), (3, 15));
+    assert_eq!(place.model("out/model.npz").h.shape(), (4, 20));
     place.succeed("transform out/model.npz v.npy -o w.npy");
     place.succeed("reconstruct out/model.npz -o again.npy");
 }
@@ -61,9 +82,13 @@ fn a_tree_writes_its_nodes_the_leaf_of_each_row_and_a_model() {
 #[test]
 fn names_of_columns_are_the_terms_of_nodes() {
     let place = Place::new();
-    let values: Vec<f64> = (0..12 * 4)
-        .map(|at| f64::from(u8::from(at / 4 % 2 == at % 4 / 2)) * (1 + at % 3) as f64)
-        .collect();
+    // Rows of either kind are in proportion.
+    let entry = |at: usize| {
+        let (i, j) = (at / 4, at % 4);
+        let size = (1 + i % 3) * (1 + j % 2);
+        if i % 2 == j / 2 { size as f64 } else { 0.0 }
+    };
+    let values: Vec<f64> = (0..12 * 4).map(entry).collect();
     place.file("v.npz", scipy_npz(12, 4, &values));
     place.file("words.txt", "river\nshore, wet\nship\nmast\n");
     let json = place.succeed(
@@ -97,15 +122,15 @@ fn names_of_columns_are_the_terms_of_nodes() {
 #[test]
 fn bad_requests_are_refused() {
     let place = Place::new();
-    place.file("v.npy", three_kinds());
+    place.file("v.npy", four_kinds());
     place.file("words.txt", "one\ntwo\n");
     place.file("negative.txt", "1 2 3\n4 -5 6\n7 8 9\n");
     for (arguments, words) in [
         ("v.npy", "--leaves"),
         ("v.npy --leaves 1", "leaves = 1: expected at least 2"),
         (
-            "v.npy --leaves 25",
-            "leaves = 25: expected at most 24, the rows of V",
+            "v.npy --leaves 33",
+            "leaves = 33: expected at most 32, the rows of V",
         ),
         (
             "v.npy --leaves 3 --outliers 0.5",
@@ -117,7 +142,7 @@ fn bad_requests_are_refused() {
         ),
         (
             "v.npy --leaves 3 --vocabulary words.txt",
-            "words.txt: 2 lines for a matrix of 15 columns",
+            "words.txt: 2 lines for a matrix of 20 columns",
         ),
         ("v.npy --leaves 3 --vocabulary none.txt", "none.txt"),
         ("v.npy --leaves 3 --hold h", "--hold belongs to one fit"),

@@ -20,18 +20,21 @@ fn grow<T: Float>(asked: &NmfTree, v: &Matrix<'_, T>) -> TreeModel<T> {
     found.expect("nobody ended it")
 }
 
-/// Documents over 60 words in 2 · 3 topics: each word of a topic is its own, or that of the three topics on its side, or of all.
-/// Row i has topic i % 6, whose side is i % 6 / 3.
+const WORDS: usize = 92;
+
+/// Documents in 2 · 2 · 2 topics. A word is that of one topic, of a pair of topics, of the four on a side, or of all. Row i has
+/// topic i % 8, whose pair is i % 8 / 2 and whose side is i % 8 / 4.
 fn documents(rows: usize, seed: u64) -> Dense<f64> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut values = Vec::new();
     for i in 0..rows {
-        let (topic, size) = (i % 6, 0.5 + uniform(&mut rng));
-        for j in 0..60 {
+        let (topic, size) = (i % 8, 0.5 + uniform(&mut rng));
+        for j in 0..WORDS {
             let weight = match j {
-                0..36 if j / 6 == topic => 4.0,
-                36..56 if (j - 36) / 10 == topic / 3 => 4.0,
-                56.. => 0.5,
+                0..48 if j / 6 == topic => 4.0,
+                48..72 if (j - 48) / 6 == topic / 2 => 4.0,
+                72..88 if (j - 72) / 8 == topic / 4 => 4.0,
+                88.. => 0.5,
                 _ => 0.0,
             };
             let kept = uniform(&mut rng) < 0.8;
@@ -39,7 +42,7 @@ fn documents(rows: usize, seed: u64) -> Dense<f64> {
             values.push(if kept { value } else { 0.0 });
         }
     }
-    Dense::from_rows(values, rows, 60).unwrap()
+    Dense::from_rows(values, rows, WORDS).unwrap()
 }
 
 fn leaf_of<T>(model: &TreeModel<T>, row: usize) -> usize {
@@ -48,26 +51,29 @@ fn leaf_of<T>(model: &TreeModel<T>, row: usize) -> usize {
 
 /// Whether rows share a leaf if and only if they share a topic.
 fn found_topics<T>(model: &TreeModel<T>) -> bool {
-    let topics: Vec<usize> = (0..6).map(|i| leaf_of(model, i)).collect();
+    let topics: Vec<usize> = (0..8).map(|i| leaf_of(model, i)).collect();
     let mut different = topics.clone();
     different.sort_unstable();
     different.dedup();
-    different.len() == 6 && (0..model.labels.len()).all(|i| leaf_of(model, i) == topics[i % 6])
+    different.len() == 8 && (0..model.labels.len()).all(|i| leaf_of(model, i) == topics[i % 8])
 }
 
 #[test]
 fn a_planted_tree_is_found_in_every_storage() {
     for seed in 0..3 {
         let v = documents(120, seed);
-        let asked = NmfTree::new(6);
+        let asked = NmfTree::new(8);
         let mut labels = Vec::new();
         for storage in Storage::ALL {
             let model = grow(&asked, &Stored::of(&v, storage).matrix());
             assert!(found_topics(&model), "{seed} {storage:?}");
-            // The first split parts the sides, and leaves are numbered from left to right.
-            assert_eq!(leaf_of(&model, 0) / 3, leaf_of(&model, 1) / 3);
-            assert_ne!(leaf_of(&model, 0) / 3, leaf_of(&model, 3) / 3);
-            assert!(model.complete && model.tree.nodes.len() == 11);
+            // Leaves are numbered from left to right, so pairs and sides are those that were planted.
+            for (i, j) in (0..8).flat_map(|i| (0..8).map(move |j| (i, j))) {
+                let (a, b) = (leaf_of(&model, i), leaf_of(&model, j));
+                assert_eq!(a / 4 == b / 4, i / 4 == j / 4);
+                assert_eq!(a / 2 == b / 2, i / 2 == j / 2);
+            }
+            assert!(model.complete && model.tree.nodes.len() == 15);
             labels.push(model.labels);
         }
         assert!(labels.windows(2).all(|pair| pair[0] == pair[1]));
@@ -165,7 +171,7 @@ fn every_split_is_what_a_slow_look_at_it_says() {
         }
         // Its children's components are those of a fit of its rows alone.
         let own: Vec<f64> = rows[at].iter().flat_map(|&i| v.row(i)).copied().collect();
-        let own = Dense::from_rows(own, rows[at].len(), 60).unwrap();
+        let own = Dense::from_rows(own, rows[at].len(), WORDS).unwrap();
         let nmf = Nmf::new(2).solver("anls".parse().unwrap());
         let fit = nmf.fit(&Matrix::from(&own)).unwrap();
         for child in [a, b] {
@@ -197,7 +203,7 @@ fn every_split_is_what_a_slow_look_at_it_says() {
 fn a_smaller_tree_is_the_beginning_of_a_larger_one() {
     let v = documents(100, 11);
     let large = grow(&NmfTree::new(9), &Matrix::from(&v)).tree;
-    for leaves in 2..9 {
+    for leaves in [2, 3, 5, 8] {
         let small = grow(&NmfTree::new(leaves), &Matrix::from(&v)).tree;
         assert_eq!(small.nodes.len(), 2 * leaves - 1);
         for node in 0..small.nodes.len() {
@@ -212,7 +218,7 @@ fn a_smaller_tree_is_the_beginning_of_a_larger_one() {
 fn rows_go_down_the_tree_again() {
     let v = documents(90, 5);
     let new = documents(60, 6);
-    let asked = NmfTree::new(6);
+    let asked = NmfTree::new(8);
     for storage in Storage::ALL {
         let (stored, others) = (Stored::of(&v, storage), Stored::of(&new, storage));
         let model = grow(&asked, &stored.matrix());
@@ -228,7 +234,7 @@ fn rows_go_down_the_tree_again() {
         );
     }
     let model = grow(&asked, &Matrix::from(&v));
-    let narrow = Dense::<f64>::filled(3, 59, 1.0);
+    let narrow = Dense::<f64>::filled(3, WORDS - 1, 1.0);
     let error = asked
         .predict(&Matrix::from(&narrow), &model.tree)
         .unwrap_err();
@@ -237,14 +243,14 @@ fn rows_go_down_the_tree_again() {
 
 #[test]
 fn rows_of_no_topic_are_set_aside() {
-    // Six topics of twenty documents, and two documents that have nothing with anything, but are large.
+    // Eight topics of fifteen documents, and two documents that have nothing with anything, but are large.
     let topics = documents(120, 2);
     let mut values = Vec::new();
     for i in 0..122 {
         if i < 120 {
             values.extend_from_slice(topics.row(i));
         } else {
-            values.extend([0.0; 60]);
+            values.extend([0.0; WORDS]);
         }
         values.extend((0..4).map(|j| {
             if i >= 120 && j / 2 == i - 120 {
@@ -254,10 +260,10 @@ fn rows_of_no_topic_are_set_aside() {
             }
         }));
     }
-    let v = Dense::from_rows(values, 122, 64).unwrap();
-    let all = grow(&NmfTree::new(6), &Matrix::from(&v));
+    let v = Dense::from_rows(values, 122, WORDS + 4).unwrap();
+    let all = grow(&NmfTree::new(8), &Matrix::from(&v));
     assert!(all.labels.iter().all(Option::is_some));
-    let model = grow(&NmfTree::new(6).outliers(0.1), &Matrix::from(&v));
+    let model = grow(&NmfTree::new(8).outliers(0.1), &Matrix::from(&v));
     let aside = |i: &usize| model.labels[*i].is_none();
     assert_eq!((0..122).filter(aside).collect::<Vec<_>>(), [120, 121]);
     assert_eq!(
@@ -269,9 +275,9 @@ fn rows_of_no_topic_are_set_aside() {
             .sum::<usize>(),
         2
     );
-    let topics: Vec<_> = (0..6).map(|i| model.labels[i]).collect();
+    let topics: Vec<_> = (0..8).map(|i| model.labels[i]).collect();
     assert!(
-        (0..120).all(|i| model.labels[i] == topics[i % 6]),
+        (0..120).all(|i| model.labels[i] == topics[i % 8]),
         "{:?}",
         model.labels
     );
@@ -294,41 +300,41 @@ fn what_cannot_be_split_stays_whole() {
     let one = Matrix::row_major(&[1.0, 2.0, 0.0, 4.0], 4, 1).unwrap();
     assert_eq!(grow(&NmfTree::new(2), &one).labels, [Some(0); 4]);
     let two = [[1.0, 0.0, 0.0], [0.0, 0.0, 3.0]].concat().repeat(5);
-    let model = grow(&NmfTree::new(6), &Matrix::row_major(&two, 10, 3).unwrap());
+    let model = grow(&NmfTree::new(8), &Matrix::row_major(&two, 10, 3).unwrap());
     assert_eq!(model.tree.nodes.len(), 3);
     assert!((0..10).all(|i| leaf_of(&model, i) == leaf_of(&model, i % 2)));
 }
 
 #[test]
 fn rows_of_zeros_and_any_scale_are_no_trouble() {
-    let v = documents(60, 9);
+    let v = documents(64, 9);
     let mut with_zeros = v.as_slice().to_vec();
-    with_zeros.extend([0.0; 120]);
-    let plain = grow(&NmfTree::new(6), &Matrix::from(&v));
+    with_zeros.extend([0.0; 2 * WORDS]);
+    let plain = grow(&NmfTree::new(8), &Matrix::from(&v));
     let model = grow(
-        &NmfTree::new(6),
-        &Matrix::row_major(&with_zeros, 62, 60).unwrap(),
+        &NmfTree::new(8),
+        &Matrix::row_major(&with_zeros, 66, WORDS).unwrap(),
     );
-    assert_eq!(model.labels[..60], plain.labels);
+    assert_eq!(model.labels[..64], plain.labels);
     // They go with the first child all the way down.
-    assert_eq!(model.labels[60..], [Some(0), Some(0)]);
+    assert_eq!(model.labels[64..], [Some(0), Some(0)]);
     for scale in [1e-140, 1e140] {
         let scaled: Dense<f64> = mapped(&v, |x| x * scale);
         assert_eq!(
-            grow(&NmfTree::new(6), &Matrix::from(&scaled)).labels,
+            grow(&NmfTree::new(8), &Matrix::from(&scaled)).labels,
             plain.labels
         );
     }
     for scale in [1e-15, 1e15] {
         let scaled: Dense<f32> = mapped(&v, |x| x * scale);
         assert_eq!(
-            grow(&NmfTree::new(6), &Matrix::from(&scaled)).labels,
+            grow(&NmfTree::new(8), &Matrix::from(&scaled)).labels,
             plain.labels
         );
     }
     // As many leaves as rows.
-    let few = documents(6, 1);
-    let model = grow(&NmfTree::new(6), &Matrix::from(&few));
+    let few = documents(8, 1);
+    let model = grow(&NmfTree::new(8), &Matrix::from(&few));
     assert!(found_topics(&model));
 }
 
@@ -340,7 +346,7 @@ fn other_losses_and_solvers_grow_trees_too() {
         Nmf::new(2).solver("hals".parse::<Solver>().unwrap()),
         Nmf::new(2).init("random".parse().unwrap()).seed(4),
     ] {
-        let model = grow(&NmfTree::new(6).nmf(nmf.clone()), &Matrix::from(&v));
+        let model = grow(&NmfTree::new(8).nmf(nmf.clone()), &Matrix::from(&v));
         assert!(found_topics(&model), "{nmf:?}");
     }
 }
