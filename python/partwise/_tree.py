@@ -21,21 +21,21 @@ UNUSED = ("n_components", "verbose")
 class NMFTree(ClusterMixin, BaseNMF):
     """A tree of samples, split in two by what they hold, again and again.
 
-    Each node is split by a factorisation with two components: each of its samples goes with the one of which it holds
-    more. Of all leaves the one is split whose split scores best, until there are `n_leaves` (Kuang & Park 2013). The tree
-    with fewer leaves is the beginning of that with more.
+    Each node is split by a factorisation with two components: each of its samples goes with the one of which
+    it holds more. Of all leaves the one is split whose split scores best, until there are `n_leaves` (Kuang &
+    Park 2013). The tree with fewer leaves is the beginning of that with more.
 
     Parameters
     ----------
     n_leaves : int, default=8
         Leaves of the tree; there are fewer where no leaf can be split.
     rule : {"error", "terms"}, default="error"
-        What makes a split good: how much of X the second component of the node explains (Gillis, Kuang & Park 2015), or
-        whether the features that lead in the node lead in one of its children each (Kuang & Park 2013), for texts of many
-        words.
+        What makes a split good: how much of X the second component of the node explains (Gillis, Kuang & Park
+        2015), or whether the features that lead in the node lead in one of its children each (Kuang & Park
+        2013), for texts of many words.
     outliers : float, default=0.0
-        A child with less than this share of a node's samples, and with no better split than any leaf, is no topic: its samples
-        are set aside, with the label -1, and the others split anew. 0 sets nothing aside.
+        A child with less than this share of a node's samples, and with no better split than any leaf, is no
+        topic: its samples are set aside, with the label -1, and the others split anew. 0 sets nothing aside.
     solver : str, default="auto"
         As in `NMF`; "auto" takes the exact "anls" for the Frobenius loss.
     init : str or None, default=None
@@ -47,20 +47,22 @@ class NMFTree(ClusterMixin, BaseNMF):
     progress : bool, default=False
         Show a bar of the nodes that were looked at.
     callback : callable or None, default=None
-        Called with a `SurveyInfo` on the way, whose `rank` is the number of leaves. A true return ends the work, and the tree
-        has the splits that were done. With a callback or a bar Ctrl-C does so, too.
+        Called with a `SurveyInfo` on the way, whose `rank` is the number of leaves. A true return ends the
+        work, and the tree has the splits that were done. With a callback or a bar Ctrl-C does so, too.
 
     Attributes
     ----------
     labels_ : ndarray of shape (n_samples,)
-        The leaf of each sample, from 0 and from left to right in the tree; -1 for samples that were set aside.
+        The leaf of each sample, from 0 and from left to right in the tree; -1 for samples that were set
+        aside.
     components_ : ndarray of shape (n_leaves_, n_features)
         The component of each leaf, of length 1.
     n_leaves_ : int
         Leaves that there are.
     children_ : ndarray of shape (n_leaves_ - 1, 2)
-        The children of each inner node, the last split first, as in `AgglomerativeClustering`: a number below n_leaves_ is a
-        leaf, and number i from there on row i - n_leaves_ of this array. The last row is the root.
+        The children of each inner node, the last split first, as in `AgglomerativeClustering`: a number below
+        n_leaves_ is a leaf, and number i from there on row i - n_leaves_ of this array. The last row is the
+        root.
     node_components_ : ndarray of shape (2 * n_leaves_ - 1, n_features)
         The component of each node by these numbers; of the root the best one for all of X.
     node_size_ : ndarray of shape (2 * n_leaves_ - 1,)
@@ -68,7 +70,8 @@ class NMFTree(ClusterMixin, BaseNMF):
     scores_ : ndarray of shape (2 * n_leaves_ - 1,)
         How good the split of each node is, 0 to 1, made or not; NaN if it has none, or none was looked for.
     linkage_ : ndarray of shape (n_leaves_ - 1, 4)
-        The tree as `scipy.cluster.hierarchy.dendrogram` takes it. A node is the higher the earlier it was split.
+        The tree as `scipy.cluster.hierarchy.dendrogram` takes it. A node is the higher the earlier it was
+        split.
     complete_ : bool
         Whether the tree was grown to its end.
     reconstruction_err_, n_iter_, n_features_in_, feature_names_in_, objective_, solver_
@@ -144,7 +147,8 @@ class NMFTree(ClusterMixin, BaseNMF):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Non-negative data. Read in place if it is an array of float64 or float32, or a CSR or CSC matrix of them.
+            Non-negative data. Read in place if it is an array of float64 or float32, or a CSR or CSC matrix
+            of them.
         y : Ignored
             Present for API consistency by convention.
 
@@ -157,7 +161,8 @@ class NMFTree(ClusterMixin, BaseNMF):
         X = self._checked(X, reset=True)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         with SurveyWatch(name="tree", callback=self.callback, progress=self.progress) as watch:
-            found = _partwise.fit_tree(engine_input(X), self._tree_options(seed), watch.function, watch.keeps_best)
+            options = self._tree_options(seed)
+            found = _partwise.fit_tree(engine_input(X), options, watch.function, watch.keeps_best)
         if found is None:
             raise KeyboardInterrupt("the tree was ended before the first split was done")
         self._learned(found["fit"])
@@ -189,7 +194,7 @@ class NMFTree(ClusterMixin, BaseNMF):
         self.complete_ = found["complete"]
 
     def predict(self, X):
-        """Find the leaf of each sample: from the root on each goes to the child of whose component it holds more.
+        """Find the leaf of each sample: from the root on each goes to the child of which it holds more.
 
         Parameters
         ----------
@@ -205,7 +210,8 @@ class NMFTree(ClusterMixin, BaseNMF):
         X = self._checked(X, reset=False)
         children, leaf, components = self._engine_nodes
         components = engine_input(components.astype(X.dtype, copy=False))
-        found = _partwise.predict_tree(engine_input(X), self._tree_options(0), children, leaf, components)
+        options = self._tree_options(0)
+        found = _partwise.predict_tree(engine_input(X), options, children, leaf, components)
         return found.astype(np.intp)
 
     def transform(self, X):

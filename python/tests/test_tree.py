@@ -1,4 +1,4 @@
-"""NMFTree: planted trees, scikit-learn's and SciPy's numbering, new samples, callbacks and what is refused."""
+"""NMFTree: planted trees, the numbering of scikit-learn and SciPy, new samples, callbacks, refusals."""
 
 import pickle
 

@@ -2,8 +2,8 @@
 //!
 //! A node holds some rows of V. A fit of rank 2 gives it two components, of length 1, and each of its rows goes with the one of
 //! which it holds more; what its rows then have in common is a child's component. Of all leaves the one is split whose split
-//! scores best (`rule.rs`), until there are as many as are asked for. So a split is never undone, a tree with more leaves
-//! has all splits of one with fewer, and nothing about a node depends on the rows elsewhere. (Kuang & Park 2013, "Fast
+//! scores best (`rule.rs`), until there are as many as are asked for. So a split is never undone, and a tree with more leaves
+//! has all splits of one with fewer. (Kuang & Park 2013, "Fast
 //! rank-2 nonnegative matrix factorization for hierarchical document clustering", KDD, doi 10.1145/2487575.2487606.)
 //!
 //! A fit of rank 2 is a fit like any other; its exact half-steps have a closed form (`update/pair.rs`). The rows of a node are
