@@ -130,7 +130,7 @@ fn labels_are_columns_and_new_samples_get_theirs() {
         let fit = nmf.fit(&Matrix::from(&v)).unwrap();
         // H falls into what features and what labels say; new samples are known by their features alone.
         let columns = |from: usize, to: usize| {
-            let rows = (0..4)
+            let rows = (0..3)
                 .flat_map(|t| fit.h.row(t)[from..to].to_vec())
                 .collect();
             Dense::from_rows(rows, 3, to - from).unwrap()
