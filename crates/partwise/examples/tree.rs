@@ -1,6 +1,7 @@
 //! A tree of topics: documents are split in two by a factorisation with two components, again and again.
 //!
 //! Run with `cargo run --release -p partwise --example tree`.
+#![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::ops::ControlFlow;
 

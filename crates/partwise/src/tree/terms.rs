@@ -90,7 +90,7 @@ mod tests {
     fn scores_are_those_of_the_definition() {
         let draw = |i: usize, seed: usize| ((i * 7919 + seed * 104_729 + 13) % 1009) as f64 + 1.0;
         for seed in 0..20 {
-            let vector = |which| (0..30).map(|i| draw(i * 3 + which, seed)).collect();
+            let vector = |which: usize| (0..30).map(|i: usize| draw(i * 3 + which, seed)).collect();
             let [node, left, right]: [Vec<f64>; 3] = [0, 1, 2].map(vector);
             let found = score(&node, [&left, &right]);
             let expected = by_definition(&node, [&left, &right]);
