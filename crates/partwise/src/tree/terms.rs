@@ -3,7 +3,8 @@
 //! The features of a node in order of their weight are f₁, …, f_L, and i₁, i₂ are the places of f_i in the orders of the two
 //! children. Its gain is g(f_i) = log(L − i + 1) / log(L − max(i₁, i₂) + 1): large for what leads in the node and trails in one
 //! child. An order is as good as the gains that come first in it, Σ g / log₂ of the place (from the second on), as a share of
-//! what the best order has; and a split as good as the product of both its orders. (mNDCG: Kuang & Park 2013, section 4.1.)
+//! what the best order has; and a split as good as the product of both its orders. (mNDCG: Kuang & Park 2013.) It tells topics among many
+//! words; with few features children that are alike score high, too.
 
 /// The score of a split, 0 to 1. Features that have no part in the node count nothing.
 pub(super) fn score(node: &[f64], children: [&[f64]; 2]) -> f64 {
@@ -100,38 +101,11 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_in_one_child_each_scores_above_what_leads_in_both() {
-        // Features 0 to 9 lead in the node.
-        let node: Vec<f64> = (0..100)
-            .map(|j| {
-                if j < 10 {
-                    100.0 - j as f64
-                } else {
-                    1.0 + 0.01 * j as f64
-                }
-            })
-            .collect();
-        let part = |side: usize| -> Vec<f64> {
-            (0..100)
-                .map(|j| if j < 10 && j % 2 == side { 50.0 } else { 0.0 })
-                .collect()
-        };
-        let alike = |side: usize| -> Vec<f64> {
-            (0..100)
-                .map(|j| {
-                    if j < 10 {
-                        50.0
-                    } else if j % 2 == side {
-                        1.0
-                    } else {
-                        0.0
-                    }
-                })
-                .collect()
-        };
-        let apart = score(&node, [&part(0), &part(1)]);
-        let mixed = score(&node, [&alike(0), &alike(1)]);
-        assert!(apart > mixed, "{apart} {mixed}");
+    fn children_in_the_order_of_the_node_cannot_be_told_from_a_good_split() {
+        let node: Vec<f64> = (0..50).map(|j| 100.0 - f64::from(j)).collect();
+        let found = score(&node, [&node, &node]);
+        // All gains are one, but those of the last two features.
+        assert!(found > 0.99, "{found}");
     }
 
     #[test]
