@@ -6,6 +6,7 @@ from ._minibatch import MiniBatchNMF
 from ._nmf import NMF, non_negative_factorization
 from ._partwise import __version__
 from ._rank import RankCurve, RankSurvey, rank_survey
+from ._tree import NMFTree
 from ._watch import IterationInfo, SurveyInfo
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "ConsensusNMF",
     "IterationInfo",
     "MiniBatchNMF",
+    "NMFTree",
     "RankCurve",
     "RankSurvey",
     "SurveyInfo",

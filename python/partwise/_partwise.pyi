@@ -84,6 +84,17 @@ class _Consensus(TypedDict):
     )
     complete: bool
 
+class _Tree(TypedDict):
+    fit: _Fit
+    labels: list[int | None]
+    children: list[tuple[int, int] | None]
+    leaf: list[int | None]
+    rows: list[int]
+    aside: list[int]
+    score: list[float | None]
+    components: _Real
+    complete: bool
+
 __version__: str
 FAN_IN: int
 
@@ -149,3 +160,17 @@ def fit_consensus(
     callback: _SurveyCallback | None = None,
     keep_best: bool = False,
 ) -> _Consensus | None: ...
+def split_rules() -> list[tuple[str, str]]: ...
+def fit_tree(
+    x: _Stored,
+    options: dict[str, Any],
+    callback: _SurveyCallback | None = None,
+    keep_best: bool = False,
+) -> _Tree | None: ...
+def predict_tree(
+    x: _Stored,
+    options: dict[str, Any],
+    children: list[tuple[int, int] | None],
+    leaf: list[int | None],
+    components: _Real,
+) -> NDArray[np.uintp]: ...

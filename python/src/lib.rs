@@ -8,6 +8,7 @@ mod fit;
 mod minibatch;
 mod rank;
 mod remote;
+mod tree;
 mod watch;
 
 use partwise::{Constraint, Init, Loss, Solver};
@@ -84,6 +85,9 @@ fn _partwise(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(check, module)?)?;
     module.add_function(wrap_pyfunction!(fit::fit, module)?)?;
     module.add_function(wrap_pyfunction!(consensus::fit_consensus, module)?)?;
+    module.add_function(wrap_pyfunction!(tree::split_rules, module)?)?;
+    module.add_function(wrap_pyfunction!(tree::fit_tree, module)?)?;
+    module.add_function(wrap_pyfunction!(tree::predict_tree, module)?)?;
     module.add_function(wrap_pyfunction!(rank::rank_methods, module)?)?;
     module.add_function(wrap_pyfunction!(rank::survey, module)?)?;
     module.add_function(wrap_pyfunction!(rank::consensus, module)?)?;

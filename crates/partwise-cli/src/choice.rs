@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Command};
-use partwise::{Constraint, Init, RankMethod, Solver};
+use partwise::{Constraint, Init, RankMethod, Solver, SplitRule};
 
 /// A value that has a name in a table.
 pub(crate) trait Choice:
@@ -51,6 +51,13 @@ impl Choice for Constraint {
 impl Choice for RankMethod {
     fn table() -> Vec<(&'static str, String)> {
         let line = |method: Self| (method.name(), sourced(method.title(), method.source()));
+        Self::all().map(line).collect()
+    }
+}
+
+impl Choice for SplitRule {
+    fn table() -> Vec<(&'static str, String)> {
+        let line = |rule: Self| (rule.name(), sourced(rule.title(), rule.source()));
         Self::all().map(line).collect()
     }
 }

@@ -12,6 +12,7 @@
 //! | [`gallery`] | many small pictures with captions, such as components |
 //! | [`heat_map`] | numbers over two axes as colours, such as a spectrogram |
 //! | [`line_chart`] | curves over one or more panels with linear or logarithmic axes |
+//! | [`tree`](tree()) | a tree of groups, each with words that say what it holds |
 //! | [`convergence`] | the line chart of a [`Run`]'s objective and residual |
 //! | [`page`] | everything of a run in one HTML file that needs nothing else, to look at and to play with |
 //!
@@ -48,6 +49,7 @@ mod run;
 mod sums;
 mod text;
 mod ticks;
+mod tree;
 
 pub use bars::{BAR_PANELS, BarPanel, Bars, bars};
 pub use canvas::{Figure, PIXELS_PER_UNIT};
@@ -65,3 +67,4 @@ pub use page::{
 pub use raster::Raster;
 pub use run::{Run, TracePoint, convergence, stop_in_words};
 pub use sums::{Sum, Term, sums};
+pub use tree::{TREE_LEAVES, TreeFigure, TreeGroup, tree};

@@ -70,6 +70,7 @@ mod stop;
 mod stored;
 mod svd;
 mod threads;
+mod tree;
 mod update;
 
 pub use consensus::{
@@ -94,6 +95,7 @@ pub use rank::{
 };
 pub use stop::StopReason;
 pub use svd::{TruncatedSvd, truncated_svd};
+pub use tree::{NmfTree, SplitRule, Tree, TreeModel, TreeNode};
 pub use update::Solver;
 
 /// A V whose blocks of rows are in other processes: see [`Nmf::fit_remote`].

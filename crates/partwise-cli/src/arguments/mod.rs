@@ -8,6 +8,7 @@ mod parts;
 mod rank;
 pub(crate) mod report;
 mod topics;
+mod tree;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub(crate) use rank::RankArguments;
 pub(crate) use topics::{
     DocumentArguments, MATRIX, TermArguments, TopicsArguments, WeightingName, Width, Words,
 };
+pub(crate) use tree::TreeArguments;
 
 use crate::checkpoint::Every;
 use crate::choice::FromTable;
@@ -37,6 +39,7 @@ Examples:
   partwise fit counts.mtx -k 20 -o topics/               factor a matrix
   partwise rank counts.mtx --ranks 2..30 -o ranks/       how many components
   partwise consensus counts.mtx -k 20 -o sure/           what a hundred fits agree on
+  partwise tree counts.mtx --leaves 20 -o tree/          groups within groups
   partwise transform topics/model.npz new.mtx -o w.npy   new rows in the same components
   partwise reconstruct topics/model.npz -o v.csv         multiply the factors
   partwise convert counts.mtx -o counts.pws              for fits larger than memory
@@ -114,6 +117,9 @@ pub(crate) enum Command {
     /// Fit many times: writes the components that the fits agree on, and how sure each is
     #[command(after_help = consensus::EXAMPLES, mut_args(of_one_fit))]
     Consensus(ConsensusArguments),
+    /// Grow a tree of samples: split them in two by what they hold, again and again
+    #[command(after_help = tree::EXAMPLES, mut_args(tree::flags))]
+    Tree(TreeArguments),
     /// Express new samples in the components of a model
     #[command(after_help = TRANSFORM_EXAMPLES)]
     Transform(TransformArguments),

@@ -19,6 +19,7 @@ mod report;
 mod stream;
 mod topics;
 mod transform;
+mod tree;
 
 use crate::arguments::Command;
 use crate::interrupt::{self, Ending};
@@ -30,6 +31,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<Ending> {
         Command::Fit(arguments) => fit::run(arguments),
         Command::Rank(arguments) => rank::run(arguments),
         Command::Consensus(arguments) => consensus::run(arguments),
+        Command::Tree(arguments) => tree::run(arguments),
         Command::Transform(arguments) => transform::run(arguments),
         Command::Reconstruct(arguments) => reconstruct::run(arguments),
         Command::Convert(arguments) => convert::run(arguments),

@@ -25,3 +25,4 @@ mod refuse;
 mod report;
 mod stream;
 mod topics;
+mod tree;

@@ -18,9 +18,15 @@
 //!
 //! *Another problem* is `symmetric`'s, V ≈ X Xᵀ, which a shift of V's diagonal makes a plain one.
 //!
-//! Others fit the same places. `semi` (Ding, Li & Jordan 2010) is a half-step without a sign, but mixed signs are forbidden by every
-//! look at V so far. *Other models*: `convex` H = G V (Ding, Li & Jordan 2010) has another unknown, a tree of rank 2 (Kuang & Park
-//! 2013) is many fits. Joint and supervised factorisations are plain ones of matrices side by side.
+//! *Not here yet*: `semi` (Ding, Li & Jordan 2010, doi 10.1109/TPAMI.2008.277) is a V of mixed signs with one factor of any sign. Its
+//! half-step fits the table: `improve` solves X G = B without a sign, and `project` leaves X as it is; the other factor's solvers do not
+//! ask for the signs of G and B. What stands against it is outside: `matrix::Summary` refuses what is below zero in every look at
+//! V, `init` draws by the root of the mean of V and NNDSVD splits by signs, the checks of starts and `Quadratic::violation` take a
+//! factor for non-negative, and the L1 penalty sums entries instead of their sizes. `convex` (the same paper) is V ≈ W G V: the
+//! unknown G is m wide, so each half-step of it is V Vᵀ times a factor, and neither the pass nor its statistics serve.
+//!
+//! *Plain factorisations*: several matrices with a shared factor are blocks of rows (of columns, transposed), and labels are
+//! columns (`tests/all/joint.rs`). A tree of rank 2 is many fits (`tree/`).
 //!
 //! Work is in double precision whatever the type of V. Extrapolated factors would leave their set, so there is no lead,
 //! and sums of |gradient| need not become small at the edge of one, so every fit with a set ends on a plateau of the objective.

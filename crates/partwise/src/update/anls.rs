@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use faer::Mat;
 use faer::linalg::solvers::Solve;
 
-use super::{Quadratic, coordinate_descent, settle};
+use super::{Quadratic, coordinate_descent, pair, settle};
 use crate::Float;
 
 /// How often all broken coordinates may change sides without their number falling (Kim & Park's α).
@@ -20,7 +20,7 @@ const EXCHANGES_PER_COORDINATE: usize = 10;
 /// Sweeps of coordinate descent for a row that pivoting could not solve.
 const FALLBACK_SWEEPS: usize = 200;
 /// Violations below this multiple of rounding, relative to the terms they are made of, count as none.
-const SLACK: f64 = 16.0;
+pub(super) const SLACK: f64 = 16.0;
 
 /// A row on its way to the solution.
 struct Pending {
@@ -34,6 +34,10 @@ struct Pending {
 pub(super) fn update<T: Float>(problem: &Quadratic<'_, T>, rhs: &[T], rows: &mut [T]) -> f64 {
     let k = problem.k;
     let violation = problem.violation(rhs, rows);
+    if k == 2 && (0..2).all(|t| problem.gram[t * 3] > T::ZERO) {
+        pair::update(problem, rhs, rows);
+        return violation;
+    }
     let mut pending: Vec<_> = rows
         .chunks_exact(k)
         .enumerate()
@@ -163,7 +167,7 @@ impl Pending {
 }
 
 /// Takes the solution, unless rounding made it worse than the row as it stands.
-fn accept<T: Float>(
+pub(super) fn accept<T: Float>(
     problem: &Quadratic<'_, T>,
     rhs: &[T],
     rows: &mut [T],

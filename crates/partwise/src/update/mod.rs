@@ -10,6 +10,7 @@ mod coordinate_descent;
 mod least_squares;
 mod multiplicative;
 mod newton;
+mod pair;
 mod projected_gradient;
 
 pub(crate) use multiplicative::MultiplicativeRule;
