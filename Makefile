@@ -12,7 +12,7 @@ PYTHON_VENV = python/.venv
 PYTHON_BIN = $(PYTHON_VENV)/bin
 BROWSER_TESTS = crates/partwise-report/tests/browser
 
-.PHONY: demo build test lint mpi mpi-library clean bench bench-kernels bench-test python python-test docs browser-test wheel
+.PHONY: demo build test lint deny mpi mpi-library clean bench bench-kernels bench-test python python-test docs browser-test wheel
 
 ## Factor a photograph and say where the pictures are.
 demo: build
@@ -48,6 +48,11 @@ lint: mpi-library
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features --locked
+	$(PYTHON) scripts/dependencies.py
+
+## Licences, versions that come twice, build scripts and sources of all dependencies, held to deny.toml.
+deny:
+	sh scripts/deny.sh
 
 ## Measure the program against other packages: tables and plots in docs/benchmarks.md. ONLY="NAME ..." runs some
 ## comparisons, QUICK=1 a subset in about two minutes; both write to target/bench instead.
