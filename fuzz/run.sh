@@ -41,7 +41,7 @@ turn() {
     mkdir -p "target/fuzz/corpus/$target" "fuzz/artifacts/$target"
     log=target/fuzz/$target.log
     if "target/fuzz/$machine/release/$target" "target/fuzz/corpus/$target" "fuzz/corpus/$target" \
-        -max_total_time="$seconds" -timeout=20 -rss_limit_mb=1024 -max_len=16384 -print_final_stats=1 \
+        -max_total_time="$seconds" -timeout=60 -rss_limit_mb=1024 -max_len=16384 -print_final_stats=1 \
         -artifact_prefix="fuzz/artifacts/$target/" >"$log" 2>&1; then
         echo "fuzz: $target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") executions, nothing found"
     else

@@ -75,7 +75,7 @@ impl<T: Float> Stuff<T> {
         let kind = input.arbitrary::<u8>()? % 8;
         let (major, minor) = if kind == 3 { (shape.1, shape.0) } else { shape };
         let (mut offsets, mut indices) = (vec![0], Vec::new());
-        let mut values = Vec::new();
+        let values;
         match kind {
             // Sparse and well made, in any order within a line, or a line too many.
             2 | 3 => {
@@ -110,10 +110,10 @@ impl<T: Float> Stuff<T> {
             2 => Matrix::csr(rows, cols, &self.offsets, &self.indices, &self.values),
             3 => Matrix::csc(rows, cols, &self.offsets, &self.indices, &self.values),
             4 => Matrix::csr(rows, cols, &self.offsets, &self.indices, &self.values),
-            // Every second row, from the last, and the columns from the last.
+            // From the last row and the last column on.
             6 => {
                 let view = MatRef::from_row_major_slice(&self.values, rows, cols);
-                Ok(Matrix::Dense(view.subrows(0, rows).reverse_rows_and_cols()))
+                Ok(Matrix::Dense(view.reverse_rows_and_cols()))
             }
             7 => Matrix::row_major(&self.values, rows, cols).map(Matrix::transpose),
             _ => Matrix::row_major(&self.values, rows, cols),
@@ -244,7 +244,8 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
         }
         3 => {
             let entries = Stuff::<T>::new(input, shape)?;
-            let rows = numbers::<T>(input, m + usize::from(input.arbitrary::<u8>()? == 0))?;
+            let more = usize::from(input.arbitrary::<u8>()? == 0);
+            let rows = numbers::<T>(input, m + more)?;
             let choice: u8 = input.arbitrary()?;
             let weighting = Weighting {
                 missing: [Missing::None, Missing::Nan, Missing::Unstored][usize::from(choice) % 3],
