@@ -8,9 +8,9 @@ use std::num::NonZeroUsize;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use partwise::{
-    ConsensusNmf, Constraint, Convolutive, Dense, Factor, Factorization, Float, Graph, Init, Loss, MatRef,
-    Matrix, Memory, MiniBatch, Missing, Nmf, Penalty, RankMethod, RankSurvey, Solver, Start, Weighting,
-    truncated_svd,
+    ConsensusNmf, Constraint, Convolutive, Dense, Factor, Factorization, Float, Graph, Init, Loss,
+    MatRef, Matrix, Memory, MiniBatch, Missing, Nmf, Penalty, RankMethod, RankSurvey, Solver,
+    Start, Weighting, truncated_svd,
 };
 use partwise_fuzz::checked;
 use partwise_fuzz::fits::observer;
@@ -28,8 +28,22 @@ fuzz_target!(init: partwise_fuzz::begin(), |data: &[u8]| {
 const MOST: usize = 12;
 /// Numbers at the ends of what there is, between usual ones.
 const NUMBERS: [f64; 16] = [
-    0.0, -0.0, 1.0, 0.5, 3.0, 1e-3, 1e3, 1e-30, 1e30, 1e-310, 1e300, f64::MAX, f64::MIN_POSITIVE, f64::NAN,
-    f64::INFINITY, -1.0,
+    0.0,
+    -0.0,
+    1.0,
+    0.5,
+    3.0,
+    1e-3,
+    1e3,
+    1e-30,
+    1e30,
+    1e-310,
+    1e300,
+    f64::MAX,
+    f64::MIN_POSITIVE,
+    f64::NAN,
+    f64::INFINITY,
+    -1.0,
 ];
 
 /// A number: mostly a usual one.
@@ -88,9 +102,17 @@ impl<T: Float> Stuff<T> {
             }
             // Sparse and made of anything.
             4 => {
-                let lengths = [small(input, MOST)?, small(input, MOST)?, small(input, MOST)?];
-                offsets = (0..lengths[0]).map(|_| input.arbitrary::<i8>().map(i64::from)).collect::<Result<_>>()?;
-                indices = (0..lengths[1]).map(|_| input.arbitrary::<i8>().map(i32::from)).collect::<Result<_>>()?;
+                let lengths = [
+                    small(input, MOST)?,
+                    small(input, MOST)?,
+                    small(input, MOST)?,
+                ];
+                offsets = (0..lengths[0])
+                    .map(|_| input.arbitrary::<i8>().map(i64::from))
+                    .collect::<Result<_>>()?;
+                indices = (0..lengths[1])
+                    .map(|_| input.arbitrary::<i8>().map(i32::from))
+                    .collect::<Result<_>>()?;
                 values = numbers(input, lengths[2])?;
             }
             // Dense of another length than its shape says.
@@ -100,7 +122,13 @@ impl<T: Float> Stuff<T> {
             }
             _ => values = numbers(input, shape.0 * shape.1)?,
         }
-        Ok(Self { shape, values, offsets, indices, kind })
+        Ok(Self {
+            shape,
+            values,
+            offsets,
+            indices,
+            kind,
+        })
     }
 
     fn matrix(&self) -> Option<Matrix<'_, T>> {
@@ -121,7 +149,11 @@ impl<T: Float> Stuff<T> {
     }
 }
 
-fn dense<T: Float>(input: &mut Unstructured<'_>, rows: usize, cols: usize) -> Result<Option<Dense<T>>> {
+fn dense<T: Float>(
+    input: &mut Unstructured<'_>,
+    rows: usize,
+    cols: usize,
+) -> Result<Option<Dense<T>>> {
     let (rows, cols) = match input.arbitrary::<u8>()? {
         0 => (small(input, MOST)?, cols),
         1 => (rows, small(input, MOST)?),
@@ -176,7 +208,11 @@ fn nmf<T: Float>(input: &mut Unstructured<'_>, shape: (usize, usize)) -> Result<
             constraint = valued;
         }
         if input.arbitrary()? {
-            let factor = if input.arbitrary()? { Factor::W } else { Factor::H };
+            let factor = if input.arbitrary()? {
+                Factor::W
+            } else {
+                Factor::H
+            };
             let Some(moved) = checked(constraint.on(factor)) else {
                 continue;
             };
@@ -187,7 +223,10 @@ fn nmf<T: Float>(input: &mut Unstructured<'_>, shape: (usize, usize)) -> Result<
     if choice >> 8 & 7 == 1 {
         let side = if input.arbitrary()? { shape.0 } else { shape.1 };
         let stuff = Stuff::<T>::new(input, (side, side))?;
-        if let Some(graph) = stuff.matrix().and_then(|weights| checked(Graph::new(&weights))) {
+        if let Some(graph) = stuff
+            .matrix()
+            .and_then(|weights| checked(Graph::new(&weights)))
+        {
             nmf = nmf.graph(graph);
         }
     }
@@ -202,7 +241,9 @@ fn sound<T: Float>(model: &Factorization<T>, (m, n): (usize, usize), rank: usize
         let good = |value: &T| value.to_f64() >= 0.0 && value.to_f64().is_finite();
         assert!(factor.as_slice().iter().all(good), "{factor:?}");
     }
-    assert!(!model.objective.is_nan() && !model.divergence.is_nan() && !model.relative_error.is_nan());
+    assert!(
+        !model.objective.is_nan() && !model.divergence.is_nan() && !model.relative_error.is_nan()
+    );
     assert!(model.divergence >= 0.0, "{}", model.divergence);
 }
 
@@ -296,11 +337,15 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
         }
         8 => {
             let ranks = [small(input, MOST)?, count(input)?];
-            let survey = RankSurvey::new(ranks[..1 + usize::from(input.arbitrary::<bool>()?)].iter().copied())
-                .nmf(nmf.max_iter(2))
-                .methods([one(input, RankMethod::all())?])
-                .starts(small(input, 3)?)
-                .folds(small(input, 4)?);
+            let survey = RankSurvey::new(
+                ranks[..1 + usize::from(input.arbitrary::<bool>()?)]
+                    .iter()
+                    .copied(),
+            )
+            .nmf(nmf.max_iter(2))
+            .methods([one(input, RankMethod::all())?])
+            .starts(small(input, 3)?)
+            .folds(small(input, 4)?);
             let _ = survey.memory_needed(&v);
             let go_on = &mut |_: &partwise::SurveyProgress| std::ops::ControlFlow::Continue(());
             checked(survey.run(&v, go_on));

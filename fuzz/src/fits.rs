@@ -7,7 +7,8 @@ use partwise::{Loss, Nmf, Observer, Progress, Solver, State};
 
 /// Six samples of five features.
 pub fn small_matrix() -> Vec<f64> {
-    let value = |i: usize| (i * 7919 % 101) as f64 / 20.0 + if i.is_multiple_of(7) { 0.0 } else { 0.5 };
+    let value =
+        |i: usize| (i * 7919 % 101) as f64 / 20.0 + if i.is_multiple_of(7) { 0.0 } else { 0.5 };
     (0..30).map(value).collect()
 }
 

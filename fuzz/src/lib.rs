@@ -12,7 +12,8 @@ use std::sync::OnceLock;
 
 use cap::Cap;
 use partwise_io::{
-    AnyMatrix, Batch, Dtype, Format, Layout, Matrix, ReadOptions, Stored, describe, for_each_batch, read,
+    AnyMatrix, Batch, Dtype, Format, Layout, Matrix, ReadOptions, Stored, describe, for_each_batch,
+    read,
 };
 
 /// Bytes that a reader is told it may take.
@@ -147,7 +148,11 @@ fn canonical<T>(matrix: &Matrix<T>) {
 fn batches(path: &Path, options: &ReadOptions) {
     let mut width = None;
     let mut visit = |batch: Batch<'_>| {
-        assert_eq!(*width.get_or_insert(batch.cols), batch.cols, "rows of another width");
+        assert_eq!(
+            *width.get_or_insert(batch.cols),
+            batch.cols,
+            "rows of another width"
+        );
         match batch.sparse {
             None => assert_eq!(batch.values.len(), batch.rows * batch.cols),
             Some((counts, columns)) => {
@@ -170,7 +175,9 @@ fn stored(path: &Path, options: &ReadOptions) {
     if (rows as u64 + cols as u64) * 64 > LIMIT {
         return;
     }
-    let nmf = partwise::Nmf::new(1).max_iter(1).threads(Some(std::num::NonZeroUsize::MIN));
+    let nmf = partwise::Nmf::new(1)
+        .max_iter(1)
+        .threads(Some(std::num::NonZeroUsize::MIN));
     let error: Option<partwise::Error> = match stored.precision() {
         partwise_io::Precision::F32 => nmf.fit(&stored.view::<f32>()).err(),
         partwise_io::Precision::F64 => nmf.fit(&stored.view::<f64>()).err(),

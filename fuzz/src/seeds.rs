@@ -22,12 +22,20 @@ const LONGEST: usize = 16_000;
 
 /// A target, the folder of its files beside this one, and what their names end with.
 const FILES: &[(&str, &str, &[&str])] = &[
-    ("text", "partwise-io/tests/data", &[".csv", ".tsv", ".txt", ".txt.gz"]),
+    (
+        "text",
+        "partwise-io/tests/data",
+        &[".csv", ".tsv", ".txt", ".txt.gz"],
+    ),
     ("npy", "partwise-io/tests/data", &[".npy"]),
     ("npz", "partwise-io/tests/data", &[".npz"]),
     ("mtx", "partwise-io/tests/data", &[".mtx", ".mtx.gz"]),
     ("parquet", "partwise-io/tests/formats", &[".parquet"]),
-    ("arrow", "partwise-io/tests/formats", &[".arrow", ".arrows", ".feather"]),
+    (
+        "arrow",
+        "partwise-io/tests/formats",
+        &[".arrow", ".arrows", ".feather"],
+    ),
     ("h5ad", "partwise-io/tests/formats", &[".h5", ".h5ad"]),
     ("image", "partwise-io/tests/data", &[".png", ".pgm"]),
 ];
@@ -38,7 +46,11 @@ fn main() -> Done {
     for (target, folder, ends) in FILES {
         for entry in fs::read_dir(crates.join(folder))? {
             let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             if !path.is_file() || !ends.iter().any(|end| name.ends_with(end)) {
                 continue;
             }
@@ -51,7 +63,13 @@ fn main() -> Done {
                     _ => 0,
                 };
                 for way in ways(target) {
-                    seed(here, target, &format!("{name}-{way}"), &bytes, Some(format | way))?;
+                    seed(
+                        here,
+                        target,
+                        &format!("{name}-{way}"),
+                        &bytes,
+                        Some(format | way),
+                    )?;
                 }
             }
         }
@@ -84,11 +102,28 @@ fn seed(here: &Path, target: &str, name: &str, bytes: &[u8], choice: Option<u8>)
 
 /// What has no choice of ways, cut to a length at which decoders have begun.
 fn sounds(here: &Path, crates: &Path) -> Done {
-    for name in ["two-tones.wav", "two-tones.flac", "two-tones.mp3", "two-tones.ogg"] {
+    for name in [
+        "two-tones.wav",
+        "two-tones.flac",
+        "two-tones.mp3",
+        "two-tones.ogg",
+    ] {
         let bytes = fs::read(crates.join("partwise-apps/tests/fixtures/sound").join(name))?;
-        seed(here, "audio", name, &bytes[..bytes.len().min(LONGEST)], None)?;
+        seed(
+            here,
+            "audio",
+            name,
+            &bytes[..bytes.len().min(LONGEST)],
+            None,
+        )?;
     }
-    seed(here, "model", "model.npz", &fs::read(crates.join("partwise-io/tests/data/model.npz"))?, None)
+    seed(
+        here,
+        "model",
+        "model.npz",
+        &fs::read(crates.join("partwise-io/tests/data/model.npz"))?,
+        None,
+    )
 }
 
 /// Folders in the archive of the target.
@@ -105,7 +140,13 @@ fn zarr(here: &Path, crates: &Path) -> Done {
     ] {
         let mut archive = Vec::new();
         for path in below(&formats.join(folder))? {
-            archive.extend(format!(">> {}\n", path.strip_prefix(formats.join(folder))?.display()).bytes());
+            archive.extend(
+                format!(
+                    ">> {}\n",
+                    path.strip_prefix(formats.join(folder))?.display()
+                )
+                .bytes(),
+            );
             archive.extend(fs::read(&path)?);
             archive.push(b'\n');
         }
@@ -132,11 +173,29 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
 fn stores(here: &Path) -> Done {
     let data = here.join("../crates/partwise-io/tests/data");
     let path = std::env::temp_dir().join(format!("partwise-seed-{}.pws", std::process::id()));
-    for name in ["f8.npy", "f4.npy", "both.csv", "scipy_csr_matrix.npz", "real.mtx"] {
+    for name in [
+        "f8.npy",
+        "f4.npy",
+        "both.csv",
+        "scipy_csr_matrix.npz",
+        "real.mtx",
+    ] {
         for deflate in [false, true] {
-            partwise_io::convert(data.join(name), &path, &Default::default(), deflate, &mut |_| true)?;
+            partwise_io::convert(
+                data.join(name),
+                &path,
+                &Default::default(),
+                deflate,
+                &mut |_| true,
+            )?;
             for way in ways("store") {
-                seed(here, "store", &format!("{name}-{deflate}-{way}"), &fs::read(&path)?, Some(*way))?;
+                seed(
+                    here,
+                    "store",
+                    &format!("{name}-{deflate}-{way}"),
+                    &fs::read(&path)?,
+                    Some(*way),
+                )?;
             }
         }
     }
@@ -148,7 +207,12 @@ fn stores(here: &Path) -> Done {
 struct Engine;
 
 impl Factoriser for Engine {
-    fn non_negative(&self, v: &[f32], shape: (usize, usize), rank: usize) -> Result<Factors, FactorError> {
+    fn non_negative(
+        &self,
+        v: &[f32],
+        shape: (usize, usize),
+        rank: usize,
+    ) -> Result<Factors, FactorError> {
         let v = partwise::Matrix::row_major(v, shape.0, shape.1)?;
         let model = Nmf::new(rank).fit(&v)?;
         Ok(Factors {
@@ -157,12 +221,19 @@ impl Factoriser for Engine {
         })
     }
 
-    fn singular(&self, v: &[f32], shape: (usize, usize), rank: usize) -> Result<Factors, FactorError> {
+    fn singular(
+        &self,
+        v: &[f32],
+        shape: (usize, usize),
+        rank: usize,
+    ) -> Result<Factors, FactorError> {
         let v = partwise::Matrix::row_major(v, shape.0, shape.1)?;
         let svd = partwise::truncated_svd(&v, rank, 0, None)?;
         let mut w = svd.left.into_values();
         for row in w.chunks_exact_mut(rank) {
-            row.iter_mut().zip(&svd.values).for_each(|(x, value)| *x *= *value as f32);
+            row.iter_mut()
+                .zip(&svd.values)
+                .for_each(|(x, value)| *x *= *value as f32);
         }
         Ok(Factors {
             w,
@@ -187,7 +258,13 @@ fn kinds(here: &Path) -> Done {
         if picture.write_to(&mut file, kind).is_ok() {
             let name = kind.extensions_str().first().unwrap_or(&"picture");
             for way in ways("image") {
-                seed(here, "image", &format!("made.{name}-{way}"), file.get_ref(), Some(*way))?;
+                seed(
+                    here,
+                    "image",
+                    &format!("made.{name}-{way}"),
+                    file.get_ref(),
+                    Some(*way),
+                )?;
             }
         }
     }
@@ -197,7 +274,11 @@ fn kinds(here: &Path) -> Done {
 fn pictures(here: &Path) -> Done {
     for (name, width, height) in [("grey.pgm", 24, 17), ("colour.ppm", 20, 18)] {
         let channels = if name.starts_with('g') { 1 } else { 3 };
-        let mut file = format!("P{}\n{width} {height}\n255\n", if channels == 1 { 5 } else { 6 }).into_bytes();
+        let mut file = format!(
+            "P{}\n{width} {height}\n255\n",
+            if channels == 1 { 5 } else { 6 }
+        )
+        .into_bytes();
         file.extend((0..width * height * channels).map(|i| (i * 31 % 97 + i / 7 % 120) as u8));
         let photo = decode_photo(&file, name, u64::MAX)?.photo;
         for (method, target) in [
@@ -209,7 +290,13 @@ fn pictures(here: &Path) -> Done {
             let name = format!("{name}-{method:?}-{target:?}").replace(['(', ')', '.'], "-");
             // As it is, and without the checksum that the target adds.
             seed(here, "pwz", &format!("{name}-whole"), &made.bytes, Some(1))?;
-            seed(here, "pwz", &name, &made.bytes[..made.bytes.len() - 4], Some(0))?;
+            seed(
+                here,
+                "pwz",
+                &name,
+                &made.bytes[..made.bytes.len() - 4],
+                Some(0),
+            )?;
         }
     }
     Ok(())
@@ -223,7 +310,13 @@ fn states(here: &Path) -> Done {
             let mut keeper = Keeper::after(until);
             small_fit(choice).fit_with(&[v], Default::default(), &mut keeper)?;
             if !keeper.state.is_empty() {
-                seed(here, "checkpoint", &format!("{choice}-{until}"), &keeper.state, Some(choice << 1))?;
+                seed(
+                    here,
+                    "checkpoint",
+                    &format!("{choice}-{until}"),
+                    &keeper.state,
+                    Some(choice << 1),
+                )?;
             }
         }
     }
@@ -237,6 +330,18 @@ fn texts(here: &Path) -> Done {
     seed(here, "jsonl", "labels", lines.as_bytes(), Some(4))?;
     seed(here, "jsonl", "pairs", lines.as_bytes(), Some(24))?;
     seed(here, "jsonl", "table", table.as_bytes(), Some(5))?;
-    seed(here, "jsonl", "tabs", table.replace(',', "\t").as_bytes(), Some(6))?;
-    seed(here, "jsonl", "plain", "red apple\n\n  \ngrün Straße\r\nold car\n".as_bytes(), Some(3))
+    seed(
+        here,
+        "jsonl",
+        "tabs",
+        table.replace(',', "\t").as_bytes(),
+        Some(6),
+    )?;
+    seed(
+        here,
+        "jsonl",
+        "plain",
+        "red apple\n\n  \ngrün Straße\r\nold car\n".as_bytes(),
+        Some(3),
+    )
 }
