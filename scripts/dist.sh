@@ -16,7 +16,8 @@ rm -rf dist "$stage"
 mkdir -p dist "$stage/$name"
 
 # The crates: what is in each package, which versions it asks for. Building each of them again is left to `cargo publish`.
-"$cargo" package --workspace --exclude partwise-python --locked --no-verify ${ALLOW_DIRTY:+--allow-dirty} --target-dir "$stage/crates"
+"$cargo" fetch --locked --quiet
+"$cargo" package --workspace --exclude partwise-python --locked --offline --no-verify ${ALLOW_DIRTY:+--allow-dirty} --target-dir "$stage/crates"
 cp "$stage"/crates/package/*.crate dist/
 
 # The wheel, as `make wheel` left it.
