@@ -502,7 +502,7 @@ mod tests {
 
     impl std::io::Read for Breaking {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-            match self.0.read(buffer)? {
+            match std::io::Read::read(&mut self.0, buffer)? {
                 0 => Err(std::io::Error::other("the disk is gone")),
                 count => Ok(count),
             }
