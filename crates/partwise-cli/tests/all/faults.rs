@@ -162,7 +162,7 @@ fn assert_whole(place: &Place, path: &Path, what: &str) {
 
 #[test]
 fn a_kill_at_any_moment_tears_nothing() {
-    const MOMENTS: u32 = 5;
+    const MOMENTS: u32 = 3;
     let place = place();
     let before = files(&place);
     for (arguments, output) in WRITERS {
