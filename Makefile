@@ -12,7 +12,7 @@ PYTHON_VENV = python/.venv
 PYTHON_BIN = $(PYTHON_VENV)/bin
 BROWSER_TESTS = crates/partwise-report/tests/browser
 
-.PHONY: demo build test lint mpi mpi-library clean bench bench-kernels bench-test python python-test docs browser-test wheel
+.PHONY: demo build test lint deny fuzz dist mpi mpi-library clean bench bench-kernels bench-test python python-test docs browser-test wheel
 
 ## Factor a photograph and say where the pictures are.
 demo: build
@@ -48,6 +48,11 @@ lint: mpi-library
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features --locked
+	$(PYTHON) scripts/dependencies.py
+
+## Licences, versions that come twice, build scripts and sources of all dependencies, held to deny.toml.
+deny:
+	sh scripts/deny.sh
 
 ## Measure the program against other packages: tables and plots in docs/benchmarks.md. ONLY="NAME ..." runs some
 ## comparisons, QUICK=1 a subset in about two minutes; both write to target/bench instead.
@@ -99,6 +104,14 @@ browser-test: mpi-library $(PYTHON_VENV)/ready
 	$(EXAMPLES)/pages target/pages
 	$(PYTHON_BIN)/python -m pytest -q $(BROWSER_TESTS)
 
+## Everything of a release into dist/: crates, wheel, the program as an archive and a Debian package, checksums.
+dist: build wheel
+	sh scripts/dist.sh
+
+## A turn of each fuzz target of fuzz/, of 30 seconds or as many as SECONDS says; TARGETS="npz pwz" runs some. Needs a C++ compiler.
+fuzz:
+	sh fuzz/run.sh $(or $(SECONDS),30) $(TARGETS)
+
 ## A wheel for every Linux with glibc 2.17 or newer and any Python from 3.10 on, tried in an empty environment.
 wheel: $(PYTHON_VENV)/ready
 	rm -rf target/wheels target/wheel-venv
@@ -120,4 +133,4 @@ $(PYTHON_VENV)/ready: python/requirements.txt docs/requirements.txt
 
 clean:
 	$(CARGO) clean
-	rm -rf $(DEMO) $(VENV) $(PYTHON_VENV)
+	rm -rf dist $(DEMO) $(VENV) $(PYTHON_VENV)

@@ -8,8 +8,8 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 use crate::quantity::number_and_unit;
 
-/// Bytes that the machine can give without swapping, within the limits of the control group; the largest number there
-/// is on a system that does not say.
+/// Bytes that the machine can give without swapping, within the limits of the control group and of the shell (`ulimit -v`); the
+/// largest number there is on a system that does not say.
 pub(crate) fn available() -> u64 {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let Ok(system) = System::new_with_specifics(memory) else {
@@ -18,7 +18,26 @@ pub(crate) fn available() -> u64 {
     let group = system
         .cgroup_limits()
         .map_or(u64::MAX, |limits| limits.free_memory);
-    system.available_memory().min(group)
+    system.available_memory().min(group).min(addresses())
+}
+
+/// Bytes of addresses that the process may still take.
+fn addresses() -> u64 {
+    let read = |name| std::fs::read_to_string(format!("/proc/self/{name}")).unwrap_or_default();
+    addresses_left(&read("limits"), &read("status"))
+}
+
+/// As [`addresses`], from what Linux says of the process.
+fn addresses_left(limits: &str, status: &str) -> u64 {
+    let number = |text: &str, label: &str| -> Option<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(label))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    let (limit, taken) = (
+        number(limits, "Max address space"),
+        number(status, "VmSize:").unwrap_or(0),
+    );
+    limit.map_or(u64::MAX, |limit| limit.saturating_sub(taken * 1024))
 }
 
 /// Refuses work that needs more bytes than there are.
@@ -208,6 +227,23 @@ mod tests {
         limit.require("this", 48_000_000).unwrap();
         let error = limit.require("this", 48_000_001).unwrap_err().to_string();
         assert_eq!(error, "this needs --memory 65M; 64M is too little");
+    }
+
+    #[test]
+    fn the_limit_of_the_shell_is_heard() {
+        let limits = |soft: &str| {
+            format!(
+                "Limit                     Soft Limit           Hard Limit           Units\nMax address space         {soft}            unlimited            bytes\n"
+            )
+        };
+        let status = "Name:\tpartwise\nVmSize:\t   10000 kB\n";
+        assert_eq!(addresses_left(&limits("unlimited"), status), u64::MAX);
+        assert_eq!(
+            addresses_left(&limits("20971520"), status),
+            20_971_520 - 10_240_000
+        );
+        assert_eq!(addresses_left(&limits("1048576"), status), 0);
+        assert_eq!(addresses_left("", ""), u64::MAX);
     }
 
     #[test]

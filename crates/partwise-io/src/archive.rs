@@ -130,8 +130,12 @@ impl Archive {
         })
     }
 
-    /// All texts of an array of any shape; `None` if there is no such array.
-    pub(crate) fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, Error> {
+    /// All texts of an array of any shape, which must be as many as expected; `None` if there is no such array.
+    pub(crate) fn texts(
+        &mut self,
+        name: &str,
+        expected: usize,
+    ) -> Result<Option<Vec<String>>, Error> {
         if !self.holds(name) {
             return Ok(None);
         }
@@ -139,27 +143,18 @@ impl Archive {
             let count = member
                 .header
                 .checked_count(&member.budget.file, Some(member.available))?;
+            // Asked before they are read: nothing in the file bounds how many empty texts there are.
+            if member.header.entry.is_text() && count != expected as u64 {
+                return Err(Error::Malformed {
+                    file: member.budget.file.clone(),
+                    problem: format!("{count} names for {expected}"),
+                });
+            }
             member
                 .header
                 .read_texts(&member.budget, &mut member.reader, count)
                 .map(Some)
         })
-    }
-
-    /// The names of rows or columns, which must be as many as there are.
-    pub(crate) fn axis_names(
-        &mut self,
-        name: &str,
-        count: usize,
-    ) -> Result<Option<Vec<String>>, Error> {
-        let names = self.texts(name)?;
-        match names {
-            Some(names) if names.len() != count => Err(Error::Malformed {
-                file: format!("{}[{}]", self.budget.file, one_line(name)),
-                problem: format!("{} names for {count}", names.len()),
-            }),
-            names => Ok(names),
-        }
     }
 }
 

@@ -497,6 +497,63 @@ mod tests {
         );
     }
 
+    /// Gives its bytes, and then the system's error.
+    struct Breaking(std::io::Cursor<Vec<u8>>);
+
+    impl std::io::Read for Breaking {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            match std::io::Read::read(&mut self.0, buffer)? {
+                0 => Err(std::io::Error::other("the disk is gone")),
+                count => Ok(count),
+            }
+        }
+    }
+
+    #[test]
+    fn a_read_error_in_the_middle_is_said_as_it_is() {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+        for name in [
+            "data/f8.npy",
+            "data/fortran.npy",
+            "data/deflated.npz",
+            "data/scipy_csr_matrix.npz",
+            "data/both.csv",
+            "data/both.csv.gz",
+            "data/both.tsv",
+            "data/commas.txt",
+            "data/real.mtx",
+            "data/real.mtx.gz",
+            "data/array.mtx",
+            "data/grey8.png",
+            "formats/every.parquet",
+            "formats/every.feather",
+            "formats/category.arrows",
+            "formats/cells.h5ad",
+        ] {
+            let path = tests.join(name);
+            // Behind a feature that is off.
+            let Some(format) = Format::by_extension(&path) else {
+                continue;
+            };
+            let whole = std::fs::read(&path).unwrap();
+            for tenth in 0..10 {
+                let part = whole[..whole.len() * tenth / 10].to_vec();
+                let stream = Box::new(Breaking(std::io::Cursor::new(part)));
+                let options = ReadOptions {
+                    format: Some(format),
+                    ..ReadOptions::default()
+                };
+                let table = Source::from_stream("v".into(), source::extension(&path), stream)
+                    .and_then(|source| read_source(source, &options));
+                let error = table.unwrap_err().to_string();
+                assert!(
+                    error.contains("the disk is gone") && error.lines().count() == 1,
+                    "{name}, {tenth} tenths: {error}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn the_table_of_formats_is_consistent() {
         let mut extensions: Vec<_> = Format::all().flat_map(Format::extensions).collect();

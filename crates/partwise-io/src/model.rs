@@ -136,7 +136,7 @@ pub(crate) fn read_from(archive: &mut Archive, budget: &Budget) -> Result<Model,
     };
     let (w, _) = archive.dense("w", Dtype::Auto)?;
     let (h, _) = archive.dense("h", Dtype::Auto)?;
-    let meta = archive.texts("meta")?.unwrap_or_default().concat();
+    let meta = archive.texts("meta", 1)?.unwrap_or_default().concat();
     let meta = serde_json::from_str(&meta)
         .map_err(|error| malformed(format!("meta is no JSON: {error}")))?;
     let (rows, cols) = (w.shape().0, h.shape().1);
@@ -144,8 +144,8 @@ pub(crate) fn read_from(archive: &mut Archive, budget: &Budget) -> Result<Model,
         w,
         h,
         meta,
-        row_names: archive.axis_names(ROW_NAMES, rows)?,
-        col_names: archive.axis_names(COL_NAMES, cols)?,
+        row_names: archive.texts(ROW_NAMES, rows)?,
+        col_names: archive.texts(COL_NAMES, cols)?,
     };
     model.check().map_err(malformed)?;
     Ok(model)

@@ -25,7 +25,7 @@ pub(crate) fn read(
     budget: &Budget,
     options: &ReadOptions,
 ) -> Result<Table, Error> {
-    let format = archive.texts("format")?.unwrap_or_default().concat();
+    let format = archive.texts("format", 1)?.unwrap_or_default().concat();
     let (rows, cols) = shape(archive, budget)?;
     let (entry, data_shape) = archive.member("data", |member| {
         Ok((member.header.entry, member.header.shape))

@@ -256,11 +256,22 @@ pub(crate) fn check(input: &mut dyn Read, identity: &Identity) -> Result<(), Err
         .find(|(ours, theirs)| ours != theirs);
     match different {
         Some(((name, ours), (_, theirs))) => refuse(format!(
-            "it belongs to a fit with {name} {theirs}, and this one has {ours}"
+            "it belongs to a fit with {name} {}, and this one has {ours}",
+            shown(theirs)
         )),
         None if identity.len() != found.len() => refuse("it belongs to another fit".to_owned()),
         None => Ok(()),
     }
+}
+
+/// A text of a state as it may stand in a message: on one line, and no longer than any that was written.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let plain = |letter: char| match letter.is_control() {
+        true => char::REPLACEMENT_CHARACTER,
+        false => letter,
+    };
+    text.chars().take(LONGEST).map(plain).collect()
 }
 
 /// The error for a state that ends early.
@@ -381,6 +392,14 @@ mod tests {
         };
         assert!(
             reason(&bytes, "4").ends_with("it belongs to a fit with rank 3, and this one has 4")
+        );
+        let mut hostile = Vec::new();
+        let text = format!("3\n\u{1b}[2J{}", "x".repeat(5000));
+        sign(&mut Archive::writing(&mut hostile), identity(&text));
+        let said = reason(&hostile, "4");
+        assert!(
+            said.len() < 500 && !said.contains(char::is_control),
+            "{said}"
         );
         assert!(reason(&bytes[..30], "3").contains("cannot be read to its end"));
         assert!(reason(b"something else entirely", "3").ends_with("it is not the state of a fit"));

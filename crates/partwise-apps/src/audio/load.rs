@@ -117,9 +117,11 @@ pub fn load(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
                 if channels.is_empty() {
                     rate = buffer.spec().rate();
                     channels = vec![Vec::new(); packet_samples.len()];
+                    // The header may name fewer channels than there are, and more samples than come.
+                    within(announced, channels.len())?;
                     let room = usize::try_from(announced).unwrap_or(0);
                     for channel in &mut channels {
-                        channel.reserve_exact(room);
+                        let _ = channel.try_reserve_exact(room);
                     }
                 }
                 if buffer.spec().rate() != rate || packet_samples.len() != channels.len() {

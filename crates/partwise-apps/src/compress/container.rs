@@ -180,7 +180,10 @@ pub fn decompress(bytes: &[u8], name: &str, limit_bytes: u64) -> Result<Photo, A
             Depth::Eight
         },
     );
-    let samples = u64::from(width).saturating_mul(height.into());
+    // Blocks at the edges are as large as any: a picture of one row is as many of them as one of sixteen.
+    let side = way.checked_sub(1).map_or(1, |way| SIDES[way]) as u64;
+    let padded = |length: u32| u64::from(length).next_multiple_of(side);
+    let samples = padded(width).saturating_mul(padded(height));
     let needed_bytes = samples
         .saturating_mul(channels.count() as u64)
         .saturating_mul(BYTES_PER_SAMPLE);

@@ -311,6 +311,24 @@ fn a_small_file_with_a_huge_header_is_refused() {
     assert!(error.to_string().contains("60000×60000"), "{error}");
 }
 
+/// Its blocks take as much as those of a picture that is sixteen rows high.
+#[test]
+fn a_picture_of_one_long_row_is_counted_by_its_blocks() {
+    let mut file = keep(
+        &photo(12, 12, Channels::Grey, Depth::Eight),
+        Target::Quality(40.0),
+    )
+    .bytes;
+    file[5] = 2;
+    file[7..11].copy_from_slice(&(LIMIT as u32 / 40).to_le_bytes());
+    file[11..15].copy_from_slice(&1_u32.to_le_bytes());
+    let end = file.len() - 4;
+    let checksum = crc32fast::hash(&file[..end]).to_le_bytes();
+    file[end..].copy_from_slice(&checksum);
+    let error = decompress(&file, "long.pwz", LIMIT).unwrap_err();
+    assert!(matches!(error, AppError::TooLarge { .. }), "{error}");
+}
+
 #[test]
 fn curves_rise_and_beside_the_svd_ours_is_not_larger() {
     let original = photo(96, 64, Channels::Grey, Depth::Eight);

@@ -9,6 +9,8 @@ mod common;
 mod compress;
 mod consensus;
 mod convert;
+#[cfg(unix)]
+mod faults;
 mod fit;
 #[cfg(all(feature = "hdf5", feature = "parquet", feature = "zarr"))]
 mod formats;

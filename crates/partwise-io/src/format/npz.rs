@@ -40,8 +40,8 @@ impl FileFormat for Npz {
         let name = choose(&archive, budget, options)?;
         let (dense, stored_as) = archive.dense(&name, options.dtype)?;
         let (rows, cols) = dense.shape();
-        let row_names = archive.axis_names(ROW_NAMES, rows)?;
-        let col_names = archive.axis_names(COL_NAMES, cols)?;
+        let row_names = archive.texts(ROW_NAMES, rows)?;
+        let col_names = archive.texts(COL_NAMES, cols)?;
         let matrix = match dense {
             AnyDense::F32(dense) => AnyMatrix::F32(Matrix::Dense(dense)),
             AnyDense::F64(dense) => AnyMatrix::F64(Matrix::Dense(dense)),
@@ -91,10 +91,10 @@ fn pour_dense(archive: &mut Archive, name: &str, pour: &mut Pour<'_, '_>) -> Res
     let Some((rows, cols)) = shape else {
         return Ok(false);
     };
-    if let Some(names) = archive.axis_names(ROW_NAMES, rows)? {
+    if let Some(names) = archive.texts(ROW_NAMES, rows)? {
         pour.store.row_names(names);
     }
-    pour.store.col_names(archive.axis_names(COL_NAMES, cols)?);
+    pour.store.col_names(archive.texts(COL_NAMES, cols)?);
     Ok(true)
 }
 

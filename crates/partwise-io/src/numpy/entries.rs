@@ -118,12 +118,9 @@ impl Header {
             });
         }
         if self.entry.size == 0 {
-            budget.check(count.saturating_mul(size_of::<String>() as u64))?;
-            // Nothing in the file bounds how many empty texts there are.
-            return Ok(vec![
-                String::new();
-                usize::try_from(count).unwrap_or(0).min(1 << 24)
-            ]);
+            let mut texts = budget.allocate(count)?;
+            texts.resize(count as usize, String::new());
+            return Ok(texts);
         }
         let (kind, size, big) = (self.entry.kind, self.entry.size, self.entry.big_endian);
         let mut texts = Vec::new();

@@ -340,7 +340,10 @@ impl Opener<'_> {
         for path in [join(&path, "values"), path] {
             let array = self.tree.array(&path)?;
             if let Some(array) = array.filter(|array| array.entry == Entry::Text) {
-                let count = array.shape.iter().product::<u64>();
+                let count = array
+                    .shape
+                    .iter()
+                    .fold(1, |count: u64, length| count.saturating_mul(*length));
                 self.budget
                     .check(count.saturating_mul(size_of::<String>() as u64))?;
                 return self.tree.texts(&path).map(Some);

@@ -14,7 +14,7 @@ const LINES: usize = 1 << 14;
 
 /// Puts the matrix into a store; whether it is of a format with which that can be done.
 pub(crate) fn pour(archive: &mut Archive, pour: &mut Pour<'_, '_>) -> Result<bool, Error> {
-    let format = archive.texts("format")?.unwrap_or_default().concat();
+    let format = archive.texts("format", 1)?.unwrap_or_default().concat();
     let (rows, cols) = shape(archive, pour.budget)?;
     let pairs = archive.holds("row") && archive.holds("col");
     if !(["csr", "csc"].contains(&&format[..]) || format == "coo" && pairs) {

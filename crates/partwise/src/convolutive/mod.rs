@@ -91,7 +91,8 @@ impl Convolutive {
         let tasks = work::tasks(v.rows()) as u64;
         // W̃'s gradient; H, its best and what each task adds to its gradient.
         let entries = m.saturating_add((tasks + 3).saturating_mul(n));
-        let block = (tasks * work::ROWS as u64).saturating_mul(n + 2 * columns);
+        let lines = n.saturating_add(columns.saturating_mul(2));
+        let block = (tasks * work::ROWS as u64).saturating_mul(lines);
         let values = entries.saturating_mul(columns).saturating_add(block);
         values.saturating_mul(size_of::<T>() as u64)
     }
@@ -134,8 +135,11 @@ impl Convolutive {
                 legal: format!("expected at most {m}, the rows of V"),
             });
         }
+        let mut wide = self.nmf.clone();
+        wide.rank = self.taps.saturating_mul(k);
+        wide.check_rank_size::<T>(m, n)?;
         let mean = summary.mean();
-        let columns = self.taps * k;
+        let columns = wide.rank;
         let size = (mean / columns as f64).sqrt();
         let mut work = Work {
             v: view,

@@ -308,12 +308,15 @@ impl Nmf {
         Ok(())
     }
 
-    /// Refuses a rank with which the factors could not be addressed.
+    /// Refuses a rank with which the factors could not be addressed, or for which the system has no room.
     pub(crate) fn check_rank_size<T>(&self, rows: usize, cols: usize) -> Result<(), Error> {
         let lines = rows as f64 + cols as f64 + self.rank as f64;
         // Gram matrices are kept in double precision.
         let bytes = lines * self.rank as f64 * size_of::<T>().max(size_of::<f64>()) as f64;
-        if bytes < isize::MAX as f64 {
+        // Asked for and given back: an allocation that fails later would end the process.
+        let fits =
+            bytes < isize::MAX as f64 && Vec::<u8>::new().try_reserve_exact(bytes as usize).is_ok();
+        if fits {
             return Ok(());
         }
         Err(Error::Parameter {

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use crate::common::{Storage, Stored, random};
 use partwise::{
-    Dense, Error, Factor, Factorization, Init, Loss, Matrix, Nmf, Penalty, Progress, Solver, Start,
-    truncated_svd,
+    ConsensusNmf, Convolutive, Dense, Error, Factor, Factorization, Init, Loss, Matrix, Nmf,
+    Penalty, Progress, RankSurvey, Solver, Start, truncated_svd,
 };
 use proptest::prelude::*;
 
@@ -257,6 +257,32 @@ fn a_rank_that_no_memory_holds_is_refused() {
             assert_eq!(nmf.memory_needed::<f64>(&(&v).into()), u64::MAX);
         }
     }
+    // Could be addressed, and is more than any machine has.
+    let nmf = Nmf::new(1 << 26);
+    let found = fit_none(&nmf, &[(&v).into()], Start::default());
+    check_refused(found, &["rank = 67108864", "fit in memory"]);
+    let long = Convolutive::new(nmf.loss(Loss::KULLBACK_LEIBLER), 2);
+    let found = long.fit::<f64>(&(&v).into(), &mut |_: &Progress| ControlFlow::Break(()));
+    check_refused(found, &["rank = 134217728", "fit in memory"]);
+}
+
+#[test]
+fn what_absurd_requests_need_is_a_number() {
+    let v = plain();
+    let v: Matrix<'_, f64> = (&v).into();
+    let nmf = Nmf::new(usize::MAX);
+    let needs = [
+        Convolutive::new(nmf.clone(), usize::MAX).memory_needed(&v),
+        ConsensusNmf::new(nmf.clone())
+            .runs(usize::MAX)
+            .bootstrap(usize::MAX)
+            .memory_needed(&v),
+        RankSurvey::new([usize::MAX])
+            .nmf(nmf)
+            .starts(usize::MAX)
+            .memory_needed(&v),
+    ];
+    assert_eq!(needs, [u64::MAX; 3]);
 }
 
 #[test]

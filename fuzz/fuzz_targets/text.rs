@@ -1,0 +1,9 @@
+//! Readers of CSV, TSV and plain text.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(init: partwise_fuzz::begin(), |data: &[u8]| {
+    partwise_fuzz::matrix(&["csv", "tsv", "text"], "csv", data);
+});

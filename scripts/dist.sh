@@ -1,0 +1,70 @@
+#!/bin/sh
+# Everything of a release, into dist/: the crates as packages, the wheel, the program with its completions and its manual page as an
+# archive and as a Debian package, and the checksums of all of them. `make dist` has built the program and the wheel before.
+#
+# PROGRAM names another program, WHEELS another folder of wheels.
+set -eu
+cd "$(dirname "$0")/.."
+cargo=${CARGO:-cargo}
+program=${PROGRAM:-target/release/partwise}
+wheels=${WHEELS:-target/wheels}
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+machine=$(rustc -vV | sed -n 's/^host: //p')
+name=partwise-$version-$machine
+stage=target/dist
+rm -rf dist "$stage"
+mkdir -p dist "$stage/$name"
+
+# The crates: what is in each package, which versions it asks for. Building each of them again is left to `cargo publish`.
+"$cargo" fetch --locked --quiet
+"$cargo" package --workspace --exclude partwise-python --locked --offline --no-verify ${ALLOW_DIRTY:+--allow-dirty} --target-dir "$stage/crates"
+cp "$stage"/crates/package/*.crate dist/
+
+# The wheel, as `make wheel` left it.
+for wheel in "$wheels"/*.whl; do
+    test -e "$wheel" || { echo "dist: no wheel in $wheels; run make wheel" >&2; exit 1; }
+    cp "$wheel" dist/
+done
+
+# The program, for systems with this or a newer C library.
+tree=$stage/$name
+mkdir -p "$tree/completions" "$tree/man"
+cp "$program" "$tree/partwise"
+strip "$tree/partwise" 2>/dev/null || true
+for shell in bash zsh fish elvish powershell; do "$program" completions $shell >"$tree/completions/partwise.$shell"; done
+"$program" man >"$tree/man/partwise.1"
+cp README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE CITATION.cff "$tree"
+tar --owner=0 --group=0 --sort=name --mtime="@$(git log -1 --format=%ct)" -C "$stage" -cf - "$name" | gzip -9n >"dist/$name.tar.gz"
+
+# The same as a Debian package, where there is what makes one.
+if command -v dpkg-deb >/dev/null 2>&1; then
+    deb=$stage/deb
+    mkdir -p "$deb/DEBIAN" "$deb/usr/bin" "$deb/usr/share/doc/partwise" "$deb/usr/share/man/man1" \
+        "$deb/usr/share/bash-completion/completions" "$deb/usr/share/zsh/vendor-completions" "$deb/usr/share/fish/vendor_completions.d"
+    cp "$tree/partwise" "$deb/usr/bin/"
+    gzip -9nc "$tree/man/partwise.1" >"$deb/usr/share/man/man1/partwise.1.gz"
+    cp "$tree/completions/partwise.bash" "$deb/usr/share/bash-completion/completions/partwise"
+    cp "$tree/completions/partwise.zsh" "$deb/usr/share/zsh/vendor-completions/_partwise"
+    cp "$tree/completions/partwise.fish" "$deb/usr/share/fish/vendor_completions.d/partwise.fish"
+    { cat LICENSE-MIT; echo; cat LICENSE-APACHE; } >"$deb/usr/share/doc/partwise/copyright"
+    # The newest symbol of the C library that the program asks for.
+    libc=$(objdump -T "$tree/partwise" 2>/dev/null | sed -n 's/.*GLIBC_\([0-9.]*\).*/\1/p' | sort -uV | tail -n 1)
+    cat >"$deb/DEBIAN/control" <<CONTROL
+Package: partwise
+Version: $version-1
+Section: science
+Priority: optional
+Architecture: $(dpkg --print-architecture)
+Depends: libc6 (>= ${libc:-2.31}), libgcc-s1
+Installed-Size: $(du -sk "$deb/usr" | cut -f1)
+Maintainer: The partwise developers <noreply@partwise.invalid>
+Description: fast non-negative matrix factorisation
+ Factors non-negative matrices, dense and sparse, in memory and on disk, and
+ takes pictures, texts and sounds apart into their parts.
+CONTROL
+    find "$deb" -type d -exec chmod 755 {} +
+    dpkg-deb --root-owner-group --build "$deb" "dist/partwise_$version-1_$(dpkg --print-architecture).deb" >/dev/null
+fi
+
+(cd dist && sha256sum -- * >SHA256SUMS)
+echo "dist: $(ls dist | wc -l) files in dist/"
