@@ -1,10 +1,14 @@
-"""Fails when a direct dependency has no note in docs/dependencies.md, a note no dependency, or a lock file is missing or not in Git."""
+"""Fails when a direct dependency has no note in docs/dependencies.md, or a note no dependency.
+
+Also when a lock file is missing or not in Git.
+"""
 
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
+
+import tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTES = ROOT / "docs/dependencies.md"

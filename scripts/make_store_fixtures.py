@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Makes small files of Parquet, Arrow, HDF5 and Zarr, as other programs write them, for the tests of partwise-io.
+"""Makes small files of Parquet, Arrow, HDF5 and Zarr, as other programs write them, for partwise-io's tests.
 
     python3 -m venv venv && venv/bin/pip install anndata h5py pandas pyarrow scipy zarr
     venv/bin/python scripts/make_store_fixtures.py
 
-They go to crates/partwise-io/tests/formats/, with expected.json beside them: for each matrix (a file, and the array in it behind
-a `#`) its shape, its values in rows (the number of a line of values.txt: the bytes of little-endian float64 in hexadecimal), its
-names, and the type of its entries.
+They go to crates/partwise-io/tests/formats/, with expected.json beside them: for each matrix (a file, and the
+array in it behind a `#`) its shape, its values in rows (the number of a line of values.txt: the bytes of
+little-endian float64 in hexadecimal), its names, and the type of its entries.
 """
 
 import json
@@ -74,9 +74,7 @@ def tables(rng):
     named.to_parquet(DATA / "index.parquet", row_group_size=11)
     expect("index.parquet", floats, names, cols, stored_as="float32", dtype="float32")
     counted.to_parquet(DATA / "numbers_index.parquet")
-    expect(
-        "numbers_index.parquet", floats, [str(10 * row) for row in range(30)], cols, dtype="float32"
-    )
+    expect("numbers_index.parquet", floats, [str(10 * row) for row in range(30)], cols, dtype="float32")
     for table, name in [(leading, "leading"), (category, "category")]:
         pq.write_table(table, DATA / f"{name}.parquet")
         expect(f"{name}.parquet", floats, names, cols, dtype="float32")
@@ -134,7 +132,9 @@ def arrays(rng):
         file.create_dataset("deep/flat", data=np.arange(3))
     expect("only.h5", wide)
     for name, version in [("bad_latest.h5", "latest"), ("v110.h5", "v110")]:
-        with h5py.File(DATA / name, "w", libver=("earliest" if version == "v110" else version, version)) as file:
+        with h5py.File(
+            DATA / name, "w", libver=("earliest" if version == "v110" else version, version)
+        ) as file:
             file.create_dataset("v", data=wide, chunks=(7, 4), compression="gzip")
     expect("v110.h5", wide)
     content = (DATA / "chunked.h5").read_bytes()

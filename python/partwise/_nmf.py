@@ -75,9 +75,9 @@ class NMF(BaseNMF):
         For ``constraint="graph"``: who is a neighbour of whom, a symmetric matrix of weights. With ``"h:graph"`` it is
         of the features. None takes the 5 nearest of each sample by angle.
     memory : {"fast", "lean"}, default="fast"
-        "lean": no copy of a sparse X by its other axis, which takes as much memory as X itself; its entries are sorted piece by
-        piece in each iteration instead. The answer is the same, but that ``solver="newton"`` takes multiplicative
-        steps for H. Nothing else changes for a dense X.
+        "lean": no copy of a sparse X by its other axis, which takes as much memory as X itself; its entries are sorted
+        piece by piece in each iteration instead. The answer for a CSR matrix is the same, but that ``solver="newton"``
+        takes multiplicative steps for H. A dense X is never copied.
     n_threads : int or None, default=None
         Threads to work with; None takes OMP_NUM_THREADS or all processors. The answer has the same bits for any number.
     n_init : int, default=1

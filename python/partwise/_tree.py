@@ -13,7 +13,6 @@ from ._arrays import engine_input
 from ._base import INITS, SOLVERS, BaseNMF
 from ._watch import SurveyWatch
 
-
 RULES = tuple(name for name, _ in _partwise.split_rules())
 UNUSED = ("n_components", "verbose")
 
