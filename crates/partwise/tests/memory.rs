@@ -48,7 +48,7 @@ fn check<T: Float>(nmf: &Nmf, v: &Matrix<'_, T>, promised: u64, what: &str) {
         shown.2
     );
     assert!(
-        needed - WORK_SPACE <= 5 * peak,
+        needed.saturating_sub(WORK_SPACE) <= 5 * peak,
         "{what}: took {}, said {}",
         shown.0,
         shown.1
