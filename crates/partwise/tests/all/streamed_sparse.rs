@@ -256,21 +256,25 @@ fn a_held_factor_gives_the_bits_of_memory() {
 }
 
 #[test]
-fn a_lean_matrix_of_many_runs_gives_the_bits_of_memory() {
-    // More entries than three runs take, of few rows and of many.
+fn tiles_that_are_kept_or_not_give_the_bits_of_whole_columns() {
+    // More entries than two tiles take, of few rows and of many. A matrix by columns has no tiles.
     let mut findings = Findings::default();
-    for (rows, cols) in [(1_000, 3_000), (60_000, 50)] {
+    for (rows, cols) in [(2_000, 4_000), (70_000, 90)] {
         let dense = random::<f32>(rows, cols, 0.4, 5);
-        let held = Stored::of(&dense, Storage::Csr);
-        for solver in ["cd", "auto"] {
-            let nmf = short(3, solver.parse().unwrap(), Loss::FROBENIUS, 2);
-            let whole = nmf.fit(&held.matrix()).unwrap();
+        let by_rows = Stored::of(&dense, Storage::Csr);
+        let by_columns = Stored::of(&dense, Storage::Csc);
+        for (solver, init) in [("cd", "spa"), ("auto", "nndsvda")] {
+            let nmf =
+                short(3, solver.parse().unwrap(), Loss::FROBENIUS, 2).init(init.parse().unwrap());
+            let whole = nmf.fit(&by_columns.matrix()).unwrap();
             for threads in [1, 2, 5] {
                 let nmf = nmf.clone().threads(NonZeroUsize::new(threads));
-                let lean = nmf.fit(&held.matrix().lean()).unwrap();
-                findings.check(bits(&whole) == bits(&lean), || {
-                    format!("{rows} x {cols} {solver} on {threads}")
-                });
+                let tiled = by_rows.matrix();
+                for (way, v) in [("kept", tiled), ("lean", tiled.lean())] {
+                    findings.check(bits(&whole) == bits(&nmf.fit(&v).unwrap()), || {
+                        format!("{rows} x {cols} {solver} {init}, {way}, on {threads}")
+                    });
+                }
             }
         }
     }
