@@ -69,8 +69,8 @@ class NMFTree(ClusterMixin, BaseNMF):
     scores_ : ndarray of shape (2 * n_leaves_ - 1,)
         How good the split of each node is, 0 to 1, made or not; NaN if it has none, or none was looked for.
     linkage_ : ndarray of shape (n_leaves_ - 1, 4)
-        The tree as `scipy.cluster.hierarchy.dendrogram` takes it. A node is the higher the earlier it was
-        split.
+        The tree over its leaves as `scipy.cluster.hierarchy.dendrogram` takes it. A node is the higher the
+        earlier it was split.
     complete_ : bool
         Whether the tree was grown to its end.
     reconstruction_err_, n_iter_, n_features_in_, feature_names_in_, objective_, solver_
@@ -189,7 +189,10 @@ class NMFTree(ClusterMixin, BaseNMF):
         scores = np.array([np.nan if score is None else score for score in found["score"]], dtype=float)
         self.scores_ = scores[of_number]
         heights = np.arange(1, n_leaves, dtype=float)
-        self.linkage_ = np.column_stack([self.children_, heights, self.node_size_[n_leaves:]]).astype(float)
+        leaves = np.ones(2 * n_leaves - 1)
+        for number, pair in enumerate(self.children_, n_leaves):
+            leaves[number] = leaves[pair].sum()
+        self.linkage_ = np.column_stack([self.children_, heights, leaves[n_leaves:]]).astype(float)
         self.complete_ = found["complete"]
 
     def predict(self, X):

@@ -126,7 +126,7 @@ def test_bad_requests_are_refused(documents):
         NMFTree(3, outliers=0.5).fit(X)
     with pytest.raises(ValueError, match="rule"):
         NMFTree(3, rule="best").fit(X)
-    with pytest.raises(ValueError, match="at most 80, the rows of V"):
+    with pytest.raises(ValueError, match="at most 80, the rows of X"):
         NMFTree(81).fit(X)
     with pytest.raises(ValueError, match="(?i)negative"):
         NMFTree(3).fit(-X)

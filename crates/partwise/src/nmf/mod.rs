@@ -503,11 +503,13 @@ impl Nmf {
         start: Start<'_, T>,
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
-        v.check_held("a fit where entries are missing or weighted")?;
-        if let Some(entries) = weighting.entries {
+        let weighting = Some(weighting).filter(|weighting| !weighting.is_even());
+        if weighting.is_some() {
+            v.check_held("a fit where entries are missing or weighted")?;
+        }
+        if let Some(entries) = weighting.and_then(|weighting| weighting.entries) {
             entries.check_held("a matrix of weights")?;
         }
-        let weighting = Some(weighting).filter(|weighting| !weighting.is_even());
         let blocks = std::slice::from_ref(v);
         let threads = Threads::new(self.threads).interruptible(observer.interrupt());
         let v = (blocks, weighting);

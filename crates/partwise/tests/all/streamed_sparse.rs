@@ -270,11 +270,12 @@ fn tiles_that_are_kept_or_not_give_the_bits_of_whole_columns() {
             for threads in [1, 2, 5] {
                 let nmf = nmf.clone().threads(NonZeroUsize::new(threads));
                 let tiled = by_rows.matrix();
-                for (way, v) in [("kept", tiled), ("lean", tiled.lean())] {
-                    findings.check(bits(&whole) == bits(&nmf.fit(&v).unwrap()), || {
-                        format!("{rows} x {cols} {solver} {init}, {way}, on {threads}")
-                    });
-                }
+                let kept = nmf.fit(&tiled).unwrap();
+                let lean = nmf.fit(&tiled.lean()).unwrap();
+                let what = || format!("{rows} x {cols} {solver} {init} on {threads}");
+                findings.check(bits(&kept) == bits(&lean), || format!("{}: lean", what()));
+                // Sums over all of V are taken in another order there, and go into the objective.
+                findings.check((&whole.w, &whole.h) == (&kept.w, &kept.h), what);
             }
         }
     }
