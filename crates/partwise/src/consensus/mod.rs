@@ -169,22 +169,13 @@ impl ConsensusNmf {
         };
         let each = self.nmf.memory_needed(v).saturating_add(copy);
         // What the runs found is there twice for a while.
-        let found = [
-            2,
-            self.runs as u64,
-            8,
-            self.nmf.rank as u64,
-            v.cols() as u64,
-        ];
-        let drawn = [
-            self.bootstrap as u64,
-            8,
-            self.nmf.rank as u64,
-            v.cols() as u64,
-        ];
-        let product =
-            |factors: &[u64]| factors.iter().fold(1, |all: u64, x| all.saturating_mul(*x));
-        let found = product(&found).saturating_add(product(&drawn));
+        let fits = (self.runs as u64)
+            .saturating_mul(2)
+            .saturating_add(self.bootstrap as u64);
+        let found = fits
+            .saturating_mul(8)
+            .saturating_mul(self.nmf.rank as u64)
+            .saturating_mul(v.cols() as u64);
         each.saturating_mul(at_once as u64).saturating_add(found)
     }
 

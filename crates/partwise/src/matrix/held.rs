@@ -81,17 +81,19 @@ impl<T: Float> Stream<'_, T> {
             }
             Self::Lean(lines) => {
                 let held = ranges.iter().map(|range| {
-                    let mut held = Held::sparse(cols);
-                    if let Rows::Sparse(to) = &mut held.rows {
-                        for i in range.clone() {
-                            kernel::for_each_entry(lines.row(i), |index, value| {
-                                to.indices.push(index as u32);
-                                to.values.push(value);
-                            });
-                            to.offsets.push(to.values.len());
-                        }
+                    let mut to = SparseRun {
+                        offsets: vec![0],
+                        ..SparseRun::default()
+                    };
+                    for i in range.clone() {
+                        kernel::for_each_entry(lines.row(i), |index, value| {
+                            to.indices.push(index as u32);
+                            to.values.push(value);
+                        });
+                        to.offsets.push(to.values.len());
                     }
-                    held
+                    let rows = Rows::Sparse(to);
+                    Held { cols, rows }
                 });
                 Ok(held.collect())
             }
@@ -209,9 +211,16 @@ mod tests {
             runs: vec![unit, 2 * unit, 7],
         };
         let rows = 3 * unit + 7;
+        let read = Streamed::sparse(&counting).unwrap();
+        let all = 0..rows;
+        let whole = read.hold(std::slice::from_ref(&all)).unwrap();
+        let Matrix::Csr(in_memory) = whole[0].matrix() else {
+            unreachable!("sparse rows are held as such")
+        };
         let streams = [
             (false, Streamed::dense(&counting)),
-            (true, Streamed::sparse(&counting).unwrap()),
+            (true, read),
+            (true, Streamed::lean(in_memory, false)),
         ];
         for (sparse, streamed) in streams {
             for bounds in [

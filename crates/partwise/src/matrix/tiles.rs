@@ -55,7 +55,7 @@ fn cut_at<T>(lines: &Compressed<'_, T>, enough: usize) -> Vec<(usize, usize)> {
 }
 
 /// The twins of all tiles, once they have been asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tiles<T>(OnceLock<Vec<Twin<T>>>);
 
 impl<T: Float> Tiles<T> {
