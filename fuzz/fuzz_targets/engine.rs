@@ -155,8 +155,8 @@ fn dense<T: Float>(
     cols: usize,
 ) -> Result<Option<Dense<T>>> {
     let (rows, cols) = match input.arbitrary::<u8>()? {
-        0 => (small(input, MOST)?, cols),
-        1 => (rows, small(input, MOST)?),
+        0 => (small(input, MOST)?, cols.min(MOST)),
+        1 => (rows.min(MOST), small(input, MOST)?),
         _ => (rows.min(MOST), cols.min(MOST)),
     };
     let values = numbers(input, rows * cols)?;

@@ -18,8 +18,9 @@ use partwise_io::{
 
 /// Bytes that a reader is told it may take.
 pub const LIMIT: u64 = 4 << 20;
-/// Bytes that may be allocated at once: enough for any honest reader under [`LIMIT`] with the tables of its decompressor.
-pub const HEAP_BYTES: usize = 192 << 20;
+/// Bytes that may be allocated at once: enough for any honest reader under [`LIMIT`] with the tables of its decompressor, and for the
+/// 256 MiB that the reader of TIFF reserves, but does not touch, before it looks whether a tag has as many values as it says.
+pub const HEAP_BYTES: usize = 384 << 20;
 
 #[global_allocator]
 static HEAP: Cap<System> = Cap::new(System, usize::MAX);

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::counter::{Counted, Counter, Shared};
 use super::labels::Labels;
 use super::texts::Numbered;
-use super::{Analysis, Corpus, TermRows, Texts};
+use super::{Analysis, Corpus, Ids, TermRows, Texts};
 use crate::AppError;
 
 /// Blocks that are counted at a time, for each thread.
@@ -26,7 +26,7 @@ pub struct Counts {
     /// The terms: the columns.
     pub terms: Texts,
     /// What the documents are called: the rows.
-    pub ids: Texts,
+    pub ids: Ids,
     /// Their labels, if a field of them was asked for.
     pub labels: Option<Labels>,
     /// Words of all documents, stop words left out.
@@ -78,7 +78,7 @@ fn run(
         vocabulary,
         is_closed: terms.is_some(),
         rows: TermRows::new(0),
-        ids: Texts::default(),
+        ids: Ids::default(),
         labels: corpus.has_labels().then(Labels::default),
         words: 0,
         stopped: 0,
@@ -145,7 +145,7 @@ struct Sum {
     /// Whether terms that are not in the vocabulary stay out.
     is_closed: bool,
     rows: TermRows<u32>,
-    ids: Texts,
+    ids: Ids,
     labels: Option<Labels>,
     words: u64,
     stopped: u64,

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::labels::Labels;
 use super::over::SizesOver;
 use super::topics::Sizes;
-use super::{Texts, Topics, Weight};
+use super::{Ids, Texts, Topics, Weight};
 
 /// One topic as tables list it.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +56,7 @@ pub fn write_documents<T: Weight>(
     out: impl Write,
     topics: &Topics<'_, T>,
     sizes: &Sizes,
-    ids: &Texts,
+    ids: &Ids,
     labels: Option<(&str, &Labels)>,
 ) -> io::Result<()> {
     let mut table = csv::Writer::from_writer(out);
@@ -69,7 +69,7 @@ pub fn write_documents<T: Weight>(
     )?;
     let (mut shares, mut number) = (Vec::new(), String::new());
     for document in 0..topics.documents() {
-        table.write_field(ids.get(document))?;
+        table.write_field(&*ids.get(document))?;
         if let Some((_, labels)) = labels {
             table.write_field(labels.of(document).unwrap_or_default())?;
         }
@@ -95,7 +95,7 @@ pub fn write_typical<T: Weight>(
     rows: &[TopicRow],
     topics: &Topics<'_, T>,
     sizes: &Sizes,
-    ids: &Texts,
+    ids: &Ids,
     opening: impl Fn(usize) -> String,
 ) -> io::Result<()> {
     let mut table = csv::Writer::from_writer(out);
@@ -105,9 +105,9 @@ pub fn write_typical<T: Weight>(
         for (rank, document) in (1..).zip(&row.typical) {
             topics.of_document(*document, sizes, &mut shares);
             table.write_record([
-                &format!("{}", number + 1),
+                &*format!("{}", number + 1),
                 &format!("{rank}"),
-                ids.get(*document),
+                &*ids.get(*document),
                 &decimal(shares[number]),
                 &opening(*document),
             ])?;

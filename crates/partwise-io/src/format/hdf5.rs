@@ -1,6 +1,6 @@
 //! HDF5: any array of two dimensions, and the matrices of AnnData (`.h5ad`). See [`crate::rows::annotated`] for which of them is meant.
 
-use hdf5_pure::{AttrValue, DType, Dataset, File, ReadSeekSource};
+use hdf5_pure::{AttrValue, Chunk, DType, Dataset, File, ReadSeekSource};
 
 use super::{ReadOptions, RowsFormat};
 use crate::error::Error;
@@ -46,6 +46,7 @@ fn open(source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, 
         let tree = Groups {
             name: name.clone(),
             file,
+            length,
         };
         annotated::open(&tree, "hdf5", budget, options)
     })
@@ -54,6 +55,7 @@ fn open(source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, 
 struct Groups {
     name: String,
     file: File,
+    length: u64,
 }
 
 impl Groups {
@@ -73,14 +75,26 @@ impl Tree for Groups {
         if !self.is_group(parent) || !self.children(parent)?.1.iter().any(|array| array == name) {
             return Ok(None);
         }
+        let name = format!("{}#{path}", self.name);
         let read = || {
             let array = self.file.dataset(path)?;
             let (shape, kind) = (array.shape()?, array.dtype()?);
             let chunk = array.chunk_shape()?;
             Ok((array, shape, kind, chunk))
         };
-        let (array, shape, kind, chunk) =
-            read().map_err(|error| refused(&format!("{}#{path}", self.name), error))?;
+        let (array, shape, kind, chunk) = read().map_err(|error| refused(&name, error))?;
+        // Room for a chunk is made before it is looked for.
+        let chunks = chunk.as_ref().and_then(|_| array.chunks().ok());
+        let beyond = |chunk: &Chunk| chunk.storage_size > self.length.saturating_sub(chunk.address);
+        if let Some(chunk) = chunks.iter().flatten().find(|chunk| beyond(chunk)) {
+            return Err(Error::Malformed {
+                file: name,
+                problem: format!(
+                    "a chunk of {} bytes at {} ends behind the file, which has {}",
+                    chunk.storage_size, chunk.address, self.length
+                ),
+            });
+        }
         let entries = |shape: &[u64]| shape.iter().copied().fold(1, u64::saturating_mul);
         let unit = chunk.as_ref().and_then(|chunk| chunk.first().copied());
         let chunk = chunk.map_or(0, |chunk| entries(&chunk));
@@ -89,11 +103,7 @@ impl Tree for Groups {
             entry: entry(&kind),
             unit: unit.unwrap_or(1),
             held: chunk.saturating_mul(16),
-            source: Box::new(Values {
-                name: format!("{}#{path}", self.name),
-                array,
-                kind,
-            }),
+            source: Box::new(Values { name, array, kind }),
         }))
     }
 

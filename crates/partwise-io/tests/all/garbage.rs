@@ -174,3 +174,27 @@ fn a_header_of_nested_brackets() {
         assert!(read(path, &ReadOptions::default()).is_err());
     }
 }
+
+/// Room for a chunk that is longer than its file is not made.
+#[test]
+fn a_chunk_longer_than_its_file() {
+    let mut bytes = std::fs::read(data("../formats/chunked.h5")).unwrap();
+    let trees: Vec<usize> = (0..bytes.len())
+        .filter(|&at| bytes[at..].starts_with(b"TREE\x01"))
+        .collect();
+    assert!(!trees.is_empty());
+    for tree in trees {
+        // Behind the head of a leaf, its first chunk's stored bytes.
+        bytes[tree + 24..][..4].copy_from_slice(&(800_u32 << 20).to_le_bytes());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("v.h5");
+    std::fs::write(&path, bytes).unwrap();
+    let error = read(&path, &ReadOptions::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("a chunk of 838860800 bytes") && error.contains("ends behind the file"),
+        "{error}"
+    );
+}

@@ -349,13 +349,36 @@ fn opening(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
+    use crate::text::{Analysis, count};
 
     #[test]
     fn openings_are_one_line_of_bounded_length() {
         assert_eq!(opening(" one\n\ttwo  ", 20), "one two");
         assert_eq!(opening("größer als", 4), "größ…");
         assert_eq!(opening("", 4), "");
+    }
+
+    #[test]
+    fn a_message_is_one_line_whatever_the_columns_are_called() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"id,text,\"green\ntree\"\n1,one,2\n")
+            .unwrap();
+        let fields = Fields {
+            label: Some("label".to_owned()),
+            ..Fields::default()
+        };
+        let corpus = Corpus::open(file.path(), Some(CorpusFormat::Csv), fields).unwrap();
+        let error = count(&corpus, &Analysis::default(), None).unwrap_err();
+        let said = error.to_string();
+        assert!(
+            said.ends_with(
+                "line 1: has no column 'label'; its columns are id, text, green\u{fffd}tree"
+            ),
+            "{said}"
+        );
     }
 
     #[test]

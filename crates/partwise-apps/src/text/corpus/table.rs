@@ -62,7 +62,8 @@ impl<'a> TableBlocks<'a> {
             .map_err(|error| broken(corpus, error))?;
         let find = |name: &str| names.iter().position(|field| field == name.as_bytes());
         let absent = |name: &str| {
-            let names: Vec<_> = names.iter().map(String::from_utf8_lossy).collect();
+            let shown = |name| String::from_utf8_lossy(name).replace(char::is_control, "\u{fffd}");
+            let names: Vec<_> = names.iter().map(shown).collect();
             corpus.line(
                 1,
                 format!(

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use partwise_apps::text::{
-    Analysis, Corpus, CorpusFormat, Counts, Fields, Filters, Labels, Language, TermRows, Texts,
-    Weight, Weighting, WordRule, count, known, select,
+    Analysis, Corpus, CorpusFormat, Counts, Fields, Filters, Ids, Labels, Language, TermRows,
+    Texts, Weight, Weighting, WordRule, count, known, select,
 };
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +34,7 @@ pub(super) struct Prepared<T> {
     pub(super) name: String,
     pub(super) v: TermRows<T>,
     pub(super) terms: Texts,
-    pub(super) ids: Texts,
+    pub(super) ids: Ids,
     pub(super) labels: Option<Labels>,
     /// Where the texts are, if there are any.
     pub(super) corpus: Option<Corpus>,

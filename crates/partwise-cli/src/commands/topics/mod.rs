@@ -5,6 +5,8 @@ mod data;
 mod outputs;
 mod ready;
 
+use std::borrow::Cow;
+
 use anyhow::Context;
 use partwise::{Factorization, Matrix};
 use partwise_apps::text::{
@@ -73,7 +75,7 @@ fn learn<T: Number + Weight>(arguments: &TopicsArguments) -> anyhow::Result<Endi
         input: name,
         shape: (prepared.v.rows(), prepared.v.cols),
         nonzeros: prepared.v.values.len(),
-        row_names: Some(prepared.ids.to_strings()),
+        row_names: Some(prepared.ids.iter().map(Cow::into_owned).collect()),
         col_names: Some(prepared.terms.to_strings()),
     };
     let mut run = record::run(&data, solving, &fit)?;

@@ -124,7 +124,7 @@ impl<T: Weight> Written<'_, T> {
             weights.sort_by(|a, b| b.1.total_cmp(&a.1));
             weights.truncate(PAGE_TOPICS);
             DocumentTopics {
-                id: self.prepared.ids.get(*row).to_owned(),
+                id: self.prepared.ids.get(*row).into_owned(),
                 text: openings.text(*row).to_owned(),
                 field: labels.and_then(|labels| labels.of(*row)).map(str::to_owned),
                 weights,

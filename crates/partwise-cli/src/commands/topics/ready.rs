@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use partwise_apps::text::{Filters, TermRows, Texts, Vocabulary, Weight, Weighting, select};
+use partwise_apps::text::{Filters, Ids, TermRows, Texts, Vocabulary, Weight, Weighting, select};
 use partwise_io::{Layout, Matrix};
 
 use super::data::{Prepared, Recipe};
@@ -17,7 +17,7 @@ pub(super) struct Ready<T> {
     name: String,
     rows: TermRows<T>,
     terms: Texts,
-    ids: Texts,
+    ids: Ids,
 }
 
 impl<T: Number + Weight> Ready<T> {
