@@ -2,6 +2,7 @@
 
 use std::fmt::{Debug, Display, LowerExp};
 
+use crate::doors::Doors;
 use crate::init::{StartFn, StartRule};
 use crate::kernel::{Lanes, Logarithm};
 use crate::shard::Wire;
@@ -16,6 +17,7 @@ mod sealed {
 /// A real number type that matrices hold: exactly `f32` and `f64`.
 pub trait Float:
     sealed::Sealed
+    + Doors
     + faer::traits::RealField
     + Lanes
     + Logarithm

@@ -47,6 +47,7 @@ mod constraint;
 mod convolutive;
 mod counted;
 mod course;
+mod doors;
 mod error;
 mod fit;
 mod float;

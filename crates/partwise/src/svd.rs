@@ -51,6 +51,15 @@ pub fn truncated_svd<T: Float>(
     seed: u64,
     threads: Option<std::num::NonZeroUsize>,
 ) -> Result<TruncatedSvd<T>, Error> {
+    T::triplets(matrix, rank, seed, threads)
+}
+
+pub(crate) fn truncated_here<T: Float>(
+    matrix: &Matrix<'_, T>,
+    rank: usize,
+    seed: u64,
+    threads: Option<std::num::NonZeroUsize>,
+) -> Result<TruncatedSvd<T>, Error> {
     let threads = Threads::new(threads);
     threads.until_ended(|| truncated_on(matrix, rank, seed, &threads))
 }

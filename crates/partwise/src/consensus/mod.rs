@@ -193,6 +193,14 @@ impl ConsensusNmf {
         self.check()?;
         self.check_shape(v.rows(), v.cols())?;
         v.check_held("a consensus of many fits")?;
+        T::agree(self, v, observer)
+    }
+
+    pub(crate) fn run_here<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        observer: &mut dyn SurveyObserver,
+    ) -> Result<Option<ConsensusModel<T>>, Error> {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
         threads.until_ended(|| self.run_on(v, &threads, observer))
     }

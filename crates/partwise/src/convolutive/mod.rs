@@ -107,6 +107,14 @@ impl Convolutive {
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
         self.check()?;
+        T::convolve(self, v, observer)
+    }
+
+    pub(crate) fn fit_here<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        observer: &mut dyn Observer,
+    ) -> Result<Factorization<T>, Error> {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
         threads.until_ended(|| self.fit_on(&threads, v, observer))
     }

@@ -154,6 +154,15 @@ impl MiniBatch {
         h: Dense<T>,
         observer: &mut dyn Observer,
     ) -> Result<MiniBatchFit<T>, Error> {
+        T::fit_in_batches(self, v, (w, h), observer)
+    }
+
+    pub(crate) fn fit_here<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        (w, h): (Dense<T>, Dense<T>),
+        observer: &mut dyn Observer,
+    ) -> Result<MiniBatchFit<T>, Error> {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
         threads.until_ended(|| {
             let mean = self.look(v, Some(&w), &h, &threads)?;
@@ -168,6 +177,16 @@ impl MiniBatch {
     /// # Errors
     /// As [`Nmf::fit_with`]; the memory is then as it was.
     pub fn partial_fit<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        memory: &mut Memory<T>,
+        keep: f64,
+        observer: &mut dyn Observer,
+    ) -> Result<f64, Error> {
+        T::fit_batch(self, v, memory, keep, observer)
+    }
+
+    pub(crate) fn partial_fit_here<T: Float>(
         &self,
         v: &Matrix<'_, T>,
         memory: &mut Memory<T>,
@@ -194,6 +213,15 @@ impl MiniBatch {
     /// # Errors
     /// As [`Nmf::fit_with`].
     pub fn transform<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        h: &Dense<T>,
+        observer: &mut dyn Observer,
+    ) -> Result<Dense<T>, Error> {
+        T::transform_batch(self, v, h, observer)
+    }
+
+    pub(crate) fn transform_here<T: Float>(
         &self,
         v: &Matrix<'_, T>,
         h: &Dense<T>,

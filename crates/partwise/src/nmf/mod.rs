@@ -183,6 +183,10 @@ impl<T: Float> Factorization<T> {
 /// If W has another number of columns than H has rows.
 pub fn reconstruct<T: Float>(w: &Dense<T>, h: &Dense<T>) -> Dense<T> {
     assert_eq!(w.cols(), h.rows(), "W and H must share the rank");
+    T::product(w, h)
+}
+
+pub(crate) fn product<T: Float>(w: &Dense<T>, h: &Dense<T>) -> Dense<T> {
     Lines::Dense(w.view()).times(h, &Threads::new(None))
 }
 
@@ -467,8 +471,7 @@ impl Nmf {
         start: Start<'_, T>,
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
-        let threads = Threads::new(self.threads).interruptible(observer.interrupt());
-        threads.until_ended(|| self.fit_on(&threads, (blocks, None), start, None, observer))
+        T::fit(self, (blocks, None), start, None, observer)
     }
 
     /// Goes on with a fit from a state that an observer has kept ([`Observer::keep`]). V, the start and all parameters but
@@ -483,9 +486,7 @@ impl Nmf {
         state: &mut dyn Read,
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
-        let threads = Threads::new(self.threads).interruptible(observer.interrupt());
-        let v = (blocks, None);
-        threads.until_ended(|| self.fit_on(&threads, v, start, Some(state), observer))
+        T::fit(self, (blocks, None), start, Some(state), observer)
     }
 
     /// Factors a V of which some entries are missing or count more than others; what is missing shows in W H.
@@ -510,10 +511,19 @@ impl Nmf {
         if let Some(entries) = weighting.and_then(|weighting| weighting.entries) {
             entries.check_held("a matrix of weights")?;
         }
-        let blocks = std::slice::from_ref(v);
+        let v = (std::slice::from_ref(v), weighting);
+        T::fit(self, v, start, None, observer)
+    }
+
+    pub(crate) fn fit_here<T: Float>(
+        &self,
+        v: (&[Matrix<'_, T>], Option<&Weighting<'_, T>>),
+        start: Start<'_, T>,
+        state: Option<&mut dyn Read>,
+        observer: &mut dyn Observer,
+    ) -> Result<Factorization<T>, Error> {
         let threads = Threads::new(self.threads).interruptible(observer.interrupt());
-        let v = (blocks, weighting);
-        threads.until_ended(|| self.fit_on(&threads, v, start, None, observer))
+        threads.until_ended(|| self.fit_on(&threads, v, start, state, observer))
     }
 
     fn fit_on<T: Float>(

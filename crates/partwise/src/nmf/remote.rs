@@ -32,7 +32,7 @@ impl Nmf {
         start: Start<'_, T>,
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
-        self.fit_elsewhere(transport, start, None, observer)
+        T::fit_elsewhere(self, transport, start, None, observer)
     }
 
     /// Goes on with a fit from a state, as [`Self::resume`] does: one of the same blocks, wherever they were.
@@ -46,10 +46,10 @@ impl Nmf {
         state: &mut dyn Read,
         observer: &mut dyn Observer,
     ) -> Result<Factorization<T>, Error> {
-        self.fit_elsewhere(transport, start, Some(state), observer)
+        T::fit_elsewhere(self, transport, start, Some(state), observer)
     }
 
-    fn fit_elsewhere<T: Float>(
+    pub(crate) fn fit_elsewhere<T: Float>(
         &self,
         transport: &mut dyn Transport,
         start: Start<'_, T>,

@@ -265,6 +265,14 @@ impl RankSurvey {
         let (rows, cols) = (v.rows(), v.cols());
         self.check_shape(rows, cols)?;
         v.check_held("a survey of ranks")?;
+        T::survey(self, v, observer)
+    }
+
+    pub(crate) fn run_here<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        observer: &mut dyn SurveyObserver,
+    ) -> Result<Survey, Error> {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
         threads.until_ended(|| self.run_on(v, &threads, observer))
     }

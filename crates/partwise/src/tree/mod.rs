@@ -153,6 +153,14 @@ impl NmfTree {
             let legal = format!("expected at most {}, the rows of V", v.rows());
             return refuse("leaves", self.leaves.to_string(), &legal);
         }
+        T::grow(self, v, observer)
+    }
+
+    pub(crate) fn run_here<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        observer: &mut dyn SurveyObserver,
+    ) -> Result<Option<TreeModel<T>>, Error> {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
         threads.until_ended(|| self.run_on(v, &threads, observer))
     }
@@ -236,6 +244,16 @@ impl NmfTree {
                 expected_cols: tree.components.cols(),
             });
         }
+        T::descend(self, v, tree, interrupt)
+    }
+
+    pub(crate) fn predict_here<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        tree: &Tree<T>,
+        interrupt: Option<Arc<AtomicBool>>,
+    ) -> Result<Vec<usize>, Error> {
+        let (rows, cols) = (v.rows(), v.cols());
         let mut observer = Interruptible(interrupt);
         let mut labels = vec![0; rows];
         let mut waiting = vec![(0, (0..rows).collect::<Vec<_>>())];

@@ -76,6 +76,14 @@ impl<T: Float> Partition<T> {
     /// # Errors
     /// [`Error::Malformed`] if the message is none, or comes from another version of this program.
     pub fn answer(&mut self, v: &Matrix<'_, T>, question: &[u8]) -> Result<Vec<u8>, Error> {
+        T::answer(self, v, question)
+    }
+
+    pub(crate) fn answer_here(
+        &mut self,
+        v: &Matrix<'_, T>,
+        question: &[u8],
+    ) -> Result<Vec<u8>, Error> {
         if wire::open(question)?.1.is_empty() {
             return Ok(wire::message("", &self.describe(v)));
         }
