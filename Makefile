@@ -2,6 +2,7 @@
 # Python 3.11.
 
 CARGO ?= cargo
+# What `demo` runs; with another one nothing is built for it.
 PROGRAM = target/release/partwise
 # Built with the tests: alone, they would have other features, for which all dependencies are built again.
 EXAMPLES = target/debug/examples
@@ -15,7 +16,7 @@ BROWSER_TESTS = crates/partwise-report/tests/browser
 .PHONY: demo build test lint deny fuzz dist mpi mpi-library clean bench bench-kernels bench-test python python-test docs browser-test wheel
 
 ## Factor a photograph and say where the pictures are.
-demo: build
+demo: $(PROGRAM)
 	$(PROGRAM) image assets/astronaut.png -k 20 -o $(DEMO)
 	@echo
 	@echo "The photograph beside its factorisation: $(DEMO)/comparison.png"
@@ -24,6 +25,7 @@ demo: build
 	@echo "All of it on one page to play with: $(DEMO)/report.html"
 
 ## Build the program.
+target/release/partwise: build
 build:
 	$(CARGO) build --release --locked -p partwise-cli
 
