@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) held: Option<Side>,
     /// The factor that is improved first in an iteration.
     pub(crate) first: Side,
+    /// Whether an extrapolation carries on the left factor, too, and not only the right one, which it follows.
+    pub(crate) carries_left: bool,
     /// A constant of the problem, which is no part of the objective.
     pub(crate) constant: f64,
 }
@@ -277,7 +279,9 @@ impl<T: Float> Fit<'_, '_, T> {
             statistics,
             right_unchanged: self.holds(Side::Right),
             keep: update && self.best.is_latest(),
-            lead: self.lead.as_ref().filter(|_| update).map(|lead| lead.share),
+            lead: (self.lead.as_ref())
+                .filter(|_| update && self.plan.carries_left)
+                .map(|lead| lead.share),
             sweeps: self.sweeps,
         })
     }

@@ -168,7 +168,7 @@ pub(crate) fn decompose<T: Float>(
         let Some(small) = Small::of(&projected) else {
             return nothing();
         };
-        return small.finish(&basis, k, blocks.summary.squares, products.unit, threads);
+        return small.finish(basis, k, blocks.summary.squares, products.unit, threads);
     }
     unreachable!("the last step ends the loop")
 }
@@ -189,7 +189,10 @@ pub(crate) fn of_sketch<T: Float>(
         .for_each(|x| *x *= inverse);
     Small::of(&projected).map_or_else(
         || empty(blocks.rows, blocks.cols, k),
-        |small| small.finish(&sketch.basis, k, blocks.summary.squares, unit, threads),
+        |small| {
+            let basis = sketch.basis.clone();
+            small.finish(basis, k, blocks.summary.squares, unit, threads)
+        },
     )
 }
 
@@ -216,10 +219,10 @@ impl<T: Float> Small<T> {
         self.values(k).map(|x| x * x).sum()
     }
 
-    /// The triplets of Q B · `unit`, for a V with ‖V‖² = `squares`.
+    /// The triplets of Q B · `unit`, in the memory of Q, for a V with ‖V‖² = `squares`.
     fn finish(
         &self,
-        basis: &Dense<T>,
+        basis: Dense<T>,
         k: usize,
         squares: f64,
         unit: f64,
@@ -227,14 +230,7 @@ impl<T: Float> Small<T> {
     ) -> TruncatedSvd<T> {
         let right = self.qr.compute_thin_Q() * self.svd.U().subcols(0, k);
         let turn = Dense::copy_of(self.svd.V().subcols(0, k));
-        let mut left = Dense::zeros(basis.rows(), k);
-        threads.map_chunks(left.as_mut_slice(), LINES * k, |index, rows| {
-            let from = index * LINES;
-            let count = rows.len() / k;
-            let before = basis.row_range(from, from + count);
-            let before = MatRef::from_row_major_slice(before, count, basis.cols());
-            kernel::times(rows, before, turn.view());
-        });
+        let left = narrowed(basis, &turn, threads);
         let total = squares / unit / unit;
         let rest = ((total - self.energy(k)) / total).max(0.0);
         TruncatedSvd {
@@ -244,6 +240,30 @@ impl<T: Float> Small<T> {
             relative_error: if total > 0.0 { rest.sqrt() } else { 0.0 },
         }
     }
+}
+
+/// The rows of X times a matrix with fewer columns, in the memory of X, a run of rows after the other.
+fn narrowed<T: Float>(x: Dense<T>, turn: &Dense<T>, threads: &Threads) -> Dense<T> {
+    /// Pieces of a run.
+    const PIECES: usize = 64;
+    let (count, width, k) = (x.rows(), x.cols(), turn.cols());
+    let mut rows = x.into_values();
+    let mut run = vec![T::ZERO; (PIECES * LINES).min(count) * k];
+    for first in (0..count).step_by(PIECES * LINES) {
+        let last = (first + PIECES * LINES).min(count);
+        let run = &mut run[..(last - first) * k];
+        threads.map_chunks(run, LINES * k, |index, out| {
+            let (from, lines) = (first + index * LINES, out.len() / k);
+            let before = &rows[from * width..(from + lines) * width];
+            let before = MatRef::from_row_major_slice(before, lines, width);
+            kernel::times(out, before, turn.view());
+        });
+        // No further than the rows that have been read.
+        rows[first * k..last * k].copy_from_slice(run);
+    }
+    rows.truncate(count * k);
+    rows.shrink_to_fit();
+    Dense::from_rows(rows, count, k).expect("whole rows")
 }
 
 fn empty<T: Float>(m: usize, n: usize, k: usize) -> TruncatedSvd<T> {

@@ -13,6 +13,11 @@ use crate::sketch::{self, Sketch};
 use crate::threads::Threads;
 use crate::{Float, Solver};
 
+/// Entries of the left factor up to which it is carried on beyond its steps, as the right one is: where it stood before takes as much
+/// memory again. Fits that carry on only the right factor, which the left one follows, end as low after as many iterations, by and
+/// large (three seeds on six data sets, and 2,000,000 documents).
+const CARRIED: usize = 1 << 23;
+
 /// Iterations of each of several starts, where no sketch is at hand to try them on.
 const TRIAL: usize = 10;
 
@@ -327,7 +332,9 @@ impl<T: Float> Task<'_, '_, T> {
 
     fn plan(&self) -> Plan {
         let (w_side, h_side) = self.oriented(Side::Left, Side::Right);
+        let (rows, _) = self.oriented(self.blocks.rows, self.blocks.cols);
         Plan {
+            carries_left: rows.saturating_mul(self.nmf.rank) <= CARRIED,
             solver: self.solver,
             rule: self.solver.stop_rule(),
             tolerance: self.nmf.tolerance,

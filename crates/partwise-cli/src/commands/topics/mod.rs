@@ -10,8 +10,8 @@ use std::borrow::Cow;
 use anyhow::Context;
 use partwise::{Factorization, Matrix};
 use partwise_apps::text::{
-    COHERENCE_TERMS, DIVERSITY_TERMS, SizesOver, TopicRow, Topics, Weight, by_share, diversity,
-    name, npmi, positions, reorder, sizes_over,
+    COHERENCE_TERMS, DIVERSITY_TERMS, SizesOver, TermRows, TopicRow, Topics, Weight, by_share,
+    diversity, name, npmi, positions, reorder, sizes_over,
 };
 use partwise_report::{Run, decimal, duration, percent};
 use serde_json::json;
@@ -56,7 +56,7 @@ fn learn<T: Number + Weight>(arguments: &TopicsArguments) -> anyhow::Result<Endi
     } = arguments;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading and counting {name}"), reporting.quiet);
-    let prepared = data::to_learn::<T>(arguments)?;
+    let mut prepared = data::to_learn::<T>(arguments)?;
     let v = lean_if_large(view(&prepared)?, solving);
     let job = Job {
         solving,
@@ -71,15 +71,18 @@ fn learn<T: Number + Weight>(arguments: &TopicsArguments) -> anyhow::Result<Endi
 
     progress.doing("looking how good the topics are");
     let found = Found::of(&prepared, &mut fit, arguments);
-    let data = Data {
+    let mut data = Data {
         input: name,
         shape: (prepared.v.rows(), prepared.v.cols),
         nonzeros: prepared.v.values.len(),
-        row_names: Some(prepared.ids.iter().map(Cow::into_owned).collect()),
+        row_names: None,
         col_names: Some(prepared.terms.to_strings()),
     };
     let mut run = record::run(&data, solving, &fit)?;
     found.record(&mut run, &prepared, arguments)?;
+    // The last that is asked of V, whose room the names of its rows take.
+    prepared.v = TermRows::new(0);
+    data.row_names = Some(prepared.ids.iter().map(Cow::into_owned).collect());
 
     progress.doing("writing the results");
     let mut staged = Staged::begin(&arguments.output)?;
@@ -251,8 +254,8 @@ impl Found {
             "corpus",
             format!(
                 "{}, {words}{}, {} left out, counted in {counting}",
-                counted(prepared.v.rows() as u64, "document"),
-                counted(prepared.v.cols as u64, "term"),
+                counted(prepared.ids.len() as u64, "document"),
+                counted(prepared.terms.len() as u64, "term"),
                 prepared.removed
             ),
         );
