@@ -17,7 +17,8 @@ Examples:
 
 The first method decides. survey.csv has every figure, rank.png the curves, consensus.png how often
 samples are grouped together at the chosen rank, model.npz the model of that rank. Ctrl-C writes what
-is known of the ranks that are done; a survey cannot be taken up again.";
+is known of the ranks that are done. The same command goes on where it was stopped or killed, to the same
+bits (survey.part keeps what is done).";
 
 #[derive(Debug, Args)]
 pub(crate) struct RankArguments {
