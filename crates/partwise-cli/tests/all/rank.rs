@@ -13,6 +13,8 @@ fn a_survey_writes_its_figures_and_the_model_of_the_rank_it_chooses() {
         let picture = image::open(place.path(&format!("out/{name}"))).unwrap();
         assert!(picture.width() > 400 && picture.height() > 300, "{name}");
     }
+    let page = std::fs::read_to_string(place.path("out/report.html")).unwrap();
+    assert!(page.contains("Which rank?") && page.len() < 5_000_000);
     let run = place.json("out/run.json");
     let chosen = run["rank"].as_u64().unwrap();
     let survey = &run["survey"];

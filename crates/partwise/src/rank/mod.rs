@@ -32,7 +32,7 @@ use crate::matrix::{Matrix, Summary};
 use crate::nmf::Nmf;
 use crate::threads::Threads;
 use crate::{Error, Float};
-pub use found::{Consensus, Criterion, Proposal, RankChoice, RankPoint, Survey};
+pub use found::{Consensus, Criterion, Proposal, RankChoice, RankPart, RankPoint, Survey};
 use method::Look;
 pub use method::RankMethod;
 use work::{Course, Data};
@@ -345,7 +345,7 @@ impl RankSurvey {
         let methods = self.chosen_methods();
         let mut ranks = Vec::new();
         let mut points: Vec<Vec<RankPoint>> = vec![Vec::new(); methods.len()];
-        let mut groups = Vec::new();
+        let (mut groups, mut parts) = (Vec::new(), Vec::new());
         for &rank in &self.ranks {
             let Some(evidence) = work::look_at_rank(&data, &course, rank, &tasks, threads)? else {
                 break;
@@ -354,6 +354,7 @@ impl RankSurvey {
                 points.extend(point(*method, &evidence));
             }
             ranks.push(rank);
+            parts.push((evidence.best_start(), evidence.parts()));
             groups.push(evidence.into_groups());
         }
         let criteria = methods
@@ -376,6 +377,7 @@ impl RankSurvey {
             seconds: course.seconds(),
             samples,
             groups,
+            parts,
         })
     }
 }

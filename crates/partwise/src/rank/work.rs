@@ -12,7 +12,9 @@ use std::time::Instant;
 use super::fitted::Size;
 use super::kept::{self, Kept, Past};
 use super::method::Look;
-use super::{SurveyObserver, SurveyProgress, blocks, consensus, entries, relevance, stability};
+use super::{
+    RankPart, SurveyObserver, SurveyProgress, blocks, consensus, entries, relevance, stability,
+};
 use crate::archive::{Archive, Identity};
 use crate::init::Init;
 use crate::matrix::{Dense, Matrix};
@@ -307,10 +309,35 @@ impl Evidence {
         (0..divergences.len()).min_by(by_size).unwrap_or(0)
     }
 
+    /// The components of the best start; none without starts.
+    pub(super) fn parts(&self) -> Vec<RankPart> {
+        let best = self.best_start();
+        let Some(found) = self.starts.get(best) else {
+            return Vec::new();
+        };
+        let stability = stability::of_components(&self.directions(), best);
+        let part = |t: usize| RankPart {
+            strongest: strongest(found.directions.row(t)),
+            stability: stability.as_ref().map(|values| values[t]),
+        };
+        (0..found.directions.rows()).map(part).collect()
+    }
+
     /// The groups of the samples by each start.
     pub(super) fn into_groups(self) -> Vec<Vec<u32>> {
         self.starts.into_iter().map(|start| start.groups).collect()
     }
+}
+
+/// The features of a component with the largest shares of it, the largest first, of equals the first.
+fn strongest(component: &[f64]) -> Vec<(usize, f64)> {
+    let sum: f64 = component.iter().sum();
+    let mut order: Vec<usize> = (0..component.len())
+        .filter(|&j| component[j] > 0.0)
+        .collect();
+    order.sort_by(|&a, &b| component[b].total_cmp(&component[a]));
+    order.truncate(RankPart::STRONGEST);
+    order.into_iter().map(|j| (j, component[j] / sum)).collect()
 }
 
 /// What one fit is about.

@@ -16,7 +16,7 @@ use crate::outputs::Staged;
 use crate::progress::Progress;
 use crate::record::{self, Data};
 use crate::table::{Table, counted};
-use crate::{input, terminal};
+use crate::{input, page, terminal};
 
 /// What is done of a survey, in the folder of its results until these are there.
 const KEPT: &str = "survey.part";
@@ -85,8 +85,10 @@ fn look<T: Number>(
         .insert("survey".to_owned(), outputs::record(arguments, &survey));
     let table = table(&survey, &run, &solving);
     let stop = fit.stop;
+    let section = outputs::section(&survey, &data);
     let model = record::model(data, &run, fit);
     record::stage(&mut staged, &run, &model)?;
+    page::stage(&mut staged, &run, &arguments.page, &section)?;
     let written = staged.commit()?;
     kept.remove();
     drop(progress);
