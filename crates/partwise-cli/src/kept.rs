@@ -59,15 +59,15 @@ impl KeptFits {
         ))
     }
 
-    /// An observer that keeps what is done and asks another one whether to go on.
-    pub(crate) fn watched<'a>(
-        &'a mut self,
-        inner: &'a mut dyn SurveyObserver,
-    ) -> (Vec<Vec<u8>>, Keeping<'a>) {
-        (
-            std::mem::take(&mut self.records),
-            Keeping { kept: self, inner },
-        )
+    /// Does the work with the records of an earlier run and an observer that keeps what is done, and asks another one whether to go on.
+    pub(crate) fn watching<R>(
+        &mut self,
+        mut inner: impl SurveyObserver,
+        work: impl FnOnce(&[Vec<u8>], &mut dyn SurveyObserver) -> R,
+    ) -> R {
+        let records = std::mem::take(&mut self.records);
+        let inner = &mut inner;
+        work(&records, &mut Keeping { kept: self, inner })
     }
 
     /// Removes the file, once the results are written.
@@ -92,8 +92,8 @@ impl KeptFits {
     }
 }
 
-/// See [`KeptFits::watched`].
-pub(crate) struct Keeping<'a> {
+/// See [`KeptFits::watching`].
+struct Keeping<'a> {
     kept: &'a mut KeptFits,
     inner: &'a mut dyn SurveyObserver,
 }

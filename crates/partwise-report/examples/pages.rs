@@ -480,7 +480,7 @@ fn survey(ranks: std::ops::RangeInclusive<usize>, count: usize) -> SurveySection
         // Sample i has stayed where it was since the last rank at which it moved.
         let moved = (2..=rank)
             .rev()
-            .find(|&at| (i * 7919 + at * 104_729) % 10 == 0);
+            .find(|&at| (i * 7919 + at * 104_729).is_multiple_of(10));
         moved.map_or(0, |at| at as u32 - 1)
     };
     SurveySection {

@@ -57,9 +57,10 @@ fn agree<T: Number>(
         memory: Limit::default(),
     };
     let mut kept = KeptFits::of(&arguments.output, KEPT, arguments.reporting.quiet)?;
-    let mut shown = progress.of_fits(|state| words(state, arguments.runs));
-    let (records, mut keeping) = kept.watched(&mut shown);
-    let found = asked.resume(v, &records, &mut keeping);
+    let shown = progress.of_fits(|state| words(state, arguments.runs));
+    let found = kept.watching(shown, |records, observer| {
+        asked.resume(v, records, observer)
+    });
     let found = found.map_err(|error| kept.placed(job.placed(error)))?;
     let Some(found) = found else {
         drop(progress);

@@ -52,9 +52,9 @@ fn look<T: Number>(
         memory: Limit::default(),
     };
     let mut kept = KeptFits::of(&arguments.output, KEPT, arguments.reporting.quiet)?;
-    let mut shown = progress.of_fits(words);
-    let (records, mut keeping) = kept.watched(&mut shown);
-    let survey = asked.resume(v, &records, &mut keeping);
+    let survey = kept.watching(progress.of_fits(words), |records, observer| {
+        asked.resume(v, records, observer)
+    });
     let survey = survey.map_err(|error| kept.placed(job(&arguments.solving).placed(error)))?;
     progress.doing("writing what the survey found");
     let mut staged = Staged::begin(&arguments.output)?;
