@@ -157,7 +157,7 @@ function flowPicture(before, after, counts, next, colours) {
       el("ul", { class: "movers" }, names));
     moves.replaceChildren(
       el("h3", { class: "later" }, `From rank ${before.rank} to rank ${after.rank}`),
-      el("p", { id: "moved", "data-count": movers.length }, `${movers.length} of ${plural(samples.length, "sample")}${drawn} leave the component that goes on with their own, by their strongest component. Their ribbons are darker.`),
+      el("p", { id: "moved", "data-count": movers.length }, `${movers.length} of ${plural(samples.length, "sample")}${drawn} leave the component that goes on with their own, by their strongest component. Their ribbons have the stronger colour.`),
       flowPicture(before, after, counts, next, { before: colours[at - 1], after: colours[at] }));
     if (movers.length) moves.append(list);
   };
