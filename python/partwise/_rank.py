@@ -154,7 +154,8 @@ def rank_survey(
 
     Cross-validation ("cv" and "bcv") asks how well entries are predicted that a fit has not seen. The methods on
     several starts ask whether groups of samples ("consensus", "dispersion") or components ("stability") are found
-    again. "bic" and "elbow" are weak and for comparison. The first method decides.
+    again. "relevance" is one fit that prunes its components. "bic" and "elbow" are weak and for comparison. The first method
+    decides.
 
     Parameters
     ----------
@@ -164,8 +165,8 @@ def rank_survey(
         The numbers of components to look at, up to min(n_samples, n_features). None: from 1 to that or 20, whichever is
         less.
     methods : str or sequence of str, default=None
-        Of "cv", "bcv", "consensus", "dispersion", "stability", "bic" and "elbow"; the first decides. None: all that
-        handle the loss, "cv" first.
+        Of "cv", "bcv", "consensus", "dispersion", "stability", "relevance", "bic" and "elbow"; the first decides.
+        None: all that handle the loss, "cv" first.
     repeats : int, default=10
         Fits from drawn starts that are compared at each rank.
     folds : int, default=5

@@ -20,6 +20,7 @@ mod factoriser;
 mod failure;
 mod input;
 mod interrupt;
+mod kept;
 mod memory;
 mod number;
 mod outputs;

@@ -11,6 +11,7 @@
 //! - [`convert`](convert()) makes a store of any matrix, in one reading and with little memory where its format allows that.
 //! - [`for_each_batch`] hands over the rows of a matrix while it is read.
 //! - [`write_checkpoint`] and [`read_checkpoint`] keep what a program that may be killed has done so far.
+//! - [`RecordFile`] keeps the same piece by piece.
 //! - [`describe`] says what a file holds.
 //!
 //! Nothing here panics on any content of a file ([`panics_are_errors`]), and nothing in a file is ever executed.
@@ -50,6 +51,7 @@ mod memory;
 mod model;
 mod numpy;
 mod real;
+mod records;
 mod rows;
 mod scipy;
 mod shared;
@@ -71,6 +73,7 @@ pub use matrix::{
 };
 pub use model::{Model, read_model, write_model};
 pub use real::Dtype;
+pub use records::RecordFile;
 pub use rows::panics_are_errors;
 pub use store::Batch;
 pub use stored::{Stored, Streams};

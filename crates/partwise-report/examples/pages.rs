@@ -6,7 +6,8 @@ use std::{env, error::Error, f64::consts::TAU, fs, path::PathBuf};
 
 use partwise_report::{
     AudioSection, DocumentTopics, FieldSizes, ImageSection, Note, PartsSection, Raster, RateCurve,
-    RatePoint, Run, Section, Source, Strokes, Topic, TopicsSection, TracePoint, page, plain_page,
+    RatePoint, Run, Section, Source, Strokes, SurveyComponent, SurveyCurve, SurveyRank,
+    SurveySection, Topic, TopicsSection, TracePoint, page, plain_page,
 };
 use serde_json::json;
 
@@ -63,6 +64,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     beep.notes.clear();
     let one = run("beep.wav", 1, [513, 130]);
     write("audio-one", page(&one, &Section::Audio(beep))?)?;
+
+    let counts = run("counts.csv", 4, [90, 40]);
+    write(
+        "survey",
+        page(&counts, &Section::Survey(survey(2..=6, 90)))?,
+    )?;
+    let single = run("counts.csv", 1, [1, 1]);
+    write(
+        "survey-one",
+        page(&single, &Section::Survey(survey(1..=1, 1)))?,
+    )?;
+    let many = run("counts.csv", 60, [5000, 400]);
+    write(
+        "survey-many",
+        page(&many, &Section::Survey(survey(1..=60, 1000)))?,
+    )?;
 
     let mut plain = run(HOSTILE, 4, [10, 6]);
     plain.command = [HOSTILE, "it's", "a b"].map(str::to_owned).to_vec();
@@ -430,5 +447,61 @@ fn audio(rank: usize, frame: usize) -> AudioSection {
         sources: vec![source("low", vec![0]), source(HOSTILE, (1..rank).collect())],
         notes,
         note: Some("the first 3 s of 600 s".to_owned()),
+    }
+}
+
+/// A survey of ranks: with one more component a tenth of the samples go to the new one.
+fn survey(ranks: std::ops::RangeInclusive<usize>, count: usize) -> SurveySection {
+    let (least, most) = (*ranks.start(), *ranks.end());
+    let ratio = |rank: usize| 1.0 / rank as f64;
+    let curve = |method: &str, measure: &str, weak, value: &dyn Fn(usize) -> f64| SurveyCurve {
+        method: method.to_owned(),
+        title: format!("what {method} looks at"),
+        source: "Nobody 2000".to_owned(),
+        measure: measure.to_owned(),
+        weak,
+        points: ranks.clone().map(|rank| (rank, value(rank))).collect(),
+        proposed: Some(if weak { least } else { (least + most) / 2 }),
+        reason: Some(format!("{HOSTILE} is the least")),
+    };
+    let component = |rank: usize, t: usize| SurveyComponent {
+        features: (0..12)
+            .map(|j| match (t, j) {
+                (0, 0) => (HOSTILE.to_owned(), 0.3),
+                _ => (
+                    format!("feature {}", (t * 7 + j * 3) % 40),
+                    0.2 / (1 + j) as f64,
+                ),
+            })
+            .collect(),
+        stability: (rank > 1).then(|| 1.0 - 0.1 * (t * rank) as f64 / most as f64),
+    };
+    let group = |rank: usize, i: usize| {
+        // Sample i has stayed where it was since the last rank at which it moved.
+        let moved = (2..=rank)
+            .rev()
+            .find(|&at| (i * 7919 + at * 104_729).is_multiple_of(10));
+        moved.map_or(0, |at| at as u32 - 1)
+    };
+    SurveySection {
+        curves: vec![
+            curve("cv", "held-out error", false, &|rank| {
+                ratio(rank) + 0.01 * rank as f64
+            }),
+            curve("stability", "worst silhouette", false, &ratio),
+            curve("elbow", "relative error", true, &ratio),
+        ],
+        ranks: ranks
+            .clone()
+            .map(|rank| SurveyRank {
+                rank,
+                components: (0..rank).map(|t| component(rank, t)).collect(),
+                groups: (0..count).map(|i| group(rank, i)).collect(),
+            })
+            .collect(),
+        samples: (0..count).map(|i| format!("sample {i}")).collect(),
+        total: count,
+        chosen: (least + most) / 2,
+        why: "Rank 4 by cv: it is the smallest within one standard error of the least.".to_owned(),
     }
 }

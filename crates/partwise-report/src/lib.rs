@@ -62,7 +62,8 @@ pub use heat_map::{HeatMap, Side, heat_map};
 pub use number::{decimal, duration, percent};
 pub use page::{
     AudioSection, Content, DocumentTopics, FieldSizes, ImageSection, Note, PartsSection, RateCurve,
-    RatePoint, Section, Source, Strokes, Topic, TopicsSection, page, plain_page,
+    RatePoint, Section, Source, Strokes, SurveyComponent, SurveyCurve, SurveyRank, SurveySection,
+    Topic, TopicsSection, page, plain_page,
 };
 pub use raster::Raster;
 pub use run::{Run, TracePoint, convergence, stop_in_words};

@@ -171,10 +171,24 @@ impl Span {
         if self.whole && step < 1.0 {
             (step, step_exponent) = (1.0, 0);
         }
-        let (first, last) = ((self.low / step).ceil(), (self.high / step).floor());
-        let places: Vec<f64> = (0..=(last - first).max(0.0) as usize)
-            .map(|index| (first + index as f64) * step)
-            .collect();
+        let places_of = |step: f64| -> Vec<f64> {
+            let (first, last) = ((self.low / step).ceil(), (self.high / step).floor());
+            (0..=(last - first).max(0.0) as usize)
+                .map(|index| (first + index as f64) * step)
+                .collect()
+        };
+        let mut places = places_of(step);
+        // One number alone says nothing of the scale: of steps at most five times as fine there is a second.
+        for finer in [5.0, 2.0, 1.0, 0.5, 0.2] {
+            let finer = finer * 10_f64.powi(step_exponent);
+            if places.len() < 2 && finer < step && !self.whole {
+                places = places_of(finer);
+                step = finer;
+            }
+        }
+        if step < 10_f64.powi(step_exponent) {
+            step_exponent -= 1;
+        }
         let largest = places
             .iter()
             .fold(0.0_f64, |most, tick| most.max(tick.abs()));
@@ -313,6 +327,22 @@ mod tests {
             (large[0].as_str(), factor.as_deref()),
             ("1.5", Some("×10⁶"))
         );
+    }
+
+    #[test]
+    fn no_axis_has_one_number_alone() {
+        // With two ticks wanted, as in a low panel.
+        for (low, high) in [
+            (0.945, 0.982),
+            (0.62, 0.98),
+            (0.03, 0.63),
+            (4.1, 6.3),
+            (0.3, 0.45),
+        ] {
+            let ticks = Span::of([low, high].into_iter(), Scale::Linear).ticks(2);
+            let labels: Vec<_> = ticks.labelled.iter().map(|(_, label)| label).collect();
+            assert!((2..=6).contains(&labels.len()), "{low}..{high}: {labels:?}");
+        }
     }
 
     #[test]

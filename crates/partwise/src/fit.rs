@@ -474,7 +474,7 @@ impl<T: Float> Fit<'_, '_, T> {
     }
 
     fn penalty(&self, stats: &Stats<T>) -> f64 {
-        let (left, right) = (&self.problem.left.penalty, &self.problem.right.penalty);
+        let (left, right) = (&self.problem.left, &self.problem.right);
         let price = |rule: &Option<Rule>, sums: &Sums| {
             let rule = rule.as_ref();
             rule.map_or(0.0, |rule| rule.price(&sums.gram, sums.columns.len()))
@@ -488,7 +488,7 @@ impl<T: Float> Fit<'_, '_, T> {
             .sum();
         let prices =
             price(&rules.left, &stats.sums) + price(&rules.right, &self.right.sums) + 0.5 * tied;
-        stats.sums.penalty(left) + self.right.sums.penalty(right) + prices
+        left.penalty_of(&stats.sums) + right.penalty_of(&self.right.sums) + prices
     }
 
     /// A last look at the factors as they are returned.

@@ -91,8 +91,8 @@ pub use minibatch::{Memory, MiniBatch, MiniBatchFit};
 pub use nmf::{Factor, Factorization, Nmf, Start, reconstruct};
 pub use observe::{Observer, Progress, State, TracePoint};
 pub use rank::{
-    Consensus, Criterion, Proposal, RankChoice, RankMethod, RankPoint, RankSurvey, Survey,
-    SurveyObserver, SurveyProgress,
+    Consensus, Criterion, Proposal, RankChoice, RankMethod, RankPart, RankPoint, RankSurvey,
+    Survey, SurveyObserver, SurveyProgress,
 };
 pub use stop::StopReason;
 pub use svd::{TruncatedSvd, truncated_svd};

@@ -94,7 +94,8 @@ impl<T: Float> Problem<T> {
     /// Whether a component may pass scale from one factor to the other at no cost.
     pub(crate) fn is_free(&self) -> bool {
         let free = |terms: &Terms| {
-            terms.penalty.l1 == 0.0 && terms.penalty.l2 == 0.0 && terms.movable.is_none()
+            let unpriced = terms.penalty == Weights::default() && terms.prices.is_none();
+            unpriced && terms.movable.is_none()
         };
         free(&self.left) && free(&self.right)
     }
@@ -104,6 +105,8 @@ impl<T: Float> Problem<T> {
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
     pub(crate) penalty: Weights,
+    /// An L1 penalty of each component beside that of all, if there are any.
+    pub(crate) prices: Option<Arc<[f64]>>,
     /// See [`Quadratic::sweeps`].
     pub(crate) sweeps: usize,
     /// The components that may move, in order; all of them if `None`.
@@ -121,9 +124,28 @@ impl Terms {
         let price = 2.0 * walked / k as f64;
         Self {
             penalty,
+            prices: None,
             sweeps: (1.0 + SHARE * price).min(MOST) as usize,
             movable: None,
         }
+    }
+
+    /// The same with an L1 penalty of each component.
+    pub(crate) fn priced(self, prices: Option<Arc<[f64]>>) -> Self {
+        Self { prices, ..self }
+    }
+
+    /// The L1 penalty of a component.
+    pub(crate) fn l1(&self, component: usize) -> f64 {
+        let price = self.prices.as_ref().map_or(0.0, |prices| prices[component]);
+        self.penalty.l1 + price
+    }
+
+    /// The penalty of a factor with these sums.
+    pub(crate) fn penalty_of(&self, sums: &Sums) -> f64 {
+        let prices = self.prices.iter().flat_map(|prices| prices.iter());
+        let priced: f64 = prices.zip(&sums.columns).map(|(a, b)| a * b).sum();
+        sums.penalty(&self.penalty) + priced
     }
 
     /// The same with a limit on sweeps.
@@ -298,6 +320,10 @@ pub(crate) fn half_step<T: Float>(
             part.rows.clone(),
             Terms {
                 movable: None,
+                prices: terms
+                    .prices
+                    .as_ref()
+                    .map(|prices| movable.iter().map(|&t| prices[t]).collect()),
                 ..terms.clone()
             },
         );
@@ -309,6 +335,18 @@ pub(crate) fn half_step<T: Float>(
     }
     let (numerator, denominator) = parts;
     let weights = &terms.penalty;
+    if let Some(prices) = &terms.prices {
+        let (data, terms) = (
+            parts,
+            Terms {
+                prices: None,
+                ..terms.clone()
+            },
+        );
+        let (numerator, denominator) = priced(problem, prices, data);
+        let parts = (&numerator[..], &denominator[..]);
+        return half_step(problem, &terms, gram, parts, rows, k, update);
+    }
     if let Some(solve) = problem.quadratic {
         // A curvature without full precision would send its coordinate anywhere.
         let precise = |g: &f64| *g >= T::MIN_POSITIVE.to_f64();
@@ -344,6 +382,27 @@ pub(crate) fn half_step<T: Float>(
             rule.violation(numerator, denominator, rows)
         };
         violation * unit
+    }
+}
+
+/// The parts with an L1 penalty of each component in them: of a right-hand side it is taken off, to a denominator it is added.
+fn priced<T: Float>(
+    problem: &Problem<T>,
+    prices: &[f64],
+    (numerator, denominator): (&[T], &[T]),
+) -> (Vec<T>, Vec<T>) {
+    let plus = |values: &[T], unit: f64| -> Vec<T> {
+        let lines = values.chunks_exact(prices.len());
+        let pairs = lines.flat_map(|line| line.iter().zip(prices));
+        pairs
+            .map(|(x, price)| T::from_f64(x.to_f64() + price * unit))
+            .collect()
+    };
+    if problem.quadratic.is_some() {
+        (plus(numerator, -1.0), denominator.to_vec())
+    } else {
+        let unit = problem.elementwise.gradient_unit().recip();
+        (numerator.to_vec(), plus(denominator, unit))
     }
 }
 

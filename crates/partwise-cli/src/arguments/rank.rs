@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::{Args, ValueHint};
 use partwise::{RankMethod, RankSurvey};
 
-use super::{ReadingArguments, ReportingArguments, SolvingArguments};
+use super::{PageArguments, ReadingArguments, ReportingArguments, SolvingArguments};
 use crate::choice::FromTable;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -15,9 +15,11 @@ Examples:
   partwise rank counts.mtx --ranks 5,10,20..40 --loss kl --methods bcv,stability -o ranks/
   partwise rank expression.npy --ranks 2..6 --methods consensus --starts 50 -o ranks/
 
-The first method decides. survey.csv has every figure, rank.png the curves, consensus.png how often
+The first method decides. report.html goes through the ranks: their components, how sure these are, and
+which samples move. survey.csv has every figure, rank.png the curves, consensus.png how often
 samples are grouped together at the chosen rank, model.npz the model of that rank. Ctrl-C writes what
-is known of the ranks that are done; a survey cannot be taken up again.";
+is known of the ranks that are done. The same command goes on where it was stopped or killed, to the same
+bits (survey.part keeps what is done).";
 
 #[derive(Debug, Args)]
 pub(crate) struct RankArguments {
@@ -45,6 +47,8 @@ pub(crate) struct RankArguments {
     pub(crate) solving: SolvingArguments,
     #[command(flatten)]
     pub(crate) reading: ReadingArguments,
+    #[command(flatten)]
+    pub(crate) page: PageArguments,
     #[command(flatten)]
     pub(crate) reporting: ReportingArguments,
 }

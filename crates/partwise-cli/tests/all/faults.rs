@@ -69,11 +69,15 @@ fn files(place: &Place) -> BTreeMap<PathBuf, Vec<u8>> {
         .collect()
 }
 
-/// The same without checkpoints.
+/// The same without checkpoints, and what is kept of many fits.
 fn results(place: &Place) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = files(place);
-    files.retain(|path, _| !path.ends_with("kept/fit.checkpoint"));
+    files.retain(|path, _| !path.ends_with("kept/fit.checkpoint") && !keeps_fits(path));
     files
+}
+
+fn keeps_fits(path: &Path) -> bool {
+    path.extension().is_some_and(|is| is == "part")
 }
 
 fn is_under_way(path: &Path) -> bool {
@@ -154,6 +158,7 @@ fn assert_whole(place: &Place, path: &Path, what: &str) {
         () if is("npy") | is("pws") => partwise_io::read(path, &Default::default()).is_ok(),
         () if is("pwz") => partwise_apps::compress::decompress(&bytes, "x", u64::MAX).is_ok(),
         () if is("wav") => partwise_apps::audio::load(path, u64::MAX).is_ok(),
+        () if is("part") => partwise_io::RecordFile::open(path).is_ok(),
         () if is("checkpoint") => partwise_io::read_checkpoint(path).is_ok(),
         () => panic!("{name}: what is that?"),
     };

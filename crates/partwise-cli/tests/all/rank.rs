@@ -13,6 +13,8 @@ fn a_survey_writes_its_figures_and_the_model_of_the_rank_it_chooses() {
         let picture = image::open(place.path(&format!("out/{name}"))).unwrap();
         assert!(picture.width() > 400 && picture.height() > 300, "{name}");
     }
+    let page = std::fs::read_to_string(place.path("out/report.html")).unwrap();
+    assert!(page.contains("Which rank?") && page.len() < 5_000_000);
     let run = place.json("out/run.json");
     let chosen = run["rank"].as_u64().unwrap();
     let survey = &run["survey"];
@@ -111,6 +113,51 @@ fn bad_ranks_and_methods_are_refused() {
         "rank negative.txt --ranks 1 --folds 3 -o out",
         &["negative.txt", "-5", "row 1, column 1"],
     );
+}
+
+/// A kill, the same command again, and the figures of a survey that was never killed; and no other command takes what is kept.
+#[test]
+fn a_survey_that_is_killed_goes_on() {
+    let place = Place::new();
+    let values: Vec<f64> = (0..30 * 20).map(|i| f64::from(i * 7919 % 1009)).collect();
+    place.file("v.npy", npy_f64(30, 20, &values));
+    let survey = |output: &str| format!("rank v.npy --ranks 1..4 --methods bcv,elbow -o {output}");
+    place.succeed(&survey("whole"));
+    let mut child = place.command(&survey("out")).spawn().unwrap();
+    let kept = place.path("out/survey.part");
+    // The head and some fits.
+    while std::fs::metadata(&kept).map_or(0, |file| file.len()) < 2000 {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "done before it was killed"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(kept.exists() && !place.path("out/survey.csv").exists());
+    place.refused(
+        "rank v.npy --ranks 1..3 --methods bcv,elbow -o out",
+        &[
+            "out/survey.part",
+            "remove it",
+            "[1, 2, 3, 4], and this one has [1, 2, 3]",
+        ],
+    );
+    let output = place.command(&survey("out")).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success() && said.contains("going on from"),
+        "{said}"
+    );
+    let figures =
+        |folder: &str| std::fs::read(place.path(&format!("{folder}/survey.csv"))).unwrap();
+    assert_eq!(figures("out"), figures("whole"));
+    assert_eq!(
+        place.model("out/model.npz").h,
+        place.model("whole/model.npz").h
+    );
+    assert!(!kept.exists());
 }
 
 #[cfg(unix)]

@@ -7,7 +7,7 @@
 //! | module | what |
 //! |---|---|
 //! | `shell` | heading, figures, convergence, parameters, command: what every run has |
-//! | `image`, `parts`, `topics`, `audio` | what one kind of run adds: types, checks, JSON |
+//! | `image`, `parts`, `topics`, `audio`, `survey` | what one kind of run adds: types, checks, JSON |
 //! | `check`, `data`, `html` | refusals; numbers as base64; escaping |
 //!
 //! Each kind of run has one script in `assets/` that draws it, `<kind>.js`; `core.js` and `chart.js` serve all.
@@ -19,6 +19,7 @@ mod html;
 mod image;
 mod parts;
 mod shell;
+mod survey;
 mod topics;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,7 @@ use serde_json::Value;
 pub use audio::{AudioSection, Note, Source, Strokes};
 pub use image::{ImageSection, RateCurve, RatePoint};
 pub use parts::PartsSection;
+pub use survey::{SurveyComponent, SurveyCurve, SurveyRank, SurveySection};
 pub use topics::{DocumentTopics, FieldSizes, Topic, TopicsSection};
 
 use crate::{ReportError, Run};
@@ -42,6 +44,8 @@ pub enum Section {
     Topics(TopicsSection),
     /// A recording as the sum of its components.
     Audio(AudioSection),
+    /// A survey of ranks.
+    Survey(SurveySection),
 }
 
 /// A section checked and thinned, as the page holds it. It can be kept as JSON to make the page of its run from later.
@@ -62,6 +66,7 @@ enum Kind {
     Parts,
     Topics,
     Audio,
+    Survey,
 }
 
 impl Content {
@@ -77,6 +82,7 @@ impl Content {
             Section::Parts(section) => section.content(),
             Section::Topics(section) => section.content(),
             Section::Audio(section) => section.content(),
+            Section::Survey(section) => section.content(),
         }
     }
 

@@ -33,6 +33,7 @@ impl Kind {
             Self::Parts => "parts",
             Self::Topics => "topics",
             Self::Audio => "audio",
+            Self::Survey => "survey",
         }
     }
 
@@ -43,6 +44,7 @@ impl Kind {
             Self::Parts => "Pictures and their parts",
             Self::Topics => "Topics",
             Self::Audio => "Sound from its components",
+            Self::Survey => "Which rank?",
         }
     }
 
@@ -62,6 +64,7 @@ impl Kind {
                 include_str!("assets/spectra.js"),
                 include_str!("assets/audio.js"),
             ],
+            Self::Survey => &[include_str!("assets/survey.js")],
         }
     }
 }

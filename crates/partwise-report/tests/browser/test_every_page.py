@@ -5,7 +5,7 @@ from conftest import DESK, PAGES, PHONE, SCREENSHOTS, embedded, wait
 
 HOSTILE = "</script><img src=x onerror=\"document.title='broken'\">&amp;<!--"
 NAMES = sorted(path.stem for path in PAGES.glob("*.html"))
-KINDS = ["image", "parts", "topics", "audio", "plain"]
+KINDS = ["image", "parts", "topics", "audio", "survey", "plain"]
 # The style sheets are the same on every page, so that the odd ones need not be seen in every way.
 SEEN = [
     (name, size, scheme)
@@ -74,7 +74,7 @@ def test_pages_are_below_five_megabytes_and_ask_for_nothing(name):
     assert text.count("<script") == text.count("</script>") <= 3
 
 
-@pytest.mark.parametrize("name", ["image-one", "image", "parts", "topics", "audio", "plain"])
+@pytest.mark.parametrize("name", ["image-one", "image", "parts", "topics", "audio", "survey", "plain"])
 def test_hostile_words_are_words(visit, name):
     page = visit(name)
     assert HOSTILE in page.locator("body").text_content()
@@ -83,7 +83,7 @@ def test_hostile_words_are_words(visit, name):
 
 
 def test_every_control_has_a_name_and_is_reached_by_the_keyboard(visit):
-    for name in ["image", "parts", "topics", "audio"]:
+    for name in ["image", "parts", "topics", "audio", "survey"]:
         page = visit(name)
         nameless = page.evaluate(
             """() => [...document.querySelectorAll("button, input, [role=slider], [role=button]")]
@@ -108,6 +108,7 @@ def test_every_control_has_a_name_and_is_reached_by_the_keyboard(visit):
             "parts": ["tile", "copy"],
             "topics": ["topic-item", "share", "more", "copy"],
             "audio": ["play", "save", "switch", "copy"],
+            "survey": ["rank", "share", "chart", "copy"],
         }[name]
         assert set(wanted) <= set(reached), reached
 

@@ -9,9 +9,11 @@ use super::ConsensusNmf;
 use super::clusters::{matched, to_sum_one};
 use super::found::Intervals;
 use super::settle::{movable, weights};
+use crate::archive::Archive;
 use crate::kernel::dot;
 use crate::matrix::{Dense, Matrix};
 use crate::nmf::{Factorization, Start};
+use crate::rank::kept::{self, Kept};
 use crate::rank::part::Part;
 use crate::rank::work::{self, Course};
 use crate::rank::{mix, stability};
@@ -27,6 +29,22 @@ struct Drawn {
     components: Vec<f64>,
     cosines: Vec<f64>,
     shares: Vec<f64>,
+}
+
+impl Kept for Drawn {
+    fn empty() -> Self {
+        Self {
+            components: Vec::new(),
+            cosines: Vec::new(),
+            shares: Vec::new(),
+        }
+    }
+
+    fn archive(&mut self, archive: &mut Archive<'_>, (rank, cols): (usize, usize)) {
+        kept::floats(archive, &mut self.components, rank * cols);
+        kept::floats(archive, &mut self.cosines, rank);
+        kept::floats(archive, &mut self.shares, rank);
+    }
 }
 
 /// The intervals of all components; `None` if none are asked for, or the observer ended the work before two fits were done.
@@ -46,7 +64,7 @@ pub(super) fn intervals<T: Float>(
     let directions = stability::directions(&fit.h);
     let cols: Vec<usize> = (0..v.cols()).collect();
     let hands = (threads, work::beside(v));
-    let drawn = course.each(nmf.rank, asked.bootstrap, hands, |job, number| {
+    let drawn = course.each_kept(nmf.rank, asked.bootstrap, hands, |job, number| {
         let rows = drawn_rows(asked.nmf.seed, number, v.rows());
         let part = Part::of(v, &rows, &cols);
         let w = rows.iter().flat_map(|&i| fit.w.row(i)).copied().collect();

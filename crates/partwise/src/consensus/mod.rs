@@ -14,8 +14,10 @@ mod settle;
 
 use std::num::NonZeroUsize;
 
+use crate::archive::{Archive, Identity};
 use crate::matrix::{Dense, Matrix, Summary};
 use crate::nmf::{Nmf, Start};
+use crate::rank::kept::{self, Kept};
 use crate::rank::work::{self, Course};
 use crate::rank::{SurveyObserver, stability};
 use crate::threads::Threads;
@@ -65,6 +67,26 @@ struct Run {
     objective: f64,
     relative_error: f64,
     iterations: usize,
+}
+
+impl Kept for Run {
+    fn empty() -> Self {
+        Self {
+            number: 0,
+            directions: Dense::zeros(0, 0),
+            objective: 0.0,
+            relative_error: 0.0,
+            iterations: 0,
+        }
+    }
+
+    fn archive(&mut self, archive: &mut Archive<'_>, shape: (usize, usize)) {
+        archive.count(&mut self.number);
+        kept::matrix(archive, &mut self.directions, shape);
+        archive.float(&mut self.objective);
+        archive.float(&mut self.relative_error);
+        archive.count(&mut self.iterations);
+    }
 }
 
 impl ConsensusNmf {
@@ -142,6 +164,18 @@ impl ConsensusNmf {
         Ok(())
     }
 
+    /// What the records of a consensus belong to.
+    fn identity<T: Float>(&self, v: &Matrix<'_, T>, summary: &Summary) -> Identity {
+        let own = [
+            ("runs", self.runs.to_string()),
+            ("neighbours", self.neighbours.to_string()),
+            ("threshold", self.threshold.to_string()),
+            ("bootstrap", self.bootstrap.to_string()),
+            ("polish", self.polish.to_string()),
+        ];
+        self.nmf.identity_of_many("a consensus", own, v, summary)
+    }
+
     fn check_shape(&self, rows: usize, cols: usize) -> Result<(), Error> {
         let most = rows.min(cols);
         if most == 0 {
@@ -190,6 +224,21 @@ impl ConsensusNmf {
         v: &Matrix<'_, T>,
         observer: &mut dyn SurveyObserver,
     ) -> Result<Option<ConsensusModel<T>>, Error> {
+        self.resume(v, &[], observer)
+    }
+
+    /// The same without the fits of which there are `records`, from [`SurveyObserver::keep`] of an earlier consensus: with the same
+    /// answer, bit by bit. Without any it begins anew.
+    ///
+    /// # Errors
+    /// As [`Self::run`]; [`Error::State`] if the records belong to a consensus of another V, with other parameters, or by another
+    /// version.
+    pub fn resume<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        records: &[Vec<u8>],
+        observer: &mut dyn SurveyObserver,
+    ) -> Result<Option<ConsensusModel<T>>, Error> {
         self.check()?;
         self.check_shape(v.rows(), v.cols())?;
         v.check_held("a consensus of many fits")?;
@@ -202,13 +251,14 @@ impl ConsensusNmf {
         observer: &mut dyn SurveyObserver,
     ) -> Result<Option<ConsensusModel<T>>, Error> {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
-        threads.until_ended(|| self.run_on(v, &threads, observer))
+        threads.until_ended(|| self.run_on(v, &threads, records, observer))
     }
 
     fn run_on<T: Float>(
         &self,
         v: &Matrix<'_, T>,
         threads: &Threads,
+        records: &[Vec<u8>],
         observer: &mut dyn SurveyObserver,
     ) -> Result<Option<ConsensusModel<T>>, Error> {
         let summary = Summary::of(v, threads)?;
@@ -216,6 +266,7 @@ impl ConsensusNmf {
         summary.check_loss(self.nmf.loss)?;
         let settled = 1 + usize::from(self.polish);
         let course = Course::new(observer, self.runs + settled + self.bootstrap);
+        let course = course.going_on(records, v.cols(), || self.identity(v, &summary))?;
         let runs = self.fits(v, threads, &course)?;
         if runs.len() < 2 {
             return Ok(None);
@@ -252,7 +303,7 @@ impl ConsensusNmf {
     ) -> Result<Vec<Run>, Error> {
         let nmf = work::drawn(&self.nmf, v, self.nmf.rank);
         let hands = (threads, work::beside(v));
-        let runs = course.each(self.nmf.rank, self.runs, hands, |job, number| {
+        let runs = course.each_kept(self.nmf.rank, self.runs, hands, |job, number| {
             let seeded = nmf.clone().seed(seed(&self.nmf, number));
             let fit = seeded.fit_with(&[*v], Start::default(), job)?;
             Ok(Some(Run {

@@ -4,6 +4,7 @@
 use super::{Nmf, Start};
 use crate::archive::{Identity, fingerprint};
 use crate::constraint::Graph;
+use crate::kernel;
 use crate::matrix::{Dense, Matrix, Summary};
 use crate::shard::remote::Seen;
 use crate::{Float, Init, Solver};
@@ -66,6 +67,63 @@ impl Nmf {
         let owned = pairs.map(|(name, value)| (name.to_owned(), value));
         owned.into_iter().collect()
     }
+}
+
+impl Nmf {
+    /// What many fits of V like this one belong to, from drawn starts: the kind of work, its own parameters, those of the fits, and V
+    /// with every entry.
+    pub(crate) fn identity_of_many<T: Float, const N: usize>(
+        &self,
+        kind: &str,
+        own: [(&str, String); N],
+        v: &Matrix<'_, T>,
+        summary: &Summary,
+    ) -> Identity {
+        let begin = [
+            ("kind", kind.to_owned()),
+            ("partwise", env!("CARGO_PKG_VERSION").to_owned()),
+        ];
+        let mut all: Identity = begin
+            .into_iter()
+            .chain(own)
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let blocks = Shape::of(&[*v], self.solver);
+        let start = Start::<T>::default();
+        all.extend(self.identity(&blocks, &start, (None, self.solver), summary));
+        all.push(("entries of V".to_owned(), format!("{:016x}", entries(v))));
+        all
+    }
+}
+
+/// A fingerprint of every entry of a matrix in memory, line by line.
+fn entries<T: Float>(v: &Matrix<'_, T>) -> u64 {
+    /// An odd number: no line is forgotten.
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut all = 0u64;
+    let mut add = |line: &[f64]| all = all.wrapping_mul(FACTOR).wrapping_add(fingerprint(line));
+    let mut line = Vec::new();
+    match v {
+        Matrix::Dense(view) => {
+            for i in 0..view.nrows() {
+                line.clear();
+                line.extend((0..view.ncols()).map(|j| view[(i, j)].to_f64()));
+                add(&line);
+            }
+        }
+        Matrix::Csr(sparse) | Matrix::Csc(sparse) => {
+            for i in 0..sparse.major() {
+                line.clear();
+                kernel::for_each_entry(sparse.row(i), |place, value: T| {
+                    line.extend([place as f64, value.to_f64()]);
+                });
+                add(&line);
+            }
+        }
+        // Such are refused where there are many fits.
+        Matrix::Streamed(_) => {}
+    }
+    all
 }
 
 /// What of a block of V its fit depends on.

@@ -8,6 +8,7 @@ mod task;
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::constraint::{Constraint, Graph, Shifted};
@@ -81,6 +82,8 @@ pub struct Nmf {
     pub(crate) penalty: Penalty,
     pub(crate) constraints: Vec<Constraint>,
     pub(crate) graph: Option<Graph>,
+    /// An L1 penalty of each component on both factors, in the units of the objective.
+    pub(crate) prices: Option<Arc<[f64]>>,
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
@@ -205,6 +208,7 @@ impl Nmf {
             penalty: Penalty::default(),
             constraints: Vec::new(),
             graph: None,
+            prices: None,
             threads: None,
         }
     }

@@ -322,8 +322,12 @@ impl<T: Float> Task<'_, '_, T> {
         let (w_weights, h_weights) = nmf.penalty.weights(blocks.rows, blocks.cols);
         let (left, right) = self.oriented(w_weights, h_weights);
         let held = self.oriented(self.given.held_w, self.given.held_h);
-        let left = Terms::new(left, walked.0, nmf.rank).holding(held.0, nmf.rank);
-        let right = Terms::new(right, walked.1, nmf.rank).holding(held.1, nmf.rank);
+        let terms = |weights, walked, held: &[usize]| {
+            let terms = Terms::new(weights, walked, nmf.rank).holding(held, nmf.rank);
+            terms.priced(nmf.prices.clone())
+        };
+        let left = terms(left, walked.0, held.0);
+        let right = terms(right, walked.1, held.1);
         Problem {
             rules: self.rules(),
             ..Problem::new(self.solver, nmf.loss, blocks.mean(), (left, right))

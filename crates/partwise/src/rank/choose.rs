@@ -98,6 +98,18 @@ pub(super) fn last_stable(points: &[RankPoint]) -> Option<Proposal> {
     )
 }
 
+/// What is left of the components of the largest rank, when one fit prunes them.
+pub(super) fn left(points: &[RankPoint]) -> Option<Proposal> {
+    let most = points.last()?;
+    let left = most.value as usize;
+    let reason = if left < most.rank {
+        format!("of {} components a fit prunes all others", most.rank)
+    } else {
+        "a fit prunes none of its components".to_owned()
+    };
+    (left > 0).then_some(Proposal { rank: left, reason })
+}
+
 /// The point farthest below the line from the first to the last, both axes from 0 to 1. (Satopää et al. 2011, "Kneedle".)
 pub(super) fn elbow(points: &[RankPoint]) -> Option<Proposal> {
     let (first, last) = (points.first()?, points.last()?);
@@ -152,12 +164,16 @@ mod tests {
         let curve: [&[f64]; 5] = [&[0.9], &[0.95], &[0.93], &[0.5], &[0.52]];
         let curve = points(&curve);
         assert_eq!(highest(&curve).unwrap().rank, 2);
+        let left_of = |value: f64| left(&points(&[&[1.0], &[2.0], &[value]]));
+        assert_eq!(left_of(2.0).unwrap().rank, 2);
+        assert!(left_of(3.0).unwrap().reason.contains("none"));
+        assert_eq!(left_of(0.0), None);
         let level: [&[f64]; 3] = [&[1.0], &[1.0], &[0.9]];
         assert_eq!(highest(&points(&level)).unwrap().rank, 2);
         assert_eq!(last_stable(&curve).unwrap().rank, 3);
         let falling: [&[f64]; 5] = [&[1.0], &[0.4], &[0.1], &[0.08], &[0.06]];
         assert_eq!(elbow(&points(&falling)).unwrap().rank, 3);
-        for rule in [lowest, within_one_error, highest, last_stable, elbow] {
+        for rule in [lowest, within_one_error, highest, last_stable, left, elbow] {
             assert_eq!(rule(&[]), None);
             let _ = rule(&points(&[&[0.5]]));
         }

@@ -57,6 +57,21 @@ pub struct Consensus {
     pub shares: Dense<f64>,
 }
 
+/// A component of the best fit of a rank.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RankPart {
+    /// Its strongest features, columns of V counted from 0, up to [`Self::STRONGEST`]: each with its share of the component, the
+    /// largest first.
+    pub strongest: Vec<(usize, f64)>,
+    /// Its mean silhouette over starts, −1 to 1: near 1, every start finds it again. `None` at rank 1, or with one start.
+    pub stability: Option<f64>,
+}
+
+impl RankPart {
+    /// Features that are told of a component at most.
+    pub const STRONGEST: usize = 12;
+}
+
 /// What a survey found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Survey {
@@ -74,6 +89,8 @@ pub struct Survey {
     pub(super) samples: Vec<usize>,
     /// The groups of the samples by each start, for each rank; none if no method compares starts.
     pub(super) groups: Vec<Vec<Vec<u32>>>,
+    /// For each rank its best start, and the components of that; none if no method compares starts.
+    pub(super) parts: Vec<(usize, Vec<RankPart>)>,
 }
 
 impl Survey {
@@ -86,6 +103,19 @@ impl Survey {
     pub fn groups(&self, rank: usize) -> Option<&[Vec<u32>]> {
         let at = self.ranks.iter().position(|&one| one == rank)?;
         Some(&self.groups[at][..]).filter(|groups| !groups.is_empty())
+    }
+
+    /// The components of the best start of a rank, that with the least divergence; `None` if the rank or starts were not looked at.
+    pub fn parts(&self, rank: usize) -> Option<&[RankPart]> {
+        let at = self.ranks.iter().position(|&one| one == rank)?;
+        Some(&self.parts[at].1[..]).filter(|parts| !parts.is_empty())
+    }
+
+    /// The strongest of these components in each of [`Self::samples`].
+    pub fn best_groups(&self, rank: usize) -> Option<&[u32]> {
+        let at = self.ranks.iter().position(|&one| one == rank)?;
+        let groups = self.groups[at].get(self.parts[at].0)?;
+        Some(&groups[..])
     }
 
     /// The consensus of the samples at a rank; `None` if the rank or starts were not looked at. Of more than 1000 samples, so

@@ -3,7 +3,7 @@
 use super::choose::{self, Rule};
 use super::score::Score;
 use super::work::Evidence;
-use super::{consensus, fitted, stability};
+use super::{consensus, fitted, relevance, stability};
 use crate::Loss;
 use crate::named::named;
 
@@ -16,6 +16,8 @@ pub(super) enum Look {
     Entries,
     /// Fits without some rows and columns.
     Blocks,
+    /// One fit that prunes its components.
+    Pruned,
 }
 
 struct Spec {
@@ -87,6 +89,17 @@ static METHODS: &[Spec] = &[
         handles: |_| true,
         score: |seen| stability::score(&seen.directions(), seen.best_start()),
         rule: choose::last_stable,
+    },
+    Spec {
+        name: "relevance",
+        title: "components left when a fit prunes those without relevance",
+        source: "Tan & Févotte 2013",
+        measure: "components left",
+        look: Look::Pruned,
+        weak: false,
+        handles: |_| true,
+        score: |seen| relevance::score(seen.left),
+        rule: choose::left,
     },
     Spec {
         name: "bic",

@@ -3,7 +3,7 @@
 //! There is no rank that is right for every purpose, so the curves of all methods are given, and one method decides: the
 //! first of those asked for. Cross-validation asks how well entries are predicted that the fit has not seen: more components
 //! than there are begin to predict noise. The methods on several starts ask whether components, or groups of samples, are
-//! found again. A method is one file here and one entry in the table `METHODS` (`method.rs`).
+//! found again. Relevance asks what a fit with too many components does without. A method is one file here and one entry in the table `METHODS` (`method.rs`).
 
 pub(crate) mod assignment;
 mod blocks;
@@ -12,9 +12,11 @@ mod consensus;
 mod entries;
 mod fitted;
 mod found;
+pub(crate) mod kept;
 mod method;
 pub(crate) mod mix;
 pub(crate) mod part;
+mod relevance;
 mod score;
 pub(crate) mod stability;
 mod tree;
@@ -25,11 +27,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::archive::Identity;
 use crate::matrix::{Matrix, Summary};
 use crate::nmf::Nmf;
 use crate::threads::Threads;
 use crate::{Error, Float};
-pub use found::{Consensus, Criterion, Proposal, RankChoice, RankPoint, Survey};
+pub use found::{Consensus, Criterion, Proposal, RankChoice, RankPart, RankPoint, Survey};
 use method::Look;
 pub use method::RankMethod;
 use work::{Course, Data};
@@ -78,6 +81,8 @@ pub struct SurveyProgress {
     pub done: usize,
     /// Fits in all.
     pub total: usize,
+    /// Of those that are done, how many an earlier piece of work had made.
+    pub kept: usize,
     /// Seconds since it began.
     pub seconds: f64,
 }
@@ -93,6 +98,15 @@ pub trait SurveyObserver: Send {
     fn interrupt(&self) -> Option<Arc<AtomicBool>> {
         None
     }
+
+    /// Whether [`Self::keep`] is to be called.
+    fn keeps(&self) -> bool {
+        false
+    }
+
+    /// Gets a record after every fit that is done, and one before the first that says what they belong to. From any first ones of
+    /// them, in any order but for that one, [`RankSurvey::resume`] and [`crate::ConsensusNmf::resume`] go on.
+    fn keep(&mut self, _record: &[u8]) {}
 }
 
 impl<F: FnMut(&SurveyProgress) -> ControlFlow<()> + Send> SurveyObserver for F {
@@ -201,6 +215,20 @@ impl RankSurvey {
         Ok(())
     }
 
+    /// What the records of a survey belong to.
+    fn identity<T: Float>(&self, v: &Matrix<'_, T>, summary: &Summary) -> Identity {
+        let methods = self.chosen_methods();
+        let methods: Vec<_> = methods.iter().map(|method| method.name()).collect();
+        let own = [
+            ("ranks", format!("{:?}", self.ranks)),
+            ("methods", methods.join(", ")),
+            ("starts", self.starts.to_string()),
+            ("folds", self.folds.to_string()),
+        ];
+        self.nmf
+            .identity_of_many("a survey of ranks", own, v, summary)
+    }
+
     fn check_shape(&self, rows: usize, cols: usize) -> Result<(), Error> {
         let most = rows.min(cols);
         if most == 0 {
@@ -261,6 +289,20 @@ impl RankSurvey {
         v: &Matrix<'_, T>,
         observer: &mut dyn SurveyObserver,
     ) -> Result<Survey, Error> {
+        self.resume(v, &[], observer)
+    }
+
+    /// The same without the fits of which there are `records`, from [`SurveyObserver::keep`] of an earlier survey: with the same
+    /// answer, bit by bit. Without any it begins anew.
+    ///
+    /// # Errors
+    /// As [`Self::run`]; [`Error::State`] if the records belong to a survey of another V, with other parameters, or by another version.
+    pub fn resume<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        records: &[Vec<u8>],
+        observer: &mut dyn SurveyObserver,
+    ) -> Result<Survey, Error> {
         self.check()?;
         let (rows, cols) = (v.rows(), v.cols());
         self.check_shape(rows, cols)?;
@@ -274,13 +316,14 @@ impl RankSurvey {
         observer: &mut dyn SurveyObserver,
     ) -> Result<Survey, Error> {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
-        threads.until_ended(|| self.run_on(v, &threads, observer))
+        threads.until_ended(|| self.run_on(v, &threads, records, observer))
     }
 
     fn run_on<T: Float>(
         &self,
         v: &Matrix<'_, T>,
         threads: &Threads,
+        records: &[Vec<u8>],
         observer: &mut dyn SurveyObserver,
     ) -> Result<Survey, Error> {
         let summary = Summary::of(v, threads)?;
@@ -302,11 +345,15 @@ impl RankSurvey {
             tries: TRIES,
         };
         let tasks = work::tasks(&self.looks(), self.starts, self.folds);
-        let course = Course::new(observer, tasks.len() * self.ranks.len());
+        let course = Course::new(observer, tasks.len() * self.ranks.len()).going_on(
+            records,
+            v.cols(),
+            || self.identity(v, &summary),
+        )?;
         let methods = self.chosen_methods();
         let mut ranks = Vec::new();
         let mut points: Vec<Vec<RankPoint>> = vec![Vec::new(); methods.len()];
-        let mut groups = Vec::new();
+        let (mut groups, mut parts) = (Vec::new(), Vec::new());
         for &rank in &self.ranks {
             let Some(evidence) = work::look_at_rank(&data, &course, rank, &tasks, threads)? else {
                 break;
@@ -315,6 +362,7 @@ impl RankSurvey {
                 points.extend(point(*method, &evidence));
             }
             ranks.push(rank);
+            parts.push((evidence.best_start(), evidence.parts()));
             groups.push(evidence.into_groups());
         }
         let criteria = methods
@@ -337,13 +385,14 @@ impl RankSurvey {
             seconds: course.seconds(),
             samples,
             groups,
+            parts,
         })
     }
 }
 
 fn point(method: RankMethod, evidence: &work::Evidence) -> Option<RankPoint> {
     let score = method.score(evidence)?;
-    let held_out = method.look() != Look::Starts;
+    let held_out = matches!(method.look(), Look::Entries | Look::Blocks);
     Some(RankPoint {
         rank: evidence.rank,
         value: score.value,

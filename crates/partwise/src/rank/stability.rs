@@ -107,24 +107,54 @@ pub(crate) fn add(sums: &mut Dense<f64>, row: usize, x: &[f64]) {
     sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
 }
 
+/// The components of all starts in their clusters.
+struct Matched {
+    /// The cluster of each component of each start.
+    clusters: Vec<Vec<usize>>,
+    /// The silhouettes of all components, one start after another, and the mean of each cluster.
+    silhouettes: Vec<f64>,
+    means: Vec<f64>,
+}
+
+impl Matched {
+    /// `None` at rank 1, which has no other cluster, and with one start.
+    fn of(starts: &[&Dense<f64>], best: usize) -> Option<Self> {
+        let k = starts.first()?.rows();
+        if k < 2 || starts.len() < 2 {
+            return None;
+        }
+        let clusters = clusters(starts, best);
+        let points: Vec<&[f64]> = starts.iter().flat_map(|start| rows(start)).collect();
+        let all = clusters.concat();
+        let silhouettes = silhouettes(&points, &all, k);
+        let mut means = vec![0.0; k];
+        for (value, &cluster) in silhouettes.iter().zip(&all) {
+            means[cluster] += value / starts.len() as f64;
+        }
+        Some(Self {
+            clusters,
+            silhouettes,
+            means,
+        })
+    }
+}
+
+/// The mean silhouette over starts of what each component of the best one is in every start. `None` as [`score`].
+pub(super) fn of_components(starts: &[&Dense<f64>], best: usize) -> Option<Vec<f64>> {
+    let matched = Matched::of(starts, best)?;
+    let own = matched.clusters[best].iter();
+    Some(own.map(|&cluster| matched.means[cluster]).collect())
+}
+
 /// The mean silhouette of the worst cluster, and the mean of each start. `None` at rank 1, which has no other cluster, and
 /// with one start.
 pub(super) fn score(starts: &[&Dense<f64>], best: usize) -> Option<Score> {
     let k = starts.first()?.rows();
-    if k < 2 || starts.len() < 2 {
-        return None;
-    }
-    let clusters = clusters(starts, best);
-    let points = starts.iter().flat_map(|start| rows(start));
-    let clusters = clusters.concat();
-    let silhouettes = silhouettes(&points.collect::<Vec<_>>(), &clusters, k);
-    let mut means = vec![0.0; k];
-    for (value, &cluster) in silhouettes.iter().zip(&clusters) {
-        means[cluster] += value / starts.len() as f64;
-    }
+    let matched = Matched::of(starts, best)?;
     Some(Score {
-        value: means.into_iter().fold(f64::INFINITY, f64::min),
-        repeats: silhouettes
+        value: matched.means.into_iter().fold(f64::INFINITY, f64::min),
+        repeats: matched
+            .silhouettes
             .chunks_exact(k)
             .map(|values| values.iter().sum::<f64>() / k as f64)
             .collect(),
@@ -199,6 +229,8 @@ mod tests {
         let same: Vec<&Dense<f64>> = same.iter().collect();
         let score = score(&same, 0).unwrap();
         assert!(score.value > 0.999_999, "{}", score.value);
+        let each = of_components(&same, 3).unwrap();
+        assert!(each.len() == 5 && each.iter().all(|value| *value > 0.999_999));
         assert_eq!(score.repeats.len(), 6);
     }
 

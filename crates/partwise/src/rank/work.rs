@@ -10,8 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::fitted::Size;
+use super::kept::{self, Kept, Past};
 use super::method::Look;
-use super::{SurveyObserver, SurveyProgress, blocks, consensus, entries, stability};
+use super::{
+    RankPart, SurveyObserver, SurveyProgress, blocks, consensus, entries, relevance, stability,
+};
+use crate::archive::{Archive, Identity};
 use crate::init::Init;
 use crate::matrix::{Dense, Matrix};
 use crate::nmf::{Nmf, Start};
@@ -68,18 +72,56 @@ pub(crate) struct Course<'a> {
     done: AtomicUsize,
     total: usize,
     clock: Instant,
+    /// What an earlier piece of work had done, and how much of that was taken so far.
+    past: Past,
+    taken: AtomicUsize,
+    /// Whether records are wanted; the lots of fits so far, and the columns of V.
+    keeps: bool,
+    lots: AtomicUsize,
+    cols: usize,
 }
 
 impl<'a> Course<'a> {
     pub(crate) fn new(observer: &'a mut dyn SurveyObserver, total: usize) -> Self {
         Self {
             interrupt: observer.interrupt(),
+            keeps: observer.keeps(),
+            past: Past::default(),
+            taken: AtomicUsize::new(0),
+            lots: AtomicUsize::new(0),
+            cols: 0,
             observer: Mutex::new(observer),
             stopped: AtomicBool::new(false),
             done: AtomicUsize::new(0),
             total,
             clock: Instant::now(),
         }
+    }
+
+    /// The same without the fits of which there are records, for a V with so many columns.
+    ///
+    /// # Errors
+    /// [`Error::State`] if the records belong to other work.
+    pub(crate) fn going_on(
+        mut self,
+        records: &[Vec<u8>],
+        cols: usize,
+        identity: impl FnOnce() -> Identity,
+    ) -> Result<Self, Error> {
+        if self.keeps || !records.is_empty() {
+            let identity = identity();
+            self.past = Past::of(records, &identity)?;
+            self.cols = cols;
+            if records.is_empty() {
+                self.keep(&kept::head(identity));
+            }
+        }
+        Ok(self)
+    }
+
+    fn keep(&self, record: &[u8]) {
+        let mut observer = self.observer.lock().unwrap_or_else(PoisonError::into_inner);
+        observer.keep(record);
     }
 
     pub(crate) fn stopped(&self) -> bool {
@@ -122,6 +164,28 @@ impl<'a> Course<'a> {
         }
     }
 
+    /// As [`Self::each`], with the answers that an earlier piece of work kept, and keeping those that are made.
+    pub(crate) fn each_kept<A: Kept + Send>(
+        &self,
+        rank: usize,
+        count: usize,
+        hands: (&Threads, bool),
+        fit: impl Fn(&mut Job<'_, '_>, usize) -> Result<Option<A>, Error> + Sync,
+    ) -> Result<Vec<Option<A>>, Error> {
+        let (lot, shape) = (self.lots.fetch_add(1, Ordering::Relaxed), (rank, self.cols));
+        self.each(rank, count, hands, |job, i| {
+            if let Some(answer) = self.past.answer((lot, i), shape)? {
+                self.taken.fetch_add(1, Ordering::Relaxed);
+                return Ok(answer);
+            }
+            let mut answer = fit(job, i)?;
+            if self.keeps && !job.stopped() {
+                self.keep(&kept::record((lot, i), &mut answer, shape));
+            }
+            Ok(answer)
+        })
+    }
+
     /// A fit that is made to its end even if the observer has ended the work: what there is so far is worth nothing without it.
     ///
     /// # Errors
@@ -145,6 +209,7 @@ impl<'a> Course<'a> {
                 rank,
                 done: self.done.load(Ordering::Relaxed),
                 total: self.total,
+                kept: self.taken.load(Ordering::Relaxed),
                 seconds: self.seconds(),
             };
             if observer.observe(&progress).is_break() {
@@ -215,6 +280,8 @@ pub(super) struct Evidence {
     /// The figures of the folds and of the blocks.
     pub(super) entries: Vec<f64>,
     pub(super) blocks: Vec<f64>,
+    /// The components that are left of a fit that prunes them.
+    pub(super) left: Option<usize>,
 }
 
 impl Evidence {
@@ -242,10 +309,35 @@ impl Evidence {
         (0..divergences.len()).min_by(by_size).unwrap_or(0)
     }
 
+    /// The components of the best start; none without starts.
+    pub(super) fn parts(&self) -> Vec<RankPart> {
+        let best = self.best_start();
+        let Some(found) = self.starts.get(best) else {
+            return Vec::new();
+        };
+        let stability = stability::of_components(&self.directions(), best);
+        let part = |t: usize| RankPart {
+            strongest: strongest(found.directions.row(t)),
+            stability: stability.as_ref().map(|values| values[t]),
+        };
+        (0..found.directions.rows()).map(part).collect()
+    }
+
     /// The groups of the samples by each start.
     pub(super) fn into_groups(self) -> Vec<Vec<u32>> {
         self.starts.into_iter().map(|start| start.groups).collect()
     }
+}
+
+/// The features of a component with the largest shares of it, the largest first, of equals the first.
+fn strongest(component: &[f64]) -> Vec<(usize, f64)> {
+    let sum: f64 = component.iter().sum();
+    let mut order: Vec<usize> = (0..component.len())
+        .filter(|&j| component[j] > 0.0)
+        .collect();
+    order.sort_by(|&a, &b| component[b].total_cmp(&component[a]));
+    order.truncate(RankPart::STRONGEST);
+    order.into_iter().map(|j| (j, component[j] / sum)).collect()
 }
 
 /// What one fit is about.
@@ -254,6 +346,7 @@ pub(super) enum Task {
     Start(usize),
     Fold(usize, usize),
     Block(usize),
+    Pruned,
 }
 
 /// What one fit says.
@@ -261,6 +354,59 @@ enum Answer {
     Start(Found),
     Fold(f64),
     Block(f64),
+    Left(usize),
+}
+
+impl Kept for Answer {
+    fn empty() -> Self {
+        Self::Left(0)
+    }
+
+    fn archive(&mut self, archive: &mut Archive<'_>, shape: (usize, usize)) {
+        let mut kind = match self {
+            Self::Start(_) => 0,
+            Self::Fold(_) => 1,
+            Self::Block(_) => 2,
+            Self::Left(_) => 3,
+        };
+        archive.count(&mut kind);
+        if archive.fills() {
+            *self = match kind {
+                0 => Self::Start(Found::empty()),
+                1 => Self::Fold(0.0),
+                2 => Self::Block(0.0),
+                _ => Self::Left(0),
+            };
+        }
+        match self {
+            Self::Start(found) => found.archive(archive, shape),
+            Self::Fold(value) | Self::Block(value) => archive.float(value),
+            Self::Left(count) => archive.count(count),
+        }
+    }
+}
+
+impl Kept for Found {
+    fn empty() -> Self {
+        Self {
+            groups: Vec::new(),
+            directions: Dense::zeros(0, 0),
+            divergence: 0.0,
+            relative_error: 0.0,
+        }
+    }
+
+    fn archive(&mut self, archive: &mut Archive<'_>, shape: (usize, usize)) {
+        let group = |archive: &mut Archive<'_>, group: &mut u32| {
+            let mut count = *group as usize;
+            archive.count(&mut count);
+            *group = count as u32;
+        };
+        archive.list(&mut self.groups, || 0, group);
+        kept::matrix(archive, &mut self.directions, shape);
+        archive.float(&mut self.divergence);
+        archive.float(&mut self.relative_error);
+    }
 }
 
 /// The fits that a rank takes.
@@ -271,6 +417,9 @@ pub(super) fn tasks(looks: &[Look], starts: usize, folds: usize) -> Vec<Task> {
     }
     if looks.contains(&Look::Blocks) {
         tasks.extend((0..blocks::GROUPS * blocks::GROUPS).map(Task::Block));
+    }
+    if looks.contains(&Look::Pruned) {
+        tasks.push(Task::Pruned);
     }
     if looks.contains(&Look::Starts) {
         tasks.extend((0..starts).map(Task::Start));
@@ -291,7 +440,7 @@ pub(super) fn look_at_rank<T: Float>(
 ) -> Result<Option<Evidence>, Error> {
     let before = course.done.load(Ordering::Relaxed);
     let hands = (threads, beside(data.v));
-    let answers = course.each(rank, tasks.len(), hands, |job, i| {
+    let answers = course.each_kept(rank, tasks.len(), hands, |job, i| {
         answer(data, job, tasks[i])
     })?;
     let mut evidence = Evidence {
@@ -300,12 +449,14 @@ pub(super) fn look_at_rank<T: Float>(
         starts: Vec::new(),
         entries: Vec::new(),
         blocks: Vec::new(),
+        left: None,
     };
     for answer in answers.into_iter().flatten() {
         match answer {
             Answer::Start(found) => evidence.starts.push(found),
             Answer::Fold(value) => evidence.entries.push(value),
             Answer::Block(value) => evidence.blocks.push(value),
+            Answer::Left(count) => evidence.left = Some(count),
         }
     }
     let done = course.done.load(Ordering::Relaxed) - before;
@@ -331,5 +482,6 @@ fn answer<T: Float>(
         }
         Task::Fold(fold, folds) => entries::held_out(data, job, (fold, folds))?.map(Answer::Fold),
         Task::Block(block) => blocks::held_out(data, job, block)?.map(Answer::Block),
+        Task::Pruned => relevance::left(data, job)?.map(Answer::Left),
     })
 }

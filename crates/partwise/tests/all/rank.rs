@@ -6,7 +6,10 @@ use std::ops::ControlFlow;
 
 use crate::common::planted::{Noise, planted};
 use crate::common::{Storage, Stored};
-use partwise::{Dense, Error, Loss, Matrix, Nmf, RankMethod, RankSurvey, Survey, SurveyProgress};
+use partwise::{
+    ConsensusNmf, Dense, Error, Loss, Matrix, Nmf, RankMethod, RankSurvey, Survey, SurveyObserver,
+    SurveyProgress,
+};
 
 fn run(survey: &RankSurvey, v: &Dense<f64>) -> Survey {
     let go_on = &mut |_: &SurveyProgress| ControlFlow::Continue(());
@@ -49,6 +52,36 @@ fn the_method_that_decides_finds_planted_ranks() {
             let choice = run(&survey, &v).choice.unwrap();
             assert_eq!(choice.rank, rank, "{noise:?}: {}", choice.reason);
         }
+    }
+}
+
+/// One fit from far too many components, in double and single precision.
+#[test]
+fn relevance_finds_planted_ranks_in_one_fit() {
+    for (noise, loss) in [
+        (Noise::Gaussian(0.1), Loss::FROBENIUS),
+        (Noise::Poisson(10.0), Loss::KULLBACK_LEIBLER),
+    ] {
+        let v = planted(60, 40, 4, noise, 1);
+        let survey = RankSurvey::new([10])
+            .nmf(Nmf::new(1).loss(loss))
+            .methods(only("relevance"));
+        let found = run(&survey, &v);
+        let choice = found.choice.as_ref().unwrap();
+        assert_eq!(choice.rank, 4, "{noise:?}: {}", choice.reason);
+        assert!(choice.reason.contains("of 10 components"));
+        let single: Vec<f32> = v.as_slice().iter().map(|&x| x as f32).collect();
+        let single = Matrix::row_major(&single, 60, 40).unwrap();
+        let go_on = &mut |_: &SurveyProgress| ControlFlow::Continue(());
+        let single = survey.run(&single, go_on).unwrap();
+        assert_eq!(single.choice.unwrap().rank, 4, "{noise:?}");
+        // The unit of V does not matter.
+        let mut scaled = v.clone();
+        scaled.as_mut_slice().iter_mut().for_each(|x| *x *= 1024.0);
+        assert_eq!(run(&survey, &scaled).choice.unwrap().rank, 4, "{noise:?}");
+        let sparse = Stored::of(&v, Storage::ALL[2]);
+        let sparse = survey.run(&sparse.matrix(), go_on).unwrap();
+        assert_eq!(sparse.choice.unwrap().rank, 4, "{noise:?}");
     }
 }
 
@@ -119,10 +152,125 @@ fn a_survey_that_is_stopped_keeps_the_ranks_that_are_done() {
     assert!(
         totals
             .iter()
-            .all(|&(done, total)| done <= total && total == 5 * (5 + 9 + 2))
+            .all(|&(done, total)| done <= total && total == 5 * (5 + 9 + 1 + 2))
     );
     let whole = run(&RankSurvey::new(1..=2).starts(2), &v);
     assert_eq!(figures(&found), figures(&whole));
+}
+
+/// Keeps what is done, and ends the work after so many fits.
+struct Keeper {
+    records: Vec<Vec<u8>>,
+    most: usize,
+    kept: usize,
+}
+
+impl Keeper {
+    fn ending_after(most: usize) -> Self {
+        Self {
+            records: Vec::new(),
+            most,
+            kept: 0,
+        }
+    }
+}
+
+impl SurveyObserver for Keeper {
+    fn observe(&mut self, progress: &SurveyProgress) -> ControlFlow<()> {
+        self.kept = progress.kept;
+        if progress.done >= self.most {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn keeps(&self) -> bool {
+        true
+    }
+
+    fn keep(&mut self, record: &[u8]) {
+        self.records.push(record.to_vec());
+    }
+}
+
+#[test]
+fn a_survey_goes_on_from_what_was_kept_to_the_same_bits() {
+    let v = planted(20, 15, 2, Noise::Gaussian(0.2), 4);
+    let survey = RankSurvey::new(1..=3).starts(2);
+    let matrix = Matrix::from(&v);
+    let mut whole = Keeper::ending_after(usize::MAX);
+    let expected = survey.run(&matrix, &mut whole).unwrap();
+    let fits = 3 * (5 + 9 + 1 + 2);
+    assert_eq!(whole.records.len(), 1 + fits);
+    let mut stopped = Keeper::ending_after(20);
+    assert!(!survey.run(&matrix, &mut stopped).unwrap().complete);
+    for records in [&stopped.records[..], &whole.records[..9], &whole.records] {
+        let mut rest = Keeper::ending_after(usize::MAX);
+        let found = survey.resume(&matrix, records, &mut rest).unwrap();
+        assert_eq!(figures(&found), figures(&expected));
+        assert_eq!(found.choice, expected.choice);
+        assert_eq!(found.consensus(3), expected.consensus(3));
+        assert_eq!(rest.kept, records.len() - 1);
+        assert_eq!(rest.records.len(), 1 + fits - records.len());
+    }
+}
+
+#[test]
+fn what_another_survey_kept_is_refused_with_the_difference() {
+    // Counts, whose sums are the same in any order.
+    let v = planted(8, 6, 2, Noise::Poisson(5.0), 4);
+    let survey = || RankSurvey::new(1..=2).starts(2).methods(only("elbow"));
+    let mut kept = Keeper::ending_after(usize::MAX);
+    survey().run(&Matrix::from(&v), &mut kept).unwrap();
+    // The same sums of other entries.
+    let mut turned = v.clone();
+    turned.as_mut_slice().reverse();
+    let other_tolerance = Nmf::new(1).tolerance(1e-3);
+    for (survey, v, words) in [
+        (survey().starts(3), &v, "starts 2, and this one has 3"),
+        (survey().methods(only("bic")), &v, "methods elbow, and"),
+        (survey().nmf(other_tolerance), &v, "tol 0.0001, and"),
+        (survey(), &turned, "entries of V"),
+    ] {
+        let mut ignored = Keeper::ending_after(usize::MAX);
+        let error = survey.resume(&Matrix::from(v), &kept.records, &mut ignored);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    let consensus = ConsensusNmf::new(Nmf::new(2)).runs(2);
+    let mut ignored = Keeper::ending_after(usize::MAX);
+    let error = consensus.resume(&Matrix::from(&v), &kept.records, &mut ignored);
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("kind a survey of ranks, and this one has a consensus"),
+        "{error}"
+    );
+    kept.records[2].truncate(30);
+    let error = survey().resume(&Matrix::from(&v), &kept.records, &mut ignored);
+    assert!(matches!(error, Err(Error::State { .. })));
+}
+
+#[test]
+fn a_consensus_goes_on_from_what_was_kept_to_the_same_bits() {
+    let v = planted(20, 12, 3, Noise::Gaussian(0.2), 6);
+    let consensus = ConsensusNmf::new(Nmf::new(3))
+        .runs(6)
+        .bootstrap(4)
+        .threshold(2.0);
+    let matrix = Matrix::from(&v);
+    let mut whole = Keeper::ending_after(usize::MAX);
+    let expected = consensus.run(&matrix, &mut whole).unwrap().unwrap();
+    assert_eq!(whole.records.len(), 1 + 6 + 4);
+    for count in [1, 4, 7, 9, 11] {
+        let mut rest = Keeper::ending_after(usize::MAX);
+        let found = consensus.resume(&matrix, &whole.records[..count], &mut rest);
+        let found = found.unwrap().unwrap();
+        assert_eq!(found.fit.w, expected.fit.w);
+        assert_eq!(found.parts, expected.parts);
+        assert_eq!(found.runs, expected.runs);
+        assert_eq!(found.intervals, expected.intervals);
+        assert_eq!(rest.records.len(), 11 - count);
+    }
 }
 
 #[test]

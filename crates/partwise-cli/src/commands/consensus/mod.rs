@@ -9,6 +9,7 @@ use partwise_report::{duration, percent};
 use crate::arguments::{ConsensusArguments, Precision};
 use crate::factor::Job;
 use crate::interrupt::Ending;
+use crate::kept::KeptFits;
 use crate::memory::{self, Limit};
 use crate::number::{Number, at_precision};
 use crate::outputs::Staged;
@@ -16,6 +17,9 @@ use crate::progress::{self, Progress};
 use crate::record::{self, Data};
 use crate::table::{Table, counted};
 use crate::{input, terminal};
+
+/// What is done of a consensus, in the folder of its results until these are there.
+const KEPT: &str = "consensus.part";
 
 pub(crate) fn run(arguments: &ConsensusArguments) -> anyhow::Result<Ending> {
     let asked = arguments.consensus()?;
@@ -52,16 +56,16 @@ fn agree<T: Number>(
         progress: &progress,
         memory: Limit::default(),
     };
-    let found = asked
-        .run(
-            v,
-            &mut progress.of_fits(|state| words(state, arguments.runs)),
-        )
-        .map_err(|error| job.placed(error))?;
+    let mut kept = KeptFits::of(&arguments.output, KEPT, arguments.reporting.quiet)?;
+    let shown = progress.of_fits(|state| words(state, arguments.runs));
+    let found = kept.watching(shown, |records, observer| {
+        asked.resume(v, records, observer)
+    });
+    let found = found.map_err(|error| kept.placed(job.placed(error)))?;
     let Some(found) = found else {
         drop(progress);
         if !arguments.reporting.quiet {
-            terminal::note("stopped before two runs were done; nothing was written");
+            terminal::note("stopped before two runs were done; no results were written");
         }
         return Ok(Ending::Stopped);
     };
@@ -77,6 +81,9 @@ fn agree<T: Number>(
     staged.write_with(record::MODEL, |path| partwise_io::write_model(path, &model))?;
     staged.write(record::RUN, run.to_json()?.as_bytes())?;
     let written = staged.commit()?;
+    if complete {
+        kept.remove();
+    }
     drop(progress);
     let ending = (partwise::StopReason::Converged, arguments.output.as_path());
     record::finish(&run, table, &written, ending, &arguments.reporting)?;
@@ -86,7 +93,7 @@ fn agree<T: Number>(
     if !arguments.reporting.quiet {
         let done = counted(runs as u64, "run");
         terminal::note(&format!(
-            "stopped; the consensus is that of the {done} done"
+            "stopped; the consensus is that of the {done} done. The same command goes on from here"
         ));
     }
     Ok(Ending::Stopped)
@@ -94,14 +101,16 @@ fn agree<T: Number>(
 
 /// How far the fits are, and how long the others will take if they take as long.
 fn words(state: &SurveyProgress, runs: usize) -> String {
-    let SurveyProgress { done, total, .. } = *state;
+    let SurveyProgress {
+        done, total, kept, ..
+    } = *state;
     let mut words = if done < runs {
         format!("run {} of {runs}", done + 1)
     } else {
         format!("fit {} of {total}", (done + 1).min(total))
     };
-    if done > 0 {
-        let left = state.seconds / done as f64 * (total - done) as f64;
+    if done > kept {
+        let left = state.seconds / (done - kept) as f64 * (total - done) as f64;
         words.push_str(&format!(" · about {} left", progress::duration(left)));
     }
     words
@@ -171,6 +180,7 @@ mod tests {
             done,
             total: 121,
             seconds,
+            kept: 0,
         };
         assert_eq!(words(&state(0, 3.0), 100), "run 1 of 100");
         assert_eq!(

@@ -9,13 +9,17 @@ use partwise_report::{duration, percent};
 use crate::arguments::{Precision, RankArguments, SolvingArguments};
 use crate::factor::Job;
 use crate::interrupt::Ending;
+use crate::kept::KeptFits;
 use crate::memory::{self, Limit};
 use crate::number::{Number, at_precision};
 use crate::outputs::Staged;
 use crate::progress::Progress;
 use crate::record::{self, Data};
 use crate::table::{Table, counted};
-use crate::{input, terminal};
+use crate::{input, page, terminal};
+
+/// What is done of a survey, in the folder of its results until these are there.
+const KEPT: &str = "survey.part";
 
 pub(crate) fn run(arguments: &RankArguments) -> anyhow::Result<Ending> {
     let survey = arguments.survey()?;
@@ -47,9 +51,11 @@ fn look<T: Number>(
         progress: &progress,
         memory: Limit::default(),
     };
-    let survey = asked
-        .run(v, &mut progress.of_fits(words))
-        .map_err(|error| job(&arguments.solving).placed(error))?;
+    let mut kept = KeptFits::of(&arguments.output, KEPT, arguments.reporting.quiet)?;
+    let survey = kept.watching(progress.of_fits(words), |records, observer| {
+        asked.resume(v, records, observer)
+    });
+    let survey = survey.map_err(|error| kept.placed(job(&arguments.solving).placed(error)))?;
     progress.doing("writing what the survey found");
     let mut staged = Staged::begin(&arguments.output)?;
     if !survey.ranks.is_empty() {
@@ -60,6 +66,9 @@ fn look<T: Number>(
         _ => {
             let found = !survey.ranks.is_empty();
             let written = found.then(|| staged.commit()).transpose()?;
+            if survey.complete {
+                kept.remove();
+            }
             drop(progress);
             return without_model(arguments, &survey, written);
         }
@@ -76,9 +85,12 @@ fn look<T: Number>(
         .insert("survey".to_owned(), outputs::record(arguments, &survey));
     let table = table(&survey, &run, &solving);
     let stop = fit.stop;
+    let section = outputs::section(&survey, &data);
     let model = record::model(data, &run, fit);
     record::stage(&mut staged, &run, &model)?;
+    page::stage(&mut staged, &run, &arguments.page, &section)?;
     let written = staged.commit()?;
+    kept.remove();
     drop(progress);
     let end = (stop, arguments.output.as_path());
     record::finish(&run, table, &written, end, &arguments.reporting)
@@ -101,7 +113,9 @@ fn without_model(
         }
         let done = counted(survey.ranks.len() as u64, "rank");
         terminal::note(&if stopped {
-            format!("stopped after {done}; no model is made of a part of a survey")
+            format!(
+                "stopped after {done}; no model is made of a part of a survey. The same command goes on from here"
+            )
         } else {
             let method = survey.criteria.first().map_or("", |one| one.method.name());
             format!(
@@ -179,6 +193,7 @@ mod tests {
             done,
             total: 48,
             seconds: 1.0,
+            kept: 0,
         };
         assert_eq!(words(&state(12)), "rank 4 · fit 13 of 48 (25 %)");
         assert_eq!(words(&state(48)), "rank 4 · fit 48 of 48 (100 %)");

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use partwise::{Consensus, Criterion, Survey};
+use partwise::{Consensus, Criterion, RankPart, Survey};
 use partwise_report::{
-    Axis, Chart, HeatMap, Panel, Raster, Scale, Series, Side, heat_map, line_chart,
+    Axis, Chart, HeatMap, Panel, Raster, Scale, Section, Series, Side, SurveyComponent,
+    SurveyCurve, SurveyRank, SurveySection, heat_map, line_chart,
 };
 use serde_json::{Value, json};
 
@@ -86,6 +87,59 @@ pub(super) fn record(arguments: &RankArguments, survey: &Survey) -> Value {
         "decided_by": survey.choice.as_ref().map(|choice| choice.method.name()),
         "reason": survey.choice.as_ref().map(|choice| &choice.reason),
         "criteria": survey.criteria.iter().map(criterion).collect::<Vec<_>>(),
+    })
+}
+
+/// What the page shows.
+pub(super) fn section(survey: &Survey, data: &Data) -> Section {
+    let curve = |criterion: &Criterion| SurveyCurve {
+        method: criterion.method.name().to_owned(),
+        title: criterion.method.title().to_owned(),
+        source: criterion.method.source().to_owned(),
+        measure: criterion.method.measure().to_owned(),
+        weak: criterion.method.is_weak(),
+        points: criterion
+            .points
+            .iter()
+            .map(|point| (point.rank, point.value))
+            .collect(),
+        proposed: criterion.proposal.as_ref().map(|proposal| proposal.rank),
+        reason: criterion
+            .proposal
+            .as_ref()
+            .map(|proposal| proposal.reason.clone()),
+    };
+    let name = |names: &Option<Vec<String>>, at: usize| match names {
+        Some(names) => names[at].clone(),
+        None => (at + 1).to_string(),
+    };
+    let component = |part: &RankPart| SurveyComponent {
+        features: part
+            .strongest
+            .iter()
+            .map(|&(at, share)| (name(&data.col_names, at), share))
+            .collect(),
+        stability: part.stability,
+    };
+    let rank = |&rank: &usize| SurveyRank {
+        rank,
+        components: survey
+            .parts(rank)
+            .unwrap_or_default()
+            .iter()
+            .map(component)
+            .collect(),
+        groups: survey.best_groups(rank).unwrap_or_default().to_vec(),
+    };
+    let samples = survey.samples().iter();
+    let choice = survey.choice.as_ref();
+    Section::Survey(SurveySection {
+        curves: survey.criteria.iter().map(curve).collect(),
+        ranks: survey.ranks.iter().map(rank).collect(),
+        samples: samples.map(|&at| name(&data.row_names, at)).collect(),
+        total: data.shape.0,
+        chosen: choice.map_or(0, |choice| choice.rank),
+        why: choice.map_or_else(String::new, |choice| choice.reason.clone()),
     })
 }
 

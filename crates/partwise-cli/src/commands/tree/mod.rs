@@ -180,6 +180,7 @@ mod tests {
             done,
             total: 38,
             seconds,
+            kept: 0,
         };
         assert_eq!(words(&state(1, 0, 3.0), 20), "1 leaf of 20");
         assert_eq!(

@@ -180,12 +180,12 @@ impl Wire for String {
     }
 }
 
-impl Wire for Arc<[usize]> {
+impl<X: Wire + Clone> Wire for Arc<[X]> {
     fn write(&self, out: &mut Vec<u8>) {
         self.to_vec().write(out);
     }
     fn read(from: &mut Reader<'_>) -> Result<Self, Error> {
-        Vec::read(from).map(Into::into)
+        Vec::<X>::read(from).map(Into::into)
     }
 }
 
@@ -209,6 +209,7 @@ pub(super) use wire;
 wire!(Weights { l1, l2 });
 wire!(Terms {
     penalty,
+    prices,
     sweeps,
     movable
 });

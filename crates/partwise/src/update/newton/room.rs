@@ -102,7 +102,10 @@ impl<'a, T: Float> Room<'a, T> {
         Self {
             problem,
             k,
-            linear: columns.map(|sum| sum + problem.terms.penalty.l1).collect(),
+            linear: columns
+                .enumerate()
+                .map(|(t, sum)| sum + problem.terms.l1(t))
+                .collect(),
             l2: problem.terms.penalty.l2 * scale.to_f64(),
             scale,
             inverse,
@@ -125,9 +128,9 @@ impl<'a, T: Float> Room<'a, T> {
 
     /// Takes Σ ω h over the entries of the next line for the sums over all columns.
     pub(super) fn weigh(&mut self, sums: &[T]) {
-        let l1 = self.problem.terms.penalty.l1;
-        for (linear, sum) in self.linear.iter_mut().zip(sums) {
-            *linear = sum.to_f64() + l1;
+        let terms = self.problem.terms;
+        for (t, (linear, sum)) in self.linear.iter_mut().zip(sums).enumerate() {
+            *linear = sum.to_f64() + terms.l1(t);
         }
     }
 
