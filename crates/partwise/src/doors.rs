@@ -85,11 +85,13 @@ doors! {
     agree(
         consensus: &ConsensusNmf,
         v: &Matrix<'_, Self>,
+        records: &[Vec<u8>],
         observer: &mut dyn SurveyObserver
     ) -> Result<Option<ConsensusModel<Self>>, Error> = ConsensusNmf::run_here;
     survey(
         survey: &RankSurvey,
         v: &Matrix<'_, Self>,
+        records: &[Vec<u8>],
         observer: &mut dyn SurveyObserver
     ) -> Result<Survey, Error> = RankSurvey::run_here;
     grow(

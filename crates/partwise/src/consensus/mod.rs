@@ -242,12 +242,13 @@ impl ConsensusNmf {
         self.check()?;
         self.check_shape(v.rows(), v.cols())?;
         v.check_held("a consensus of many fits")?;
-        T::agree(self, v, observer)
+        T::agree(self, v, records, observer)
     }
 
     pub(crate) fn run_here<T: Float>(
         &self,
         v: &Matrix<'_, T>,
+        records: &[Vec<u8>],
         observer: &mut dyn SurveyObserver,
     ) -> Result<Option<ConsensusModel<T>>, Error> {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());

@@ -307,12 +307,13 @@ impl RankSurvey {
         let (rows, cols) = (v.rows(), v.cols());
         self.check_shape(rows, cols)?;
         v.check_held("a survey of ranks")?;
-        T::survey(self, v, observer)
+        T::survey(self, v, records, observer)
     }
 
     pub(crate) fn run_here<T: Float>(
         &self,
         v: &Matrix<'_, T>,
+        records: &[Vec<u8>],
         observer: &mut dyn SurveyObserver,
     ) -> Result<Survey, Error> {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
