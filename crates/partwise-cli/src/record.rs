@@ -122,13 +122,6 @@ pub(crate) fn run<T: Number>(
     solving: &SolvingArguments,
     fit: &Factorization<T>,
 ) -> anyhow::Result<Run> {
-    let point = |point: &partwise::TracePoint| TracePoint {
-        iteration: point.iteration as u64,
-        seconds: point.seconds,
-        objective: point.objective,
-        residual: point.residual,
-        sketched: point.sketched,
-    };
     let mut run = Run {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         command: command(),
@@ -144,7 +137,7 @@ pub(crate) fn run<T: Number>(
         converged: fit.stop == StopReason::Converged,
         stop_reason: fit.stop.to_string(),
         seconds: fit.seconds,
-        trace: fit.trace.iter().map(point).collect(),
+        trace: trace(&fit.trace),
         extra: serde_json::Map::new(),
     };
     run.extra.insert("input".to_owned(), json!(data.input));
@@ -158,6 +151,18 @@ pub(crate) fn run<T: Number>(
     run.set_figure("divergence", fit.divergence)?;
     run.set_figure("residual", fit.residual)?;
     Ok(run)
+}
+
+/// The trace of a run.
+pub(crate) fn trace(points: &[partwise::TracePoint]) -> Vec<TracePoint> {
+    let point = |point: &partwise::TracePoint| TracePoint {
+        iteration: point.iteration as u64,
+        seconds: point.seconds,
+        objective: point.objective,
+        residual: point.residual,
+        sketched: point.sketched,
+    };
+    points.iter().map(point).collect()
 }
 
 /// The factors with what a transform must know, taken from the fit.
@@ -266,9 +271,8 @@ pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
         table.row("KKT residual", decimal(residual, 3));
     }
     let mut count = iterations(run.iterations, &run.stop_reason);
-    let sketched = run.trace.iter().filter(|point| point.sketched).count();
-    if sketched > 0 {
-        count.push_str(&format!(", the first {sketched} on a sketch"));
+    if let Some(last) = run.trace.iter().rfind(|point| point.sketched) {
+        count.push_str(&format!(", the first {} on a sketch", last.iteration));
     }
     table.row("iterations", count);
     table.row("time", duration(run.seconds));

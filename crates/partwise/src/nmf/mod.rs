@@ -156,7 +156,7 @@ pub struct Factorization<T> {
     /// Why the fit ended.
     pub stop: StopReason,
     /// The objective after each iteration; from iteration 0, the start, where it is known. Of several starts that of the one
-    /// that was carried on.
+    /// that was carried on. A long fit has some of its points: see [`TracePoint::join`].
     pub trace: Vec<TracePoint>,
     /// The solver that did the work.
     pub solver: Solver,

@@ -13,6 +13,7 @@ mod interruption;
 mod joint;
 mod minibatch;
 mod oracles;
+mod precise;
 mod promises;
 mod properties;
 mod rank;
