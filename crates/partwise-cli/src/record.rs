@@ -15,11 +15,12 @@ use crate::interrupt::Ending;
 use crate::memory::Limit;
 use crate::number::{Number, to_file};
 use crate::outputs::Staged;
+use crate::progress::Progress;
 use crate::table::{Table, counted};
 use crate::terminal;
 
 /// Names of the files that runs write.
-pub(crate) const MODEL: &str = "model.npz";
+const MODEL: &str = "model.npz";
 pub(crate) const RUN: &str = "run.json";
 pub(crate) const CONVERGENCE: &str = "convergence.png";
 
@@ -206,16 +207,40 @@ fn fit_is_free(run: &Run) -> bool {
     constraints.is_none_or(Vec::is_empty)
 }
 
-/// Stages the files that every run has.
+/// Stages the files that every run has, and the course of its fit.
 ///
 /// # Errors
 /// If a picture cannot be drawn or the system refuses a file.
 pub(crate) fn stage(staged: &mut Staged, run: &Run, model: &Model) -> anyhow::Result<()> {
-    let json = run.to_json()?;
     let picture = partwise_report::convergence(run).to_png()?;
-    staged.write_with(MODEL, |path| partwise_io::write_model(path, model))?;
-    staged.write(RUN, json.as_bytes())?;
+    stage_of_many(staged, run, model)?;
     staged.write(CONVERGENCE, &picture)
+}
+
+/// Stages the files that every run has, where many fits have led to the model.
+///
+/// # Errors
+/// If the system refuses a file.
+pub(crate) fn stage_of_many(staged: &mut Staged, run: &Run, model: &Model) -> anyhow::Result<()> {
+    let json = run.to_json()?;
+    staged.write_with(MODEL, |path| partwise_io::write_model(path, model))?;
+    staged.write(RUN, json.as_bytes())
+}
+
+/// Writes what is staged, and ends as [`finish`] does.
+///
+/// # Errors
+/// If the system refuses a file, or stdout takes nothing.
+pub(crate) fn close(
+    (staged, progress): (Staged, Progress),
+    run: &Run,
+    table: Table,
+    end: (StopReason, &Path),
+    reporting: &ReportingArguments,
+) -> anyhow::Result<Ending> {
+    let written = staged.commit()?;
+    drop(progress);
+    finish(run, table, &written, end, reporting)
 }
 
 /// The lines that every run's table has.

@@ -159,7 +159,8 @@ mod tests {
 
     #[test]
     fn a_long_trace_keeps_its_ends_and_even_steps() {
-        for (first, sketched, last) in [(0, 0, 4096), (1, 0, 8191), (0, 0, 8192), (1, 333, 100_003)] {
+        for (first, sketched, last) in [(0, 0, 4096), (1, 0, 8191), (0, 0, 8192), (1, 333, 100_003)]
+        {
             let mut trace = Vec::new();
             (first..=sketched).for_each(|i| point(i, true).join(&mut trace));
             // The first look at V is one more at the same iteration.

@@ -1,12 +1,11 @@
-//! A thousand small problems whose answers are known to fifty digits: `tests/data/precise/make.py` says how.
+//! A thousand small problems whose answers are known to fifty digits: `scripts/make_precise_answers.py` says how.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use partwise::{Factor, Factorization, Float, Loss, Matrix, Nmf, Penalty, Progress, Start};
+use partwise::{Dense, Factor, Factorization, Float, Loss, Matrix, Nmf, Penalty, Progress, Start};
 
-use crate::common::{Stored, Storage, mapped, short};
-use partwise::Dense;
+use crate::common::{Storage, Stored, mapped, short};
 
 /// One line of the file.
 struct Problem {
@@ -25,7 +24,7 @@ struct Problem {
 }
 
 fn problems() -> Vec<Problem> {
-    let mut lines = include_str!("../data/precise/problems.csv").lines();
+    let mut lines = include_str!("../data/precise.csv").lines();
     let names: Vec<&str> = lines.next().unwrap().split(',').collect();
     let problem = |line: &str| {
         let fields: BTreeMap<_, _> = names.iter().copied().zip(line.split(',')).collect();
@@ -133,8 +132,13 @@ impl Problem {
                 vec![(self.solver.clone(), last.objective)]
             }
             "held" => {
-                let solvers: &[&str] = if quadratic { &["cd", "hals", "anls"] } else { &["newton"] };
-                let found = |&solver: &&str| (solver.into(), fit(solver, 300, held, "random").objective);
+                let solvers: &[&str] = if quadratic {
+                    &["cd", "hals", "anls"]
+                } else {
+                    &["newton"]
+                };
+                let found =
+                    |&solver: &&str| (solver.into(), fit(solver, 300, held, "random").objective);
                 solvers.iter().map(found).collect()
             }
             "least" => {
@@ -165,7 +169,11 @@ fn compare<T: Float>(shifts: i32, kinds: &[&str], bound: impl Fn(&Problem) -> f6
         for (solver, found) in problem.solved::<T>(storage) {
             count += 1;
             let error = ((found - problem.answer) / problem.answer).abs();
-            let near = if problem.near { ", near an exact fit" } else { "" };
+            let near = if problem.near {
+                ", near an exact fit"
+            } else {
+                ""
+            };
             let what = format!(
                 "line {} (seed {}, beta {}, {solver}, {storage:?}{near}): {found:e}, expected {:e}",
                 number + 2,
@@ -187,16 +195,25 @@ fn compare<T: Float>(shifts: i32, kinds: &[&str], bound: impl Fn(&Problem) -> f6
     for (kind, (error, what)) in largest {
         println!("{kind}: off by {error:.1e} at most, {what}");
     }
-    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
 fn a_thousand_answers_agree_with_those_of_fifty_digits() {
     assert_eq!(problems().len(), 1000);
-    compare::<f64>(i32::MAX, &["value", "step", "held", "least"], |problem| 1e-9);
+    compare::<f64>(i32::MAX, &["value", "step", "held", "least"], |problem| {
+        1e-9
+    });
 }
 
 #[test]
 fn they_agree_in_single_precision() {
-    compare::<f32>(16, &["value", "step"], |problem| if problem.near { 1e-1 } else { 1e-4 });
+    compare::<f32>(16, &["value", "step"], |problem| {
+        if problem.near { 1e-1 } else { 1e-4 }
+    });
 }

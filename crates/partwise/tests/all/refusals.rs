@@ -112,7 +112,7 @@ fn rows_are_counted_over_all_blocks() {
     let narrow = random::<f64>(2, 4, 1.0, 3);
     let blocks = [(&good).into(), (&narrow).into()];
     let found = fit_none(&Nmf::new(2), &blocks, Start::default());
-    let error = check_refused(found, &["block", "2 x 4", "2 x 5"]);
+    let error = check_refused(found, &["block", "2 × 4", "2 × 5"]);
     assert!(matches!(error, Error::Shape { .. }));
 }
 
@@ -133,7 +133,7 @@ fn empty_matrices_are_refused() {
             }
         }
     }
-    let error = check_refused(fit_none(&Nmf::new(2), &[], Start::default()), &["0 x 0"]);
+    let error = check_refused(fit_none(&Nmf::new(2), &[], Start::default()), &["0 × 0"]);
     assert_eq!(error, Error::Empty { rows: 0, cols: 0 });
 }
 
@@ -386,18 +386,18 @@ fn starts_are_checked_like_v() {
         Some(&h),
         None,
         None,
-        &["W has the shape 2 x 5; expected 6 x 2"],
+        &["W has the shape 2 × 5; expected 6 × 2"],
     );
     assert!(matches!(error, Error::Shape { .. }));
     refused(
         None,
         Some(&w),
         None,
-        &["H has the shape 6 x 2; expected 2 x 5"],
+        &["H has the shape 6 × 2; expected 2 × 5"],
     );
     check_refused(
         Nmf::new(3).transform(&(&v).into(), &h),
-        &["H has the shape 2 x 5; expected 3 x 5"],
+        &["H has the shape 2 × 5; expected 3 × 5"],
     );
     for (factor, name) in [(Factor::W, "W is held"), (Factor::H, "H is held")] {
         let error = refused(None, None, Some(factor), &[name, "start"]);

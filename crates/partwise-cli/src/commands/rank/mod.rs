@@ -78,10 +78,8 @@ fn look<T: Number>(
     let stop = fit.stop;
     let model = record::model(data, &run, fit);
     record::stage(&mut staged, &run, &model)?;
-    let written = staged.commit()?;
-    drop(progress);
     let end = (stop, arguments.output.as_path());
-    record::finish(&run, table, &written, end, &arguments.reporting)
+    record::close((staged, progress), &run, table, end, &arguments.reporting)
 }
 
 /// Ends a survey that was stopped, or of which the first method chooses no rank.

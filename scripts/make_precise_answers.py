@@ -1,11 +1,17 @@
-"""A thousand small problems with answers of fifty digits: writes problems.csv beside this file.
+#!/usr/bin/env python3
+"""A thousand small problems with answers of fifty digits: writes crates/partwise/tests/data/precise.csv.
 
-Needs mpmath alone. Nothing here is shared with the engine but the definitions: every number of a problem is a fraction
-with few bits, drawn by splitmix64, so that both sides begin with the very same ones, and every answer is rounded once, to
-the double nearest to it. The columns:
+    pip install mpmath==1.3.0
+    python scripts/make_precise_answers.py
 
-kind     `value`: the objective at the factors drawn. `step`: the same after three iterations of `solver` from them.
-         `held`: the least objective over W while H is held. `least`: the least objective over both factors.
+The file is checked in, so that the tests need no Python; it takes some minutes. Nothing here is shared with
+the engine but the definitions: every number of a problem is a fraction with few bits, drawn by splitmix64, so
+that both sides begin with the very same ones, and every answer is rounded once, to the double nearest to it.
+
+The columns:
+
+kind     `value`: the objective at the factors drawn. `step`: the same after three iterations of `solver` from
+         them. `held`: the least objective over W while H is held. `least`: the least over both factors.
 solver   of a step
 beta     the divergence
 seed     of the draws: W, H, and then V, each row after row
@@ -54,11 +60,11 @@ class Draws:
 
 
 def product(a, b):
-    return [[sum(x * y for x, y in zip(row, col)) for col in zip(*b)] for row in a]
+    return [[sum(x * y for x, y in zip(row, col, strict=True)) for col in zip(*b, strict=False)] for row in a]
 
 
 def transposed(a):
-    return [list(col) for col in zip(*a)]
+    return [list(col) for col in zip(*a, strict=True)]
 
 
 def drawn(p):
@@ -68,7 +74,11 @@ def drawn(p):
     h = draws.matrix(p["k"], p["n"], 10, p["zeros"])
     if p["near"]:
         unit = Fraction(1, 1 << 20)
-        v = [[max(x + (draws.bits(2) - 1) * unit, Fraction(0)) for x in row] for row in product(w, h)]
+
+        def moved(x):
+            return max(x + (draws.bits(2) - 1) * unit, Fraction(0))
+
+        v = [[moved(x) for x in row] for row in product(w, h)]
     else:
         v = draws.matrix(p["m"], p["n"], 20, p["zeros"])
     scale = Fraction(2) ** p["shift"]
@@ -77,7 +87,11 @@ def drawn(p):
 
 def real(a):
     """Fractions as numbers of fifty digits."""
-    return [[mpf(x.numerator) / x.denominator if isinstance(x, Fraction) else x for x in row] for row in a]
+
+    def number(x):
+        return mpf(x.numerator) / x.denominator if isinstance(x, Fraction) else x
+
+    return [[number(x) for x in row] for row in a]
 
 
 def divergence(beta, v, y):
@@ -95,14 +109,19 @@ def divergence(beta, v, y):
 
 def weights(p):
     """(l1, l2) of W and of H."""
-    both = lambda alpha, length: (length * alpha * p["l1_ratio"], length * alpha * (1 - p["l1_ratio"]))
+
+    def both(alpha, length):
+        return length * alpha * p["l1_ratio"], length * alpha * (1 - p["l1_ratio"])
+
     return both(p["alpha_w"], p["n"]), both(p["alpha_h"], p["m"])
 
 
 def objective(p, v, w, h):
     beta = mpf(p["beta"])
-    total = sum(divergence(beta, a, b) for x, y in zip(real(v), product(real(w), real(h))) for a, b in zip(x, y))
-    for (l1, l2), factor in zip(weights(p), (real(w), real(h))):
+    v, w, h = real(v), real(w), real(h)
+    pairs = [pair for rows in zip(v, product(w, h), strict=True) for pair in zip(*rows, strict=False)]
+    total = sum(divergence(beta, x, y) for x, y in pairs)
+    for (l1, l2), factor in zip(weights(p), (w, h), strict=True):
         entries = [x for row in factor for x in row]
         total += mpf(l1) * sum(entries) + mpf(l2) * sum(x * x for x in entries) / 2
     return total
@@ -115,22 +134,25 @@ def multiplied(beta, v, w, h, l1, l2):
     if beta == 2:
         up, down = v, y
     else:
-        up = [[a * b ** (beta - 2) for a, b in zip(*rows)] for rows in zip(v, y)]
+        up = [[a * b ** (beta - 2) for a, b in zip(*rows, strict=True)] for rows in zip(v, y, strict=False)]
         down = [[b ** (beta - 1) for b in row] for row in y]
     up, down = product(up, transposed(h)), product(down, transposed(h))
-    step = lambda x, a, b: x * (a / (b + l1 + l2 * x)) ** gamma if x else x
-    return [[step(*each) for each in zip(*rows)] for rows in zip(w, up, down)]
+
+    def step(x, a, b):
+        return x * (a / (b + l1 + l2 * x)) ** gamma if x else x
+
+    return [[step(*each) for each in zip(*rows, strict=True)] for rows in zip(w, up, down, strict=False)]
 
 
 def swept(v, w, h, l1, l2):
     """W after a sweep of coordinate descent on the squared loss."""
     gram, sides = product(h, transposed(h)), product(v, transposed(h))
     out = []
-    for x, b in zip(w, sides):
+    for x, b in zip(w, sides, strict=True):
         x = list(x)
         for t in range(len(x)):
             curvature = gram[t][t] + l2
-            slope = sum(g * a for g, a in zip(gram[t], x)) + l2 * x[t] + l1 - b[t]
+            slope = sum(g * a for g, a in zip(gram[t], x, strict=True)) + l2 * x[t] + l1 - b[t]
             if curvature:
                 x[t] = max(x[t] - slope / curvature, mpf(0))
         out.append(x)
@@ -141,8 +163,10 @@ def stepped(p, v, w, h):
     """The factors after three iterations."""
     v, w, h = real(v), real(w), real(h)
     of_w, of_h = [tuple(mpf(x) for x in pair) for pair in weights(p)]
-    beta = mpf(p["beta"])
-    step = swept if p["solver"] == "cd" else lambda *given: multiplied(beta, *given)
+
+    def step(*given):
+        return swept(*given) if p["solver"] == "cd" else multiplied(mpf(p["beta"]), *given)
+
     for _ in range(3):
         w = step(v, w, h, *of_w)
         h = transposed(step(transposed(v), transposed(h), transposed(w), *of_h))
@@ -151,7 +175,7 @@ def stepped(p, v, w, h):
 
 def solved(a, b):
     """x of A x = b in fractions, or None where A is singular."""
-    rows = [list(row) + [right] for row, right in zip(a, b)]
+    rows = [list(row) + [right] for row, right in zip(a, b, strict=True)]
     for i in range(len(rows)):
         pivot = next((r for r in range(i, len(rows)) if rows[r][i]), None)
         if pivot is None:
@@ -160,13 +184,14 @@ def solved(a, b):
         rows[i] = [x / rows[i][i] for x in rows[i]]
         for r in range(len(rows)):
             if r != i and rows[r][i]:
-                rows[r] = [x - rows[r][i] * y for x, y in zip(rows[r], rows[i])]
+                rows[r] = [x - rows[r][i] * y for x, y in zip(rows[r], rows[i], strict=True)]
     return [row[-1] for row in rows]
 
 
 def supports(k):
     """Every set of components, the largest first."""
-    return itertools.chain.from_iterable(itertools.combinations(range(k), size) for size in range(k, -1, -1))
+    sizes = (itertools.combinations(range(k), size) for size in range(k, -1, -1))
+    return itertools.chain.from_iterable(sizes)
 
 
 def best_quadratic(row, h, l1, l2):
@@ -180,20 +205,26 @@ def best_quadratic(row, h, l1, l2):
         if part is None or any(x < 0 for x in part):
             continue
         x = [Fraction(0)] * k
-        for t, value in zip(support, part):
+        for t, value in zip(support, part, strict=True):
             x[t] = value
-        if all(sum(g * a for g, a in zip(gram[t], x)) >= b[t] for t in range(k)):
+        if all(sum(g * a for g, a in zip(gram[t], x, strict=True)) >= b[t] for t in range(k)):
             return x
     raise AssertionError("no support meets the conditions")
 
 
 def best_kullback(row, h, l1):
     """The same for the Kullback-Leibler divergence, by Newton's method on each support, to forty digits."""
-    k = len(h)
-    slope = lambda x, t: (
-        sum(h[t][j] * (1 - row[j] / sum(x[s] * h[s][j] for s in range(k))) for j in range(len(row))) + l1
-    )
-    cost = lambda x: sum(divergence(mpf(1), v, y) for v, y in zip(row, product([x], h)[0])) + l1 * sum(x)
+    k, columns = len(h), range(len(row))
+
+    def slope(x, t):
+        y = product([x], h)[0]
+        return sum(h[t][j] * (1 - row[j] / y[j]) for j in columns) + l1
+
+    def cost(x):
+        return sum(divergence(mpf(1), v, y) for v, y in zip(row, product([x], h)[0], strict=True)) + l1 * sum(
+            x
+        )
+
     for support in supports(k):
         x = [mpf(0)] * k
         for t in support:
@@ -201,14 +232,15 @@ def best_kullback(row, h, l1):
         for _ in range(200):
             slopes = [slope(x, t) for t in support]
             y = product([x], h)[0]
-            hessian = [[sum(h[s][j] * h[t][j] * row[j] / y[j] ** 2 for j in range(len(row))) for t in support] for s in support]
+            curve = [row[j] / y[j] ** 2 for j in columns]
+            hessian = [[sum(h[s][j] * h[t][j] * curve[j] for j in columns) for t in support] for s in support]
             move = solved(hessian, slopes)
             if move is None or max(map(abs, slopes)) < mpf(10) ** -42:
                 break
             share, before = mpf(1), cost(x)
             while True:
                 to = list(x)
-                for t, by in zip(support, move):
+                for t, by in zip(support, move, strict=True):
                     to[t] -= share * by
                 if all(y > 0 for y in product([to], h)[0]) and cost(to) <= before:
                     break
@@ -219,7 +251,7 @@ def best_kullback(row, h, l1):
             if to == x:
                 break
             x = to
-        small = -mpf(10) ** -35
+        small = -(mpf(10) ** -35)
         if support and all(a >= 0 for a in x) and all(slope(x, t) >= small for t in range(k)):
             assert max(abs(slope(x, t)) for t in support) < mpf(10) ** -35
             return x
@@ -237,17 +269,19 @@ def best_held(p, v, h):
 def least(p, v):
     """The least objective of rank 1 or 2, or None where the best approximation of rank 2 is not positive.
 
-    A positive matrix of rank 2 is a product of positive factors, so that its distance is that of the truncated singular
-    value decomposition. The best of rank 1 for the Kullback-Leibler divergence has the margins of V.
+    A positive matrix of rank 2 is a product of positive factors, so its distance is that of the truncated
+    singular value decomposition. The best of rank 1 for the Kullback-Leibler divergence has the margins of V.
     """
     v = real(v)
     if p["beta"] == 1:
-        rows, cols = [sum(row) for row in v], [sum(col) for col in zip(*v)]
-        return sum(divergence(mpf(1), x, r * c / sum(rows)) for row, r in zip(v, rows) for x, c in zip(row, cols))
+        rows, cols = [sum(row) for row in v], [sum(col) for col in zip(*v, strict=True)]
+        approximation = [[r * c / sum(rows) for c in cols] for r in rows]
+        pairs = [pair for rows in zip(v, approximation, strict=True) for pair in zip(*rows, strict=False)]
+        return sum(divergence(mpf(1), x, y) for x, y in pairs)
     u, s, vt = mp.svd_r(mp.matrix(v), full_matrices=False)
     k = p["k"]
-    approximation = [[sum(u[i, t] * s[t] * vt[t, j] for t in range(k)) for j in range(p["n"])] for i in range(p["m"])]
-    if min(x for row in approximation for x in row) <= 0:
+    places = itertools.product(range(p["m"]), range(p["n"]))
+    if min(sum(u[i, t] * s[t] * vt[t, j] for t in range(k)) for i, j in places) <= 0:
         return None
     return sum(s[t] ** 2 for t in range(k, len(s))) / 2
 
@@ -271,8 +305,10 @@ BETAS = [-2, -1, -0.0625, 0, 0.0625, 0.5, 0.9375, 1, 1.0625, 1.5, 1.9375, 2, 2.0
 
 def proposals(rng):
     """Problems of each kind without end."""
-    size = lambda least, most: rng.randint(least, most)
-    penalty = lambda: {"alpha_w": rng.choice([0, 1, 3]) / 64, "alpha_h": rng.choice([0, 1, 3]) / 64}
+    size = rng.randint
+
+    def penalty():
+        return {"alpha_w": rng.choice([0, 1, 3]) / 64, "alpha_h": rng.choice([0, 1, 3]) / 64}
 
     def value():
         beta = rng.choice(BETAS)
@@ -300,7 +336,8 @@ def proposals(rng):
     def best():
         beta = rng.choice([1, 2, 2])
         near = size(0, 1) if beta == 2 else 0
-        return {"kind": "least", "beta": beta, "m": size(3, 9), "n": size(3, 9), "k": size(1, 2) if beta == 2 else 1, "near": near}
+        k = size(1, 2) if beta == 2 else 1
+        return {"kind": "least", "beta": beta, "m": size(3, 9), "n": size(3, 9), "k": k, "near": near}
 
     for count, make in [(430, value), (270, step), (200, held), (100, best)]:
         for _ in range(count):
@@ -309,8 +346,9 @@ def proposals(rng):
 
 def main():
     rng = random.Random(1)
-    path = Path(__file__).parent / "problems.csv"
-    columns = "kind solver beta seed m n k near zeros shift alpha_w alpha_h l1_ratio answer".split()
+    path = Path(__file__).parent.parent / "crates/partwise/tests/data/precise.csv"
+    columns = ["kind", "solver", "beta", "seed", "m", "n", "k", "near", "zeros", "shift"]
+    columns += ["alpha_w", "alpha_h", "l1_ratio", "answer"]
     with path.open("w", newline="") as file:
         out = csv.DictWriter(file, columns, lineterminator="\n")
         out.writeheader()
