@@ -225,7 +225,8 @@ def best_kullback(row, h, l1):
             x
         )
 
-    for support in supports(k):
+    # Without any component the reconstruction would be zero.
+    for support in filter(None, supports(k)):
         x = [mpf(0)] * k
         for t in support:
             x[t] = sum(row) / sum(sum(h[s]) for s in support)
@@ -252,7 +253,7 @@ def best_kullback(row, h, l1):
                 break
             x = to
         small = -(mpf(10) ** -35)
-        if support and all(a >= 0 for a in x) and all(slope(x, t) >= small for t in range(k)):
+        if all(a >= 0 for a in x) and all(slope(x, t) >= small for t in range(k)):
             assert max(abs(slope(x, t)) for t in support) < mpf(10) ** -35
             return x
     raise AssertionError("no support meets the conditions")

@@ -171,15 +171,17 @@ mod tests {
             let met: Vec<_> = trace.iter().map(|point| point.iteration).collect();
             let sketch_end = (sketched > 0).then_some(sketched);
             let mut expected: Vec<_> = (first..=last)
-                .filter(|i| [first, last].contains(i) || sketch_end == Some(*i) || i % stride == 0)
+                .filter(|i| {
+                    [first, last].contains(i) || sketch_end == Some(*i) || i.is_multiple_of(stride)
+                })
                 .collect();
             if first == 0 && sketched == 0 {
                 // Both looks at iteration 0.
                 expected.insert(0, 0);
             }
             assert_eq!(met, expected);
-            let estimates = trace.iter().filter(|point| point.sketched).last();
-            let end = estimates.map(|point| point.iteration);
+            let end = trace.iter().rfind(|point| point.sketched);
+            let end = end.map(|point| point.iteration);
             assert_eq!(end, (first <= sketched).then_some(sketched));
         }
     }

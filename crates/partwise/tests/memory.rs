@@ -300,7 +300,7 @@ fn fit_of_many(number: usize, dense: &Dense<f64>, sparse: &Stored<f64>) {
         0 => Matrix::from(dense),
         _ => sparse.matrix(),
     };
-    let interrupted = number % 7 == 0;
+    let interrupted = number.is_multiple_of(7);
     let mut observer = Watching {
         stop_at: 1 + number % 5,
         flag: interrupted.then(|| Arc::new(AtomicBool::new(true))),

@@ -20,10 +20,10 @@ fn fit_from<T: Float>(nmf: &Nmf, v: &Dense<T>, w: &Dense<T>, h: &Dense<T>) -> Fa
 
 /// The largest difference of two matrices over the largest entry.
 fn distance<T: Float>(found: &Dense<T>, expected: &Dense<T>) -> f64 {
-    let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, f64::max);
     let pairs = found.as_slice().iter().zip(expected.as_slice());
-    let differences = &mut pairs.map(|(a, b)| (a.to_f64() - b.to_f64()).abs());
-    largest(differences) / largest(&mut expected.as_slice().iter().map(|x| x.to_f64()))
+    let differences = pairs.map(|(a, b)| (a.to_f64() - b.to_f64()).abs());
+    let sizes = expected.as_slice().iter().map(|x| x.to_f64());
+    differences.fold(0.0, f64::max) / sizes.fold(0.0, f64::max)
 }
 
 /// A factor with zeros, so that no other pair has the same product.

@@ -181,12 +181,12 @@ fn compare<T: Float>(shifts: i32, kinds: &[&str], bound: impl Fn(&Problem) -> f6
                 problem.beta,
                 problem.answer
             );
-            if !(error <= bound(problem)) {
+            if error.is_nan() || error > bound(problem) {
                 wrong.push(format!("{what}, off by {error:.1e} of it"));
             }
             let kind = format!("{}{near}", problem.kind);
             let met = largest.entry(kind).or_insert((-1.0, String::new()));
-            if !(error <= met.0) {
+            if error.is_nan() || error > met.0 {
                 *met = (error, what);
             }
         }
