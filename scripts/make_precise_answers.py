@@ -243,7 +243,9 @@ def best_kullback(row, h, l1):
                 to = list(x)
                 for t, by in zip(support, move, strict=True):
                     to[t] -= share * by
-                if all(y > 0 for y in product([to], h)[0]) and cost(to) <= before:
+                # Near the minimum the cost has no digits left to fall by, and a whole step is right.
+                near = share == 1 and max(map(abs, slopes)) < mpf(10) ** -8
+                if all(y > 0 for y in product([to], h)[0]) and (near or cost(to) <= before):
                     break
                 share /= 2
                 if share < mpf(2) ** -150:
