@@ -203,6 +203,7 @@ impl<T: Number> Learner<T> {
             output,
             ..
         } = arguments;
+        let steps = self.steps() as u64;
         let Some(memory) = self.memory else {
             if stop == "stopped" {
                 return Ok(Ending::Stopped);
@@ -216,7 +217,6 @@ impl<T: Number> Learner<T> {
         let mut parameters = record::parameters(solving);
         parameters.insert("batch".into(), json!(arguments.streaming.batch.get()));
         parameters.insert("half_life".into(), json!(self.half_life));
-        let steps = self.steps() as u64;
         let mut run = Run {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             command: record::command(),
