@@ -128,7 +128,7 @@ fn empty_matrices_are_refused() {
                     &[stored.matrix()],
                     Start::default(),
                 );
-                let error = check_refused(found, &[&format!("{rows} x {cols}"), "at least one"]);
+                let error = check_refused(found, &[&format!("{rows} × {cols}"), "at least one"]);
                 assert_eq!(error, Error::Empty { rows, cols });
             }
         }
@@ -440,7 +440,7 @@ fn values_that_leave_the_range_of_numbers_are_refused() {
 fn dense_slices_of_the_wrong_length_are_refused() {
     let values = [1.0; 12];
     for (rows, cols) in [(3, 5), (0, 1), (usize::MAX, 2), (usize::MAX, usize::MAX)] {
-        let shape = format!("{rows} x {cols}");
+        let shape = format!("{rows} × {cols}");
         check_refused(
             Matrix::row_major(&values, rows, cols),
             &["12 values", &shape],

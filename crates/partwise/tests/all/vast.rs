@@ -1,5 +1,6 @@
 //! A V with more places than 32 bits can count, of which nearly all are zero: the answer is that of the places that are not.
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use partwise::{
@@ -55,7 +56,8 @@ impl<T: Float> Spread<T> {
         const RANK: usize = 2;
         let (m, n) = (self.small.rows(), self.small.cols());
         let (w, h) = (random::<T>(m, RANK, 1.0, 2), random::<T>(RANK, n, 1.0, 3));
-        let nmf = short(RANK, solver.parse().unwrap(), loss, iterations);
+        let nmf =
+            short(RANK, solver.parse().unwrap(), loss, iterations).threads(Some(NonZeroUsize::MIN));
         let fit = |v: &Matrix<'_, T>, w: &Dense<T>, h: &Dense<T>| -> Factorization<T> {
             let start = Start {
                 w: Some(w),
@@ -99,7 +101,7 @@ impl<T: Float> Spread<T> {
 }
 
 /// Runs of sparse rows.
-const RUN: usize = 512 * RunSize::UNIT;
+const RUN: usize = 128 * RunSize::UNIT;
 
 impl<T: Float> SparseRows<T> for Spread<T> {
     fn cols(&self) -> usize {
