@@ -12,7 +12,7 @@ PYTHON_VENV = python/.venv
 PYTHON_BIN = $(PYTHON_VENV)/bin
 BROWSER_TESTS = crates/partwise-report/tests/browser
 
-.PHONY: demo build test lint deny fuzz sanitize dist mpi mpi-library clean bench bench-kernels bench-test python python-test docs browser-test wheel
+.PHONY: demo build test lint deny fuzz dist mpi mpi-library clean bench bench-kernels bench-test python python-test docs browser-test wheel
 
 ## Factor a photograph and say where the pictures are.
 demo: build
@@ -111,10 +111,6 @@ dist: build wheel
 ## A turn of each fuzz target of fuzz/, of 30 seconds or as many as SECONDS says; TARGETS="npz pwz" runs some. Needs a C++ compiler.
 fuzz:
 	sh fuzz/run.sh $(or $(SECONDS),30) $(TARGETS)
-
-## The engine's tests under AddressSanitizer; FILTER="..." runs some.
-sanitize:
-	sh scripts/sanitize.sh $(FILTER)
 
 ## A wheel for every Linux with glibc 2.17 or newer and any Python from 3.10 on, tried in an empty environment.
 wheel: $(PYTHON_VENV)/ready

@@ -368,7 +368,8 @@ pub(crate) fn divergence<T: Float>(
         && elementwise.beta == 1.0
     {
         let (sum, data) = stored::divergence(elementwise, sparse, from, rows, fixed);
-        if sum > T::CANCELLATION * data {
+        // Where nothing is stored nothing cancels: empty lines are not walked entry by entry.
+        if data == 0.0 || sum > T::CANCELLATION * data {
             return sum;
         }
     }

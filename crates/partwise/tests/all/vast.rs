@@ -164,7 +164,9 @@ impl<T: Float> RowBlocks<T> for Spread<T> {
     }
 }
 
+/// `cargo test --workspace --all-features --locked a_sparse_matrix_may_have -- --ignored`
 #[test]
+#[ignore = "its fits of many empty rows are long in a debug build"]
 fn a_sparse_matrix_may_have_more_places_than_32_bits_count() {
     let spread = Spread::<f64>::new(70_001, 65_003);
     let v = Matrix::streamed_sparse(&spread).unwrap();
