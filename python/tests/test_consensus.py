@@ -87,7 +87,7 @@ def test_ctrl_c_with_a_bar_keeps_the_runs_that_are_done():
     "asked, words",
     [
         ({"n_components": 0}, "The 'n_components' parameter of ConsensusNMF must be an int in the range"),
-        ({"n_components": 35}, "n_components = 35: expected at most 34, the smaller side of 80 x 34"),
+        ({"n_components": 35}, "n_components = 35: expected at most 34, the smaller side of 80 × 34"),
         ({"n_runs": 1}, "The 'n_runs' parameter"),
         ({"threshold": 0}, "The 'threshold' parameter"),
         ({"threshold": 1e-12}, "every one of 9 components is an outlier"),

@@ -99,7 +99,7 @@ def test_the_function_takes_constraints(X):
         ({"constraint": "graph", "graph": np.eye(3)}, "graph"),
         ({"constraint": "graph", "graph": np.triu(np.ones((60, 60)))}, "symmetric"),
         ({"graph": np.eye(60)}, "graph"),
-        ({"constraint": "symmetric"}, "60 x 20"),
+        ({"constraint": "symmetric"}, "60 × 20"),
         ({"constraint": 3}, "constraint"),
         ({"constraint": "orthogonal", "missing_values": np.nan}, "missing"),
     ],

@@ -15,11 +15,12 @@ use crate::interrupt::Ending;
 use crate::memory::Limit;
 use crate::number::{Number, to_file};
 use crate::outputs::Staged;
+use crate::progress::Progress;
 use crate::table::{Table, counted};
 use crate::terminal;
 
 /// Names of the files that runs write.
-pub(crate) const MODEL: &str = "model.npz";
+const MODEL: &str = "model.npz";
 pub(crate) const RUN: &str = "run.json";
 pub(crate) const CONVERGENCE: &str = "convergence.png";
 
@@ -122,13 +123,6 @@ pub(crate) fn run<T: Number>(
     solving: &SolvingArguments,
     fit: &Factorization<T>,
 ) -> anyhow::Result<Run> {
-    let point = |point: &partwise::TracePoint| TracePoint {
-        iteration: point.iteration as u64,
-        seconds: point.seconds,
-        objective: point.objective,
-        residual: point.residual,
-        sketched: point.sketched,
-    };
     let mut run = Run {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         command: command(),
@@ -144,7 +138,7 @@ pub(crate) fn run<T: Number>(
         converged: fit.stop == StopReason::Converged,
         stop_reason: fit.stop.to_string(),
         seconds: fit.seconds,
-        trace: fit.trace.iter().map(point).collect(),
+        trace: trace(&fit.trace),
         extra: serde_json::Map::new(),
     };
     run.extra.insert("input".to_owned(), json!(data.input));
@@ -158,6 +152,18 @@ pub(crate) fn run<T: Number>(
     run.set_figure("divergence", fit.divergence)?;
     run.set_figure("residual", fit.residual)?;
     Ok(run)
+}
+
+/// The trace of a run.
+pub(crate) fn trace(points: &[partwise::TracePoint]) -> Vec<TracePoint> {
+    let point = |point: &partwise::TracePoint| TracePoint {
+        iteration: point.iteration as u64,
+        seconds: point.seconds,
+        objective: point.objective,
+        residual: point.residual,
+        sketched: point.sketched,
+    };
+    points.iter().map(point).collect()
 }
 
 /// The factors with what a transform must know, taken from the fit.
@@ -201,16 +207,40 @@ fn fit_is_free(run: &Run) -> bool {
     constraints.is_none_or(Vec::is_empty)
 }
 
-/// Stages the files that every run has.
+/// Stages the files that every run has, and the course of its fit.
 ///
 /// # Errors
 /// If a picture cannot be drawn or the system refuses a file.
 pub(crate) fn stage(staged: &mut Staged, run: &Run, model: &Model) -> anyhow::Result<()> {
-    let json = run.to_json()?;
     let picture = partwise_report::convergence(run).to_png()?;
-    staged.write_with(MODEL, |path| partwise_io::write_model(path, model))?;
-    staged.write(RUN, json.as_bytes())?;
+    stage_of_many(staged, run, model)?;
     staged.write(CONVERGENCE, &picture)
+}
+
+/// Stages the files that every run has, where many fits have led to the model.
+///
+/// # Errors
+/// If the system refuses a file.
+pub(crate) fn stage_of_many(staged: &mut Staged, run: &Run, model: &Model) -> anyhow::Result<()> {
+    let json = run.to_json()?;
+    staged.write_with(MODEL, |path| partwise_io::write_model(path, model))?;
+    staged.write(RUN, json.as_bytes())
+}
+
+/// Writes what is staged, and ends as [`finish`] does.
+///
+/// # Errors
+/// If the system refuses a file, or stdout takes nothing.
+pub(crate) fn close(
+    (staged, progress): (Staged, Progress),
+    run: &Run,
+    table: Table,
+    end: (StopReason, &Path),
+    reporting: &ReportingArguments,
+) -> anyhow::Result<Ending> {
+    let written = staged.commit()?;
+    drop(progress);
+    finish(run, table, &written, end, reporting)
 }
 
 /// The lines that every run's table has.
@@ -266,9 +296,8 @@ pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
         table.row("KKT residual", decimal(residual, 3));
     }
     let mut count = iterations(run.iterations, &run.stop_reason);
-    let sketched = run.trace.iter().filter(|point| point.sketched).count();
-    if sketched > 0 {
-        count.push_str(&format!(", the first {sketched} on a sketch"));
+    if let Some(last) = run.trace.iter().rfind(|point| point.sketched) {
+        count.push_str(&format!(", the first {} on a sketch", last.iteration));
     }
     table.row("iterations", count);
     table.row("time", duration(run.seconds));

@@ -221,13 +221,14 @@ impl<'a, T: Float> Course<'a, T> {
     pub(crate) fn note(&mut self, objective: f64, residual: Option<f64>) {
         let seconds = self.seconds();
         let (iteration, sketched) = (self.road.past.iteration, self.sketched);
-        self.road.past.trace.push(TracePoint {
+        let point = TracePoint {
             iteration,
             seconds,
             objective,
             residual,
             sketched,
-        });
+        };
+        point.join(&mut self.road.past.trace);
         if let Some(residual) = residual {
             let asked = self.observer.observe(&Progress {
                 start: self.road.start,

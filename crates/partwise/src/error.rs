@@ -64,7 +64,7 @@ pub enum Error {
         col: usize,
     },
     /// A matrix has no row or no column.
-    #[error("V is empty: its shape is {rows} x {cols}; at least one row and one column are needed")]
+    #[error("V is empty: its shape is {rows} × {cols}; at least one row and one column are needed")]
     Empty {
         /// Rows of V.
         rows: usize,
@@ -127,7 +127,7 @@ pub enum Error {
         col: usize,
     },
     /// A matrix has another shape than the one needed.
-    #[error("{matrix} has the shape {rows} x {cols}; expected {expected_rows} x {expected_cols}")]
+    #[error("{matrix} has the shape {rows} × {cols}; expected {expected_rows} × {expected_cols}")]
     Shape {
         /// Which matrix.
         matrix: &'static str,

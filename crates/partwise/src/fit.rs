@@ -186,7 +186,7 @@ pub(crate) fn run<'s, T: Float>(
     }
 }
 
-/// How good a pair of factors is, of which nothing is changed.
+/// A pair of factors as it is, and how good it is.
 pub(crate) fn look<'s, T: Float>(
     shard: Box<dyn Shard<T> + 's>,
     right: Dense<T>,
@@ -194,8 +194,10 @@ pub(crate) fn look<'s, T: Float>(
     plan: &Plan,
     data: &Summary,
     threads: &Threads,
-) -> Quality {
-    Fit::new(shard, right, problem, plan, data, threads).quality()
+) -> (Dense<T>, Dense<T>, Quality) {
+    let mut fit = Fit::new(shard, right, problem, plan, data, threads);
+    let quality = fit.quality();
+    (fit.shard.into_rows(), fit.right.rows, quality)
 }
 
 impl<'a, 's, T: Float> Fit<'a, 's, T> {

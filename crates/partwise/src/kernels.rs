@@ -11,6 +11,18 @@ use crate::{Compressed, Dense, Float, Matrix, Solver};
 /// Sums that do not wait for each other: enough to keep the multipliers of today's processors busy.
 const CHAINS: usize = 12;
 
+/// What `work` gives where this thread takes one number at a time, as on a machine without vectors. Other threads do not follow.
+pub fn plainly<R>(work: impl FnOnce() -> R) -> R {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            kernel::PLAIN.set(self.0);
+        }
+    }
+    let _before = Before(kernel::PLAIN.replace(true));
+    work()
+}
+
 /// Vectors of a fused multiply-add in each of the chains, `rounds` times; returns the operations done, two for each number.
 pub fn multiply_add<T: Float>(rounds: usize, start: T) -> (usize, T) {
     struct Work<T>(usize, T);
@@ -33,7 +45,7 @@ pub fn multiply_add<T: Float>(rounds: usize, start: T) -> (usize, T) {
             (2 * rounds * CHAINS * T::count::<S>(), total)
         }
     }
-    pulp::Arch::new().dispatch(Work(rounds, start))
+    kernel::machine().dispatch(Work(rounds, start))
 }
 
 /// Reads every value once, adding them up.
@@ -55,7 +67,7 @@ pub fn read<T: Float>(values: &[T]) -> T {
                 .fold(T::ZERO, |total, &sum| total + T::total(simd, sum))
         }
     }
-    pulp::Arch::new().dispatch(Work(values))
+    kernel::machine().dispatch(Work(values))
 }
 
 /// V · Hᵀ into its argument, for a dense V in rows and H as n × k rows.

@@ -96,3 +96,93 @@ pub struct TracePoint {
     /// As in [`Progress::sketched`].
     pub sketched: bool,
 }
+
+impl TracePoint {
+    /// Points that a trace has at most, but for a few: the first, the latest, and the last on a sketch are kept always.
+    pub const MOST: usize = 4096;
+
+    /// Iterations from one point to the next when this one is the latest.
+    fn stride(&self) -> usize {
+        (self.iteration / Self::MOST + 1).next_power_of_two()
+    }
+
+    /// Adds the point of the next iteration to a trace of bounded length: from iteration [`Self::MOST`] on every second point is
+    /// kept, from twice as many iterations on every fourth, and so on. How a trace is thinned follows from the latest iteration
+    /// alone.
+    pub fn join(self, trace: &mut Vec<Self>) {
+        let stride = self.stride();
+        let stays = |point: &Self, next: &Self| {
+            point.iteration.is_multiple_of(stride) || point.sketched != next.sketched
+        };
+        match trace.last() {
+            Some(last) if last.stride() < stride => {
+                let all = std::mem::take(trace);
+                let next = all.iter().skip(1).chain([&self]);
+                let pairs = all.iter().zip(next).enumerate();
+                let kept = pairs.filter(|&(at, (point, next))| at == 0 || stays(point, next));
+                trace.extend(kept.map(|(_, (point, _))| *point));
+            }
+            // The latest of before was kept because it was the latest.
+            Some(last) if trace.len() > 1 && !stays(last, &self) => {
+                trace.pop();
+            }
+            _ => {}
+        }
+        trace.push(self);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(iteration: usize, sketched: bool) -> TracePoint {
+        TracePoint {
+            iteration,
+            seconds: 0.0,
+            objective: 1.0,
+            residual: None,
+            sketched,
+        }
+    }
+
+    #[test]
+    fn a_trace_is_whole_until_it_is_long() {
+        for first in [0, 1] {
+            let mut trace = Vec::new();
+            let most = TracePoint::MOST;
+            (first..most).for_each(|i| point(i, false).join(&mut trace));
+            let iterations: Vec<_> = trace.iter().map(|point| point.iteration).collect();
+            assert_eq!(iterations, (first..most).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_long_trace_keeps_its_ends_and_even_steps() {
+        for (first, sketched, last) in [(0, 0, 4096), (1, 0, 8191), (0, 0, 8192), (1, 333, 100_003)]
+        {
+            let mut trace = Vec::new();
+            (first..=sketched).for_each(|i| point(i, true).join(&mut trace));
+            // The first look at V is one more at the same iteration.
+            (first.max(sketched)..=last).for_each(|i| point(i, false).join(&mut trace));
+            assert!(trace.len() <= TracePoint::MOST + 3, "{}", trace.len());
+            assert!(trace.len() >= TracePoint::MOST / 2);
+            let stride = point(last, false).stride();
+            let met: Vec<_> = trace.iter().map(|point| point.iteration).collect();
+            let sketch_end = (sketched > 0).then_some(sketched);
+            let mut expected: Vec<_> = (first..=last)
+                .filter(|i| {
+                    [first, last].contains(i) || sketch_end == Some(*i) || i.is_multiple_of(stride)
+                })
+                .collect();
+            if first == 0 && sketched == 0 {
+                // Both looks at iteration 0.
+                expected.insert(0, 0);
+            }
+            assert_eq!(met, expected);
+            let end = trace.iter().rfind(|point| point.sketched);
+            let end = end.map(|point| point.iteration);
+            assert_eq!(end, (first <= sketched).then_some(sketched));
+        }
+    }
+}

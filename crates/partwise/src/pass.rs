@@ -9,299 +9,24 @@
 //! [`column_parts`] adds those of one tile of columns. A sparse V is walked by its columns instead, where gathering
 //! is cheap and scattering is not.
 
-use std::sync::Arc;
+mod problem;
+mod sums;
 
 use faer::MatRef;
 
-use crate::archive::Archive;
-use crate::constraint::Rule;
+use crate::Float;
 use crate::kernel::{self, Packed, vectorised};
 use crate::loss::{Elementwise, Weights, wide};
 use crate::matrix::{Dense, Lines};
 use crate::stored;
-use crate::threads::Threads;
-use crate::update::{LinesFn, MultiplicativeRule, Quadratic, QuadraticFn, settle};
-use crate::{Float, Loss, Solver};
+use crate::update::{MultiplicativeRule, Quadratic, settle};
+
+pub(crate) use problem::{Problem, Rules, Terms};
+pub(crate) use sums::{Fixed, Parts, Sums};
 
 /// Rows and columns of a tile of the reconstruction: it and its line of V stay in the second-level cache.
 const TILE_ROWS: usize = 64;
 pub(crate) const TILE_COLS: usize = 256;
-/// Rows for one partial Gram matrix.
-const GRAM_ROWS: usize = 1024;
-
-/// What is minimised and how, in the orientation that V is walked in.
-#[derive(Clone)]
-pub(crate) struct Problem<T: Float> {
-    /// Whose half-steps they are.
-    pub(crate) solver: Solver,
-    pub(crate) elementwise: Elementwise<T>,
-    /// The half-step of the squared loss; every other loss takes the multiplicative rule.
-    pub(crate) quadratic: Option<QuadraticFn<T>>,
-    /// The half-step that sees the lines of V, where the solver has one: it takes the place of the multiplicative rule
-    /// wherever V is at hand.
-    pub(crate) lines: Option<LinesFn<T>>,
-    /// The factor that goes with the lines, and the other one.
-    pub(crate) left: Terms,
-    pub(crate) right: Terms,
-    pub(crate) rules: Rules,
-}
-
-/// The half-steps of factors that are constrained: they take the place of the solver's.
-#[derive(Clone, Default)]
-pub(crate) struct Rules {
-    pub(crate) left: Option<Rule>,
-    pub(crate) right: Option<Rule>,
-    /// What the right factor's constraint adds to the curvature of each component of the left one, if it adds anything.
-    pub(crate) ties: Option<Arc<[f64]>>,
-}
-
-impl Rules {
-    /// Whether nothing is constrained.
-    pub(crate) fn are_none(&self) -> bool {
-        self.left.is_none() && self.right.is_none()
-    }
-}
-
-impl<T: Float> Problem<T> {
-    /// A problem by the names of its parts; `mean` is that of V, and the terms are those of the left and the right factor.
-    pub(crate) fn new(
-        solver: Solver,
-        loss: Loss,
-        mean: f64,
-        (left, right): (Terms, Terms),
-    ) -> Self {
-        Self {
-            solver,
-            elementwise: Elementwise::new(loss, mean),
-            quadratic: solver.quadratic().filter(|_| loss.is_quadratic()),
-            lines: solver.lines(loss),
-            left,
-            right,
-            rules: Rules::default(),
-        }
-    }
-
-    /// The same, where the right factor's constraint says this to the components of the left one.
-    pub(crate) fn tied(&self, ties: Vec<f64>) -> Self {
-        let mut problem = self.clone();
-        if let Some(rule) = &mut problem.rules.left {
-            rule.ties.clone_from(&ties);
-        }
-        problem.rules.ties = Some(ties.into());
-        problem
-    }
-
-    /// Whether a component may pass scale from one factor to the other at no cost.
-    pub(crate) fn is_free(&self) -> bool {
-        let free = |terms: &Terms| {
-            let unpriced = terms.penalty == Weights::default() && terms.prices.is_none();
-            unpriced && terms.movable.is_none()
-        };
-        free(&self.left) && free(&self.right)
-    }
-}
-
-/// What a half-step needs to know of its factor.
-#[derive(Clone, Debug)]
-pub(crate) struct Terms {
-    pub(crate) penalty: Weights,
-    /// An L1 penalty of each component beside that of all, if there are any.
-    pub(crate) prices: Option<Arc<[f64]>>,
-    /// See [`Quadratic::sweeps`].
-    pub(crate) sweeps: usize,
-    /// The components that may move, in order; all of them if `None`.
-    pub(crate) movable: Option<Arc<[usize]>>,
-}
-
-impl Terms {
-    /// The terms of a factor with rows of k entries, each made from `walked` entries of V.
-    pub(crate) fn new(penalty: Weights, walked: f64, k: usize) -> Self {
-        /// Sweeps that never pay.
-        const MOST: f64 = 30.0;
-        /// The share of a pass that sweeps may cost.
-        const SHARE: f64 = 0.5;
-        // A line costs two products of `walked` × k, a sweep one of k × k.
-        let price = 2.0 * walked / k as f64;
-        Self {
-            penalty,
-            prices: None,
-            sweeps: (1.0 + SHARE * price).min(MOST) as usize,
-            movable: None,
-        }
-    }
-
-    /// The same with an L1 penalty of each component.
-    pub(crate) fn priced(self, prices: Option<Arc<[f64]>>) -> Self {
-        Self { prices, ..self }
-    }
-
-    /// The L1 penalty of a component.
-    pub(crate) fn l1(&self, component: usize) -> f64 {
-        let price = self.prices.as_ref().map_or(0.0, |prices| prices[component]);
-        self.penalty.l1 + price
-    }
-
-    /// The penalty of a factor with these sums.
-    pub(crate) fn penalty_of(&self, sums: &Sums) -> f64 {
-        let prices = self.prices.iter().flat_map(|prices| prices.iter());
-        let priced: f64 = prices.zip(&sums.columns).map(|(a, b)| a * b).sum();
-        sums.penalty(&self.penalty) + priced
-    }
-
-    /// The same with a limit on sweeps.
-    pub(crate) fn at_most(&self, sweeps: usize) -> Self {
-        Self {
-            sweeps: self.sweeps.min(sweeps),
-            ..self.clone()
-        }
-    }
-
-    /// Makes a row zero, as far as it may move.
-    pub(crate) fn clear<T: Float>(&self, row: &mut [T]) {
-        match &self.movable {
-            None => row.fill(T::ZERO),
-            Some(movable) => movable.iter().for_each(|&t| row[t] = T::ZERO),
-        }
-    }
-
-    /// The same, with `held` of k components at rest.
-    pub(crate) fn holding(self, held: &[usize], k: usize) -> Self {
-        let movable: Vec<_> = (0..k).filter(|t| !held.contains(t)).collect();
-        Self {
-            movable: Some(movable.into()).filter(|_| !held.is_empty()),
-            ..self
-        }
-    }
-}
-
-/// A factor (rows × k) that stands still, with the sums that its half-step needs.
-#[derive(Clone, Debug)]
-pub(crate) struct Fixed<T> {
-    pub(crate) rows: Dense<T>,
-    pub(crate) sums: Sums,
-}
-
-/// Gram matrix (k × k), column sums (k) and sum of squares of a factor, in double precision.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Sums {
-    pub(crate) gram: Vec<f64>,
-    pub(crate) columns: Vec<f64>,
-}
-
-impl Sums {
-    pub(crate) fn archive(&mut self, archive: &mut Archive<'_>) {
-        archive.floats(&mut self.gram);
-        archive.floats(&mut self.columns);
-    }
-
-    /// The sums of a block of rows.
-    pub(crate) fn of<T: Float>(rows: &[T], k: usize) -> Self {
-        let gram = kernel::gram(rows, k).iter().map(|x| x.to_f64()).collect();
-        let columns = kernel::column_sums(rows, k);
-        Self { gram, columns }
-    }
-
-    /// The sums of all rows.
-    pub(crate) fn over<T: Float>(rows: &Dense<T>, threads: &Threads) -> Self {
-        let (count, k) = (rows.rows(), rows.cols());
-        let parts = threads.map(count.div_ceil(GRAM_ROWS), |task| {
-            let to = ((task + 1) * GRAM_ROWS).min(count);
-            Self::of(rows.row_range(task * GRAM_ROWS, to), k)
-        });
-        let mut sums = Self::default();
-        parts.iter().for_each(|part| sums.add(part));
-        sums
-    }
-
-    pub(crate) fn add(&mut self, other: &Self) {
-        if self.columns.is_empty() {
-            self.clone_from(other);
-            return;
-        }
-        let add = |to: &mut [f64], from: &[f64]| {
-            for (to, from) in to.iter_mut().zip(from) {
-                *to += from;
-            }
-        };
-        add(&mut self.gram, &other.gram);
-        add(&mut self.columns, &other.columns);
-    }
-
-    /// The penalty of the factor.
-    pub(crate) fn penalty(&self, weights: &Weights) -> f64 {
-        weights.of(self.columns.iter().sum(), self.squares().sum())
-    }
-
-    /// Σ x² of each column.
-    pub(crate) fn squares(&self) -> impl Iterator<Item = f64> {
-        let k = self.columns.len();
-        (0..k).map(move |t| self.gram[t * k + t])
-    }
-
-    /// ⟨G, other G⟩ = ‖W H‖² for the Gram matrices of W and Hᵀ.
-    pub(crate) fn inner(&self, other: &Self) -> f64 {
-        self.gram.iter().zip(&other.gram).map(|(a, b)| a * b).sum()
-    }
-}
-
-impl<T: Float> Fixed<T> {
-    pub(crate) fn new(rows: Dense<T>, threads: &Threads) -> Self {
-        let mut fixed = Self {
-            rows,
-            sums: Sums::default(),
-        };
-        fixed.refresh(threads);
-        fixed
-    }
-
-    /// The rows, of a known shape, and their sums.
-    pub(crate) fn archive(archive: &mut Archive<'_>, fixed: &mut Self) {
-        archive.dense(&mut fixed.rows);
-        fixed.sums.archive(archive);
-    }
-
-    /// Sums the rows anew after they have changed.
-    pub(crate) fn refresh(&mut self, threads: &Threads) {
-        self.sums = Sums::over(&self.rows, threads);
-    }
-}
-
-/// The data's part of a half-step for some rows: `numerator` (r × k), and `denominator` with a row for each row, with
-/// one row for all (β = 1), or empty (β = 2).
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Parts<T> {
-    pub(crate) numerator: Vec<T>,
-    pub(crate) denominator: Vec<T>,
-}
-
-impl<T: Float> Parts<T> {
-    /// Zeros for `rows` rows.
-    pub(crate) fn zeros(problem: &Problem<T>, rows: usize, k: usize) -> Self {
-        let denominator = match problem.elementwise.beta {
-            2.0 => 0,
-            1.0 => k,
-            _ => rows * k,
-        };
-        Self {
-            numerator: vec![T::ZERO; rows * k],
-            denominator: vec![T::ZERO; denominator],
-        }
-    }
-
-    pub(crate) fn archive(&mut self, archive: &mut Archive<'_>) {
-        archive.floats(&mut self.numerator);
-        archive.floats(&mut self.denominator);
-    }
-
-    /// Denominators of the Kullback–Leibler loss: the column sums of the fixed factor.
-    pub(crate) fn set_common_denominator(&mut self, problem: &Problem<T>, columns: &[f64]) {
-        if problem.elementwise.beta == 1.0 {
-            for (to, &sum) in self.denominator.iter_mut().zip(columns) {
-                *to = T::from_f64(sum);
-            }
-        }
-    }
-}
 
 /// Improves `rows` from their parts, or only looks when `update` is false. Returns the sum of |projected gradient|
 /// met, in the units of the objective.
@@ -681,7 +406,8 @@ pub(crate) fn divergence<T: Float>(
         && elementwise.beta == 1.0
     {
         let (sum, data) = stored::divergence(elementwise, sparse, from, rows, fixed);
-        if sum > T::CANCELLATION * data {
+        // Where nothing is stored nothing cancels: empty lines are not walked entry by entry.
+        if data == 0.0 || sum > T::CANCELLATION * data {
             return sum;
         }
     }

@@ -117,12 +117,12 @@ impl Stopper {
                 if look.objective == 0.0 {
                     return true;
                 }
-                if self.tolerance <= 0.0 || self.latest.len() <= lasting {
+                if self.latest.len() <= lasting {
                     return false;
                 }
                 let before = self.latest.pop_front().unwrap_or_default();
                 let scale = look.objective.max(EXACT * self.first);
-                before - look.objective <= self.tolerance * scale
+                self.tolerance > 0.0 && before - look.objective <= self.tolerance * scale
             }
         }
     }
@@ -163,6 +163,15 @@ mod tests {
         assert!(!(1..=20).any(|i| stopper.converged(&look(i, 3.0 - 0.1 * i as f64))));
         assert!(!(21..40).any(|i| stopper.converged(&look(i, 1.0))));
         assert!(stopper.converged(&look(40, 1.0)));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        for tolerance in [0.0, 1e-9] {
+            let mut stopper = Stopper::new(StopRule::PLATEAU, tolerance, 0.0);
+            assert!(!(1..=1000).any(|i| stopper.converged(&look(i, 1.0 / i as f64))));
+            assert!(stopper.latest.len() <= 20);
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(crate) fn add_numerators<T: Float>(
     numerators: &mut [T],
     k: usize,
 ) {
-    pulp::Arch::new().dispatch(Numerators {
+    kernel::machine().dispatch(Numerators {
         elementwise,
         sparse,
         from,
@@ -67,7 +67,7 @@ pub(crate) fn divergence<T: Float>(
     rows: &[T],
     fixed: &Fixed<T>,
 ) -> (f64, f64) {
-    pulp::Arch::new().dispatch(Divergence {
+    kernel::machine().dispatch(Divergence {
         elementwise,
         sparse,
         from,

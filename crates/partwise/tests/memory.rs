@@ -1,14 +1,21 @@
-//! What a fit takes beyond V: the factors, their statistics and a bounded work space; of a sparse V one twin.
+//! What a fit takes beyond V: the factors, their statistics and a bounded work space; of a sparse V one twin. What many fits and long
+//! ones leave behind: nothing.
 //!
 //! A binary of its own, because the allocator that counts is that of the whole process.
 
 #[path = "all/common/mod.rs"]
 mod common;
 
-use std::sync::{Mutex, PoisonError};
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Barrier, Mutex, PoisonError};
 
-use common::{pairs, short, uniform};
-use partwise::{Dense, Float, Init, Loss, Matrix, Nmf, Solver};
+use common::{Storage, Stored, bits, pairs, short, uniform};
+use partwise::{
+    Dense, Error, Float, Init, Loss, Matrix, Nmf, Observer, Progress, Solver, Start, State,
+    StopReason, TracePoint,
+};
 use peak_alloc::PeakAlloc;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -236,4 +243,182 @@ fn small_fits_take_less_than_they_say() {
             assert!(peak <= needed, "{solver} {loss} {init}: {peak} {needed}");
         }
     }
+}
+
+/// Threads of this process that fits work on, where the system names them.
+fn workers() -> usize {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
+        return 0;
+    };
+    let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
+    let names = tasks.flatten().filter_map(name);
+    names.filter(|name| name.starts_with("partwise-")).count()
+}
+
+/// An observer that stops after some iterations, has a flag, and counts the bytes of states.
+#[derive(Default)]
+struct Watching {
+    stop_at: usize,
+    flag: Option<Arc<AtomicBool>>,
+    keep_at: Vec<usize>,
+    iteration: usize,
+    states: Vec<usize>,
+}
+
+impl Observer for Watching {
+    fn observe(&mut self, progress: &Progress) -> ControlFlow<()> {
+        self.iteration = progress.iteration;
+        if progress.iteration == self.stop_at {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn interrupt(&self) -> Option<Arc<AtomicBool>> {
+        self.flag.clone()
+    }
+
+    fn wants_state(&mut self) -> bool {
+        self.keep_at.contains(&self.iteration)
+    }
+
+    fn keep(&mut self, state: &mut State<'_>) {
+        let mut bytes = Vec::new();
+        state.write(&mut bytes).unwrap();
+        self.states.push(bytes.len());
+    }
+}
+
+/// Fits of every kind: all solvers, dense and sparse, with one to three threads; some are stopped, some interrupted.
+fn fit_of_many(number: usize, dense: &Dense<f64>, sparse: &Stored<f64>) {
+    let pairs = pairs();
+    let (solver, loss) = pairs[number % pairs.len()];
+    let nmf = short(3, solver, loss, 3)
+        .seed(number as u64)
+        .threads(NonZeroUsize::new(1 + number % 3));
+    let v = match number % 2 {
+        0 => Matrix::from(dense),
+        _ => sparse.matrix(),
+    };
+    let interrupted = number.is_multiple_of(7);
+    let mut observer = Watching {
+        stop_at: 1 + number % 5,
+        flag: interrupted.then(|| Arc::new(AtomicBool::new(true))),
+        keep_at: vec![2],
+        ..Watching::default()
+    };
+    let fitted = nmf.fit_with(&[v], Start::default(), &mut observer);
+    match (interrupted, loss.needs_positive()) {
+        (true, _) => assert!(fitted.is_err()),
+        // There are zeros.
+        (false, true) => assert!(matches!(fitted, Err(Error::ZeroEntry { .. }))),
+        (false, false) => assert!(fitted.is_ok(), "{solver} {loss}"),
+    }
+}
+
+#[test]
+fn a_thousand_fits_leave_no_memory_and_no_threads_behind() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let dense: Dense<f64> = common::random(40, 30, 0.7, 2);
+    let sparse = Stored::of(&dense, Storage::Csr);
+    // The first ones make the pools of threads.
+    (0..100).for_each(|number| fit_of_many(number, &dense, &sparse));
+    let (before, threads) = (ALLOCATOR.current_usage(), workers());
+    (0..1000).for_each(|number| fit_of_many(number, &dense, &sparse));
+    let left = ALLOCATOR.current_usage().saturating_sub(before);
+    // A factor of each fit would be ten times as much.
+    assert!(left <= 64 << 10, "{left} bytes are left");
+    assert_eq!(workers(), threads);
+}
+
+#[test]
+fn sixty_four_threads_at_once_get_the_bits_of_one() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let v: Dense<f64> = common::random(300, 80, 1.0, 3);
+    let fit = |number: usize| {
+        let nmf = short(4, Solver::auto(), Loss::FROBENIUS, 10)
+            .seed((number % 4) as u64)
+            .init("random".parse().unwrap())
+            .threads(NonZeroUsize::new(2));
+        bits(&nmf.fit(&Matrix::from(&v)).unwrap())
+    };
+    let expected: Vec<_> = (0..4).map(fit).collect();
+    let threads = workers();
+    let barrier = Barrier::new(64);
+    std::thread::scope(|scope| {
+        for number in 0..64 {
+            let (fit, barrier, expected) = (&fit, &barrier, &expected);
+            scope.spawn(move || {
+                barrier.wait();
+                assert!(fit(number) == expected[number % 4], "thread {number}");
+            });
+        }
+    });
+    assert_eq!(workers(), threads);
+}
+
+/// Fits that do not end by themselves: their trace, their memory and their states stay bounded.
+fn long_fits(iterations: usize) {
+    let v: Dense<f64> = common::random(6, 5, 1.0, 4);
+    for (solver, loss) in [
+        ("hals", Loss::FROBENIUS),
+        ("mu", Loss::FROBENIUS),
+        ("newton", Loss::KULLBACK_LEIBLER),
+    ] {
+        let nmf = short(2, solver.parse().unwrap(), loss, iterations)
+            .init("random".parse().unwrap())
+            .threads(Some(NonZeroUsize::MIN));
+        let mut observer = Watching {
+            keep_at: vec![iterations / 2, iterations - 1],
+            ..Watching::default()
+        };
+        let before = ALLOCATOR.current_usage();
+        ALLOCATOR.reset_peak_usage();
+        let model = nmf
+            .fit_with(&[Matrix::from(&v)], Start::default(), &mut observer)
+            .unwrap();
+        let peak = ALLOCATOR.peak_usage() - before;
+        assert_eq!(model.stop, StopReason::MaxIterations, "{solver}");
+        assert_eq!(model.iterations, iterations, "{solver}");
+        let trace = &model.trace;
+        assert!(
+            trace.len() <= TracePoint::MOST + 2,
+            "{solver}: {}",
+            trace.len()
+        );
+        assert!(
+            trace.len() >= TracePoint::MOST / 2,
+            "{solver}: {}",
+            trace.len()
+        );
+        assert!(trace[0].iteration <= 1, "{solver}");
+        let last = trace[trace.len() - 1];
+        assert_eq!(last.iteration, iterations, "{solver}");
+        assert!(
+            peak <= 2 << 20,
+            "{solver}: {} at most",
+            megabytes(peak as u64)
+        );
+        let most = TracePoint::MOST * size_of::<TracePoint>() + (16 << 10);
+        assert!(observer.states.len() == 2, "{solver}");
+        assert!(
+            observer.states.iter().all(|&bytes| bytes <= most),
+            "{solver}: {:?}",
+            observer.states
+        );
+    }
+}
+
+#[test]
+fn a_long_fit_takes_no_more_than_a_short_one() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    long_fits(20_000);
+}
+
+/// `cargo test --workspace --all-features --locked a_million_iterations -- --ignored`
+#[test]
+#[ignore = "a minute; a_long_fit_takes_no_more_than_a_short_one is the same, shorter"]
+fn a_million_iterations_take_no_more_than_a_few() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    long_fits(1_000_000);
 }

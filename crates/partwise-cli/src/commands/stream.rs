@@ -6,9 +6,9 @@
 use std::time::Instant;
 
 use anyhow::bail;
-use partwise::{Dense, Error, Matrix, Memory, MiniBatch, Nmf, Solver, StopReason};
+use partwise::{Dense, Error, Matrix, Memory, MiniBatch, Nmf, Solver, StopReason, TracePoint};
 use partwise_io::{Batch, Model, for_each_batch};
-use partwise_report::{Run, TracePoint, decimal, duration};
+use partwise_report::{Run, decimal, duration};
 use serde_json::json;
 
 use crate::arguments::{FitArguments, Precision as Wanted};
@@ -116,6 +116,11 @@ struct Learner<T> {
 }
 
 impl<T: Number> Learner<T> {
+    /// Batches that something was learnt from.
+    fn steps(&self) -> usize {
+        self.trace.last().map_or(0, |point| point.iteration)
+    }
+
     fn step(&mut self, batch: &Batch<'_>, limit: Limit) -> anyhow::Result<()> {
         let values: Vec<T> = batch
             .values
@@ -171,13 +176,14 @@ impl<T: Number> Learner<T> {
             let cost = MiniBatch::new(self.nmf.clone())
                 .partial_fit(&v, memory, keep, &mut go_on)
                 .map_err(placed)?;
-            self.trace.push(TracePoint {
-                iteration: self.trace.len() as u64 + 1,
+            let point = TracePoint {
+                iteration: self.steps() + 1,
                 seconds: self.clock.elapsed().as_secs_f64(),
                 objective: cost,
                 residual: None,
                 sketched: false,
-            });
+            };
+            point.join(&mut self.trace);
         }
         self.rows += batch.rows as u64;
         self.nonzeros += batch.values.iter().filter(|value| **value != 0.0).count() as u64;
@@ -197,6 +203,7 @@ impl<T: Number> Learner<T> {
             output,
             ..
         } = arguments;
+        let steps = self.steps() as u64;
         let Some(memory) = self.memory else {
             if stop == "stopped" {
                 return Ok(Ending::Stopped);
@@ -210,7 +217,6 @@ impl<T: Number> Learner<T> {
         let mut parameters = record::parameters(solving);
         parameters.insert("batch".into(), json!(arguments.streaming.batch.get()));
         parameters.insert("half_life".into(), json!(self.half_life));
-        let steps = self.trace.len() as u64;
         let mut run = Run {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             command: record::command(),
@@ -226,7 +232,7 @@ impl<T: Number> Learner<T> {
             converged: false,
             stop_reason: stop.to_owned(),
             seconds: self.clock.elapsed().as_secs_f64(),
-            trace: self.trace,
+            trace: record::trace(&self.trace),
             extra: serde_json::Map::new(),
         };
         run.extra.insert("input".to_owned(), json!(input));

@@ -102,7 +102,7 @@ fn bad_requests_are_refused() {
         ("v.npy -k 0", "rank = 0"),
         (
             "v.npy -k 16",
-            "rank = 16: expected at most 15, the smaller side of 24 x 15",
+            "rank = 16: expected at most 15, the smaller side of 24 × 15",
         ),
         ("v.npy", "--rank"),
         (

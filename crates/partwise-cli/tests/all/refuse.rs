@@ -117,7 +117,7 @@ fn starts_that_do_not_fit() {
         .file("objects.npy", npy("|O", "(6, 2)", b""));
     place.refused(
         "fit v.npy -k 2 -o out --start-w w.npy",
-        &["w.npy", "5 x 2", "6 x 2"],
+        &["w.npy", "5 × 2", "6 × 2"],
     );
     place.refused(
         "fit v.npy -k 2 -o out --start-w single.npy",
@@ -197,7 +197,7 @@ fn parameters_out_of_range() {
             ["square.txt", "graph"],
         ),
         ("--graph v.txt", ["required", "--constraint"]),
-        ("--constraint symmetric", ["w:symmetric=0.3", "6 x 4"]),
+        ("--constraint symmetric", ["w:symmetric=0.3", "6 × 4"]),
         ("--format xls", ["xls", "csv"]),
         ("--frobnicate", ["--frobnicate", "unexpected"]),
     ] {

@@ -182,7 +182,7 @@ impl ConsensusNmf {
             return Err(Error::Empty { rows, cols });
         }
         if self.nmf.rank > most {
-            let legal = format!("expected at most {most}, the smaller side of {rows} x {cols}");
+            let legal = format!("expected at most {most}, the smaller side of {rows} × {cols}");
             return refuse("rank", self.nmf.rank.to_string(), &legal);
         }
         Ok(())

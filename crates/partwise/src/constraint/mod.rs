@@ -35,6 +35,7 @@ mod descent;
 mod graph;
 mod hoyer;
 mod orthogonal;
+mod rule;
 mod simplex;
 mod symmetric;
 mod volume;
@@ -44,14 +45,12 @@ use std::str::FromStr;
 
 pub(crate) use descent::{Quadratic, descend};
 pub use graph::Graph;
+use rule::over_columns;
+pub(crate) use rule::{Rule, Step};
 pub(crate) use simplex::onto_simplex;
 pub(crate) use symmetric::{Shifted, asymmetry};
 
-use crate::loss::Weights;
-use crate::matrix::Dense;
-use crate::threads::Threads;
-use crate::update::settle;
-use crate::{Error, Factor, Float};
+use crate::{Error, Factor};
 
 /// A number that a constraint takes.
 struct Value {
@@ -462,176 +461,5 @@ impl FromStr for Constraint {
             found = found.with_value(number)?;
         }
         Ok(found)
-    }
-}
-
-/// A set with its numbers, for one factor of one fit.
-#[derive(Clone)]
-pub(crate) struct Rule {
-    set: &'static Set,
-    value: f64,
-    /// Rows of the factor.
-    rows: usize,
-    /// Sum of squares of V.
-    squares: f64,
-    /// Which rows are coupled.
-    graph: Option<Graph>,
-    /// What the other factor's constraint adds to the curvature of each component, if it adds anything.
-    pub(crate) ties: Vec<f64>,
-}
-
-/// What a half-step sees: ½ tr(X G Xᵀ) − tr(B Xᵀ) for some rows, or all of them.
-pub(crate) struct Step<'a> {
-    rule: &'a Rule,
-    /// G, with the L2 penalty and what is folded into it.
-    quadratic: Quadratic<'a>,
-    /// B, less the L1 penalty.
-    rhs: &'a [f64],
-    /// λ G_tt, if rows are coupled.
-    pull: &'a [f64],
-}
-
-/// Rows in a task, where each is constrained alone.
-const ROWS: usize = 128;
-/// Tangents in a half-step, where there is something to fold in.
-const TANGENTS: usize = 2;
-
-impl Rule {
-    /// Whether each column may be given the length 1 afterwards.
-    pub(crate) fn has_any_length(&self) -> bool {
-        self.set.any_length
-    }
-
-    /// The term of the factor alone, by its Gram matrix.
-    pub(crate) fn price(&self, gram: &[f64], k: usize) -> f64 {
-        self.set.price.map_or(0.0, |price| price(self, gram, k))
-    }
-
-    /// λ x_tᵀ L x_t of each component, if rows are coupled: the L2 penalty on the same component of the other factor.
-    pub(crate) fn ties<T: Float>(&self, rows: &Dense<T>) -> Option<Vec<f64>> {
-        let graph = self.graph.as_ref()?;
-        let roughness = graph::roughness(graph, rows.as_slice(), rows.cols());
-        Some(roughness.iter().map(|x| self.value * x).collect())
-    }
-
-    /// Puts a start into the set.
-    pub(crate) fn begin<T: Float>(&self, rows: &mut Dense<T>) {
-        let k = rows.cols();
-        let mut values: Vec<f64> = rows.as_slice().iter().map(|x| x.to_f64()).collect();
-        (self.set.begin)(self, &mut values, k);
-        store(&values, rows.as_mut_slice());
-    }
-
-    /// Improves all rows of the factor, or only looks when `update` is false. Returns the sum of |gradient| into the set as it
-    /// met them: what a step along the gradient of length 1 / L moves, times L, with L a bound on the curvature.
-    pub(crate) fn half_step<T: Float>(
-        &self,
-        weights: &Weights,
-        (gram, numerator): (&[f64], &[T]),
-        rows: &mut [T],
-        k: usize,
-        threads: &Threads,
-        update: bool,
-    ) -> f64 {
-        let mut x: Vec<f64> = rows.iter().map(|x| x.to_f64()).collect();
-        let rhs: Vec<f64> = numerator.iter().map(|b| b.to_f64() - weights.l1).collect();
-        let folded = |x: &[f64]| {
-            let mut gram = gram.to_vec();
-            (0..k).for_each(|t| gram[t * k + t] += weights.l2);
-            for (t, tie) in self.ties.iter().enumerate() {
-                gram[t * k + t] += tie;
-            }
-            if let Some(fold) = self.set.fold {
-                fold(self, x, &mut gram, k);
-            }
-            gram
-        };
-        let pull: Vec<f64> = match self.graph {
-            Some(_) => (0..k).map(|t| self.value * gram[t * k + t]).collect(),
-            None => Vec::new(),
-        };
-        let gram = folded(&x);
-        let quadratic = Quadratic::new(&gram, k);
-        let violation = match &self.graph {
-            None => self.violation(&quadratic, &rhs, &x, threads),
-            Some(graph) => {
-                let pulled = graph::pulled(graph, &pull, &x);
-                let rhs: Vec<f64> = rhs.iter().zip(pulled).map(|(b, l)| b - l).collect();
-                self.violation(&quadratic, &rhs, &x, threads)
-            }
-        };
-        if update {
-            let tangents = if self.set.fold.is_some() { TANGENTS } else { 1 };
-            for _ in 0..tangents {
-                let gram = folded(&x);
-                self.over_rows(&mut x, k, threads, |span, rows| {
-                    let step = Step {
-                        rule: self,
-                        quadratic: Quadratic::new(&gram, k),
-                        rhs: &rhs[span],
-                        pull: &pull,
-                    };
-                    (self.set.improve)(&step, rows);
-                });
-            }
-            store(&x, rows);
-        }
-        violation
-    }
-
-    fn violation(
-        &self,
-        quadratic: &Quadratic<'_>,
-        rhs: &[f64],
-        x: &[f64],
-        threads: &Threads,
-    ) -> f64 {
-        let bound = quadratic.bound;
-        if bound <= 0.0 {
-            return 0.0;
-        }
-        let mut moved = x.to_vec();
-        let sums = self.over_rows(&mut moved, quadratic.k, threads, |span, rows| {
-            quadratic.step(&rhs[span.clone()], &x[span.clone()], rows);
-            (self.set.project)(self, rows, quadratic.k);
-            let pairs = rows.iter().zip(&x[span]);
-            pairs.map(|(to, from)| (to - from).abs()).sum::<f64>()
-        });
-        bound * sums.iter().sum::<f64>()
-    }
-
-    /// Works on all rows at once, or on some after others where each is constrained alone.
-    fn over_rows<R: Send>(
-        &self,
-        x: &mut [f64],
-        k: usize,
-        threads: &Threads,
-        work: impl Fn(std::ops::Range<usize>, &mut [f64]) -> R + Sync,
-    ) -> Vec<R> {
-        let length = if self.set.rowwise { ROWS * k } else { x.len() };
-        threads.map_chunks(x, length.max(1), |index, rows| {
-            let from = index * length;
-            work(from..from + rows.len(), rows)
-        })
-    }
-}
-
-fn store<T: Float>(values: &[f64], rows: &mut [T]) {
-    for (x, &value) in rows.iter_mut().zip(values) {
-        *x = settle(T::from_f64(value));
-    }
-}
-
-/// Gives `work` each column of some rows, and puts it back.
-fn over_columns(rows: &mut [f64], k: usize, mut work: impl FnMut(usize, &mut [f64])) {
-    let mut column = vec![0.0; rows.len() / k];
-    for t in 0..k {
-        for (x, row) in column.iter_mut().zip(rows.chunks_exact(k)) {
-            *x = row[t];
-        }
-        work(t, &mut column);
-        for (x, row) in column.iter().zip(rows.chunks_exact_mut(k)) {
-            row[t] = *x;
-        }
     }
 }

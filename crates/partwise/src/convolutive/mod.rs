@@ -167,13 +167,14 @@ impl Convolutive {
             // What is known before a step of W: the objective of the factors that the iteration before left.
             let look = work.look_for_w();
             let seconds = clock.elapsed().as_secs_f64();
-            trace.push(TracePoint {
+            let point = TracePoint {
                 iteration,
                 seconds,
                 objective: look.divergence,
                 residual: (iteration > 0).then_some(residual),
                 sketched: false,
-            });
+            };
+            point.join(&mut trace);
             let Some(rule) = &mut stopper else {
                 let rule = StopRule::PLATEAU;
                 stopper = Some(Stopper::new(rule, self.nmf.tolerance, look.divergence));

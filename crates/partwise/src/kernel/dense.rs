@@ -10,7 +10,7 @@
 use faer::MatRef;
 use pulp::{Simd, WithSimd};
 
-use super::prefetch;
+use super::{machine, prefetch};
 use crate::Float;
 use crate::threads::Threads;
 
@@ -67,7 +67,7 @@ fn lanes<T: Float>() -> usize {
             T::count::<S>()
         }
     }
-    pulp::Arch::new().dispatch(Count::<T>(std::marker::PhantomData))
+    machine().dispatch(Count::<T>(std::marker::PhantomData))
 }
 
 /// Whether the entries of a row follow each other in memory, as the products here need.
@@ -78,7 +78,7 @@ pub(crate) fn has_rows<T: Float>(v: MatRef<'_, T>) -> bool {
 /// `out` (r × k) = V (r × n) · right (n × k).
 pub(crate) fn times_packed<T: Float>(out: &mut [T], v: MatRef<'_, T>, right: &Packed<T>) {
     debug_assert!(has_rows(v) && out.len() == v.nrows() * right.k);
-    pulp::Arch::new().dispatch(Times { out, v, right });
+    machine().dispatch(Times { out, v, right });
 }
 
 struct Times<'a, T> {
@@ -194,7 +194,7 @@ impl<T: Float, S: Simd> Rows<'_, T, S> {
 /// `out` (c × k) += Vᵀ (c × r) · left (r × k).
 pub(crate) fn add_transposed_times<T: Float>(out: &mut [T], v: MatRef<'_, T>, left: &[T]) {
     debug_assert!(has_rows(v));
-    pulp::Arch::new().dispatch(TransposedTimes { out, v, left });
+    machine().dispatch(TransposedTimes { out, v, left });
 }
 
 struct TransposedTimes<'a, T> {

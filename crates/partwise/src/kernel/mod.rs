@@ -25,10 +25,26 @@ pub(crate) use products::{add_times, add_transposed_times, gram, lines, outer, p
 pub(crate) use sparse::{Sums, dot, for_each_entry, gather_lines};
 pub(crate) use sums::{column_sums, inner, sum, total};
 
+#[cfg(feature = "kernels")]
+thread_local! {
+    /// Whether this thread does without vectors, for the tests that compare.
+    pub(crate) static PLAIN: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// The widest instruction set of this machine.
+#[inline(always)]
+pub(crate) fn machine() -> pulp::Arch {
+    #[cfg(feature = "kernels")]
+    if PLAIN.get() {
+        return pulp::Arch::Scalar;
+    }
+    pulp::Arch::new()
+}
+
 /// Runs `work` compiled for the widest instruction set of this machine.
 #[inline(always)]
 pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(work)
+    machine().dispatch(work)
 }
 
 #[cfg(test)]
@@ -150,7 +166,7 @@ mod tests {
     fn entries_agree<T: Float>(count: usize, k: usize) {
         let (x, rows, weights) = (values::<T>(k), values::<T>(12 * k), values::<T>(count));
         let places: Vec<usize> = (0..count).map(|e| e * 7 % 12).collect();
-        let (products, sums) = pulp::Arch::new().dispatch(Entries {
+        let (products, sums) = machine().dispatch(Entries {
             x: &x,
             rows: &rows,
             places: &places,

@@ -6,7 +6,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::prefetch;
+use super::{machine, prefetch};
 use crate::Float;
 use crate::matrix::{Compressed, Index, Row, with_indices};
 
@@ -29,7 +29,7 @@ pub(crate) fn gather_lines<T: Float>(
     k: usize,
 ) {
     assert!(other.len() >= sparse.minor() * k, "a row for each index");
-    pulp::Arch::new().dispatch(Gather {
+    machine().dispatch(Gather {
         out,
         sparse,
         from,
@@ -160,7 +160,7 @@ impl<T: Float> Sums<'_, T> {
     pub(crate) fn add(self, run: &Compressed<'_, T>, from: usize, other: &[T], k: usize) {
         assert!(other.len() >= run.minor() * k, "a row for each index");
         let Self { sums, odd } = self;
-        pulp::Arch::new().dispatch(GoOn {
+        machine().dispatch(GoOn {
             sums,
             odd,
             run,

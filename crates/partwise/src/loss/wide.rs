@@ -5,20 +5,21 @@ use pulp::{Simd, WithSimd};
 
 use super::Elementwise;
 use crate::Float;
+use crate::kernel::machine;
 
 /// Replaces each y of a block by v·y^(β−2), scaled.
 pub(crate) fn ratio<T: Float>(elementwise: &Elementwise<T>, v: &[T], y: &mut [T]) {
-    pulp::Arch::new().dispatch(Ratio(elementwise, v, y));
+    machine().dispatch(Ratio(elementwise, v, y));
 }
 
 /// Replaces each y of a block by y^(β−1), scaled.
 pub(crate) fn weight<T: Float>(elementwise: &Elementwise<T>, y: &mut [T]) {
-    pulp::Arch::new().dispatch(Weight(elementwise, y));
+    machine().dispatch(Weight(elementwise, y));
 }
 
 /// The sum of the scaled divergences of some entries.
 pub(crate) fn divergences<T: Float>(elementwise: &Elementwise<T>, v: &[T], y: &[T]) -> f64 {
-    pulp::Arch::new().dispatch(Divergences(elementwise, v, y))
+    machine().dispatch(Divergences(elementwise, v, y))
 }
 
 struct Ratio<'a, T: Float>(&'a Elementwise<T>, &'a [T], &'a mut [T]);

@@ -18,7 +18,7 @@ pub(super) fn check_length(length: usize, rows: usize, cols: usize) -> Result<()
     }
     Err(Error::Malformed {
         what: "dense matrix",
-        reason: format!("{length} values for the shape {rows} x {cols}"),
+        reason: format!("{length} values for the shape {rows} × {cols}"),
     })
 }
 

@@ -170,7 +170,7 @@ impl<'a, T: Float> Compressed<'a, T> {
         }
         if minor > u32::MAX as usize || major > u32::MAX as usize {
             return malformed(format!(
-                "the shape {major} x {minor} has an axis above {}",
+                "the shape {major} × {minor} has an axis above {}",
                 u32::MAX
             ));
         }

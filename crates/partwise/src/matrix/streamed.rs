@@ -143,7 +143,7 @@ impl<'a, T> Streamed<'a, T> {
         let cols = rows.cols();
         if total.rows.max(cols) > u32::MAX as usize {
             return refuse(format!(
-                "the shape {} x {cols} has an axis above {}",
+                "the shape {} × {cols} has an axis above {}",
                 total.rows,
                 u32::MAX
             ));

@@ -323,7 +323,7 @@ impl Nmf {
             name: "rank",
             value: self.rank.to_string(),
             legal: format!(
-                "expected a rank with which the factors of a {rows} x {cols} matrix fit in memory"
+                "expected a rank with which the factors of a {rows} × {cols} matrix fit in memory"
             ),
         })
     }
@@ -370,7 +370,7 @@ fn check_symmetric<T: Float>(
             v.check_held(&format!("the constraint {constraint}"))?;
             let (rows, cols) = (v.rows(), v.cols());
             if rows != cols {
-                format!("expected a symmetric V, not one of {rows} x {cols}")
+                format!("expected a symmetric V, not one of {rows} × {cols}")
             } else if let Some((i, j, here, there)) = asymmetry(v) {
                 format!(
                     "expected a symmetric V, but its entry ({i}, {j}) is {here} and ({j}, {i}) is {there}"

@@ -365,11 +365,13 @@ impl<T: Float> Task<'_, '_, T> {
             *x = T::from_f64(f64::midpoint(x.to_f64(), y.to_f64()));
         }
         let (problem, plan) = (self.problem((1.0, 1.0)), self.plan());
-        let (shard, summary) = (self.shards(left.clone()), &self.blocks.summary);
-        let quality = fit::look(shard, left.clone(), &problem, &plan, summary, self.threads);
+        let (right, summary) = (left.clone(), &self.blocks.summary);
+        let shard = self.shards(left);
+        let (left, right, quality) =
+            fit::look(shard, right, &problem, &plan, summary, self.threads);
         Outcome {
-            right: left.clone(),
             left,
+            right,
             quality,
             ..outcome
         }

@@ -10,7 +10,7 @@ use pulp::{Simd, WithSimd};
 
 use super::{Quadratic, projected, settle};
 use crate::Float;
-use crate::kernel::QUAD;
+use crate::kernel::{QUAD, machine};
 
 /// Vectors in a group of rows: enough independent sums to keep the multipliers busy.
 const VECTORS: usize = 4;
@@ -35,7 +35,7 @@ fn sweep_rows<T: Float>(
     rows: &mut [T],
     sweeps: usize,
 ) -> f64 {
-    pulp::Arch::new().dispatch(Sweeps {
+    machine().dispatch(Sweeps {
         problem,
         rhs,
         rows,

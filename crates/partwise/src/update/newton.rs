@@ -102,7 +102,7 @@ fn walk<T: Float>(
     rows: &mut [T],
     copy_values: usize,
 ) -> LinesMet {
-    pulp::Arch::new().dispatch(Walk {
+    kernel::machine().dispatch(Walk {
         problem,
         first,
         rows,

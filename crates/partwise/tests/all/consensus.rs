@@ -393,7 +393,7 @@ fn what_cannot_be_done_is_refused_with_the_value_and_what_would_be_right() {
         (
             of(5),
             &v,
-            "rank = 5: expected at most 4, the smaller side of 6 x 4",
+            "rank = 5: expected at most 4, the smaller side of 6 × 4",
         ),
         (
             of(2).threshold(0.0),

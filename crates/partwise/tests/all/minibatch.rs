@@ -357,7 +357,7 @@ fn refuses_before_any_work() {
                 nmf: nmf(3, 2.0, Penalty::default()),
                 ..good.clone()
             },
-            "W has the shape 4 x 2; expected 4 x 3",
+            "W has the shape 4 × 2; expected 4 × 3",
         ),
     ];
     for (mini, expected) in cases {

@@ -112,7 +112,7 @@ fn rows_are_counted_over_all_blocks() {
     let narrow = random::<f64>(2, 4, 1.0, 3);
     let blocks = [(&good).into(), (&narrow).into()];
     let found = fit_none(&Nmf::new(2), &blocks, Start::default());
-    let error = check_refused(found, &["block", "2 x 4", "2 x 5"]);
+    let error = check_refused(found, &["block", "2 × 4", "2 × 5"]);
     assert!(matches!(error, Error::Shape { .. }));
 }
 
@@ -128,12 +128,12 @@ fn empty_matrices_are_refused() {
                     &[stored.matrix()],
                     Start::default(),
                 );
-                let error = check_refused(found, &[&format!("{rows} x {cols}"), "at least one"]);
+                let error = check_refused(found, &[&format!("{rows} × {cols}"), "at least one"]);
                 assert_eq!(error, Error::Empty { rows, cols });
             }
         }
     }
-    let error = check_refused(fit_none(&Nmf::new(2), &[], Start::default()), &["0 x 0"]);
+    let error = check_refused(fit_none(&Nmf::new(2), &[], Start::default()), &["0 × 0"]);
     assert_eq!(error, Error::Empty { rows: 0, cols: 0 });
 }
 
@@ -386,18 +386,18 @@ fn starts_are_checked_like_v() {
         Some(&h),
         None,
         None,
-        &["W has the shape 2 x 5; expected 6 x 2"],
+        &["W has the shape 2 × 5; expected 6 × 2"],
     );
     assert!(matches!(error, Error::Shape { .. }));
     refused(
         None,
         Some(&w),
         None,
-        &["H has the shape 6 x 2; expected 2 x 5"],
+        &["H has the shape 6 × 2; expected 2 × 5"],
     );
     check_refused(
         Nmf::new(3).transform(&(&v).into(), &h),
-        &["H has the shape 2 x 5; expected 3 x 5"],
+        &["H has the shape 2 × 5; expected 3 × 5"],
     );
     for (factor, name) in [(Factor::W, "W is held"), (Factor::H, "H is held")] {
         let error = refused(None, None, Some(factor), &[name, "start"]);
@@ -440,7 +440,7 @@ fn values_that_leave_the_range_of_numbers_are_refused() {
 fn dense_slices_of_the_wrong_length_are_refused() {
     let values = [1.0; 12];
     for (rows, cols) in [(3, 5), (0, 1), (usize::MAX, 2), (usize::MAX, usize::MAX)] {
-        let shape = format!("{rows} x {cols}");
+        let shape = format!("{rows} × {cols}");
         check_refused(
             Matrix::row_major(&values, rows, cols),
             &["12 values", &shape],

@@ -164,7 +164,7 @@ fn what_cannot_be_is_refused() {
     };
     let none = Start::default;
     let wide = random::<f64>(4, 5, 1.0, 1);
-    holds(message(symmetric(), (&wide).into(), none()), &["4 x 5"]);
+    holds(message(symmetric(), (&wide).into(), none()), &["4 × 5"]);
     let mut lopsided = v.clone();
     lopsided.as_mut_slice()[1] = 77.0;
     for storage in Storage::ALL {

@@ -78,16 +78,11 @@ fn agree<T: Number>(
     let table = table(arguments, &found, &run);
     let (complete, runs) = (found.complete, found.runs.len());
     let model = record::model(data, &run, found.fit);
-    staged.write_with(record::MODEL, |path| partwise_io::write_model(path, &model))?;
-    staged.write(record::RUN, run.to_json()?.as_bytes())?;
-    let written = staged.commit()?;
+    record::stage_of_many(&mut staged, &run, &model)?;
+    let end = (partwise::StopReason::Converged, arguments.output.as_path());
+    record::close((staged, progress), &run, table, end, &arguments.reporting)?;
     if complete {
         kept.remove();
-    }
-    drop(progress);
-    let ending = (partwise::StopReason::Converged, arguments.output.as_path());
-    record::finish(&run, table, &written, ending, &arguments.reporting)?;
-    if complete {
         return Ok(Ending::Done);
     }
     if !arguments.reporting.quiet {

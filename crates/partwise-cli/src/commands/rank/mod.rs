@@ -89,11 +89,10 @@ fn look<T: Number>(
     let model = record::model(data, &run, fit);
     record::stage(&mut staged, &run, &model)?;
     page::stage(&mut staged, &run, &arguments.page, &section)?;
-    let written = staged.commit()?;
-    kept.remove();
-    drop(progress);
     let end = (stop, arguments.output.as_path());
-    record::finish(&run, table, &written, end, &arguments.reporting)
+    let ending = record::close((staged, progress), &run, table, end, &arguments.reporting)?;
+    kept.remove();
+    Ok(ending)
 }
 
 /// Ends a survey that was stopped, or of which the first method chooses no rank.

@@ -96,13 +96,10 @@ fn grow<T: Number>(
     let table = table(&found, &run);
     let TreeModel { complete, fit, .. } = found;
     let model = record::model(data, &run, fit);
-    staged.write_with(record::MODEL, |path| partwise_io::write_model(path, &model))?;
-    staged.write(record::RUN, run.to_json()?.as_bytes())?;
-    let written = staged.commit()?;
-    drop(progress);
-    let ending = (StopReason::Converged, arguments.output.as_path());
-    let (quiet, grown) = (arguments.reporting.quiet, run.rank);
-    record::finish(&run, table, &written, ending, &arguments.reporting)?;
+    record::stage_of_many(&mut staged, &run, &model)?;
+    let end = (StopReason::Converged, arguments.output.as_path());
+    let (reporting, grown) = (&arguments.reporting, run.rank);
+    record::close((staged, progress), &run, table, end, reporting)?;
     let note = match complete {
         false => format!("stopped; the tree has {} so far", leaves_in_words(grown)),
         true if grown < leaves as u64 => format!(
@@ -111,7 +108,7 @@ fn grow<T: Number>(
         ),
         true => return Ok(Ending::Done),
     };
-    if !quiet {
+    if !reporting.quiet {
         terminal::note(&note);
     }
     Ok(if complete {

@@ -166,7 +166,7 @@ impl<T: Float> Partition<T> {
         let other_of = |rows: usize, cols: usize| {
             let legal = rows == v.cols() && cols == k;
             let text = format!(
-                "the other factor is {rows} x {cols}, not {} x {k}",
+                "the other factor is {rows} × {cols}, not {} × {k}",
                 v.cols()
             );
             if legal { Ok(()) } else { Err(malformed(text)) }

@@ -241,7 +241,7 @@ impl<T: Float> Wire for Dense<T> {
             .checked_mul(cols)
             .filter(|&count| count <= from.0.len());
         let count =
-            count.ok_or_else(|| malformed(format!("{rows} x {cols} values in too few bytes")))?;
+            count.ok_or_else(|| malformed(format!("{rows} × {cols} values in too few bytes")))?;
         let values = (0..count).map(|_| T::read(from));
         Self::from_rows(values.collect::<Result<_, _>>()?, rows, cols)
     }
