@@ -9,16 +9,17 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_non_negative
 
-from . import _model, _partwise, _rank, _starts
+from . import _partwise, _rank, _starts
 from ._arrays import DTYPES, checked_factor, engine_input, refuse_malformed
 from ._base import SOLVERS, BaseNMF
+from ._model import ModelFile
 from ._watch import SurveyWatch, Watch
 
 SAME_STARTS = ("cd", "mu")
 """Solvers that follow scikit-learn's, which begin where it begins."""
 
 
-class NMF(BaseNMF):
+class NMF(ModelFile, BaseNMF):
     """Non-negative matrix factorisation.
 
     Finds W (n_samples × n_components) and H (n_components × n_features), nothing in them below zero, such that X ≈ W H.
@@ -286,67 +287,22 @@ class NMF(BaseNMF):
         tags.input_tags.allow_nan = self.missing_values is not None
         return tags
 
-    def save(self, path, W=None):
-        """Write the fitted model as the program's model.npz, whole or not at all.
-
-        ``partwise transform`` finds new samples in it, ``partwise info`` describes it, `load` reads it.
-
-        Parameters
-        ----------
-        path : path-like
-            The file, replaced if it is there.
-        W : array-like of shape (n_samples, n_components), default=None
-            What `fit_transform` returned, to be kept beside the components.
-        """
-        check_is_fitted(self)
-        k = self.n_components_
-        if W is not None:
-            W = check_array(W, dtype=DTYPES)
-            if W.shape[1] != k:
-                raise ValueError(f"W has {W.shape[1]} columns; expected one for each of the {k} components")
-        _model.write(path, self, W)
+    def _own_meta(self):
+        nan = None if self.missing_values is None else "nan"
+        kept = {"solver": self.solver_, "missing_values": nan, "zeros": self.zeros}
+        return kept | ({"constraint": self._constraints()} if self._constraints() else {})
 
     @classmethod
-    def load(cls, path):
-        """Read a model that `save` or the program has written.
+    def _own_parameters(cls, meta):
+        return {
+            "solver": meta["solver"],
+            "missing_values": np.nan if meta.get("missing_values") == "nan" else meta.get("missing_values"),
+            "zeros": meta.get("zeros", "data"),
+            "constraint": meta.get("constraint"),
+        }
 
-        Parameters
-        ----------
-        path : path-like
-            The file. Its W, if there is one, is ``numpy.load(path)["w"]``.
-
-        Returns
-        -------
-        model : NMF
-            A fitted estimator, ready to transform.
-        """
-        H, meta, names = _model.read(path)
-        loss = meta["loss"]
-        model = cls(
-            n_components=H.shape[0],
-            solver=meta["solver"],
-            init=None if meta.get("init") in (None, "auto") else meta["init"],
-            beta_loss=float(loss[len("beta=") :]) if loss.startswith("beta=") else loss,
-            tol=meta["tol"],
-            max_iter=meta["max_iter"],
-            random_state=meta["seed"],
-            alpha_W=meta["alpha_w"],
-            alpha_H=meta["alpha_h"],
-            l1_ratio=meta["l1_ratio"],
-            constraint=meta.get("constraint"),
-        )
-        model._validate_params()
-        model.components_ = H
-        model.n_components_ = model._n_components = H.shape[0]
-        model.n_features_in_ = H.shape[1]
-        if names is not None:
-            model.feature_names_in_ = names.astype(object)
-        model.solver_ = meta["solver"]
-        figures = {"objective": "objective_", "iterations": "n_iter_", "stop_reason": "stop_reason_"}
-        for name, attribute in {**figures, "reconstruction_err": "reconstruction_err_"}.items():
-            if name in meta:
-                setattr(model, attribute, meta[name])
-        return model
+    def _take(self, arrays, meta):
+        self.solver_ = meta["solver"]
 
     def _factor(self, X, W, H, weights, update_W=True, update_H=True, fixed=None):
         """Factors X from the start that the parameters ask for."""
