@@ -246,6 +246,17 @@ class MiniBatchNMF(ModelFile, BaseNMF):
         self.n_steps_ = 1 if first else self.n_steps_ + 1
         return self
 
+    def _checked(self, X, reset):
+        try:
+            return super()._checked(X, reset)
+        except ValueError as error:
+            if "contains NaN" not in str(error):
+                raise
+            raise ValueError(
+                "Input X contains NaN. MiniBatchNMF takes every entry of a batch for known; for what is missing use "
+                "NMF(missing_values=numpy.nan), which sees X whole"
+            ) from None
+
     def _own_meta(self):
         own = {name: getattr(self, name) for name in OWN}
         own = {name: value.item() if isinstance(value, np.generic) else value for name, value in own.items()}

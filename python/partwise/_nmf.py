@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_non_negative
 
 from . import _partwise, _rank, _starts
-from ._arrays import DTYPES, checked_factor, engine_input, refuse_malformed
+from ._arrays import DTYPES, WholeNumbers, checked_factor, engine_input, refuse_malformed
 from ._base import SOLVERS, BaseNMF
 from ._model import ModelFile
 from ._watch import SurveyWatch, Watch
@@ -250,7 +250,7 @@ class NMF(ModelFile, BaseNMF):
             How much of each component each sample holds. A sample of which nothing is known holds nothing.
         """
         self._validate_params()
-        X = self._checked(X, reset=True)
+        X = self._checked(X, reset=True, whole=self._takes_whole(sample_weight, entry_weight))
         weights = self._weighting(X, sample_weight, entry_weight)
         fitted = self._factor(X, W, H, weights, fixed={"fixed_W": fixed_W, "fixed_H": fixed_H})
         self._learned(fitted)
@@ -274,7 +274,7 @@ class NMF(ModelFile, BaseNMF):
             How much of each component each sample holds.
         """
         check_is_fitted(self)
-        X = self._checked(X, reset=False)
+        X = self._checked(X, reset=False, whole=self._takes_whole())
         H = self.components_.astype(X.dtype, copy=False)
         watch = {"verbose": self.verbose}
         return self._run(X, H.shape[0], self._weighting(X), H=H, hold="H", watch=watch)["W"]
@@ -439,6 +439,12 @@ class NMF(ModelFile, BaseNMF):
         if W is None or W.shape[0] != X.shape[0]:
             W = self._run(X, n_components, weights, H=H, hold="H", watch={}, warn=False)["W"]
         return {"W": W.astype(X.dtype, copy=False), "H": H}
+
+    def _takes_whole(self, *weights):
+        """Whether the fit needs no more of X than its rows, so that integers can be turned into floats run by run."""
+        theirs = self.solver in SAME_STARTS and self.init not in ("random", "custom")
+        even = self.missing_values is None and self.zeros == "data" and all(weight is None for weight in weights)
+        return self._beta() == 2 and even and not (theirs or self._constraints() or self.n_components == "cv")
 
     def _weighting(self, X, sample_weight=None, entry_weight=None):
         """What the entries of X count for, as the engine takes it; None if all count alike."""
@@ -616,8 +622,10 @@ def non_negative_factorization(
             raise ValueError(f"The {name!r} parameter must be a bool. Got {value!r} instead.")
     if not (update_W or update_H):
         raise ValueError("update_W=False and update_H=False leave nothing to find; at most one factor can be held.")
-    X = check_array(X, accept_sparse=("csr", "csc"), dtype=DTYPES, ensure_all_finite=model._finite())
-    X = refuse_malformed(X)
+    whole = model._takes_whole(sample_weight, entry_weight) and WholeNumbers.of(X)
+    dtype = None if whole else DTYPES
+    X = refuse_malformed(check_array(X, accept_sparse=("csr", "csc"), dtype=dtype, ensure_all_finite=model._finite()))
+    X = WholeNumbers(X) if whole else X
     weights = model._weighting(X, sample_weight, entry_weight)
     fitted = model._factor(X, W, H, weights, update_W, update_H)
     return fitted["W"], fitted["H"], fitted["n_iter"]

@@ -25,3 +25,4 @@ mod streamed;
 mod streamed_sparse;
 mod symmetric;
 mod tree;
+mod whole;
