@@ -228,19 +228,21 @@ class MiniBatchNMF(ModelFile, BaseNMF):
         self : object
             The estimator.
         """
-        self._validate_params()
         first = not hasattr(self, "components_")
+        if first:
+            # As scikit-learn: once, since it takes as long as a step with a small batch.
+            self._validate_params()
         X = self._checked(X, reset=first)
         if first:
             H = self._begin(X, W, H)[1]
-            memory = H, H, H * 0 + 1
+            memory = H.T, H.T, np.ones_like(H.T)
             self._settle_forgetting(X)
         else:
             memory = (self.components_, self._components_numerator, self._components_denominator)
-            memory = tuple(engine_input(array.astype(X.dtype, copy=False)) for array in memory)
+            memory = tuple(engine_input(array.T.astype(X.dtype, copy=False)) for array in memory)
             if self._rho is None:
                 self._settle_forgetting(X)
-        options = self._batch_options(memory[0].shape[0])
+        options = self._batch_options(memory[0].shape[1])
         memory, _ = _partwise.fit_batch(engine_input(X), options, memory, self._rho)
         self._keep(*memory)
         self.n_steps_ = 1 if first else self.n_steps_ + 1
@@ -280,7 +282,7 @@ class MiniBatchNMF(ModelFile, BaseNMF):
         for name, array in (("numerator", numerator), ("denominator", denominator)):
             if array.shape != H.shape or array.dtype != H.dtype or not (np.isfinite(array) & (array >= 0)).all():
                 raise ValueError(f"{name} must be a non-negative matrix of the shape and dtype of h")
-        self._keep(H, np.ascontiguousarray(numerator), np.ascontiguousarray(denominator))
+        self._keep(H.T, numerator.T, denominator.T)
         self._rho = own.get("rho")
         self.n_steps_ = own.get("steps", 0)
 
@@ -295,11 +297,11 @@ class MiniBatchNMF(ModelFile, BaseNMF):
         k = X.shape[1] if self.n_components in (None, "auto") else self.n_components
         return _starts.initialize(X, k, self.init, self.random_state)
 
-    def _keep(self, H, numerator, denominator):
+    def _keep(self, *turned):
+        """Takes H and the statistics behind it, turned as the engine has them: they are not copied."""
+        H, self._components_numerator, self._components_denominator = (array.T for array in turned)
         self.components_ = H
         self.n_components_ = self._n_components = H.shape[0]
-        self._components_numerator = numerator
-        self._components_denominator = denominator
 
     def _batch_options(self, n_components):
         limit = self.max_iter if self.transform_max_iter is None else self.transform_max_iter

@@ -191,7 +191,10 @@ pub(crate) fn factor<T: Number>(x: Option<&Bound<'_, PyAny>>) -> PyResult<Option
     let array = array.try_readonly()?;
     let view = array.as_array();
     let (rows, cols) = view.dim();
-    let values = view.iter().copied().collect();
+    let values = match view.as_slice() {
+        Some(values) => values.to_vec(),
+        None => view.iter().copied().collect(),
+    };
     Dense::from_rows(values, rows, cols)
         .map(Some)
         .map_err(errors::to_python)
