@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use partwise::{Error, Matrix, Missing, Weighting};
 use serde_json::{Map, Value, json};
 

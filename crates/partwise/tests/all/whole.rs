@@ -48,7 +48,7 @@ fn a_dense_matrix_gives_the_bits_of_its_floating_point() {
     // Every second column, and rows from the last to the first.
     let part = MatRef::from_row_major_slice(&counts, rows, cols / 2 * 2);
     let part = part.subcols(0, 20).reverse_rows();
-    let reversed: Vec<_> = (0..rows)
+    let reversed = (0..rows)
         .rev()
         .flat_map(|i| counts[i * cols..][..20].to_vec());
     let reversed = widened(&reversed.collect::<Vec<_>>(), rows, 20);
