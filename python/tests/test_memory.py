@@ -70,8 +70,8 @@ print((peak() - before) / held)
         # As floats it would take 8.
         ("uint8", "hals", 2.0),
         # The twin takes 1.5, floats would take as much again; the rest is runs and factors.
-        ("int32", "hals", 2.8),
-        ("lean int32", "hals", 1.3),
+        ("int32", "hals", 3.2),
+        ("lean int32", "hals", 1.9),
     ],
 )
 def test_peak_above_the_input(kind, solver, share):
