@@ -10,9 +10,49 @@ from . import _partwise
 DTYPES = [np.float64, np.float32]
 """What the engine computes with; every other number becomes the first."""
 
+SMALL = 16 << 20
+"""Bytes of double precision: a matrix of integers of this size or less is copied, since fits of copies are faster."""
+
+
+class WholeNumbers:
+    """A matrix of integers that stays what it is: the engine turns it into double precision a run at a time."""
+
+    dtype = np.dtype(np.float64)
+    """What its factors are made of."""
+
+    def __init__(self, matrix):
+        self.matrix = matrix
+        self.shape = matrix.shape
+
+    @staticmethod
+    def of(X):
+        """Whether X is such a matrix, and large."""
+        if sp.issparse(X):
+            entries = X.data if X.format in ("csr", "csc") else np.empty(0)
+        else:
+            entries = X if isinstance(X, np.ndarray) else np.empty(0)
+        return entries.dtype.kind in "iu" and entries.dtype.isnative and entries.size * 8 > SMALL
+
+    def mean(self):
+        entries = self.matrix.data if sp.issparse(self.matrix) else self.matrix
+        return entries.sum(dtype=np.float64) / self.shape[0] / self.shape[1]
+
+
+def with_floats(X):
+    """A sparse matrix of integers as one of float64 over the same indices, which SciPy and scikit-learn would copy."""
+    if not (sp.issparse(X) and X.format in ("csr", "csc") and X.dtype.kind in "iub"):
+        return X
+    try:
+        return type(X)((X.data.astype(np.float64), X.indices, X.indptr), shape=X.shape, copy=False)
+    except ValueError:
+        # What does not fit together is refused later, with the place.
+        return X
+
 
 def engine_input(X):
     """A checked matrix for the engine: a dense array, or the parts of a CSR or CSC matrix."""
+    if isinstance(X, WholeNumbers):
+        X = X.matrix
     if sp.issparse(X):
         return _parts(X)
     X = np.asarray(X)

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _partwise
-from ._arrays import DTYPES, checked_factor, refuse_malformed
+from ._arrays import DTYPES, WholeNumbers, checked_factor, refuse_malformed, with_floats
 
 BETA = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 """Losses that have a name."""
@@ -77,11 +77,13 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _beta(self):
         return float(BETA.get(self.beta_loss, self.beta_loss) if isinstance(self.beta_loss, str) else self.beta_loss)
 
-    def _checked(self, X, reset):
-        finite = {"ensure_all_finite": self._finite()}
-        return refuse_malformed(
-            validate_data(self, X, accept_sparse=("csr", "csc"), dtype=DTYPES, reset=reset, **finite)
-        )
+    def _checked(self, X, reset, whole=False):
+        """X as the engine takes it; `whole` says that a large one of integers may stay one."""
+        whole = whole and WholeNumbers.of(X)
+        X = X if whole else with_floats(X)
+        options = {"dtype": None if whole else DTYPES, "ensure_all_finite": self._finite()}
+        X = refuse_malformed(validate_data(self, X, accept_sparse=("csr", "csc"), reset=reset, **options))
+        return WholeNumbers(X) if whole else X
 
     def _finite(self):
         """What may be infinite or NaN in X, in scikit-learn's terms."""

@@ -2,16 +2,28 @@
 
 from numbers import Integral, Real
 
+import numpy as np
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from . import _partwise, _starts
 from ._arrays import engine_input
 from ._base import BaseNMF, reconstruction_error
+from ._model import ModelFile
 from ._watch import Watch
 
+OWN = (
+    "batch_size",
+    "forget_factor",
+    "max_no_improvement",
+    "fresh_restarts",
+    "fresh_restarts_max_iter",
+    "transform_max_iter",
+)
+"""Parameters that NMF does not have, as a model in a file keeps them."""
 
-class MiniBatchNMF(BaseNMF):
+
+class MiniBatchNMF(ModelFile, BaseNMF):
     """Non-negative matrix factorisation, a batch of samples at a time.
 
     As scikit-learn's: batches come in order, take a multiplicative step of their rows of W, and H follows from
@@ -216,21 +228,63 @@ class MiniBatchNMF(BaseNMF):
         self : object
             The estimator.
         """
-        self._validate_params()
         first = not hasattr(self, "components_")
+        if first:
+            # As scikit-learn: once, since it takes as long as a step with a small batch.
+            self._validate_params()
         X = self._checked(X, reset=first)
         if first:
             H = self._begin(X, W, H)[1]
-            memory = H, H, H * 0 + 1
+            memory = H.T, H.T, np.ones_like(H.T)
             self._settle_forgetting(X)
         else:
             memory = (self.components_, self._components_numerator, self._components_denominator)
-            memory = tuple(engine_input(array.astype(X.dtype, copy=False)) for array in memory)
-        options = self._batch_options(memory[0].shape[0])
+            memory = tuple(engine_input(array.T.astype(X.dtype, copy=False)) for array in memory)
+            if self._rho is None:
+                self._settle_forgetting(X)
+        options = self._batch_options(memory[0].shape[1])
         memory, _ = _partwise.fit_batch(engine_input(X), options, memory, self._rho)
         self._keep(*memory)
         self.n_steps_ = 1 if first else self.n_steps_ + 1
         return self
+
+    def _checked(self, X, reset):
+        try:
+            return super()._checked(X, reset)
+        except ValueError as error:
+            if "contains NaN" not in str(error):
+                raise
+            raise ValueError(
+                "Input X contains NaN. MiniBatchNMF takes every entry of a batch for known; for what is missing use "
+                "NMF(missing_values=numpy.nan), which sees X whole"
+            ) from None
+
+    def _own_meta(self):
+        own = {name: getattr(self, name) for name in OWN}
+        own = {name: value.item() if isinstance(value, np.generic) else value for name, value in own.items()}
+        # The program finds new samples by the best solver there is.
+        return {"solver": "auto", "minibatch": own | {"rho": self._rho, "steps": self.n_steps_}}
+
+    def _own_arrays(self):
+        return {"numerator": self._components_numerator, "denominator": self._components_denominator}
+
+    @classmethod
+    def _own_parameters(cls, meta):
+        own = meta.get("minibatch", {})
+        return {name: own[name] for name in OWN if name in own}
+
+    def _take(self, arrays, meta):
+        """A model of another estimator says what H is, and `partial_fit` begins there."""
+        H, own = self.components_, meta.get("minibatch", {})
+        numerator, denominator = (arrays.get(name) for name in ("numerator", "denominator"))
+        if numerator is None or denominator is None:
+            numerator, denominator = H.copy(), np.ones_like(H)
+        for name, array in (("numerator", numerator), ("denominator", denominator)):
+            if array.shape != H.shape or array.dtype != H.dtype or not (np.isfinite(array) & (array >= 0)).all():
+                raise ValueError(f"{name} must be a non-negative matrix of the shape and dtype of h")
+        self._keep(H.T, numerator.T, denominator.T)
+        self._rho = own.get("rho")
+        self.n_steps_ = own.get("steps", 0)
 
     def _settle_forgetting(self, X):
         """What a batch leaves of the old statistics: settled by the first X that is seen."""
@@ -243,11 +297,11 @@ class MiniBatchNMF(BaseNMF):
         k = X.shape[1] if self.n_components in (None, "auto") else self.n_components
         return _starts.initialize(X, k, self.init, self.random_state)
 
-    def _keep(self, H, numerator, denominator):
+    def _keep(self, *turned):
+        """Takes H and the statistics behind it, turned as the engine has them: they are not copied."""
+        H, self._components_numerator, self._components_denominator = (array.T for array in turned)
         self.components_ = H
         self.n_components_ = self._n_components = H.shape[0]
-        self._components_numerator = numerator
-        self._components_denominator = denominator
 
     def _batch_options(self, n_components):
         limit = self.max_iter if self.transform_max_iter is None else self.transform_max_iter

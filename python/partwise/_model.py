@@ -1,7 +1,7 @@
 """Models in files: the program's `model.npz`, without pickle.
 
 An .npz of the arrays `w` (m × k) and `h` (k × n), `col_names` where features have names, and `meta`: a JSON text that
-says how the model was made.
+says how the model was made. A model of mini-batches has the statistics behind H as well, `numerator` and `denominator`.
 """
 
 import json
@@ -11,49 +11,141 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
 
+from ._arrays import DTYPES
 from ._base import BETA
 from ._partwise import __version__
 
 NEEDED = ("loss", "solver", "seed", "tol", "max_iter", "alpha_w", "alpha_h", "l1_ratio")
 """What the program's `transform` asks of meta."""
 
+FIGURES = {
+    "objective": "objective_",
+    "iterations": "n_iter_",
+    "stop_reason": "stop_reason_",
+    "reconstruction_err": "reconstruction_err_",
+}
+"""What is told of the fit: names in meta, and of attributes. Those that an estimator has are kept."""
 
-def meta_of(model):
-    """How a fitted NMF was made."""
+
+class ModelFile:
+    """`save` and `load` of an estimator with components."""
+
+    def save(self, path, W=None):
+        """Write the fitted model as the program's model.npz, whole or not at all.
+
+        ``partwise transform`` finds new samples in it, ``partwise info`` describes it, `load` reads it.
+
+        Parameters
+        ----------
+        path : path-like
+            The file, replaced if it is there.
+        W : array-like of shape (n_samples, n_components), default=None
+            What `fit_transform` returned, to be kept beside the components.
+        """
+        check_is_fitted(self)
+        H = self.components_
+        k = H.shape[0]
+        if W is not None:
+            W = check_array(W, dtype=DTYPES)
+            if W.shape[1] != k:
+                raise ValueError(f"W has {W.shape[1]} columns; expected one for each of the {k} components")
+        arrays = {
+            "w": np.ascontiguousarray(np.zeros((0, k), H.dtype) if W is None else W),
+            "h": np.ascontiguousarray(H),
+            "meta": np.array(json.dumps(_meta_of(self) | self._own_meta())),
+            **self._own_arrays(),
+        }
+        if hasattr(self, "feature_names_in_"):
+            arrays["col_names"] = np.asarray(self.feature_names_in_, dtype=str)
+        _write(path, arrays)
+
+    @classmethod
+    def load(cls, path):
+        """Read a model that `save` or the program has written.
+
+        Parameters
+        ----------
+        path : path-like
+            The file. Its W, if there is one, is ``numpy.load(path)["w"]``.
+
+        Returns
+        -------
+        model : estimator
+            A fitted estimator of this class, ready to transform.
+        """
+        arrays, meta = _read(path)
+        H, names = arrays["h"], arrays.get("col_names")
+        loss = meta["loss"]
+        model = cls(
+            n_components=H.shape[0],
+            init=None if meta.get("init") in (None, "auto") else meta["init"],
+            beta_loss=float(loss[len("beta=") :]) if loss.startswith("beta=") else loss,
+            tol=meta["tol"],
+            max_iter=meta["max_iter"],
+            random_state=meta["seed"],
+            alpha_W=meta["alpha_w"],
+            alpha_H=meta["alpha_h"],
+            l1_ratio=meta["l1_ratio"],
+            **cls._own_parameters(meta),
+        )
+        model._validate_params()
+        model.components_ = H
+        model.n_components_ = model._n_components = H.shape[0]
+        model.n_features_in_ = H.shape[1]
+        if names is not None:
+            model.feature_names_in_ = names.astype(object)
+        for name, attribute in FIGURES.items():
+            if name in meta:
+                setattr(model, attribute, meta[name])
+        try:
+            model._take(arrays, meta)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        return model
+
+    def _own_meta(self):
+        """What meta holds of this estimator alone; the solver that finds new samples is always there."""
+        raise NotImplementedError
+
+    def _own_arrays(self):
+        """Further arrays."""
+        return {}
+
+    @classmethod
+    def _own_parameters(cls, meta):
+        """The parameters of this estimator alone, from meta."""
+        raise NotImplementedError
+
+    def _take(self, arrays, meta):
+        """Takes what else was kept of the fit."""
+
+
+def _meta_of(model):
+    """How a fitted model was made, as far as all estimators say it alike."""
     beta = model._beta()
     names = {value: name for name, value in BETA.items()}
     seed = model.random_state if isinstance(model.random_state, int | np.integer) else 0
+    figures = {name: getattr(model, attribute, None) for name, attribute in FIGURES.items()}
     return {
         "version": __version__,
         "rank": int(model.n_components_),
         "loss": names.get(beta, f"beta={beta!r}"),
-        "solver": model.solver_,
         "init": model.init,
-        "objective": float(model.objective_),
-        "iterations": int(model.n_iter_),
-        "stop_reason": model.stop_reason_,
-        "reconstruction_err": model.reconstruction_err_,
+        **{name: value for name, value in figures.items() if value is not None},
         "seed": int(seed),
         "tol": float(model.tol),
         "max_iter": int(model.max_iter),
         "alpha_w": float(model.alpha_W),
         "alpha_h": float(model.alpha_W if model.alpha_H == "same" else model.alpha_H),
         "l1_ratio": float(model.l1_ratio),
-        **({"constraint": model._constraints()} if model._constraints() else {}),
     }
 
 
-def write(path, model, W):
-    """Writes a model whole or not at all."""
-    H = model.components_
-    arrays = {
-        "w": np.ascontiguousarray(np.zeros((0, H.shape[0]), H.dtype) if W is None else W),
-        "h": np.ascontiguousarray(H),
-        "meta": np.array(json.dumps(meta_of(model))),
-    }
-    if hasattr(model, "feature_names_in_"):
-        arrays["col_names"] = np.asarray(model.feature_names_in_, dtype=str)
+def _write(path, arrays):
+    """Writes arrays whole or not at all."""
     path = Path(path)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(temporary)
@@ -70,8 +162,8 @@ def write(path, model, W):
         raise
 
 
-def read(path):
-    """(H, meta, names of features or None) of a model; refuses anything else."""
+def _read(path):
+    """The arrays of a model but W, and what its meta says; refuses anything else."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files if name != "w"}
@@ -80,7 +172,7 @@ def read(path):
     missing = [name for name in ("h", "meta") if name not in arrays]
     if missing:
         raise ValueError(f"{path}: is no model; it has no array {missing[0]!r}")
-    H = arrays["h"]
+    H = arrays["h"] = np.ascontiguousarray(arrays["h"])
     if H.ndim != 2 or H.dtype not in (np.float32, np.float64) or not (np.isfinite(H).all() and (H >= 0).all()):
         raise ValueError(f"{path}: h must be a non-negative matrix of float32 or float64")
     try:
@@ -93,4 +185,4 @@ def read(path):
     names = arrays.get("col_names")
     if names is not None and names.shape != (H.shape[1],):
         raise ValueError(f"{path}: {names.size} names for {H.shape[1]} columns")
-    return np.ascontiguousarray(H), meta, names
+    return arrays, meta

@@ -9,16 +9,17 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_non_negative
 
-from . import _model, _partwise, _rank, _starts
-from ._arrays import DTYPES, checked_factor, engine_input, refuse_malformed
+from . import _partwise, _rank, _starts
+from ._arrays import DTYPES, WholeNumbers, checked_factor, engine_input, refuse_malformed
 from ._base import SOLVERS, BaseNMF
+from ._model import ModelFile
 from ._watch import SurveyWatch, Watch
 
 SAME_STARTS = ("cd", "mu")
 """Solvers that follow scikit-learn's, which begin where it begins."""
 
 
-class NMF(BaseNMF):
+class NMF(ModelFile, BaseNMF):
     """Non-negative matrix factorisation.
 
     Finds W (n_samples × n_components) and H (n_components × n_features), nothing in them below zero, such that X ≈ W H.
@@ -249,7 +250,7 @@ class NMF(BaseNMF):
             How much of each component each sample holds. A sample of which nothing is known holds nothing.
         """
         self._validate_params()
-        X = self._checked(X, reset=True)
+        X = self._checked(X, reset=True, whole=self._takes_whole(sample_weight, entry_weight))
         weights = self._weighting(X, sample_weight, entry_weight)
         fitted = self._factor(X, W, H, weights, fixed={"fixed_W": fixed_W, "fixed_H": fixed_H})
         self._learned(fitted)
@@ -273,7 +274,7 @@ class NMF(BaseNMF):
             How much of each component each sample holds.
         """
         check_is_fitted(self)
-        X = self._checked(X, reset=False)
+        X = self._checked(X, reset=False, whole=self._takes_whole())
         H = self.components_.astype(X.dtype, copy=False)
         watch = {"verbose": self.verbose}
         return self._run(X, H.shape[0], self._weighting(X), H=H, hold="H", watch=watch)["W"]
@@ -286,67 +287,22 @@ class NMF(BaseNMF):
         tags.input_tags.allow_nan = self.missing_values is not None
         return tags
 
-    def save(self, path, W=None):
-        """Write the fitted model as the program's model.npz, whole or not at all.
-
-        ``partwise transform`` finds new samples in it, ``partwise info`` describes it, `load` reads it.
-
-        Parameters
-        ----------
-        path : path-like
-            The file, replaced if it is there.
-        W : array-like of shape (n_samples, n_components), default=None
-            What `fit_transform` returned, to be kept beside the components.
-        """
-        check_is_fitted(self)
-        k = self.n_components_
-        if W is not None:
-            W = check_array(W, dtype=DTYPES)
-            if W.shape[1] != k:
-                raise ValueError(f"W has {W.shape[1]} columns; expected one for each of the {k} components")
-        _model.write(path, self, W)
+    def _own_meta(self):
+        nan = None if self.missing_values is None else "nan"
+        kept = {"solver": self.solver_, "missing_values": nan, "zeros": self.zeros}
+        return kept | ({"constraint": self._constraints()} if self._constraints() else {})
 
     @classmethod
-    def load(cls, path):
-        """Read a model that `save` or the program has written.
+    def _own_parameters(cls, meta):
+        return {
+            "solver": meta["solver"],
+            "missing_values": np.nan if meta.get("missing_values") == "nan" else meta.get("missing_values"),
+            "zeros": meta.get("zeros", "data"),
+            "constraint": meta.get("constraint"),
+        }
 
-        Parameters
-        ----------
-        path : path-like
-            The file. Its W, if there is one, is ``numpy.load(path)["w"]``.
-
-        Returns
-        -------
-        model : NMF
-            A fitted estimator, ready to transform.
-        """
-        H, meta, names = _model.read(path)
-        loss = meta["loss"]
-        model = cls(
-            n_components=H.shape[0],
-            solver=meta["solver"],
-            init=None if meta.get("init") in (None, "auto") else meta["init"],
-            beta_loss=float(loss[len("beta=") :]) if loss.startswith("beta=") else loss,
-            tol=meta["tol"],
-            max_iter=meta["max_iter"],
-            random_state=meta["seed"],
-            alpha_W=meta["alpha_w"],
-            alpha_H=meta["alpha_h"],
-            l1_ratio=meta["l1_ratio"],
-            constraint=meta.get("constraint"),
-        )
-        model._validate_params()
-        model.components_ = H
-        model.n_components_ = model._n_components = H.shape[0]
-        model.n_features_in_ = H.shape[1]
-        if names is not None:
-            model.feature_names_in_ = names.astype(object)
-        model.solver_ = meta["solver"]
-        figures = {"objective": "objective_", "iterations": "n_iter_", "stop_reason": "stop_reason_"}
-        for name, attribute in {**figures, "reconstruction_err": "reconstruction_err_"}.items():
-            if name in meta:
-                setattr(model, attribute, meta[name])
-        return model
+    def _take(self, arrays, meta):
+        self.solver_ = meta["solver"]
 
     def _factor(self, X, W, H, weights, update_W=True, update_H=True, fixed=None):
         """Factors X from the start that the parameters ask for."""
@@ -483,6 +439,12 @@ class NMF(BaseNMF):
         if W is None or W.shape[0] != X.shape[0]:
             W = self._run(X, n_components, weights, H=H, hold="H", watch={}, warn=False)["W"]
         return {"W": W.astype(X.dtype, copy=False), "H": H}
+
+    def _takes_whole(self, *weights):
+        """Whether the fit needs no more of X than its rows, so that integers can be turned into floats run by run."""
+        theirs = self.solver in SAME_STARTS and self.init not in ("random", "custom")
+        even = self.missing_values is None and self.zeros == "data" and all(weight is None for weight in weights)
+        return self._beta() == 2 and even and not (theirs or self._constraints() or self.n_components == "cv")
 
     def _weighting(self, X, sample_weight=None, entry_weight=None):
         """What the entries of X count for, as the engine takes it; None if all count alike."""
@@ -660,8 +622,10 @@ def non_negative_factorization(
             raise ValueError(f"The {name!r} parameter must be a bool. Got {value!r} instead.")
     if not (update_W or update_H):
         raise ValueError("update_W=False and update_H=False leave nothing to find; at most one factor can be held.")
-    X = check_array(X, accept_sparse=("csr", "csc"), dtype=DTYPES, ensure_all_finite=model._finite())
-    X = refuse_malformed(X)
+    whole = model._takes_whole(sample_weight, entry_weight) and WholeNumbers.of(X)
+    dtype = None if whole else DTYPES
+    X = refuse_malformed(check_array(X, accept_sparse=("csr", "csc"), dtype=dtype, ensure_all_finite=model._finite()))
+    X = WholeNumbers(X) if whole else X
     weights = model._weighting(X, sample_weight, entry_weight)
     fitted = model._factor(X, W, H, weights, update_W, update_H)
     return fitted["W"], fitted["H"], fitted["n_iter"]

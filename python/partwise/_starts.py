@@ -5,6 +5,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.extmath import randomized_svd
 from sklearn.utils.validation import check_non_negative
 
+from ._arrays import WholeNumbers
+
 LIMITED = ("nndsvd", "nndsvda", "nndsvdar", "spa")
 """Starts with at most as many components as X has rows or columns."""
 
@@ -28,7 +30,7 @@ def initialize(X, n_components, init=None, random_state=None):
     Random factors are |N(0, 1)| · sqrt(mean(X) / k), H drawn before W. NNDSVD (Boutsidis & Gallopoulos 2008) takes of
     each pair of singular vectors the larger of its positive and its negative part.
     """
-    check_non_negative(X, "NMF initialization")
+    check_non_negative(X.matrix if isinstance(X, WholeNumbers) else X, "NMF initialization")
     init = chosen(init, n_components, X.shape)
     if init == "random":
         return _random(X, n_components, random_state)

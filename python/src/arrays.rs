@@ -17,7 +17,7 @@ impl Number for f32 {}
 impl Number for f64 {}
 
 /// A matrix as Python holds it, borrowed for reading.
-pub(crate) enum Stored<'py, T: Number> {
+pub(crate) enum Stored<'py, T: Element> {
     Dense(PyReadonlyArray2<'py, T>),
     Sparse {
         by_rows: bool,
@@ -59,7 +59,7 @@ impl<'py> AnyStored<'py> {
     }
 }
 
-impl<'py, T: Number> Stored<'py, T> {
+impl<'py, T: Element> Stored<'py, T> {
     /// As [`AnyStored::of`], of one number type.
     pub(crate) fn of(x: &Bound<'py, PyAny>) -> PyResult<Self> {
         Self::try_of(x)?.ok_or_else(|| {
@@ -71,7 +71,7 @@ impl<'py, T: Number> Stored<'py, T> {
     }
 
     /// `None` if it is of another number type, or no matrix.
-    fn try_of(x: &Bound<'py, PyAny>) -> PyResult<Option<Self>> {
+    pub(crate) fn try_of(x: &Bound<'py, PyAny>) -> PyResult<Option<Self>> {
         let Ok((by_rows, shape, offsets, indices, values)) = x.extract::<Parts<'py>>() else {
             return Self::dense(x);
         };
@@ -94,7 +94,9 @@ impl<'py, T: Number> Stored<'py, T> {
         check_addresses(array.as_untyped(), size_of::<T>())?;
         Ok(Some(Self::Dense(array.try_readonly()?)))
     }
+}
 
+impl<T: Number> Stored<'_, T> {
     /// The same memory without Python: what can be looked at while other threads of Python work.
     pub(crate) fn view(&self) -> PyResult<View<'_, T>> {
         Ok(match self {
@@ -159,7 +161,7 @@ impl<'py> Indices<'py> {
         Ok(Self::I64(array.try_readonly()?))
     }
 
-    fn slice(&self) -> PyResult<IndexSlice<'_>> {
+    pub(crate) fn slice(&self) -> PyResult<IndexSlice<'_>> {
         Ok(match self {
             Self::I32(array) => array.as_slice()?.into(),
             Self::I64(array) => array.as_slice()?.into(),
@@ -189,7 +191,10 @@ pub(crate) fn factor<T: Number>(x: Option<&Bound<'_, PyAny>>) -> PyResult<Option
     let array = array.try_readonly()?;
     let view = array.as_array();
     let (rows, cols) = view.dim();
-    let values = view.iter().copied().collect();
+    let values = match view.as_slice() {
+        Some(values) => values.to_vec(),
+        None => view.iter().copied().collect(),
+    };
     Dense::from_rows(values, rows, cols)
         .map(Some)
         .map_err(errors::to_python)

@@ -3,7 +3,9 @@
 use std::num::NonZeroUsize;
 
 use numpy::PyReadonlyArray1;
-use partwise::{Factor, Factorization, Graph, Loss, Missing, Nmf, Penalty, Start, Weighting};
+use partwise::{
+    Factor, Factorization, Graph, Loss, Matrix, Missing, Nmf, Penalty, Start, Weighting,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
@@ -11,6 +13,7 @@ use pyo3::types::PyAny;
 use crate::arrays::{self, AnyStored, Number, Stored};
 use crate::errors::to_python;
 use crate::watch::{self, Watcher};
+use crate::whole;
 
 /// The parameters of a fit: the items of a dictionary.
 #[derive(FromPyObject)]
@@ -141,13 +144,15 @@ pub(crate) fn fit<'py>(
     if hold == Some(Factor::H) {
         nmf = nmf.for_new_samples();
     }
+    let given = (w, h, hold);
+    if whole::is_whole(x) {
+        return whole::with_matrix(x, lean, |matrix| {
+            fit_matrix(py, || Ok(matrix), &nmf, given, &road, weights, watcher)
+        });
+    }
     match AnyStored::of(x)? {
-        AnyStored::F32(x) => {
-            fit_stored(py, (&x, lean), &nmf, (w, h, hold), &road, weights, watcher)
-        }
-        AnyStored::F64(x) => {
-            fit_stored(py, (&x, lean), &nmf, (w, h, hold), &road, weights, watcher)
-        }
+        AnyStored::F32(x) => fit_stored(py, (&x, lean), &nmf, given, &road, weights, watcher),
+        AnyStored::F64(x) => fit_stored(py, (&x, lean), &nmf, given, &road, weights, watcher),
     }
 }
 
@@ -181,12 +186,29 @@ fn fit_stored<'py, T: Number>(
     py: Python<'py>,
     (x, lean): (&Stored<'py, T>, bool),
     nmf: &Nmf,
-    (w, h, hold): Given<'_, 'py>,
+    given: Given<'_, 'py>,
     road: &Road,
     weights: Option<Weights<'py>>,
     watcher: Watcher,
 ) -> PyResult<Fit<'py>> {
     let view = x.view()?;
+    let matrix = || {
+        let matrix = view.matrix();
+        matrix.map(|matrix| if lean { matrix.lean() } else { matrix })
+    };
+    fit_matrix(py, matrix, nmf, given, road, weights, watcher)
+}
+
+/// As [`fit_stored`], with what makes the matrix on the fit's own thread.
+fn fit_matrix<'py, 'a, T: Number>(
+    py: Python<'py>,
+    matrix: impl FnOnce() -> Result<Matrix<'a, T>, partwise::Error> + Send,
+    nmf: &Nmf,
+    (w, h, hold): Given<'_, 'py>,
+    road: &Road,
+    weights: Option<Weights<'py>>,
+    watcher: Watcher,
+) -> PyResult<Fit<'py>> {
     let (w, h) = (arrays::factor(w)?, arrays::factor(h)?);
     let Weights(_, of_rows, of_entries) = weights.as_ref().unwrap_or(&Weights(None, None, None));
     let missing = weights
@@ -210,9 +232,7 @@ fn fit_stored<'py, T: Number>(
             rows: of_rows,
             entries: of_entries.map(|view| view.matrix()).transpose()?,
         };
-        let matrix = view.matrix()?;
-        let matrix = if lean { matrix.lean() } else { matrix };
-        nmf.fit_weighted(&matrix, &weighting, start, observer)
+        nmf.fit_weighted(&matrix()?, &weighting, start, observer)
     })?;
     Fit::of(py, fitted)
 }

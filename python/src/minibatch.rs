@@ -22,7 +22,7 @@ struct Batches {
     transform_max_iter: usize,
 }
 
-/// H and the statistics behind it: (H, A, B).
+/// Hᵀ and the statistics behind it, (Hᵀ, Aᵀ, Bᵀ): n × k, so that nothing large is turned from batch to batch.
 type Arrays<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 /// What comes back of a fit: a dictionary.
@@ -62,9 +62,9 @@ fn needed<T: Number>(x: &Bound<'_, PyAny>) -> PyResult<partwise::Dense<T>> {
     arrays::factor(Some(x))?.ok_or_else(|| PyValueError::new_err("a factor is missing"))
 }
 
-fn memory_of<T: Number>((h, numerator, denominator): &Arrays<'_>) -> PyResult<Memory<T>> {
+fn memory_of<T: Number>((ht, numerator, denominator): &Arrays<'_>) -> PyResult<Memory<T>> {
     Ok(Memory {
-        h: needed(h)?,
+        ht: needed(ht)?,
         numerator: needed(numerator)?,
         denominator: needed(denominator)?,
     })
@@ -72,7 +72,7 @@ fn memory_of<T: Number>((h, numerator, denominator): &Arrays<'_>) -> PyResult<Me
 
 fn memory_to_numpy<T: Number>(py: Python<'_>, memory: Memory<T>) -> PyResult<Arrays<'_>> {
     Ok((
-        arrays::to_numpy(py, memory.h)?,
+        arrays::to_numpy(py, memory.ht)?,
         arrays::to_numpy(py, memory.numerator)?,
         arrays::to_numpy(py, memory.denominator)?,
     ))
@@ -122,7 +122,7 @@ pub(crate) fn fit_batches<'py>(
     }
 }
 
-/// One step with the rows of X, from (H, A, B) to new ones. `keep` is what is left of the old statistics.
+/// One step with the rows of X, from (Hᵀ, Aᵀ, Bᵀ) to new ones. `keep` is what is left of the old statistics.
 #[pyfunction]
 pub(crate) fn fit_batch<'py>(
     py: Python<'py>,

@@ -5,7 +5,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import partwise
 
-DRAWN = "the start of W is drawn for each sample: other samples, other starts; with given ones see test_missing.py"
+DRAWN = (
+    "the start of W is drawn for each sample, and without weights it is nndsvda: other samples, another start, and "
+    "with as many components as features one of many minima; from given W and H both fits agree, see test_missing.py"
+)
 
 
 def expected_failures(estimator):

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_allclose
 
-from partwise import NMF
+from partwise import NMF, MiniBatchNMF
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -46,6 +47,59 @@ def test_round_trip(X, tmp_path, beta_loss):
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.npz"]
     model.save(tmp_path / "model.npz")
     assert np.load(tmp_path / "model.npz")["w"].shape == (0, 3)
+
+
+def test_what_was_missing_stays_missing(X, tmp_path):
+    X[0, 1] = np.nan
+    model = NMF(3, missing_values=np.nan, random_state=0).fit(X)
+    model.save(tmp_path / "model.npz")
+    back = NMF.load(tmp_path / "model.npz")
+    assert (back.transform(X) == model.transform(X)).all()
+    np.save(tmp_path / "new.npy", X)
+    command = [program(), "transform", "model.npz", "new.npy", "-o", "w.npy"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert_allclose(np.load(tmp_path / "w.npy"), model.transform(X), rtol=1e-3, atol=1e-4)
+    model = NMF(3, zeros="missing", random_state=0).fit(sp.csr_array(np.nan_to_num(X)))
+    model.save(tmp_path / "model.npz")
+    assert NMF.load(tmp_path / "model.npz").zeros == "missing"
+
+
+@pytest.mark.parametrize("beta_loss", ["frobenius", "kullback-leibler"])
+def test_mini_batches_go_on_where_they_were_saved(X, tmp_path, beta_loss):
+    model = MiniBatchNMF(3, batch_size=10, beta_loss=beta_loss, forget_factor=0.6, random_state=0)
+    model.partial_fit(X[:20])
+    model.save(tmp_path / "model.npz")
+    back = MiniBatchNMF.load(tmp_path / "model.npz")
+    assert back.get_params() == {**model.get_params(), "alpha_H": 0.0}
+    assert (back.transform(X) == model.transform(X)).all()
+    for one in (model, back):
+        one.partial_fit(X[20:])
+    assert (back.components_ == model.components_).all()
+    assert back.n_steps_ == model.n_steps_ == 2
+    W = model.fit_transform(X)
+    model.save(tmp_path / "model.npz", W)
+    back = MiniBatchNMF.load(tmp_path / "model.npz")
+    assert back.n_iter_ == model.n_iter_ and back.reconstruction_err_ == model.reconstruction_err_
+    assert (np.load(tmp_path / "model.npz", allow_pickle=False)["w"] == W).all()
+
+
+def test_mini_batches_begin_at_a_model_of_another_kind(X, tmp_path):
+    model = NMF(3, random_state=0).fit(X)
+    model.save(tmp_path / "model.npz")
+    batches = MiniBatchNMF.load(tmp_path / "model.npz")
+    assert (batches.components_ == model.components_).all()
+    batches.partial_fit(X)
+    batches.save(tmp_path / "model.npz")
+    np.save(tmp_path / "new.npy", X[:7])
+    command = [program(), "transform", "model.npz", "new.npy", "-o", "w.npy"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert_allclose(np.load(tmp_path / "w.npy") @ batches.components_, X[:7], rtol=0.2)
+    assert NMF.load(tmp_path / "model.npz").transform(X[:7]).shape == (7, 3)
+    with np.load(tmp_path / "model.npz") as archive:
+        arrays = dict(archive)
+    np.savez(tmp_path / "model.npz", **{**arrays, "numerator": arrays["numerator"][:2]})
+    with pytest.raises(ValueError, match="model.npz: numerator must be a non-negative matrix of the shape"):
+        MiniBatchNMF.load(tmp_path / "model.npz")
 
 
 def test_names_of_features(X, tmp_path):

@@ -264,3 +264,11 @@ def test_a_lean_fit_says_what_it_cannot_do():
         NMF(3, memory="lean", zeros="missing").fit(X)
     with pytest.raises(ValueError, match="The 'memory' parameter"):
         NMF(3, memory="thrifty").fit(X)
+
+
+def test_mini_batches_say_what_takes_missing_values():
+    X = np.random.RandomState(0).uniform(size=(20, 6))
+    X[3, 2] = np.nan
+    for method in ("fit", "partial_fit"):
+        with pytest.raises(ValueError, match=r"contains NaN.*NMF\(missing_values=numpy.nan\)"):
+            getattr(MiniBatchNMF(2), method)(X)

@@ -5,7 +5,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::Context;
-use partwise::{Dense, Error, Factor, Factorization, Matrix, Nmf, Observer, Start, StopReason};
+use partwise::{
+    Dense, Error, Factor, Factorization, Matrix, Missing, Nmf, Observer, Start, StopReason,
+    Weighting,
+};
 
 use crate::arguments::SolvingArguments;
 use crate::checkpoint::{Keeper, Kept};
@@ -53,6 +56,22 @@ impl Job<'_> {
         self.run_by(size, kept, |nmf, start, state, observer| match state {
             Some(state) => nmf.resume(blocks, start, state, observer),
             None => nmf.fit_with(blocks, start, observer),
+        })
+    }
+
+    /// As [`Self::run`], where some entries of V do not count, or count more.
+    ///
+    /// # Errors
+    /// As [`Self::run`]; weights that the engine refuses.
+    pub(crate) fn run_weighted<T: Number>(
+        &self,
+        v: &Matrix<'_, T>,
+        weighting: &Weighting<'_, T>,
+    ) -> anyhow::Result<Factorization<T>> {
+        let needed = self.solving.nmf()?.memory_needed(v);
+        let size = ((v.rows(), v.cols()), needed);
+        self.run_by(size, None, |nmf, start, _, observer| {
+            nmf.fit_weighted(v, weighting, start, observer)
         })
     }
 
@@ -155,7 +174,7 @@ impl Job<'_> {
     pub(crate) fn placed(&self, error: Error) -> anyhow::Error {
         let of_v = match &error {
             Error::Empty { .. } | Error::Scale { .. } | Error::ZeroEntry { .. } => true,
-            Error::Read { .. } => true,
+            Error::Read { .. } | Error::NothingCounts => true,
             Error::Negative { matrix, .. } | Error::NotFinite { matrix, .. } => *matrix == "V",
             _ => false,
         };
@@ -207,15 +226,16 @@ pub(crate) fn transform<T: Number>(
     (h, what): (&Dense<T>, &str),
     progress: &Progress,
 ) -> anyhow::Result<Factorization<T>> {
-    transform_within(Limit::default(), nmf, (v, name), (h, what), progress)
+    let within = (Limit::default(), Missing::None);
+    transform_within(within, nmf, (v, name), (h, what), progress)
 }
 
-/// As [`transform`], with a limit of memory.
+/// As [`transform`], with a limit of memory and what is not known of V.
 ///
 /// # Errors
 /// As [`transform`].
 pub(crate) fn transform_within<T: Number>(
-    limit: Limit,
+    (limit, missing): (Limit, Missing),
     nmf: &Nmf,
     (v, name): (&Matrix<'_, T>, &str),
     (h, what): (&Dense<T>, &str),
@@ -235,7 +255,12 @@ pub(crate) fn transform_within<T: Number>(
         hold: Some(Factor::H),
         ..Start::default()
     };
-    fit(nmf, v, start, progress).with_context(|| name.to_owned())
+    let weighting = Weighting {
+        missing,
+        ..Weighting::default()
+    };
+    let fit = nmf.fit_weighted(v, &weighting, start, &mut watch(progress));
+    fit.with_context(|| name.to_owned())
 }
 
 /// An observer that shows the progress, and ends the fit when the user asks.

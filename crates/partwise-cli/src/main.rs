@@ -15,6 +15,7 @@ mod arguments;
 mod checkpoint;
 mod choice;
 mod commands;
+mod counting;
 mod factor;
 mod factoriser;
 mod failure;

@@ -85,7 +85,7 @@ pub use init::Init;
 pub use loss::{Loss, Penalty};
 pub use matrix::{
     Compressed, Dense, Held, IndexSlice, Matrix, Missing, RowBlocks, RunSize, SparseRows,
-    SparseRun, Streamed, Weighting,
+    SparseRun, Streamed, Weighting, Whole, WholeDense, WholeSparse,
 };
 pub use minibatch::{Memory, MiniBatch, MiniBatchFit};
 pub use nmf::{Factor, Factorization, Nmf, Start, reconstruct};

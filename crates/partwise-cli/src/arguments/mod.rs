@@ -4,6 +4,7 @@ mod audio;
 mod compress;
 mod consensus;
 mod convert;
+mod counting;
 mod parts;
 mod rank;
 pub(crate) mod report;
@@ -23,6 +24,7 @@ pub(crate) use audio::{AudioArguments, Example};
 pub(crate) use compress::{CompressArguments, DecompressArguments};
 pub(crate) use consensus::ConsensusArguments;
 pub(crate) use convert::ConvertArguments;
+pub(crate) use counting::{CountingArguments, MissingArguments, MissingValue, Zeros};
 pub(crate) use parts::{PartsArguments, Shape};
 pub(crate) use rank::RankArguments;
 pub(crate) use topics::{
@@ -59,6 +61,7 @@ Examples:
   partwise fit faces.npy -k 49 -o faces/
   partwise fit counts.mtx -k 20 --loss kl -o topics/
   partwise fit data.csv -k 5 --init random --seed 7 --alpha-w 0.01 --l1-ratio 1 -o sparse/
+  partwise fit ratings.mtx -k 10 --zeros missing --alpha-w 0.005 -o tastes/   what is not stored is not known
   partwise fit spectra.npy -k 4 --constraint min-volume --max-iter 1000 -o pure/
   partwise fit friends.mtx -k 10 --constraint symmetric -o groups/
   partwise fit spectra.npy -k 4 --start-h endmembers.npy --hold h -o abundances/
@@ -183,6 +186,8 @@ pub(crate) struct FitArguments {
     #[command(flatten)]
     pub(crate) solving: SolvingArguments,
     #[command(flatten)]
+    pub(crate) counting: CountingArguments,
+    #[command(flatten)]
     pub(crate) reading: ReadingArguments,
     /// Memory to take at most, as in 512M, 2G or 1.5GiB; a file that gives its rows (.pws, .npy, Parquet, HDF5, ...) and does not fit stays on disk and is read once
     /// an iteration, or twice, with the same results [default: what the machine can give]
@@ -216,6 +221,8 @@ pub(crate) struct TransformArguments {
     /// File for W: .npy, .csv, ...
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) missing: MissingArguments,
     /// Format of NEW, if its first bytes and its name should not decide
     #[arg(long, value_parser = format_names())]
     pub(crate) format: Option<String>,

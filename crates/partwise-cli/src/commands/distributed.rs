@@ -88,6 +88,8 @@ mod with_mpi {
         if arguments.streaming.stream {
             bail!("--stream reads rows as they come, in one process; start it without mpirun");
         }
+        let counting = &arguments.counting;
+        counting.check_even("a fit in several processes adds sums over all entries")?;
         arguments.solving.nmf()?;
         Cut::open(arguments)
     }

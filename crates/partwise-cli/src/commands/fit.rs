@@ -7,6 +7,7 @@ use partwise_io::{Precision, Stored};
 use super::{distributed, pieces, stream};
 use crate::arguments::{FitArguments, Precision as Wanted};
 use crate::checkpoint::{Checkpoint, Kept};
+use crate::counting::{self, Counting};
 use crate::factor::Job;
 use crate::interrupt::Ending;
 use crate::memory::Limit;
@@ -20,11 +21,17 @@ pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
     if let Some(ending) = distributed::run(arguments)? {
         return Ok(ending);
     }
+    let counting = &arguments.counting;
     if arguments.streaming.stream {
+        counting.check_even("--stream takes steps in which every entry counts alike")?;
         return stream::run(arguments);
     }
     if arguments.pieces.is_some() {
+        counting.check_even("--pieces adds sums over all entries")?;
         return pieces::run(arguments);
+    }
+    if arguments.keeping.checkpoint.is_some() {
+        counting.check_even("--checkpoint keeps fits in which every entry counts alike")?;
     }
     let nmf = arguments.solving.nmf()?;
     outputs::check_folder(&arguments.output)?;
@@ -76,8 +83,14 @@ fn solve<T: Number>(
     memory: Limit,
     (kept, progress): (Option<Kept>, &Progress),
 ) -> anyhow::Result<Solved<T>> {
+    let job = |memory| job(arguments, name, memory, progress);
+    if !arguments.counting.is_even() {
+        let counting = Counting::read(&arguments.counting, v, name)?;
+        let fit = job(memory.less(counting.bytes())).run_weighted(v, &counting.weighting()?);
+        return Ok((fit.map_err(|error| counting.placed(error))?, None));
+    }
     let mut kept = kept;
-    let fit = job(arguments, name, memory, progress).run(v, kept.as_mut())?;
+    let fit = job(memory).run(v, kept.as_mut())?;
     Ok((fit, kept.map(|kept| kept.0)))
 }
 
@@ -111,10 +124,15 @@ pub(super) fn finish<T: Number>(
     } = arguments;
     progress.doing("writing the results");
     let mut run = record::run(&data, solving, &fit)?;
+    run.parameters
+        .extend(counting::parameters(&arguments.counting));
     run.extra
         .extend(processes.map(|processes| ("mpi".to_owned(), processes)));
     let stop = fit.stop;
-    let model = record::model(data, &run, fit);
+    let mut model = record::model(data, &run, fit);
+    if let Some(meta) = model.meta.as_object_mut() {
+        meta.extend(counting::remembered(arguments.counting.missing));
+    }
     let mut staged = Staged::begin(&arguments.output)?;
     record::stage(&mut staged, &run, &model)?;
     let written = staged.commit()?;
@@ -124,11 +142,9 @@ pub(super) fn finish<T: Number>(
         Some(_) if !reporting.quiet => terminal::note("the same command with --resume goes on"),
         _ => {}
     }
-    record::finish(
-        &run,
-        record::table(&run, solving),
-        &written,
-        (stop, &arguments.output),
-        reporting,
-    )
+    let mut table = record::table(&run, solving);
+    if !arguments.counting.is_even() {
+        table.row("what counts", counting::in_words(&arguments.counting));
+    }
+    record::finish(&run, table, &written, (stop, &arguments.output), reporting)
 }

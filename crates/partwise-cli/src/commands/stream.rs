@@ -166,7 +166,7 @@ impl<T: Number> Learner<T> {
             let lift = T::from_f64(LIFT * (mean / start.h.rows() as f64).sqrt());
             let mut h = start.h;
             h.as_mut_slice().iter_mut().for_each(|x| *x += lift);
-            self.memory = Some(Memory::new(h));
+            self.memory = Some(Memory::new(&h));
         }
         if let Some(memory) = &mut self.memory {
             let keep = self
@@ -245,7 +245,7 @@ impl<T: Number> Learner<T> {
         meta["solver"] = json!(solving.solver.resolve(solving.loss)?.name());
         let model = Model {
             w: to_file(Dense::<T>::zeros(0, solving.rank)),
-            h: to_file(memory.h),
+            h: to_file(memory.h()),
             meta,
             row_names: None,
             col_names: self.col_names,

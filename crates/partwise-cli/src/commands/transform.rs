@@ -5,13 +5,13 @@ use partwise::{Factorization, Matrix};
 use partwise_io::{Dense, MatrixToWrite, Model};
 use partwise_report::{duration, percent};
 
-use crate::arguments::TransformArguments;
+use crate::arguments::{MissingArguments, TransformArguments};
 use crate::interrupt::Ending;
 use crate::memory::Limit;
 use crate::number::{self, Number, at_precision};
 use crate::progress::Progress;
 use crate::table::Table;
-use crate::{factor, input, outputs, record, terminal};
+use crate::{counting, factor, input, outputs, record, terminal};
 
 pub(crate) fn run(arguments: &TransformArguments) -> anyhow::Result<Ending> {
     outputs::check_matrix_file(&arguments.output)?;
@@ -20,13 +20,16 @@ pub(crate) fn run(arguments: &TransformArguments) -> anyhow::Result<Ending> {
     let nmf = record::transforming(&meta, h.shape().0)
         .with_context(|| input::name(&arguments.model))?
         .threads(arguments.threads);
-    at_precision!(AnyDense, h, h => transform(arguments, &nmf, h))
+    let missing = counting::recalled(arguments.missing, &meta)
+        .with_context(|| input::name(&arguments.model))?;
+    at_precision!(AnyDense, h, h => transform(arguments, &nmf, h, missing))
 }
 
 fn transform<T: Number>(
     arguments: &TransformArguments,
     nmf: &partwise::Nmf,
     h: Dense<T>,
+    missing: MissingArguments,
 ) -> anyhow::Result<Ending> {
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), arguments.quiet);
@@ -51,7 +54,7 @@ fn transform<T: Number>(
         );
     }
     let h = number::from_file(h)?;
-    let within = limit.less(held);
+    let within = (limit.less(held), counting::missing(missing, &v, &name)?);
     let fit = factor::transform_within(within, nmf, (&v, &name), (&h, "components"), &progress)?;
     progress.doing("writing the results");
     let w = MatrixToWrite {

@@ -19,6 +19,7 @@ mod image;
 #[cfg(unix)]
 mod interrupt;
 mod large;
+mod missing;
 #[cfg(all(feature = "mpi", target_os = "linux"))]
 mod mpi;
 mod parts;

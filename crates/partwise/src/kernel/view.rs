@@ -6,10 +6,8 @@
 
 use faer::MatRef;
 
-use crate::Float;
-
 /// The same memory as an `ndarray` view, of any strides.
-pub(crate) fn from_ndarray<T: Float>(array: ndarray::ArrayView2<'_, T>) -> MatRef<'_, T> {
+pub(crate) fn from_ndarray<T>(array: ndarray::ArrayView2<'_, T>) -> MatRef<'_, T> {
     let (rows, cols) = array.dim();
     let strides = array.strides();
     // SAFETY: pointer, shape and strides come from a live view, so every entry they reach is readable for its

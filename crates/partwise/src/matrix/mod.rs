@@ -14,6 +14,7 @@ mod sparse;
 mod streamed;
 mod summary;
 mod tiles;
+mod whole;
 
 pub(crate) use across::Across;
 pub(crate) use blocks::Blocks;
@@ -29,6 +30,7 @@ use streamed::Stream;
 pub use streamed::{RowBlocks, RunSize, SparseRows, SparseRun, Streamed};
 pub(crate) use summary::{Summary, bad_entry};
 pub(crate) use tiles::Tiles;
+pub use whole::{Whole, WholeDense, WholeSparse};
 
 use faer::MatRef;
 

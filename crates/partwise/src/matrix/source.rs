@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use faer::MatRef;
 
+use super::streamed::KeptTwins;
 use super::{Across, Compressed, Dense, Lines, Matrix, Stream, Tiles, Twin, tiles};
 use crate::Float;
 use crate::kernel;
@@ -35,7 +36,7 @@ pub(crate) enum Source<'a, T: Float> {
     /// Sparse by columns, and its twin by rows.
     Csc(Compressed<'a, T>, Arc<Twin<T>>),
     /// Not in memory, or without the twin: it can only be walked, in its own order.
-    Streamed(Stream<'a, T>),
+    Streamed(Stream<'a, T>, KeptTwins<T>),
 }
 
 /// How lines are cut: lines in a run, which one thread after the other goes over, and in a block, which is one task.
@@ -86,14 +87,14 @@ impl<'a, T: Float> Source<'a, T> {
             Matrix::Dense(view) => Self::Dense(view),
             Matrix::Csr(sparse) => Self::Csr(sparse, made(&sparse)),
             Matrix::Csc(sparse) => Self::Csc(sparse, made(&sparse)),
-            Matrix::Streamed(streamed) => Self::Streamed(streamed.lines),
+            Matrix::Streamed(streamed) => Self::Streamed(streamed.lines, KeptTwins::new()),
         }
     }
 
     /// The twin, if there is one.
     pub(crate) fn twin(&self) -> Option<Arc<Twin<T>>> {
         match self {
-            Self::Dense(_) | Self::Tiled(..) | Self::Streamed(_) => None,
+            Self::Dense(_) | Self::Tiled(..) | Self::Streamed(..) => None,
             Self::Csr(_, twin) | Self::Csc(_, twin) => Some(twin.clone()),
         }
     }
@@ -102,13 +103,13 @@ impl<'a, T: Float> Source<'a, T> {
         match self {
             Self::Dense(_) => false,
             Self::Csr(..) | Self::Tiled(..) | Self::Csc(..) => true,
-            Self::Streamed(stream) => stream.is_sparse(),
+            Self::Streamed(stream, _) => stream.is_sparse(),
         }
     }
 
     /// Whether its columns are in memory whole.
     pub(crate) fn has_columns(&self) -> bool {
-        !matches!(self, Self::Tiled(..) | Self::Streamed(_))
+        !matches!(self, Self::Tiled(..) | Self::Streamed(..))
     }
 
     /// The rows of a matrix in memory.
@@ -117,7 +118,7 @@ impl<'a, T: Float> Source<'a, T> {
             Self::Dense(view) => Lines::Dense(*view),
             Self::Csr(sparse, _) | Self::Tiled(sparse, _) => Lines::Sparse(*sparse),
             Self::Csc(_, twin) => Lines::Sparse(twin.view()),
-            Self::Streamed(_) => unreachable!("the lines of a stream are walked"),
+            Self::Streamed(..) => unreachable!("the lines of a stream are walked"),
         }
     }
 
@@ -127,14 +128,14 @@ impl<'a, T: Float> Source<'a, T> {
             Self::Dense(view) => Lines::Dense(view.transpose()),
             Self::Csr(_, twin) => Lines::Sparse(twin.view()),
             Self::Csc(sparse, _) => Lines::Sparse(*sparse),
-            Self::Tiled(..) | Self::Streamed(_) => unreachable!("there are no whole columns"),
+            Self::Tiled(..) | Self::Streamed(..) => unreachable!("there are no whole columns"),
         }
     }
 
     /// Number of lines.
     pub(crate) fn count(&self) -> usize {
         match self {
-            Self::Streamed(stream) => stream.count(),
+            Self::Streamed(stream, _) => stream.count(),
             _ => self.rows().count(),
         }
     }
@@ -142,7 +143,7 @@ impl<'a, T: Float> Source<'a, T> {
     /// Entries in a line, stored or not.
     pub(crate) fn length(&self) -> usize {
         match self {
-            Self::Streamed(stream) => stream.length(),
+            Self::Streamed(stream, _) => stream.length(),
             _ => self.rows().length(),
         }
     }
@@ -161,7 +162,7 @@ impl<'a, T: Float> Source<'a, T> {
     pub(crate) fn has_dense_rows(&self) -> bool {
         match self {
             Self::Dense(view) => kernel::has_rows(*view),
-            Self::Streamed(stream) => matches!(stream, Stream::Dense(_)),
+            Self::Streamed(stream, _) => matches!(stream, Stream::Dense(_)),
             _ => false,
         }
     }
@@ -180,7 +181,7 @@ impl<'a, T: Float> Source<'a, T> {
         mut visit: impl FnMut(usize, Lines<'_, T>, Option<&Twin<T>>),
     ) {
         match self {
-            Self::Streamed(stream) => return stream.walk(run, twins, visit),
+            Self::Streamed(stream, kept) => return stream.walk(run, twins, kept, visit),
             Self::Tiled(lines, kept) => return tiles::walk(lines, Some(kept), twins, visit),
             _ => {}
         }
@@ -232,7 +233,7 @@ impl<'a, T: Float> Source<'a, T> {
 
     /// Line `i`, zeros included.
     pub(crate) fn line(&self, i: usize) -> Vec<T> {
-        if let Self::Streamed(stream) = self {
+        if let Self::Streamed(stream, _) = self {
             return stream.line(i);
         }
         let mut out = vec![T::ZERO; self.length()];

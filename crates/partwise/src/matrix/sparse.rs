@@ -138,7 +138,7 @@ impl<T> Compressed<'_, T> {
     }
 }
 
-impl<'a, T: Float> Compressed<'a, T> {
+impl<'a, T> Compressed<'a, T> {
     /// Checks the three arrays and borrows them. `what` names the matrix in errors.
     ///
     /// # Errors

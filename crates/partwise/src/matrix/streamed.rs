@@ -4,7 +4,7 @@
 //! who keeps them knows how much is in each. A sparse V in memory that may take no room for its twin is walked as if it were read.
 
 use std::fmt;
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 
 use faer::MatRef;
@@ -58,6 +58,11 @@ pub trait SparseRows<T>: Sync {
         index: usize,
         out: &mut SparseRun<T>,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+    /// Whether the entries of all runs are kept sorted by columns, once they have been: that takes the memory of the whole matrix, and
+    /// spares each walk the sorting.
+    fn keeps_columns(&self) -> bool {
+        false
+    }
 }
 
 /// How much is in a run of sparse rows.
@@ -225,7 +230,13 @@ impl<T: Float> Streamed<'_, T> {
                     .unwrap_or(0)
                     .saturating_mul(2 * BUFFERS as u64 + 2);
                 let offsets = 8 * (BUFFERS as u64 + 1) * lines.cols() as u64;
-                run.saturating_add(offsets)
+                let kept = (0..lines.runs()).filter(|_| lines.keeps_columns());
+                let kept = kept.map(|index| {
+                    let entries = lines.size(index).stored as u64;
+                    let entries = entries.saturating_mul(value + size_of::<u32>() as u64);
+                    entries.saturating_add(8 * lines.cols() as u64)
+                });
+                kept.fold(run.saturating_add(offsets), u64::saturating_add)
             }
             Stream::Lean(lines) => tiles::passing_bytes(&lines),
         }
@@ -246,10 +257,12 @@ impl<T> fmt::Debug for Streamed<'_, T> {
 impl<T: Float> Stream<'_, T> {
     /// Hands over all lines in order, `run` of them at a time where they are dense, with the number of the first; and the twin
     /// of a sparse run if `twins` are wanted, which `threads` make of a matrix in memory. Of any other a second thread reads ahead.
+    /// `kept` has room for twins that are made once.
     pub(super) fn walk(
         &self,
         run: usize,
         twins: Option<&Threads>,
+        kept: &KeptTwins<T>,
         mut visit: impl FnMut(usize, Lines<'_, T>, Option<&Twin<T>>),
     ) {
         match *self {
@@ -268,18 +281,22 @@ impl<T: Float> Stream<'_, T> {
                 );
             }
             Self::Sparse(lines, _) => {
+                let keeping = twins.filter(|_| lines.keeps_columns());
+                let kept = keeping.map(|threads| kept.get_or_init(|| twins_of(lines, threads)));
+                let passing = twins.is_some() && kept.is_none();
                 let mut first = 0;
                 ahead(
                     lines.runs(),
                     || (SparseRun::default(), None),
                     |index, (buffer, twin)| {
                         let view = read_checked(lines, index, buffer)?;
-                        *twin = twins.is_some().then(|| Twin::of(&view));
+                        *twin = passing.then(|| Twin::of(&view));
                         Ok(())
                     },
                     |index, (buffer, twin)| {
                         let view = buffer.trusted(lines.size(index).rows, lines.cols());
-                        visit(first, Lines::Sparse(view), twin.as_ref());
+                        let twin = kept.map(|kept| &kept[index]).or(twin.as_ref());
+                        visit(first, Lines::Sparse(view), twin);
                         first += view.major();
                     },
                 );
@@ -317,6 +334,19 @@ impl<T: Float> SparseRun<T> {
     pub(super) fn trusted(&self, rows: usize, cols: usize) -> Compressed<'_, T> {
         Compressed::trusted(rows, cols, &self.offsets, &self.indices, &self.values)
     }
+}
+
+/// The twins of the runs of sparse lines that keep them, once they have been asked for.
+pub(super) type KeptTwins<T> = OnceLock<Vec<Twin<T>>>;
+
+fn twins_of<T: Float>(lines: &dyn SparseRows<T>, threads: &Threads) -> Vec<Twin<T>> {
+    threads.map(lines.runs(), |index| {
+        let mut buffer = SparseRun::default();
+        match read_checked(lines, index, &mut buffer) {
+            Ok(view) => Twin::of(&view),
+            Err(error) => failed(error),
+        }
+    })
 }
 
 /// Reads a run, and refuses one that is not what it should be.

@@ -1,5 +1,6 @@
 //! One look at every entry of V before any work: is it legal, and how large is it?
 
+use super::streamed::KeptTwins;
 use super::{Compressed, Counted, Cut, Lines, Matrix};
 use crate::threads::Threads;
 use crate::{Error, Float, Loss};
@@ -66,12 +67,14 @@ impl Summary {
                 let mut parts = Vec::new();
                 // Whole tasks: the order of sums is that of a matrix in memory.
                 let run = Cut::of_dense::<T>(streamed.lines.length()).run / LINES * LINES;
-                streamed.lines.walk(run, None, |first, lines, _| {
-                    // After the first bad entry there is nothing to add.
-                    if parts.iter().all(Result::is_ok) {
-                        parts.extend(look_at(&lines, first, threads));
-                    }
-                });
+                streamed
+                    .lines
+                    .walk(run, None, &KeptTwins::new(), |first, lines, _| {
+                        // After the first bad entry there is nothing to add.
+                        if parts.iter().all(Result::is_ok) {
+                            parts.extend(look_at(&lines, first, threads));
+                        }
+                    });
                 parts
             }
         };

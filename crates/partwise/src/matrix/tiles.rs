@@ -27,8 +27,18 @@ const PASSING: Size = Size {
     entries: 1 << 18,
     in_column: 4,
 };
+/// Of whole numbers, whose values are turned into floating point tile by tile: three such tiles are in memory at once.
+const WIDENED: Size = Size {
+    entries: 1 << 19,
+    in_column: 8,
+};
 /// Twins made at once at most where they are not kept.
 const AT_ONCE: usize = 4;
+
+/// The runs of a matrix of whole numbers.
+pub(super) fn widened<N>(lines: &Compressed<'_, N>) -> Vec<(usize, usize)> {
+    cut(lines, WIDENED)
+}
 
 /// The first row of each tile, and the row behind its last one.
 fn cut<T>(lines: &Compressed<'_, T>, size: Size) -> Vec<(usize, usize)> {

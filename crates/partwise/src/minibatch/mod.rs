@@ -16,7 +16,7 @@ mod work;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use crate::matrix::{Dense, Matrix, Summary};
+use crate::matrix::{Dense, Matrix, Summary, bad_entry};
 use crate::nmf::Start;
 use crate::observe::{Observer, Progress};
 use crate::stop::StopReason;
@@ -56,14 +56,15 @@ pub struct MiniBatch {
     pub solve_iterations: usize,
 }
 
-/// The components, and the statistics of all batches so far. Each is k × n.
+/// The components, and the statistics of all batches so far. Each is transposed, n × k, so that a step with few rows need not turn
+/// what is large.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Memory<T> {
-    /// H.
-    pub h: Dense<T>,
-    /// A.
+    /// Hᵀ.
+    pub ht: Dense<T>,
+    /// Aᵀ.
     pub numerator: Dense<T>,
-    /// B.
+    /// Bᵀ.
     pub denominator: Dense<T>,
 }
 
@@ -86,14 +87,44 @@ pub struct MiniBatchFit<T> {
 
 impl<T: Float> Memory<T> {
     /// What is known before the first batch: nothing but the start H (k × n).
-    pub fn new(h: Dense<T>) -> Self {
-        let numerator = h.clone();
-        let denominator = Dense::filled(h.rows(), h.cols(), T::ONE);
+    pub fn new(h: &Dense<T>) -> Self {
+        let ht = h.transposed();
         Self {
-            h,
-            numerator,
-            denominator,
+            numerator: ht.clone(),
+            denominator: Dense::filled(ht.rows(), ht.cols(), T::ONE),
+            ht,
         }
+    }
+
+    /// The components, k × n.
+    pub fn h(&self) -> Dense<T> {
+        self.ht.transposed()
+    }
+
+    /// Refuses what is no memory of k components of n columns.
+    fn check(&self, k: usize, n: usize) -> Result<(), Error> {
+        let parts = [
+            ("H", &self.ht),
+            ("the numerator of H", &self.numerator),
+            ("the denominator of H", &self.denominator),
+        ];
+        for (matrix, part) in parts {
+            if (part.rows(), part.cols()) != (n, k) {
+                return Err(Error::Shape {
+                    matrix,
+                    rows: part.cols(),
+                    cols: part.rows(),
+                    expected_rows: k,
+                    expected_cols: n,
+                });
+            }
+            let legal = |x: &T| *x >= T::ZERO && x.is_finite();
+            if let Some(bad) = part.as_slice().iter().position(|x| !legal(x)) {
+                let value = part.as_slice()[bad].to_f64();
+                return Err(bad_entry(matrix, value, bad % k, bad / k));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -167,7 +198,7 @@ impl MiniBatch {
         threads.until_ended(|| {
             let mean = self.look(v, Some(&w), &h, &threads)?;
             let rows = RowsOf::new(*v);
-            Ok(self.run(&rows, w, h, mean, &threads, observer))
+            Ok(self.run(&rows, w, &h, mean, &threads, observer))
         })
     }
 
@@ -195,15 +226,17 @@ impl MiniBatch {
     ) -> Result<f64, Error> {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
         threads.until_ended(|| {
-            let mean = self.look(v, None, &memory.h, &threads)?;
+            self.check_rows(v)?;
+            memory.check(self.nmf.rank, v.cols())?;
+            let mean = self.summarised(v, None, &memory.ht, &threads)?;
             let rows = RowsOf::new(*v);
-            let mut work = Work::new(self, &rows, mean, &memory.h, &threads);
+            let mut work = Work::new(self, &rows, mean, memory.ht.clone(), &threads);
             let mut sums = Statistics::of(memory);
             let batch = rows.batch(0, rows.count);
             let mut w = Dense::zeros(rows.count, self.nmf.rank);
             let fresh = Some(self.fresh_iterations);
             let (cost, _) = work.step(&batch, w.as_mut_slice(), fresh, keep, &mut sums);
-            *memory = sums.into_memory(&work.right);
+            *memory = sums.into_memory(work.right.rows);
             Ok(cost)
         })
     }
@@ -231,7 +264,7 @@ impl MiniBatch {
         threads.until_ended(|| {
             let mean = self.look(v, None, h, &threads)?;
             let rows = RowsOf::new(*v);
-            let work = Work::new(self, &rows, mean, h, &threads);
+            let work = Work::new(self, &rows, mean, h.transposed(), &threads);
             let mut w = Dense::zeros(rows.count, self.nmf.rank);
             work.solve(
                 &rows.lines(0, rows.count),
@@ -250,19 +283,40 @@ impl MiniBatch {
         h: &Dense<T>,
         threads: &Threads,
     ) -> Result<f64, Error> {
+        self.check_rows(v)?;
+        let start = Start {
+            w,
+            h: Some(h),
+            ..Start::default()
+        };
+        self.nmf.check_start(&start, v.rows(), v.cols())?;
+        self.summarised(v, w, h, threads)
+    }
+
+    /// Checks the parameters, and the shape of V.
+    fn check_rows<T: Float>(&self, v: &Matrix<'_, T>) -> Result<(), Error> {
         self.check()?;
         v.check_held("a fit in mini-batches")?;
         let (rows, cols) = (v.rows(), v.cols());
         if rows == 0 || cols == 0 {
             return Err(Error::Empty { rows, cols });
         }
-        self.nmf.check_rank_size::<T>(rows, cols)?;
+        self.nmf.check_rank_size::<T>(rows, cols)
+    }
+
+    /// Checks the entries of V, and how large those of the factors are, which may be transposed; returns the mean of V.
+    fn summarised<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        w: Option<&Dense<T>>,
+        h: &Dense<T>,
+        threads: &Threads,
+    ) -> Result<f64, Error> {
         let start = Start {
             w,
             h: Some(h),
             ..Start::default()
         };
-        self.nmf.check_start(&start, rows, cols)?;
         let summary = Summary::of(v, threads)?;
         summary.check_loss(self.nmf.loss)?;
         self.nmf.check_start_size(&start, &summary)?;
@@ -273,7 +327,7 @@ impl MiniBatch {
         &self,
         rows: &RowsOf<'_, T>,
         mut w: Dense<T>,
-        h: Dense<T>,
+        h: &Dense<T>,
         mean: f64,
         threads: &Threads,
         observer: &mut dyn Observer,
@@ -284,8 +338,9 @@ impl MiniBatch {
         let batches = m.div_ceil(size);
         let limit = self.nmf.max_iter.saturating_mul(batches);
         let keep = self.forget_factor.powf(size as f64 / m as f64);
-        let mut work = Work::new(self, rows, mean, &h, threads);
-        let mut sums = Statistics::of(&Memory::new(h));
+        let memory = Memory::new(h);
+        let mut sums = Statistics::of(&memory);
+        let mut work = Work::new(self, rows, mean, memory.ht, threads);
         let span = |batch: usize| (batch * size, ((batch + 1) * size).min(m));
         let ready = rows.keeps_twins(batches);
         let ready: Vec<_> = (0..if ready { batches } else { 0 })
@@ -334,7 +389,7 @@ impl MiniBatch {
         MiniBatchFit {
             divergence: work.divergence_of_all(rows, w.as_slice()),
             w,
-            memory: sums.into_memory(&work.right),
+            memory: sums.into_memory(work.right.rows),
             steps,
             iterations: steps.div_ceil(batches),
             stop,

@@ -5,7 +5,6 @@ use crate::Float;
 use crate::kernel::vectorised;
 use crate::loss::Weights;
 use crate::matrix::Dense;
-use crate::pass::Fixed;
 use crate::update::settle;
 
 /// What stands for a denominator of zero, as in scikit-learn: the precision of single numbers.
@@ -20,16 +19,16 @@ pub(super) struct Statistics<T> {
 impl<T: Float> Statistics<T> {
     pub(super) fn of(memory: &Memory<T>) -> Self {
         Self {
-            numerator: memory.numerator.transposed(),
-            denominator: memory.denominator.transposed(),
+            numerator: memory.numerator.clone(),
+            denominator: memory.denominator.clone(),
         }
     }
 
-    pub(super) fn into_memory(self, right: &Fixed<T>) -> Memory<T> {
+    pub(super) fn into_memory(self, right: Dense<T>) -> Memory<T> {
         Memory {
-            h: right.rows.transposed(),
-            numerator: self.numerator.transposed(),
-            denominator: self.denominator.transposed(),
+            ht: right,
+            numerator: self.numerator,
+            denominator: self.denominator,
         }
     }
 }
@@ -57,30 +56,39 @@ impl Rule {
 
     /// Multiplies rows of W (r × k): x ← x · (up / (down + l1 + l2 x))^γ.
     pub(super) fn advance<T: Float>(&self, up: &[T], down: &[T], rows: &mut [T], k: usize) {
-        let (l1, l2) = (T::from_f64(self.penalty.l1), T::from_f64(self.penalty.l2));
-        let near_nothing = T::from_f64(NEAR_NOTHING);
         let mut factors = vec![T::ZERO; rows.len()];
-        vectorised(|| {
-            for (i, factors) in factors.chunks_exact_mut(k).enumerate() {
-                let (up, x) = (row(up, i, k), row(rows, i, k));
-                let down = row_or_all(down, i, k);
-                for t in 0..k {
-                    let total = down[t] + l1 + l2 * x[t];
-                    factors[t] = up[t]
-                        / if total == T::ZERO {
-                            near_nothing
-                        } else {
-                            total
-                        };
+        if down.len() == up.len() {
+            vectorised(|| self.divide(&mut factors, (up, down, &*rows)));
+        } else {
+            vectorised(|| {
+                for (i, factors) in factors.chunks_exact_mut(k).enumerate() {
+                    self.divide(factors, (row(up, i, k), down, row(rows, i, k)));
                 }
-            }
-        });
+            });
+        }
         raise(&mut factors, self.gamma());
         vectorised(|| {
             for (x, factor) in rows.iter_mut().zip(factors) {
                 *x = settle(*x * factor);
             }
         });
+    }
+
+    /// What entries one beside the other are multiplied by.
+    #[inline(always)]
+    fn divide<T: Float>(&self, factors: &mut [T], (up, down, rows): (&[T], &[T], &[T])) {
+        let (l1, l2) = (T::from_f64(self.penalty.l1), T::from_f64(self.penalty.l2));
+        let near_nothing = T::from_f64(NEAR_NOTHING);
+        let parts = up.iter().zip(down).zip(rows);
+        for (factor, ((up, down), x)) in factors.iter_mut().zip(parts) {
+            let total = *down + l1 + l2 * *x;
+            let total = if total == T::ZERO {
+                near_nothing
+            } else {
+                total
+            };
+            *factor = *up / total;
+        }
     }
 
     /// Adds the parts of some rows of Hᵀ (r × k), times a unit, to what is left of A and B; then x ← (A / B)^γ.
@@ -97,24 +105,24 @@ impl Rule {
         raise(rows, 1.0 / gamma);
         // With the Kullback–Leibler loss, a component that no sample of the batch holds counts one.
         let nothing = if self.beta == 1.0 { 1.0 } else { 0.0 };
-        let Weights { l1, l2 } = self.penalty;
-        vectorised(|| {
-            let parts = a.chunks_exact_mut(k).zip(b.chunks_exact_mut(k));
-            for (i, ((a, b), lifted)) in parts.zip(rows.chunks_exact_mut(k)).enumerate() {
-                let (up, x) = (row(up, i, k), row(&before, i, k));
-                let down = row_or_all(down, i, k);
-                for t in 0..k {
-                    let down = down[t].to_f64() * unit;
-                    let down = if down == 0.0 { nothing } else { down };
-                    let total = down + l1 + l2 * x[t].to_f64();
-                    let total = if total == 0.0 { NEAR_NOTHING } else { total };
-                    let data = up[t].to_f64() * unit * lifted[t].to_f64();
-                    a[t] = settle(T::from_f64(keep * a[t].to_f64() + data));
-                    b[t] = settle(T::from_f64(keep * b[t].to_f64() + total));
-                    lifted[t] = a[t] / b[t];
+        let gather = Gather {
+            keep,
+            unit,
+            nothing,
+            penalty: self.penalty,
+        };
+        if down.len() == up.len() {
+            vectorised(|| {
+                gather.entries((up, down, &before), (&mut *a, &mut *b, &mut *rows));
+            });
+        } else {
+            vectorised(|| {
+                let parts = a.chunks_exact_mut(k).zip(b.chunks_exact_mut(k));
+                for (i, ((a, b), lifted)) in parts.zip(rows.chunks_exact_mut(k)).enumerate() {
+                    gather.entries((row(up, i, k), down, row(&before, i, k)), (a, b, lifted));
                 }
-            }
-        });
+            });
+        }
         raise(rows, gamma);
         // Small entries would leave the range of powers.
         let least = if self.beta <= 1.0 { f64::EPSILON } else { 0.0 };
@@ -128,6 +136,45 @@ impl Rule {
             }
         });
         Change::of(rows, &before)
+    }
+}
+
+/// How a batch comes into A and B.
+#[derive(Clone, Copy)]
+struct Gather {
+    keep: f64,
+    unit: f64,
+    /// What stands for a denominator of the data that is zero.
+    nothing: f64,
+    penalty: Weights,
+}
+
+impl Gather {
+    /// For entries one beside the other, so that they go through vectors: their parts, and x as it was and lifted, which becomes A / B.
+    #[inline(always)]
+    fn entries<T: Float>(
+        &self,
+        (up, down, before): (&[T], &[T], &[T]),
+        (a, b, lifted): (&mut [T], &mut [T], &mut [T]),
+    ) {
+        let Self {
+            keep,
+            unit,
+            nothing,
+            penalty: Weights { l1, l2 },
+        } = *self;
+        let sums = a.iter_mut().zip(b).zip(lifted);
+        let parts = up.iter().zip(down).zip(before);
+        for (((a, b), lifted), ((up, down), x)) in sums.zip(parts) {
+            let down = down.to_f64() * unit;
+            let down = if down == 0.0 { nothing } else { down };
+            let total = down + l1 + l2 * x.to_f64();
+            let total = if total == 0.0 { NEAR_NOTHING } else { total };
+            let data = up.to_f64() * unit * lifted.to_f64();
+            *a = settle(T::from_f64(keep * a.to_f64() + data));
+            *b = settle(T::from_f64(keep * b.to_f64() + total));
+            *lifted = *a / *b;
+        }
     }
 }
 
@@ -178,15 +225,6 @@ impl Change {
 
 fn row<T>(values: &[T], i: usize, k: usize) -> &[T] {
     &values[i * k..(i + 1) * k]
-}
-
-/// The row of a matrix of rows, or the one row there is for all.
-fn row_or_all<T>(values: &[T], i: usize, k: usize) -> &[T] {
-    if values.len() == k {
-        values
-    } else {
-        row(values, i, k)
-    }
 }
 
 /// Raises values to a power. The usual power is 1, and costs nothing.

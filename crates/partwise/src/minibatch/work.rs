@@ -38,7 +38,7 @@ impl<'a, T: Float> Work<'a, T> {
         parameters: &MiniBatch,
         rows: &RowsOf<'_, T>,
         mean: f64,
-        h: &Dense<T>,
+        right: Dense<T>,
         threads: &'a Threads,
     ) -> Self {
         let nmf = &parameters.nmf;
@@ -56,7 +56,7 @@ impl<'a, T: Float> Work<'a, T> {
                 left: unused.clone(),
                 right: unused,
             },
-            right: Fixed::new(h.transposed(), threads),
+            right: Fixed::new(right, threads),
             alpha,
             tolerance: nmf.tolerance,
             k: nmf.rank,

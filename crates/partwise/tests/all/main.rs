@@ -28,3 +28,4 @@ mod streamed_sparse;
 mod symmetric;
 mod tree;
 mod vast;
+mod whole;

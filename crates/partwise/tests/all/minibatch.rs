@@ -72,7 +72,7 @@ impl Naive<'_> {
         &self,
         rows: std::ops::Range<usize>,
         w: &mut Dense<f64>,
-        memory: &mut Memory<f64>,
+        memory: &mut Learnt,
         keep: f64,
     ) {
         let (k, n) = (memory.h.rows(), memory.h.cols());
@@ -107,6 +107,13 @@ impl Naive<'_> {
             }
         }
     }
+}
+
+/// H, A and B as the formulas have them, k × n.
+struct Learnt {
+    h: Dense<f64>,
+    numerator: Dense<f64>,
+    denominator: Dense<f64>,
 }
 
 fn positive(rows: usize, cols: usize, seed: u64) -> Dense<f64> {
@@ -151,12 +158,17 @@ fn agrees_with_the_textbook_loops() {
                 penalty,
                 fresh,
             };
-            let (mut expected_w, mut memory) = (w.clone(), Memory::new(h.clone()));
+            let mut expected_w = w.clone();
+            let mut learnt = Learnt {
+                h: h.clone(),
+                numerator: h.clone(),
+                denominator: Dense::filled(k, n, 1.0),
+            };
             let keep = mini.forget_factor.powf(size as f64 / m as f64);
             for _ in 0..3 {
                 for from in (0..m).step_by(size) {
                     let rows = from..(from + size).min(m);
-                    naive.step(rows, &mut expected_w, &mut memory, keep);
+                    naive.step(rows, &mut expected_w, &mut learnt, keep);
                 }
             }
             for storage in Storage::ALL {
@@ -167,7 +179,7 @@ fn agrees_with_the_textbook_loops() {
                 let case = format!("beta {beta}, {penalty:?}, {fresh:?}, {storage:?}");
                 assert_eq!((found.steps, found.iterations), (9, 3), "{case}");
                 assert_eq!(found.stop, StopReason::MaxIterations, "{case}");
-                let off = distance(&found.memory.h, &memory.h);
+                let off = distance(&found.memory.h(), &learnt.h);
                 assert!(off < 1e-9, "{case}: H is off by {off:e}");
                 if fresh.is_none() {
                     let off = distance(&found.w, &expected_w);
@@ -175,7 +187,7 @@ fn agrees_with_the_textbook_loops() {
                 }
                 // Batches in calls of their own.
                 if fresh.is_some() {
-                    let mut memory = Memory::new(h.clone());
+                    let mut memory = Memory::new(&h);
                     for from in (0..m).step_by(size).cycle().take(9) {
                         let to = (from + size).min(m);
                         let rows = v.as_slice()[from * n..to * n].to_vec();
@@ -184,7 +196,7 @@ fn agrees_with_the_textbook_loops() {
                         mini.partial_fit(&part.matrix(), &mut memory, keep, &mut go_on)
                             .unwrap();
                     }
-                    let off = distance(&memory.h, &found.memory.h.clone());
+                    let off = distance(&memory.h(), &found.memory.h());
                     assert!(off < 1e-9, "{case}: a batch a call is off by {off:e}");
                 }
             }
@@ -236,7 +248,7 @@ fn many_small_batches_of_a_wide_sparse_matrix_give_the_same_as_a_dense_one() {
     for storage in all {
         let found = fit(storage);
         assert!(
-            distance(&found.memory.h, &first.memory.h) < 1e-9,
+            distance(&found.memory.h(), &first.memory.h()) < 1e-9,
             "{storage:?}"
         );
         assert!((found.divergence / first.divergence - 1.0).abs() < 1e-9);
@@ -306,7 +318,7 @@ fn nothing_becomes_nan_where_there_is_nothing() {
                 let found = mini.fit(&dense.into(), w, h, &mut go_on).unwrap();
                 let values = [
                     found.w.as_slice(),
-                    found.memory.h.as_slice(),
+                    found.memory.ht.as_slice(),
                     found.memory.numerator.as_slice(),
                     found.memory.denominator.as_slice(),
                     &[found.divergence],
@@ -366,7 +378,7 @@ fn refuses_before_any_work() {
     }
     let mut negative = v.clone();
     negative.as_mut_slice()[5] = -1.0;
-    let mut memory = Memory::new(h.clone());
+    let mut memory = Memory::new(&h);
     let before = memory.clone();
     let error = good
         .partial_fit(&(&negative).into(), &mut memory, 0.7, &mut go_on)

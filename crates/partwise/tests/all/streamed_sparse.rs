@@ -16,6 +16,7 @@ struct Runs<'a, T> {
     bounds: Vec<usize>,
     /// A run that cannot be read.
     fails_at: usize,
+    keeps_columns: bool,
 }
 
 impl<'a, T: Float> Runs<'a, T> {
@@ -33,6 +34,7 @@ impl<'a, T: Float> Runs<'a, T> {
             held,
             bounds,
             fails_at: usize::MAX,
+            keeps_columns: false,
         }
     }
 
@@ -77,12 +79,16 @@ impl<T: Float> SparseRows<T> for Runs<'_, T> {
         out.values = self.held.values[entries].to_vec();
         Ok(())
     }
+
+    fn keeps_columns(&self) -> bool {
+        self.keeps_columns
+    }
 }
 
 /// Ways to cut rows into runs, in units.
 const CUTS: [&[usize]; 3] = [&[1], &[1, 3, 2], &[100]];
 
-/// A fit in memory, one of the same V without its other axis, and one of V read in runs of each cut.
+/// A fit in memory, one of the same V without its other axis, and one of V read in runs of each cut, of which some keep that axis.
 fn all<T: Float>(
     nmf: &Nmf,
     dense: &Dense<T>,
@@ -95,8 +101,11 @@ fn all<T: Float>(
         .iter()
         .map(|v| nmf.fit_with(&[*v], start, &mut go_on))
         .collect();
-    for lengths in CUTS {
-        let runs = Runs::of(&held, lengths);
+    for (lengths, keeps_columns) in CUTS.iter().zip([false, true, false]) {
+        let runs = Runs {
+            keeps_columns,
+            ..Runs::of(&held, lengths)
+        };
         let v = Matrix::streamed_sparse(&runs).unwrap();
         assert!(v.is_sparse());
         assert_eq!((v.rows(), v.cols()), (held.rows, held.cols));
