@@ -139,8 +139,8 @@ fn rows_have_weights() {
     let (w, h) = parts("row");
     // Of a row that counts nothing nothing is known.
     assert_eq!(w[5], 0.0);
-    for j in 0..4 {
-        assert!((w[2] * h[j] - entry(2, j)).abs() < 1e-4);
+    for (j, h) in h.iter().enumerate() {
+        assert!((w[2] * h - entry(2, j)).abs() < 1e-4);
     }
     assert_eq!((w, h), parts("column"));
 }

@@ -1,5 +1,10 @@
 //! What must not matter: the solver near a minimum, the unit of V, the order of its rows and columns, the vectors of the machine.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "the largest errors are figures to read"
+)]
+
 use std::ops::ControlFlow;
 
 use partwise::{Dense, Factorization, Float, Loss, Matrix, Nmf, Progress, Solver, Start};

@@ -1,5 +1,10 @@
 //! A thousand small problems whose answers are known to fifty digits: `scripts/make_precise_answers.py` says how.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "the largest errors are figures to read"
+)]
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
