@@ -233,6 +233,28 @@ fn a_sparse_divergence_needs_no_more() {
     }
 }
 
+/// A factor of more than eight million entries is there as it is and as the best one, and not as it stood before it was carried on.
+#[test]
+fn the_largest_factors_are_there_twice() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (m, n, k) = ((1 << 20) + 1, 16, 8);
+    let offsets: Vec<u64> = (0..=m as u64).collect();
+    let indices: Vec<u32> = (0..m as u32).map(|i| i % n as u32).collect();
+    let values = filled::<f32>(m);
+    let v = Matrix::csr(m, n, &offsets, &indices, &values).unwrap();
+    let v = v.lean();
+    let w = (m * k * size_of::<f32>()) as u64;
+    for init in ["random", "nndsvda"] {
+        let nmf = short(k, "hals".parse().unwrap(), Loss::FROBENIUS, 3);
+        let (peak, needed) = measure(&nmf.init(init.parse().unwrap()), &v);
+        assert!(peak <= needed, "{init}: {}", megabytes(peak));
+        // The start is wider than the factor: by as many columns as it has, at most.
+        let most = w * 9 / 4;
+        let shown = (megabytes(peak), megabytes(most));
+        assert!(peak <= most, "{init}: {} of {}", shown.0, shown.1);
+    }
+}
+
 #[test]
 fn small_fits_take_less_than_they_say() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
