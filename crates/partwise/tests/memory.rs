@@ -238,8 +238,8 @@ fn a_sparse_divergence_needs_no_more() {
 fn the_largest_factors_are_there_twice() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (m, n, k) = ((1 << 20) + 1, 16, 8);
-    let offsets: Vec<u64> = (0..=m as u64).collect();
-    let indices: Vec<u32> = (0..m as u32).map(|i| i % n as u32).collect();
+    let offsets: Vec<i64> = (0..=m as i64).collect();
+    let indices: Vec<i32> = (0..m as i32).map(|i| i % n as i32).collect();
     let values = filled::<f32>(m);
     let v = Matrix::csr(m, n, &offsets, &indices, &values).unwrap();
     let v = v.lean();
