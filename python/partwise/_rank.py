@@ -154,8 +154,8 @@ def rank_survey(
 
     Cross-validation ("cv" and "bcv") asks how well entries are predicted that a fit has not seen. The methods on
     several starts ask whether groups of samples ("consensus", "dispersion") or components ("stability") are found
-    again. "relevance" is one fit that prunes its components. "bic" and "elbow" are weak and for comparison. The first method
-    decides.
+    again. "relevance" is one fit that prunes its components. "bic" and "elbow" are weak and for comparison. The
+    first method decides.
 
     Parameters
     ----------

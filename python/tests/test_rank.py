@@ -196,6 +196,6 @@ def test_the_curves_as_a_picture(survey):
     for ax, curve in zip(axes, survey.curves.values(), strict=True):
         assert any(np.array_equal(line.get_ydata(), curve.values) for line in ax.lines)
         assert ax.get_ylabel() == curve.measure
-    with pytest.raises(ValueError, match="1 axes; expected one for each of 7"):
+    with pytest.raises(ValueError, match="1 axes; expected one for each of 8"):
         plot.rank_survey(survey, axes=[axes[0]])
     matplotlib.pyplot.close("all")
