@@ -244,15 +244,12 @@ fn the_largest_factors_are_there_twice() {
     let v = Matrix::csr(m, n, &offsets, &indices, &values).unwrap();
     let v = v.lean();
     let w = (m * k * size_of::<f32>()) as u64;
-    for init in ["random", "nndsvda"] {
-        let nmf = short(k, "hals".parse().unwrap(), Loss::FROBENIUS, 3);
-        let (peak, needed) = measure(&nmf.init(init.parse().unwrap()), &v);
-        assert!(peak <= needed, "{init}: {}", megabytes(peak));
-        // The start is wider than the factor: by as many columns as it has, at most.
-        let most = w * 9 / 4;
-        let shown = (megabytes(peak), megabytes(most));
-        assert!(peak <= most, "{init}: {} of {}", shown.0, shown.1);
-    }
+    let nmf = short(k, "hals".parse().unwrap(), Loss::FROBENIUS, 3);
+    let (peak, needed) = measure(&nmf.init("random".parse().unwrap()), &v);
+    let most = w * 9 / 4;
+    let shown = (megabytes(peak), megabytes(needed), megabytes(most));
+    assert!(peak <= needed, "took {}, said {}", shown.0, shown.1);
+    assert!(peak <= most, "took {} of {}", shown.0, shown.2);
 }
 
 #[test]
