@@ -16,6 +16,7 @@ use crate::terminal;
 #[derive(Debug)]
 pub(crate) struct KeptFits {
     folder: PathBuf,
+    made_folder: bool,
     file: PathBuf,
     out: RecordFile,
     /// Of an earlier run.
@@ -37,6 +38,7 @@ impl KeptFits {
         let (out, records) = RecordFile::open(&file)?;
         Ok(Self {
             folder: folder.to_path_buf(),
+            made_folder: !folder.exists(),
             file,
             out,
             // The first record is no fit.
@@ -47,10 +49,16 @@ impl KeptFits {
         })
     }
 
-    /// The error of a command that goes on from here: a file of other work is named, with what to do.
+    /// The error of a command that goes on from here: a file of other work is named, with what to do; after any other error nothing
+    /// is left of the command.
     pub(crate) fn placed(&self, error: anyhow::Error) -> anyhow::Error {
         let of_state = matches!(error.downcast_ref(), Some(Error::State { .. }));
         if !of_state {
+            // What fails here would fail again.
+            self.remove();
+            if self.made_folder {
+                let _ = fs::remove_dir(&self.folder);
+            }
             return error;
         }
         error.context(format!(
