@@ -27,5 +27,4 @@ mod streamed;
 mod streamed_sparse;
 mod symmetric;
 mod tree;
-mod vast;
 mod whole;
