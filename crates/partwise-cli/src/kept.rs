@@ -18,6 +18,8 @@ pub(crate) struct KeptFits {
     folder: PathBuf,
     made_folder: bool,
     file: PathBuf,
+    /// Whether no earlier run has left the file.
+    is_new: bool,
     out: RecordFile,
     /// Of an earlier run.
     records: Vec<Vec<u8>>,
@@ -39,6 +41,7 @@ impl KeptFits {
         Ok(Self {
             folder: folder.to_path_buf(),
             made_folder: !folder.exists(),
+            is_new: !file.exists(),
             file,
             out,
             // The first record is no fit.
@@ -50,12 +53,14 @@ impl KeptFits {
     }
 
     /// The error of a command that goes on from here: a file of other work is named, with what to do; after any other error nothing
-    /// is left of the command.
+    /// is left of the command, and what an earlier one left stays.
     pub(crate) fn placed(&self, error: anyhow::Error) -> anyhow::Error {
         let of_state = matches!(error.downcast_ref(), Some(Error::State { .. }));
         if !of_state {
-            // What fails here would fail again.
-            self.remove();
+            // What fails here would fail again; what an earlier run has done may serve another one.
+            if self.is_new {
+                self.remove();
+            }
             if self.made_folder {
                 let _ = fs::remove_dir(&self.folder);
             }
