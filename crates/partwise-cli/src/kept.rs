@@ -134,3 +134,27 @@ impl SurveyObserver for Keeping<'_> {
         self.kept.keep(record);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_fails_takes_its_own_fits_away_and_no_earlier_ones() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("out");
+        let begun = || {
+            let mut kept = KeptFits::of(&folder, "fits.part", true).unwrap();
+            kept.keep(b"a record");
+            kept
+        };
+        let failed = |kept: &KeptFits| kept.placed(anyhow::anyhow!("no room"));
+        assert_eq!(failed(&begun()).to_string(), "no room");
+        assert!(!folder.exists());
+        begun();
+        let again = begun();
+        assert_eq!(again.records.len(), 1);
+        failed(&again);
+        assert_eq!(begun().records.len(), 2);
+    }
+}
