@@ -3,11 +3,14 @@
 //! The first batch makes a start; every batch then moves H by one step of mini-batch NMF, in which what older rows said may count
 //! less and less. What there is at the end of the rows, or on Ctrl-C, is the model: H, and a W without rows.
 
-use std::time::Instant;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use partwise::{Dense, Error, Matrix, Memory, MiniBatch, Nmf, Solver, StopReason, TracePoint};
-use partwise_io::{Batch, Model, for_each_batch};
+use partwise_io::{Batch, Model, ReadOptions, for_each_batch};
 use partwise_report::{Run, decimal, duration};
 use serde_json::json;
 
@@ -25,6 +28,8 @@ const FIRST: usize = 30;
 /// What the start is lifted by, in shares of a flat one: multiplicative steps never leave zero, and the first rows need not have
 /// everything that later ones have.
 const LIFT: f64 = 0.1;
+/// How long a request to end waits for rows that do not come.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
     let solving = &arguments.solving;
@@ -68,35 +73,89 @@ fn learn<T: Number>(arguments: &FitArguments, nmf: Nmf) -> anyhow::Result<Ending
     let limit = Limit::from(arguments.memory);
     let (dtype, format) = (T::DTYPE, arguments.reading.format.as_deref());
     let options = input::options_within(limit, dtype, format);
-    let (mut failure, mut stop) = (None, "the end of the rows");
-    let rows = arguments.streaming.batch.get();
-    let read = for_each_batch(&arguments.input, &options, rows, &mut |batch| {
-        if let Err(error) = learner.step(&batch, limit) {
-            failure = Some(error.context(name.clone()));
-            return false;
+    let batches = read_ahead::<T>(
+        arguments.input.clone(),
+        options,
+        arguments.streaming.batch.get(),
+    );
+    let mut stop = "the end of the rows";
+    loop {
+        match batches.recv_timeout(PATIENCE) {
+            Ok(rows) => {
+                let learnt = learner.step(rows?, limit);
+                learnt.with_context(|| name.clone())?;
+                progress.doing(format!(
+                    "learning from {name}: {}, cost {} a row",
+                    counted(learner.rows, "row"),
+                    learner
+                        .trace
+                        .last()
+                        .map_or_else(|| "0".into(), |point| decimal(point.objective, 4)),
+                ));
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
         }
-        progress.doing(format!(
-            "learning from {name}: {}, cost {} a row",
-            counted(learner.rows, "row"),
-            learner
-                .trace
-                .last()
-                .map_or_else(|| "0".into(), |point| decimal(point.objective, 4)),
-        ));
         if interrupt::requested() {
             stop = "stopped";
-            return false;
+            break;
         }
-        true
-    });
-    if let Some(failure) = failure {
-        return Err(failure);
-    }
-    match read {
-        Err(partwise_io::Error::Stopped { .. }) if interrupt::requested() => stop = "stopped",
-        read => read?,
     }
     learner.finish(arguments, name, stop, progress)
+}
+
+/// Some rows as they came.
+struct Rows<T> {
+    rows: usize,
+    cols: usize,
+    values: Vec<T>,
+    /// Of sparse rows: where each begins, and the column of each entry.
+    sparse: Option<(Vec<i64>, Vec<u32>)>,
+    /// Σ v.
+    sum: f64,
+    nonzeros: u64,
+    col_names: Option<Vec<String>>,
+}
+
+impl<T: Number> Rows<T> {
+    fn of(batch: &Batch<'_>) -> Self {
+        let sparse = batch.sparse.map(|(lengths, columns)| {
+            let mut end = 0;
+            let ends = lengths.iter().map(|&length| {
+                end += length as i64;
+                end
+            });
+            ([0].into_iter().chain(ends).collect(), columns.to_vec())
+        });
+        Self {
+            rows: batch.rows,
+            cols: batch.cols,
+            values: batch.values.iter().map(|&v| T::from_f64(v)).collect(),
+            sparse,
+            sum: batch.values.iter().sum(),
+            nonzeros: batch.values.iter().filter(|v| **v != 0.0).count() as u64,
+            col_names: batch.col_names.map(<[String]>::to_vec),
+        }
+    }
+}
+
+/// Reads batches of so many rows in a thread of its own, one ahead of those that are learnt from, so that a request to end is
+/// heard while a pipe is silent. The thread ends with the rows, or with the program.
+fn read_ahead<T: Number>(
+    input: PathBuf,
+    options: ReadOptions,
+    rows: usize,
+) -> Receiver<Result<Rows<T>, partwise_io::Error>> {
+    let (sender, batches) = sync_channel(1);
+    thread::spawn(move || {
+        let mut send = |batch: Batch<'_>| sender.send(Ok(Rows::of(&batch))).is_ok();
+        let read = for_each_batch(&input, &options, rows, &mut send);
+        if let Err(error) = read {
+            // Nobody listens any more after a request to end or a failure.
+            let _ = sender.send(Err(error));
+        }
+    });
+    batches
 }
 
 /// What has been learnt.
@@ -121,27 +180,17 @@ impl<T: Number> Learner<T> {
         self.trace.last().map_or(0, |point| point.iteration)
     }
 
-    fn step(&mut self, batch: &Batch<'_>, limit: Limit) -> anyhow::Result<()> {
-        let values: Vec<T> = batch
-            .values
-            .iter()
-            .map(|&value| T::from_f64(value))
-            .collect();
-        let mut offsets = vec![0i64];
-        let v = match batch.sparse {
-            Some((lengths, indices)) => {
-                let mut end = 0;
-                offsets.extend(lengths.iter().map(|&length| {
-                    end += length as i64;
-                    end
-                }));
-                Matrix::csr(batch.rows, batch.cols, &offsets[..], indices, &values)?
+    fn step(&mut self, batch: Rows<T>, limit: Limit) -> anyhow::Result<()> {
+        let v = match &batch.sparse {
+            Some((offsets, columns)) => {
+                let (offsets, columns) = (&offsets[..], &columns[..]);
+                Matrix::csr(batch.rows, batch.cols, offsets, columns, &batch.values)?
             }
-            None => Matrix::row_major(&values, batch.rows, batch.cols)?,
+            None => Matrix::row_major(&batch.values, batch.rows, batch.cols)?,
         };
         if self.cols == 0 {
             self.cols = batch.cols;
-            self.col_names = batch.col_names.map(<[String]>::to_vec);
+            self.col_names.clone_from(&batch.col_names);
             limit.require("learning from these rows", self.nmf.memory_needed(&v))?;
         }
         let first = self.rows;
@@ -159,10 +208,9 @@ impl<T: Number> Learner<T> {
             }
             other => other.into(),
         };
-        let sum: f64 = batch.values.iter().sum();
-        if self.memory.is_none() && sum != 0.0 {
+        if self.memory.is_none() && batch.sum != 0.0 {
             let start = self.nmf.clone().max_iter(FIRST).fit(&v).map_err(placed)?;
-            let mean = sum / (batch.rows as f64 * batch.cols as f64);
+            let mean = batch.sum / (batch.rows as f64 * batch.cols as f64);
             let lift = T::from_f64(LIFT * (mean / start.h.rows() as f64).sqrt());
             let mut h = start.h;
             h.as_mut_slice().iter_mut().for_each(|x| *x += lift);
@@ -186,7 +234,7 @@ impl<T: Number> Learner<T> {
             point.join(&mut self.trace);
         }
         self.rows += batch.rows as u64;
-        self.nonzeros += batch.values.iter().filter(|value| **value != 0.0).count() as u64;
+        self.nonzeros += batch.nonzeros;
         Ok(())
     }
 
