@@ -1,6 +1,7 @@
 """Starts that are scikit-learn's to the last draw, so that the same solver gives the same answer."""
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import randomized_svd
 from sklearn.utils.validation import check_non_negative
@@ -36,11 +37,11 @@ def initialize(X, n_components, init=None, random_state=None):
         return _random(X, n_components, random_state)
     W, H = _nndsvd(X, n_components, random_state)
     if init == "nndsvda":
-        mean = X.mean()
+        mean = _mean(X)
         W[W == 0] = mean
         H[H == 0] = mean
     elif init == "nndsvdar":
-        random, mean = check_random_state(random_state), X.mean()
+        random, mean = check_random_state(random_state), _mean(X)
         for factor in (W, H):
             zeros = factor == 0
             factor[zeros] = abs(mean * random.standard_normal(size=int(zeros.sum())) / 100)
@@ -49,12 +50,22 @@ def initialize(X, n_components, init=None, random_state=None):
 
 def _random(X, n_components, random_state):
     random = check_random_state(random_state)
-    level = np.sqrt(X.mean() / n_components)
+    level = np.sqrt(_mean(X) / n_components)
+
+    def drawn(shape):
+        # In double precision whatever the dtype.
+        factor = random.standard_normal(size=shape).astype(X.dtype, copy=False)
+        factor *= level
+        return np.abs(factor, out=factor)
+
     n_samples, n_features = X.shape
-    # Drawn in double precision whatever the dtype.
-    H = np.abs(level * random.standard_normal(size=(n_components, n_features)).astype(X.dtype, copy=False))
-    W = np.abs(level * random.standard_normal(size=(n_samples, n_components)).astype(X.dtype, copy=False))
-    return W, H
+    H = drawn((n_components, n_features))
+    return drawn((n_samples, n_components)), H
+
+
+def _mean(X):
+    """The mean of X. That of SciPy copies a sparse matrix."""
+    return X.sum() / (X.shape[0] * X.shape[1]) if sp.issparse(X) else X.mean()
 
 
 def _nndsvd(X, n_components, random_state):

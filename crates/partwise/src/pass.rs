@@ -205,8 +205,8 @@ pub(crate) fn extrapolate<T: Float>(
         LEFT
     };
     let (share, left) = (T::from_f64(share), T::from_f64(left));
-    vectorised(|| {
-        for (x, previous) in rows.iter_mut().zip(previous) {
+    vectorised!({
+        for (x, previous) in rows.iter_mut().zip(previous.iter_mut()) {
             let step = *x - *previous;
             *previous = *x;
             *x = settle((*x + share * step).max(left * *x));

@@ -41,10 +41,29 @@ pub(crate) fn machine() -> pulp::Arch {
     pulp::Arch::new()
 }
 
-/// Runs `work` compiled for the widest instruction set of this machine.
-#[inline(always)]
-pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
-    machine().dispatch(work)
+/// Evaluates an expression compiled for the widest instruction set of this machine. Only what is inlined into it is: functions
+/// on the way should be `#[inline(always)]`.
+macro_rules! vectorised {
+    ($work:expr) => {
+        $crate::kernel::machine().dispatch($crate::kernel::Inlined(
+            #[inline(always)]
+            || $work,
+        ))
+    };
+}
+pub(crate) use vectorised;
+
+/// A closure that is called where it stands. Not `FnOnce`, which the compiler calls through a function of its own, without
+/// the instructions.
+pub(crate) struct Inlined<F>(pub(crate) F);
+
+impl<R, F: FnMut() -> R> pulp::WithSimd for Inlined<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(mut self, _: S) -> R {
+        (self.0)()
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ const LANES: usize = 16;
 
 /// Σ aᵢ.
 pub(crate) fn sum<T: Float>(a: &[T]) -> f64 {
-    vectorised(|| total::<T, LANES>(a))
+    vectorised!(total::<T, LANES>(a))
 }
 
 /// Σ aᵢ in N lanes, to be called where the code is compiled for vectors already.
@@ -26,7 +26,7 @@ pub(crate) fn total<T: Float, const N: usize>(a: &[T]) -> f64 {
 
 /// Σ aᵢ bᵢ.
 pub(crate) fn inner<T: Float>(a: &[T], b: &[T]) -> f64 {
-    vectorised(|| {
+    vectorised!({
         let mut sums = [0.0; LANES];
         let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
         let rest = a.remainder().iter().zip(b.remainder());
@@ -43,7 +43,7 @@ pub(crate) fn inner<T: Float>(a: &[T], b: &[T]) -> f64 {
 /// The sum of each of the k columns.
 pub(crate) fn column_sums<T: Float>(rows: &[T], k: usize) -> Vec<f64> {
     let mut sums = vec![0.0; k];
-    vectorised(|| {
+    vectorised!({
         for row in rows.chunks_exact(k) {
             for (sum, x) in sums.iter_mut().zip(row) {
                 *sum += x.to_f64();

@@ -109,14 +109,30 @@ impl<T: Float> Lines<'_, T> {
         });
     }
 
+    /// The entries that a line stores, one after another: where they do not lie in memory like that, a copy of them in `room`.
+    pub(crate) fn stored<'b>(&'b self, line: usize, room: &'b mut Vec<T>) -> &'b [T] {
+        match self {
+            Self::Dense(view) => {
+                let row = view.row(line);
+                match row.try_as_row_major() {
+                    Some(row) => row.as_slice(),
+                    None => {
+                        room.clear();
+                        room.extend(row.iter().copied());
+                        room
+                    }
+                }
+            }
+            Self::Sparse(sparse) => sparse.row(line).values,
+        }
+    }
+
     /// Σ v² of each line.
     pub(crate) fn squares(&self, threads: &Threads) -> Vec<f64> {
-        threads.map(self.count(), |line| match self {
-            Self::Dense(view) => view.row(line).iter().map(|v| v.to_f64().powi(2)).sum(),
-            Self::Sparse(sparse) => {
-                let values = sparse.row(line).values.iter();
-                values.map(|v| v.to_f64().powi(2)).sum()
-            }
+        threads.map(self.count(), |line| {
+            let mut room = Vec::new();
+            let values = self.stored(line, &mut room);
+            kernel::inner(values, values)
         })
     }
 }

@@ -1,7 +1,8 @@
 //! One look at every entry of V before any work: is it legal, and how large is it?
 
 use super::streamed::KeptTwins;
-use super::{Compressed, Counted, Cut, Lines, Matrix};
+use super::{Compressed, Counted, Cut, Dense, Lines, Matrix};
+use crate::kernel::vectorised;
 use crate::threads::Threads;
 use crate::{Error, Float, Loss};
 
@@ -151,8 +152,7 @@ impl Summary {
 
     /// Adds an entry; whether it is legal.
     fn take<T: Float>(&mut self, value: T, weight: f64, at: (usize, usize)) -> bool {
-        // Written so that NaN fails too.
-        if !(value >= T::ZERO && value.is_finite()) {
+        if !is_legal(value) {
             return false;
         }
         let value = value.to_f64();
@@ -243,42 +243,84 @@ impl Summary {
 /// Looks at a run of lines, the first of which is number `first`: the sums of each task, in order.
 fn look_at<T: Float>(lines: &Lines<'_, T>, first: usize, threads: &Threads) -> Vec<Part> {
     threads.map(lines.count().div_ceil(LINES), |task| {
-        let from = task * LINES;
-        let range = first + from..first + (from + LINES).min(lines.count());
-        match lines {
-            Lines::Dense(view) => {
-                let row = |i: usize| (0..view.ncols()).map(move |j| (j, view[(i - first, j)]));
-                look(range, row, |_| None)
+        let mut part = Summary::default();
+        let mut room = Vec::new();
+        for line in task * LINES..((task + 1) * LINES).min(lines.count()) {
+            let values = lines.stored(line, &mut room);
+            // Where in the line an entry is, by its position among those stored.
+            let place = |position: usize| match lines {
+                Lines::Dense(_) => position,
+                Lines::Sparse(sparse) => sparse.row(line).indices.get(position),
+            };
+            let Some(found) = vectorised!(look(values)) else {
+                let bad = values.iter().position(|value| !is_legal(*value));
+                let bad = bad.expect("an illegal entry was met");
+                return Err((values[bad].to_f64(), first + line, place(bad)));
+            };
+            if part.zero.is_none() {
+                let stored = (found.positive < values.len())
+                    .then(|| values.iter().position(|value| *value == T::ZERO))
+                    .flatten();
+                let zero = stored.map(place).or_else(|| match lines {
+                    Lines::Dense(_) => None,
+                    Lines::Sparse(sparse) => missing(sparse, line),
+                });
+                part.zero = zero.map(|entry| (first + line, entry));
             }
-            Lines::Sparse(sparse) => {
-                let row = |i: usize| {
-                    let row = sparse.row(i - first);
-                    (0..row.values.len()).map(move |p| (row.indices.get(p), row.values[p]))
-                };
-                look(range, row, |i| missing(sparse, i - first))
-            }
+            part.add(&found);
         }
+        Ok(part)
     })
 }
 
-/// Sums the entries of some lines; `absent` names an entry of a line that is not stored.
-fn look<T: Float, I: Iterator<Item = (usize, T)>>(
-    lines: std::ops::Range<usize>,
-    entries: impl Fn(usize) -> I,
-    absent: impl Fn(usize) -> Option<usize>,
-) -> Part {
-    let mut part = Summary::default();
-    for line in lines {
-        for (entry, value) in entries(line) {
-            if !part.take(value, 1.0, (line, entry)) {
-                return Err((value.to_f64(), line, entry));
+/// Whether V may hold an entry. Written so that NaN fails too.
+fn is_legal<T: Float>(value: T) -> bool {
+    value >= T::ZERO && value.is_finite()
+}
+
+/// Sums legal entries in lanes that do not wait for each other; `None` if one is illegal.
+#[inline(always)]
+fn look<T: Float>(values: &[T]) -> Option<Summary> {
+    const LANES: usize = 8;
+    let (mut sum, mut squares) = ([0.0; LANES], [0.0; LANES]);
+    let (mut largest, mut smallest) = ([0.0; LANES], [f64::INFINITY; LANES]);
+    // Counted in numbers of the lanes' own width.
+    let (mut positive, mut legal) = ([0.0; LANES], [0.0; LANES]);
+    let (whole, rest) = values.as_chunks::<LANES>();
+    let mut last = [T::ZERO; LANES];
+    last[..rest.len()].copy_from_slice(rest);
+    for values in whole.iter().chain([&last]) {
+        for lane in 0..LANES {
+            let value = values[lane].to_f64();
+            let above = value > 0.0;
+            let fits = (value >= 0.0) & (value < f64::INFINITY);
+            legal[lane] += f64::from(u8::from(fits));
+            positive[lane] += f64::from(u8::from(above));
+            sum[lane] += value;
+            squares[lane] += value * value;
+            if value > largest[lane] {
+                largest[lane] = value;
+            }
+            let value = if above { value } else { f64::INFINITY };
+            if value < smallest[lane] {
+                smallest[lane] = value;
             }
         }
-        if part.zero.is_none() {
-            part.zero = absent(line).map(|entry| (line, entry));
-        }
     }
-    Ok(part)
+    let all = (whole.len() + 1) * LANES;
+    let counted = values.len();
+    let positive = positive.iter().sum::<f64>() as usize;
+    let smallest = smallest.into_iter().fold(f64::INFINITY, f64::min);
+    (legal.iter().sum::<f64>() as usize == all).then(|| Summary {
+        sum: sum.iter().sum(),
+        squares: squares.iter().sum(),
+        largest: largest.into_iter().fold(0.0, f64::max),
+        counted,
+        positive,
+        weight: counted as f64,
+        smallest: (positive > 0).then_some(smallest),
+        zero: None,
+    })
 }
 
 /// The first index that a sparse line does not store.
@@ -295,6 +337,27 @@ fn missing<T: Float>(sparse: &Compressed<'_, T>, line: usize) -> Option<usize> {
         }
     }
     stored.iter().position(|stored| !stored)
+}
+
+/// Refuses a factor that holds what V may not hold. One that is kept `transposed` is told of as it is meant.
+pub(crate) fn check_entries<T: Float>(
+    name: &'static str,
+    factor: &Dense<T>,
+    transposed: bool,
+) -> Result<(), Error> {
+    let values = factor.as_slice();
+    match values.iter().position(|value| !is_legal(*value)) {
+        None => Ok(()),
+        Some(bad) => {
+            let (line, entry) = (bad / factor.cols(), bad % factor.cols());
+            let (row, col) = if transposed {
+                (entry, line)
+            } else {
+                (line, entry)
+            };
+            Err(bad_entry(name, values[bad].to_f64(), row, col))
+        }
+    }
 }
 
 /// The error for an entry that is negative or not finite.

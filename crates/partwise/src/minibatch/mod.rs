@@ -16,7 +16,7 @@ mod work;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use crate::matrix::{Dense, Matrix, Summary, bad_entry};
+use crate::matrix::{Dense, Matrix, Summary, check_entries};
 use crate::nmf::Start;
 use crate::observe::{Observer, Progress};
 use crate::stop::StopReason;
@@ -118,11 +118,7 @@ impl<T: Float> Memory<T> {
                     expected_cols: n,
                 });
             }
-            let legal = |x: &T| *x >= T::ZERO && x.is_finite();
-            if let Some(bad) = part.as_slice().iter().position(|x| !legal(x)) {
-                let value = part.as_slice()[bad].to_f64();
-                return Err(bad_entry(matrix, value, bad % k, bad / k));
-            }
+            check_entries(matrix, part, true)?;
         }
         Ok(())
     }
@@ -196,9 +192,9 @@ impl MiniBatch {
     ) -> Result<MiniBatchFit<T>, Error> {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
         threads.until_ended(|| {
-            let mean = self.look(v, Some(&w), &h, &threads)?;
+            let seen = self.look(v, Some(&w), &h, &threads)?;
             let rows = RowsOf::new(*v);
-            Ok(self.run(&rows, w, &h, mean, &threads, observer))
+            Ok(self.run(&rows, w, &h, &seen, &threads, observer))
         })
     }
 
@@ -228,9 +224,13 @@ impl MiniBatch {
         threads.until_ended(|| {
             self.check_rows(v)?;
             memory.check(self.nmf.rank, v.cols())?;
-            let mean = self.summarised(v, None, &memory.ht, &threads)?;
+            let start = Start {
+                h: Some(&memory.ht),
+                ..Start::default()
+            };
+            let seen = self.summarised(v, &start, &threads)?;
             let rows = RowsOf::new(*v);
-            let mut work = Work::new(self, &rows, mean, memory.ht.clone(), &threads);
+            let mut work = Work::new(self, &rows, seen.mean(), memory.ht.clone(), &threads);
             let mut sums = Statistics::of(memory);
             let batch = rows.batch(0, rows.count);
             let mut w = Dense::zeros(rows.count, self.nmf.rank);
@@ -262,7 +262,7 @@ impl MiniBatch {
     ) -> Result<Dense<T>, Error> {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
         threads.until_ended(|| {
-            let mean = self.look(v, None, h, &threads)?;
+            let mean = self.look(v, None, h, &threads)?.mean();
             let rows = RowsOf::new(*v);
             let work = Work::new(self, &rows, mean, h.transposed(), &threads);
             let mut w = Dense::zeros(rows.count, self.nmf.rank);
@@ -275,14 +275,14 @@ impl MiniBatch {
         })
     }
 
-    /// Checks everything before any work; returns the mean of V.
+    /// Checks everything before any work; returns what there is in V.
     fn look<T: Float>(
         &self,
         v: &Matrix<'_, T>,
         w: Option<&Dense<T>>,
         h: &Dense<T>,
         threads: &Threads,
-    ) -> Result<f64, Error> {
+    ) -> Result<Summary, Error> {
         self.check_rows(v)?;
         let start = Start {
             w,
@@ -290,7 +290,7 @@ impl MiniBatch {
             ..Start::default()
         };
         self.nmf.check_start(&start, v.rows(), v.cols())?;
-        self.summarised(v, w, h, threads)
+        self.summarised(v, &start, threads)
     }
 
     /// Checks the parameters, and the shape of V.
@@ -304,23 +304,17 @@ impl MiniBatch {
         self.nmf.check_rank_size::<T>(rows, cols)
     }
 
-    /// Checks the entries of V, and how large those of the factors are, which may be transposed; returns the mean of V.
+    /// Checks the entries of V, and how large those of the factors are, which may be transposed; returns what there is in V.
     fn summarised<T: Float>(
         &self,
         v: &Matrix<'_, T>,
-        w: Option<&Dense<T>>,
-        h: &Dense<T>,
+        start: &Start<'_, T>,
         threads: &Threads,
-    ) -> Result<f64, Error> {
-        let start = Start {
-            w,
-            h: Some(h),
-            ..Start::default()
-        };
-        let summary = Summary::of(v, threads)?;
-        summary.check_loss(self.nmf.loss)?;
-        self.nmf.check_start_size(&start, &summary)?;
-        Ok(summary.mean())
+    ) -> Result<Summary, Error> {
+        let seen = Summary::of(v, threads)?;
+        seen.check_loss(self.nmf.loss)?;
+        self.nmf.check_start_size(start, &seen)?;
+        Ok(seen)
     }
 
     fn run<T: Float>(
@@ -328,7 +322,7 @@ impl MiniBatch {
         rows: &RowsOf<'_, T>,
         mut w: Dense<T>,
         h: &Dense<T>,
-        mean: f64,
+        seen: &Summary,
         threads: &Threads,
         observer: &mut dyn Observer,
     ) -> MiniBatchFit<T> {
@@ -340,7 +334,7 @@ impl MiniBatch {
         let keep = self.forget_factor.powf(size as f64 / m as f64);
         let memory = Memory::new(h);
         let mut sums = Statistics::of(&memory);
-        let mut work = Work::new(self, rows, mean, memory.ht, threads);
+        let mut work = Work::new(self, rows, seen.mean(), memory.ht, threads);
         let span = |batch: usize| (batch * size, ((batch + 1) * size).min(m));
         let ready = rows.keeps_twins(batches);
         let ready: Vec<_> = (0..if ready { batches } else { 0 })
@@ -387,7 +381,7 @@ impl MiniBatch {
             work.solve(&rows.lines(0, m), w.as_mut_slice(), self.solve_iterations);
         }
         MiniBatchFit {
-            divergence: work.divergence_of_all(rows, w.as_slice()),
+            divergence: work.divergence_of_all(rows, w.as_slice(), seen.squares),
             w,
             memory: sums.into_memory(work.right.rows),
             steps,

@@ -9,6 +9,8 @@ use crate::update::settle;
 
 /// What stands for a denominator of zero, as in scikit-learn: the precision of single numbers.
 const NEAR_NOTHING: f64 = f32::EPSILON as f64;
+/// Entries that go through vectors together, and sums that do not wait for each other.
+const LANES: usize = 8;
 
 /// A and B, transposed as Hᵀ is: n × k.
 pub(super) struct Statistics<T> {
@@ -58,17 +60,17 @@ impl Rule {
     pub(super) fn advance<T: Float>(&self, up: &[T], down: &[T], rows: &mut [T], k: usize) {
         let mut factors = vec![T::ZERO; rows.len()];
         if down.len() == up.len() {
-            vectorised(|| self.divide(&mut factors, (up, down, &*rows)));
+            vectorised!(self.divide(&mut factors, (up, down, &*rows)));
         } else {
-            vectorised(|| {
+            vectorised!({
                 for (i, factors) in factors.chunks_exact_mut(k).enumerate() {
                     self.divide(factors, (row(up, i, k), down, row(rows, i, k)));
                 }
             });
         }
         raise(&mut factors, self.gamma());
-        vectorised(|| {
-            for (x, factor) in rows.iter_mut().zip(factors) {
+        vectorised!({
+            for (x, factor) in rows.iter_mut().zip(&factors) {
                 *x = settle(*x * factor);
             }
         });
@@ -97,36 +99,23 @@ impl Rule {
         (up, down): (&[T], &[T]),
         (keep, unit): (f64, f64),
         (a, b, rows): (&mut [T], &mut [T], &mut [T]),
-        k: usize,
     ) -> Change {
         let gamma = self.gamma();
         // A gathers x^(1/γ), in the rows themselves where that is x.
         let before = rows.to_vec();
         raise(rows, 1.0 / gamma);
-        // With the Kullback–Leibler loss, a component that no sample of the batch holds counts one.
-        let nothing = if self.beta == 1.0 { 1.0 } else { 0.0 };
         let gather = Gather {
             keep,
             unit,
-            nothing,
+            // With the Kullback–Leibler loss, a component that no sample of the batch holds counts one.
+            nothing: if self.beta == 1.0 { 1.0 } else { 0.0 },
             penalty: self.penalty,
         };
-        if down.len() == up.len() {
-            vectorised(|| {
-                gather.entries((up, down, &before), (&mut *a, &mut *b, &mut *rows));
-            });
-        } else {
-            vectorised(|| {
-                let parts = a.chunks_exact_mut(k).zip(b.chunks_exact_mut(k));
-                for (i, ((a, b), lifted)) in parts.zip(rows.chunks_exact_mut(k)).enumerate() {
-                    gather.entries((row(up, i, k), down, row(&before, i, k)), (a, b, lifted));
-                }
-            });
-        }
+        vectorised!(gather.entries([up, down, &before], [&mut *a, &mut *b, &mut *rows]));
         raise(rows, gamma);
         // Small entries would leave the range of powers.
         let least = if self.beta <= 1.0 { f64::EPSILON } else { 0.0 };
-        vectorised(|| {
+        vectorised!({
             for x in rows.iter_mut() {
                 *x = if x.to_f64() < least {
                     T::ZERO
@@ -150,31 +139,48 @@ struct Gather {
 }
 
 impl Gather {
-    /// For entries one beside the other, so that they go through vectors: their parts, and x as it was and lifted, which becomes A / B.
+    /// Moves A, B and x as it was lifted, which becomes A / B, by their parts and x as it was.
     #[inline(always)]
-    fn entries<T: Float>(
+    fn entries<T: Float>(&self, parts: [&[T]; 3], moved: [&mut [T]; 3]) {
+        // Arrays of a fixed length, read whole before any is written, go through vectors.
+        let [up, down, before] = parts.map(|part| part.as_chunks::<LANES>());
+        let [a, b, lifted] = moved.map(|part| part.as_chunks_mut::<LANES>());
+        let whole = up.0.iter().zip(down.0).zip(before.0);
+        let to = a.0.iter_mut().zip(b.0).zip(lifted.0);
+        for (((up, down), before), ((a, b), lifted)) in whole.zip(to) {
+            [*a, *b, *lifted] = self.lanes([*up, *down, *before], [*a, *b, *lifted]);
+        }
+        let rest = up.1.iter().zip(down.1).zip(before.1);
+        let to = a.1.iter_mut().zip(b.1).zip(lifted.1);
+        for (((up, down), before), ((a, b), lifted)) in rest.zip(to) {
+            [[*a], [*b], [*lifted]] =
+                self.lanes([[*up], [*down], [*before]], [[*a], [*b], [*lifted]]);
+        }
+    }
+
+    #[inline(always)]
+    fn lanes<T: Float, const N: usize>(
         &self,
-        (up, down, before): (&[T], &[T], &[T]),
-        (a, b, lifted): (&mut [T], &mut [T], &mut [T]),
-    ) {
+        [up, down, before]: [[T; N]; 3],
+        [mut a, mut b, mut lifted]: [[T; N]; 3],
+    ) -> [[T; N]; 3] {
         let Self {
             keep,
             unit,
             nothing,
             penalty: Weights { l1, l2 },
         } = *self;
-        let sums = a.iter_mut().zip(b).zip(lifted);
-        let parts = up.iter().zip(down).zip(before);
-        for (((a, b), lifted), ((up, down), x)) in sums.zip(parts) {
-            let down = down.to_f64() * unit;
+        for i in 0..N {
+            let down = down[i].to_f64() * unit;
             let down = if down == 0.0 { nothing } else { down };
-            let total = down + l1 + l2 * x.to_f64();
+            let total = down + l1 + l2 * before[i].to_f64();
             let total = if total == 0.0 { NEAR_NOTHING } else { total };
-            let data = up.to_f64() * unit * lifted.to_f64();
-            *a = settle(T::from_f64(keep * a.to_f64() + data));
-            *b = settle(T::from_f64(keep * b.to_f64() + total));
-            *lifted = *a / *b;
+            let data = up[i].to_f64() * unit * lifted[i].to_f64();
+            a[i] = settle(T::from_f64(keep * a[i].to_f64() + data));
+            b[i] = settle(T::from_f64(keep * b[i].to_f64() + total));
+            lifted[i] = a[i] / b[i];
         }
+        [a, b, lifted]
     }
 }
 
@@ -187,13 +193,18 @@ pub(super) struct Change {
 
 impl Change {
     pub(super) fn of<T: Float>(new: &[T], old: &[T]) -> Self {
-        /// Sums that do not wait for each other.
-        const LANES: usize = 8;
         let (mut difference, mut size) = ([0.0; LANES], [0.0; LANES]);
-        vectorised(|| {
-            for (new, old) in new.chunks(LANES).zip(old.chunks(LANES)) {
-                for (lane, (new, old)) in new.iter().zip(old).enumerate() {
-                    let (new, old) = (new.to_f64(), old.to_f64());
+        vectorised!({
+            let (new, old) = (new.as_chunks::<LANES>(), old.as_chunks::<LANES>());
+            let last = [new.1, old.1].map(|rest| {
+                let mut last = [T::ZERO; LANES];
+                last[..rest.len()].copy_from_slice(rest);
+                last
+            });
+            let pairs = new.0.iter().zip(old.0).chain([(&last[0], &last[1])]);
+            for (new, old) in pairs {
+                for lane in 0..LANES {
+                    let (new, old) = (new[lane].to_f64(), old[lane].to_f64());
                     difference[lane] += (new - old) * (new - old);
                     size[lane] += new * new;
                 }
@@ -206,11 +217,11 @@ impl Change {
     }
 
     /// The change of all parts together.
-    pub(super) fn sum(parts: &[Self]) -> Self {
-        Self {
-            difference: parts.iter().map(|part| part.difference).sum(),
-            size: parts.iter().map(|part| part.size).sum(),
-        }
+    pub(super) fn sum(parts: impl Iterator<Item = Self>) -> Self {
+        parts.fold(Self::default(), |sum, part| Self {
+            difference: sum.difference + part.difference,
+            size: sum.size + part.size,
+        })
     }
 
     /// ‖new − old‖ / ‖new‖.

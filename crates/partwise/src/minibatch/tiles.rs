@@ -5,22 +5,23 @@ use faer::MatRef;
 use crate::Float;
 use crate::kernel::{self, vectorised};
 use crate::loss::{Elementwise, wide};
+use crate::pass::Parts;
 
 /// Rows at a time: with their part of the reconstruction they stay in the second-level cache.
 const ROWS: usize = 64;
 
-/// Adds to the parts of a tile of columns (c × k) what its lines say, for a loss other than the squared one. `left` are the
-/// rows of W, `right` those of Hᵀ for these columns. Returns Σ D(v, y), in scaled units.
+/// Adds to the parts of a tile of columns (c × k) what its lines say, for a loss other than the squared one; a denominator
+/// that all columns share is left alone. `left` are the rows of W, `right` those of Hᵀ for these columns. Returns
+/// Σ D(v, y), in scaled units.
 pub(super) fn walk<T: Float>(
     elementwise: &Elementwise<T>,
     tile: MatRef<'_, T>,
     (left, right, k): (&[T], &[T], usize),
-    numerator: &mut [T],
-    denominator: &mut [T],
+    parts: &mut Parts<T>,
 ) -> f64 {
     let (count, width) = (tile.nrows(), tile.ncols());
     let right = MatRef::from_row_major_slice(right, width, k);
-    let has_weight = !denominator.is_empty();
+    let has_weight = elementwise.beta != 1.0;
     let size = ROWS.min(count) * width;
     let (mut v, mut y) = (vec![T::ZERO; size], vec![T::ZERO; size]);
     let mut weight = vec![T::ZERO; if has_weight { size } else { 0 }];
@@ -39,10 +40,10 @@ pub(super) fn walk<T: Float>(
             let weight = &mut weight[..size];
             weight.copy_from_slice(y);
             wide::weight(elementwise, weight);
-            kernel::add_transposed_times(denominator, view(weight), held);
+            kernel::add_transposed_times(&mut parts.denominator, view(weight), held);
         }
         wide::ratio(elementwise, v, y);
-        kernel::add_transposed_times(numerator, view(y), held);
+        kernel::add_transposed_times(&mut parts.numerator, view(y), held);
     }
     sum
 }
@@ -57,7 +58,7 @@ struct Positive<T> {
 impl<T: Float> Positive<T> {
     /// Σ D(v, y), in scaled units.
     fn divergences(&mut self, elementwise: &Elementwise<T>, v: &[T], y: &[T]) -> f64 {
-        let count = vectorised(|| v.iter().map(|v| usize::from(*v > T::ZERO)).sum::<usize>());
+        let count = vectorised!(v.iter().map(|v| usize::from(*v > T::ZERO)).sum::<usize>());
         if elementwise.beta != 1.0 || 2 * count > v.len() {
             return wide::divergences(elementwise, v, y);
         }

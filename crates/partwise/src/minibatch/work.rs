@@ -82,12 +82,18 @@ impl<'a, T: Float> Work<'a, T> {
         };
         let left = Dense::from_rows(rows.to_vec(), count, self.k).expect("k entries a row");
         let left = Fixed::new(left, self.threads);
-        let (parts, seen) = self.column_parts(&batch.source, &left);
-        let divergence =
-            seen.unwrap_or_else(|| self.divergence(&lines, &left, batch.squares, inner));
-        let cost = divergence + self.penalty(&left);
-        let change = self.move_right(&parts, &left, keep, sums);
+        let penalty = self.penalty(&left);
+        // Sparse rows are walked once more for their cost, while H is as it was.
+        let divergence = (!self.costs_on_the_way(&batch.source))
+            .then(|| self.divergence(&lines, &left, batch.squares, inner));
+        let (seen, change) = self.move_right(&batch.source, &left, keep, sums);
+        let cost = divergence.unwrap_or(seen) + penalty;
         (cost / count as f64, change.relative())
+    }
+
+    /// Whether [`Self::move_right`] sees the reconstruction of every entry.
+    fn costs_on_the_way(&self, source: &Source<'_, T>) -> bool {
+        matches!(source, Source::Dense(_)) && !self.is_quadratic()
     }
 
     fn is_quadratic(&self) -> bool {
@@ -134,9 +140,8 @@ impl<'a, T: Float> Work<'a, T> {
 
     fn mean(&self, lines: &Lines<'_, T>) -> f64 {
         let count = lines.count();
-        let sums = self.threads.map(count, |line| match lines {
-            Lines::Dense(view) => view.row(line).iter().map(|v| v.to_f64()).sum::<f64>(),
-            Lines::Sparse(sparse) => kernel::sum(sparse.row(line).values),
+        let sums = (self.threads).map(count, |line| {
+            kernel::sum(lines.stored(line, &mut Vec::new()))
         });
         sums.iter().sum::<f64>() / count as f64 / lines.length() as f64
     }
@@ -224,26 +229,27 @@ impl<'a, T: Float> Work<'a, T> {
         parts.iter().sum::<f64>() * elementwise.unit()
     }
 
-    pub(super) fn divergence_of_all(&self, all: &RowsOf<'_, T>, rows: &[T]) -> f64 {
+    /// D of all rows; `squares` is Σ v².
+    pub(super) fn divergence_of_all(&self, all: &RowsOf<'_, T>, rows: &[T], squares: f64) -> f64 {
         let lines = all.lines(0, all.count);
         let left = Dense::from_rows(rows.to_vec(), all.count, self.k).expect("k entries a row");
         let left = Fixed::new(left, self.threads);
-        let (mut squares, mut inner) = (0.0, 0.0);
-        if self.is_quadratic() {
-            squares = lines.squares(self.threads).iter().sum();
-            inner = kernel::inner(&self.cross(&lines), rows);
-        }
+        let inner = match self.is_quadratic() {
+            true => kernel::inner(&self.cross(&lines), rows),
+            false => 0.0,
+        };
         self.divergence(&lines, &left, squares, inner)
     }
 
-    /// Adds what a batch says to A and B, and takes H from them; returns how far H has moved.
+    /// Adds to A and B what the columns of a batch say while W stands still, and takes H from them. Returns D where it is
+    /// seen on the way, and how far H has moved.
     fn move_right(
         &mut self,
-        parts: &Parts<T>,
+        source: &Source<'_, T>,
         left: &Fixed<T>,
         keep: f64,
         sums: &mut Statistics<T>,
-    ) -> Change {
+    ) -> (f64, Change) {
         let k = self.k;
         let count = left.rows.rows() as f64;
         let rule = Rule {
@@ -254,89 +260,74 @@ impl<'a, T: Float> Work<'a, T> {
             },
         };
         let share = (keep, self.problem.elementwise.gradient_unit());
+        let columns = self.right.rows.rows();
+        let width = match source {
+            Source::Dense(_) => columns.div_ceil(TILES).clamp(NARROWEST_TILE, TILE_COLS),
+            _ => COLUMNS,
+        };
         let Statistics {
             numerator,
             denominator,
         } = sums;
         let mut right = std::mem::replace(&mut self.right.rows, Dense::zeros(0, k));
-        let a = numerator.as_mut_slice().chunks_mut(COLUMNS * k);
-        let b = denominator.as_mut_slice().chunks_mut(COLUMNS * k);
-        let pieces = a.zip(b).zip(right.as_mut_slice().chunks_mut(COLUMNS * k));
-        let changes = self
+        let a = numerator.as_mut_slice().chunks_mut(width * k);
+        let b = denominator.as_mut_slice().chunks_mut(width * k);
+        let pieces = a.zip(b).zip(right.as_mut_slice().chunks_mut(width * k));
+        let moved = self
             .threads
             .map_pieces(pieces.collect(), |index, ((a, b), rows)| {
-                let span = index * COLUMNS * k..index * COLUMNS * k + rows.len();
-                let up = &parts.numerator[span.clone()];
-                let products;
-                let down = if self.is_quadratic() {
-                    products = self.times_gram(rows, &left.sums.gram);
-                    &products[..]
-                } else if parts.denominator.len() == k {
-                    &parts.denominator[..]
-                } else {
-                    &parts.denominator[span]
-                };
-                rule.follow((up, down), share, (a, b, rows), k)
+                let (parts, seen) = self.column_parts(source, left, index * width, rows);
+                let parts = (&parts.numerator[..], &parts.denominator[..]);
+                (seen, rule.follow(parts, share, (a, b, rows)))
             });
         self.right = Fixed::new(right, self.threads);
-        Change::sum(&changes)
+        let unit = self.problem.elementwise.unit();
+        let seen = moved.iter().map(|(seen, _)| seen).sum::<f64>() * unit;
+        (
+            seen,
+            Change::sum(moved.into_iter().map(|(_, change)| change)),
+        )
     }
 
-    /// What the columns of a batch say about H, while W stands still, and D where that was seen on the way.
-    fn column_parts(&self, source: &Source<'_, T>, left: &Fixed<T>) -> (Parts<T>, Option<f64>) {
+    /// The parts of the rows of Hᵀ from column `from` on, with a denominator for each entry; and D, in scaled units, where it is
+    /// seen on the way.
+    fn column_parts(
+        &self,
+        source: &Source<'_, T>,
+        left: &Fixed<T>,
+        from: usize,
+        right: &[T],
+    ) -> (Parts<T>, f64) {
         let (problem, k) = (&self.problem, self.k);
-        let columns = self.right.rows.rows();
-        let mut parts = Parts::zeros(problem, columns, k);
-        let width = match source {
-            Source::Dense(_) => columns.div_ceil(TILES).clamp(NARROWEST_TILE, TILE_COLS),
-            _ => COLUMNS,
-        };
-        let fill = |index: usize, numerator: &mut [T], denominator: &mut [T]| -> f64 {
-            let (from, to) = (index * width, index * width + numerator.len() / k);
-            let right = self.right.rows.row_range(from, to);
-            match source.rows() {
-                Lines::Dense(view) => {
-                    let tile = view.subcols(from, to - from);
-                    let rows = left.rows.as_slice();
-                    if !self.is_quadratic() {
-                        let sides = (rows, right, k);
-                        let elementwise = &problem.elementwise;
-                        return tiles::walk(elementwise, tile, sides, numerator, denominator);
-                    }
+        let count = right.len() / k;
+        let mut parts = Parts::zeros(problem, count, k);
+        let mut seen = 0.0;
+        match source.rows() {
+            Lines::Dense(view) => {
+                let tile = view.subcols(from, count);
+                let rows = left.rows.as_slice();
+                if self.is_quadratic() {
+                    let Parts {
+                        numerator,
+                        denominator,
+                    } = &mut parts;
                     pass::column_parts(problem, tile, rows, right, k, numerator, denominator);
-                }
-                Lines::Sparse(_) => {
-                    let mut found = Parts::zeros(problem, to - from, k);
-                    let lines = source.columns();
-                    let fixed = (left, None);
-                    pass::row_parts(problem, &lines, (from, to), right, fixed, &mut found);
-                    numerator.copy_from_slice(&found.numerator);
-                    if denominator.len() == numerator.len() {
-                        denominator.copy_from_slice(&found.denominator);
-                    }
+                } else {
+                    let elementwise = &problem.elementwise;
+                    seen = tiles::walk(elementwise, tile, (rows, right, k), &mut parts);
+                    parts.set_common_denominator(problem, &left.sums.columns);
                 }
             }
-            0.0
-        };
-        let Parts {
-            numerator,
-            denominator,
-        } = &mut parts;
-        let seen = if denominator.len() == numerator.len() {
-            self.threads.map_chunks_of_two(
-                (numerator, width * k),
-                (denominator, width * k),
-                |index, numerator, denominator| fill(index, numerator, denominator),
-            )
-        } else {
-            self.threads
-                .map_chunks(numerator, width * k, |index, numerator| {
-                    fill(index, numerator, &mut [])
-                })
-        };
-        parts.set_common_denominator(problem, &left.sums.columns);
-        let sees = matches!(source, Source::Dense(_)) && !self.is_quadratic();
-        let seen = sees.then(|| seen.iter().sum::<f64>() * problem.elementwise.unit());
+            Lines::Sparse(_) => {
+                let (lines, span) = (source.columns(), (from, from + count));
+                pass::row_parts(problem, &lines, span, right, (left, None), &mut parts);
+            }
+        }
+        if self.is_quadratic() {
+            parts.denominator = self.times_gram(right, &left.sums.gram);
+        } else if parts.denominator.len() == k {
+            parts.denominator = parts.denominator.repeat(count);
+        }
         (parts, seen)
     }
 }

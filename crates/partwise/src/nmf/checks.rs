@@ -2,7 +2,7 @@
 
 use super::{Factor, Nmf, Start};
 use crate::constraint::{Constraint, asymmetry};
-use crate::matrix::{Dense, Matrix, Summary, bad_entry};
+use crate::matrix::{Dense, Matrix, Summary, check_entries};
 use crate::{Error, Float, Init};
 
 impl Nmf {
@@ -299,11 +299,7 @@ impl Nmf {
                     expected_cols: cols,
                 });
             }
-            let legal = |x: &T| *x >= T::ZERO && x.is_finite();
-            if let Some(bad) = matrix.as_slice().iter().position(|x| !legal(x)) {
-                let value = matrix.as_slice()[bad].to_f64();
-                return Err(bad_entry(factor.name(), value, bad / cols, bad % cols));
-            }
+            check_entries(factor.name(), matrix, false)?;
         }
         Ok(())
     }

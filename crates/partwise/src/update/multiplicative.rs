@@ -17,7 +17,7 @@ use crate::loss::Weights;
 pub(super) fn update<T: Float>(problem: &Quadratic<'_, T>, rhs: &[T], rows: &mut [T]) -> f64 {
     let k = problem.k;
     let mut denominator = vec![T::ZERO; k];
-    vectorised(|| {
+    vectorised!({
         let mut violation = 0.0;
         for (x, b) in rows.chunks_exact_mut(k).zip(rhs.chunks_exact(k)) {
             for (t, sum) in denominator.iter_mut().enumerate() {
@@ -67,11 +67,16 @@ impl MultiplicativeRule {
         denominator: &[T],
         rows: &[T],
     ) -> f64 {
-        let mut violation = 0.0;
-        for (i, (&x, &up)) in rows.iter().zip(numerator).enumerate() {
-            let down = self.total(denominator[i % denominator.len()].to_f64(), x.to_f64());
-            violation += projected(down - up.to_f64(), x.to_f64()).abs();
-        }
+        let (count, mut violation) = (denominator.len().max(1), 0.0);
+        vectorised!({
+            let pairs = rows.chunks_exact(count).zip(numerator.chunks_exact(count));
+            for (rows, up) in pairs {
+                for ((x, up), down) in rows.iter().zip(up).zip(denominator) {
+                    let down = self.total(down.to_f64(), x.to_f64());
+                    violation += projected(down - up.to_f64(), x.to_f64()).abs();
+                }
+            }
+        });
         violation
     }
 
@@ -83,31 +88,66 @@ impl MultiplicativeRule {
         rows: &mut [T],
     ) -> f64 {
         let violation = self.violation(numerator, denominator, rows);
-        for (i, (x, up)) in rows.iter_mut().zip(numerator).enumerate() {
-            let down = denominator[i % denominator.len()].to_f64();
-            let old = x.to_f64();
-            *x = settle(T::from_f64(old * self.factor(up.to_f64(), down, old)));
+        if self.gamma == 1.0 && !self.may_overshoot() {
+            vectorised!(self.multiply(numerator, denominator, rows, Self::ratio));
+        } else {
+            self.multiply(numerator, denominator, rows, Self::factor);
         }
         violation
     }
 
+    /// Multiplies each entry by `factor` of its numerator, its denominator and itself.
+    #[inline(always)]
+    fn multiply<T: Float>(
+        &self,
+        numerator: &[T],
+        denominator: &[T],
+        rows: &mut [T],
+        factor: impl Fn(&Self, f64, f64, f64) -> f64,
+    ) {
+        let count = denominator.len().max(1);
+        let pairs = rows
+            .chunks_exact_mut(count)
+            .zip(numerator.chunks_exact(count));
+        for (rows, up) in pairs {
+            for ((x, up), down) in rows.iter_mut().zip(up).zip(denominator) {
+                let old = x.to_f64();
+                *x = settle(T::from_f64(
+                    old * factor(self, up.to_f64(), down.to_f64(), old),
+                ));
+            }
+        }
+    }
+
+    #[inline(always)]
     fn total(&self, denominator: f64, x: f64) -> f64 {
         denominator + self.penalty.l1 + self.penalty.l2 * x
     }
 
-    fn factor(&self, up: f64, down: f64, x: f64) -> f64 {
+    /// Whether the rule may raise the objective.
+    fn may_overshoot(&self) -> bool {
+        self.penalty.l2 > 0.0 && self.beta < 2.0
+    }
+
+    #[inline(always)]
+    fn ratio(&self, up: f64, down: f64, x: f64) -> f64 {
         let total = self.total(down, x);
         if up <= 0.0 || total <= 0.0 {
-            return 0.0;
+            0.0
+        } else {
+            up / total
         }
-        let ratio = up / total;
-        let factor = if self.gamma == 1.0 {
+    }
+
+    fn factor(&self, up: f64, down: f64, x: f64) -> f64 {
+        let ratio = self.ratio(up, down, x);
+        let factor = if self.gamma == 1.0 || ratio == 0.0 {
             ratio
         } else {
             ratio.powf(self.gamma)
         };
-        let may_overshoot = self.penalty.l2 > 0.0 && self.beta < 2.0 && factor > 1.0;
-        if may_overshoot && self.bound(factor, up, down, x) > self.bound(1.0, up, down, x) {
+        let overshoots = self.may_overshoot() && factor > 1.0;
+        if overshoots && self.bound(factor, up, down, x) > self.bound(1.0, up, down, x) {
             return ratio.powf(1.0 / (3.0 - self.beta));
         }
         factor

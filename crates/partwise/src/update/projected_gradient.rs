@@ -42,7 +42,7 @@ fn each_row<T: Float>(
 ) -> f64 {
     let k = problem.k;
     let lipschitz = largest_eigenvalue(problem);
-    vectorised(|| {
+    vectorised!({
         let violation = problem.violation(rhs, rows);
         if lipschitz > 0.0 {
             let safe = T::from_f64(1.0 / lipschitz);
