@@ -30,9 +30,9 @@ fn squared_singular_values(v: &Dense<f64>) -> Vec<f64> {
                     let (x, y) = (row[p], row[q]);
                     (row[p], row[q]) = (cos * x - sin * y, sin * x + cos * y);
                 }
-                for j in 0..n {
-                    let (x, y) = (a[p][j], a[q][j]);
-                    (a[p][j], a[q][j]) = (cos * x - sin * y, sin * x + cos * y);
+                let (upper, lower) = a.split_at_mut(q);
+                for (x, y) in upper[p].iter_mut().zip(&mut lower[0]) {
+                    (*x, *y) = (cos * *x - sin * *y, sin * *x + cos * *y);
                 }
             }
         }
