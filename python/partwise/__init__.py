@@ -5,13 +5,16 @@ from ._consensus import ConsensusNMF
 from ._minibatch import MiniBatchNMF
 from ._nmf import NMF, non_negative_factorization
 from ._partwise import __version__
+from ._quality import ComponentWarning, FitQuality
 from ._rank import RankCurve, RankSurvey, rank_survey
 from ._tree import NMFTree
 from ._watch import IterationInfo, SurveyInfo
 
 __all__ = [
     "NMF",
+    "ComponentWarning",
     "ConsensusNMF",
+    "FitQuality",
     "IterationInfo",
     "MiniBatchNMF",
     "NMFTree",

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _partwise
 from ._arrays import DTYPES, WholeNumbers, checked_factor, refuse_malformed, with_floats
+from ._quality import ComponentWarning
 
 BETA = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 """Losses that have a name."""
@@ -123,11 +124,26 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.n_components_ = self._n_components = fitted["H"].shape[0]
         self.reconstruction_err_ = reconstruction_error(fitted["divergence"])
         self.objective_ = fitted["objective"]
+        self.relative_error_ = fitted["relative_error"]
+        self.residual_ = fitted["residual"]
         self.n_iter_ = fitted["n_iter"]
         self.solver_ = fitted["solver"]
         self.stop_reason_ = fitted["stop"]
         columns = np.array(fitted["trace"], dtype=float).reshape(-1, 5).T
         self.history_ = dict(zip(("iteration", "seconds", "objective", "residual", "sketched"), columns, strict=True))
+
+    def _judged(self, fitted):
+        """Takes what is wrong with the components that a fit found."""
+        self.dead_components_ = np.array(fitted["dead"], dtype=np.intp)
+        self.duplicate_components_ = np.array(fitted["duplicates"], dtype=np.intp).reshape(-1, 2)
+
+    def _warn_of_flaws(self, fitted):
+        if fitted["telling"] is not None:
+            warnings.warn(
+                f"{fitted['telling']} (counted from 0). Fewer components may do, or another start.",
+                ComponentWarning,
+                stacklevel=4,
+            )
 
     def _warn_of_ignored_start(self, W, H):
         if W is not None or H is not None:

@@ -26,6 +26,8 @@ FIGURES = {
     "iterations": "n_iter_",
     "stop_reason": "stop_reason_",
     "reconstruction_err": "reconstruction_err_",
+    "relative_error": "relative_error_",
+    "residual": "residual_",
 }
 """What is told of the fit: names in meta, and of attributes. Those that an estimator has are kept."""
 

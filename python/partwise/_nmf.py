@@ -13,6 +13,7 @@ from . import _partwise, _rank, _starts
 from ._arrays import DTYPES, WholeNumbers, checked_factor, engine_input, refuse_malformed
 from ._base import SOLVERS, BaseNMF
 from ._model import ModelFile
+from ._quality import FitQuality
 from ._watch import SurveyWatch, Watch
 
 SAME_STARTS = ("cd", "mu")
@@ -107,6 +108,19 @@ class NMF(ModelFile, BaseNMF):
         Names of features, where X has any that are all strings.
     objective_ : float
         What was minimised, penalties included.
+    objectives_ : ndarray of shape (n_init,)
+        The same of each start.
+    relative_error_ : float
+        ‖X − WH‖ / ‖X‖ in the Frobenius norm, whatever the loss.
+    residual_ : float
+        How far from a stationary point the factors are: the sum of the projected gradient's sizes over that of its data
+        part, of both factors the larger.
+    dead_components_ : ndarray of int
+        Components without weight. A `ComponentWarning` names them where a converged fit was not asked for them: without
+        a penalty, and with fewer components than X has rows or columns.
+    duplicate_components_ : ndarray of int of shape (n_pairs, 2)
+        Pairs of the other components whose rows of H have a cosine above 0.99; warned of in the same way where one
+        component would do as well as both, to a hundredth of the squared error.
     solver_ : str
         The solver that did the work.
     stop_reason_ : {"converged", "max_iter", "stopped"}
@@ -254,6 +268,8 @@ class NMF(ModelFile, BaseNMF):
         weights = self._weighting(X, sample_weight, entry_weight)
         fitted = self._factor(X, W, H, weights, fixed={"fixed_W": fixed_W, "fixed_H": fixed_H})
         self._learned(fitted)
+        self._judged(fitted)
+        self.objectives_ = np.array(fitted["objectives"])
         if fitted["picked"]:
             self.picked_ = np.array(fitted["picked"], dtype=np.intp)
         if self.warm_start:
@@ -278,6 +294,42 @@ class NMF(ModelFile, BaseNMF):
         H = self.components_.astype(X.dtype, copy=False)
         watch = {"verbose": self.verbose}
         return self._run(X, H.shape[0], self._weighting(X), H=H, hold="H", watch=watch)["W"]
+
+    def quality(self, X):
+        """Compare the error of the components on X with the least that any matrix of their rank has.
+
+        That takes a transform and a truncated singular value decomposition of X. Every entry of X counts.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Non-negative data: those of the fit, or others.
+
+        Returns
+        -------
+        quality : FitQuality
+            Half the squared error and its lower bound, and both as relative errors.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from partwise import NMF
+        >>> X = np.random.default_rng(0).random((30, 20))
+        >>> found = NMF(4, random_state=0).fit(X).quality(X)
+        >>> bool(0 < found.least_relative_error < found.relative_error < 1)
+        True
+        """
+        check_is_fitted(self)
+        if self.missing_values is not None or self.zeros == "missing":
+            raise ValueError(
+                "quality compares with a singular value decomposition, in which every entry counts; got "
+                f"missing_values={self.missing_values!r} and zeros={self.zeros!r}"
+            )
+        X = self._checked(X, reset=False, whole=self._takes_whole())
+        H = self.components_.astype(X.dtype, copy=False)
+        watch = {"verbose": self.verbose}
+        found = self._run(X, H.shape[0], None, H=H, hold="H", watch=watch, quality=True)
+        return FitQuality(*found["quality"])
 
     def _finite(self):
         return True if self.missing_values is None else "allow-nan"
@@ -327,7 +379,7 @@ class NMF(ModelFile, BaseNMF):
             self._warn_of_ignored_start(W, H)
             W = H = None
         last = self._last_factors(X, k, weights) if W is None else None
-        best = None
+        best, objectives = None, []
         for init, random_state in self._tries(k, X.shape, weights):
             start = {"W": W, "H": H}
             if last is not None and best is None:
@@ -335,11 +387,13 @@ class NMF(ModelFile, BaseNMF):
             elif init != "custom":
                 start = self._start(X, k, init, random_state, weights)
             fitted = self._run(X, k, weights, **start, fixed=fixed)
+            objectives.append(fitted["objective"])
             if best is None or fitted["objective"] < best["objective"]:
                 best = fitted
             if fitted["stop"] == "stopped":
                 break
-        return best
+        self._warn_of_flaws(best)
+        return best | {"objectives": objectives}
 
     def _surveyed(self, X, weights):
         """The number of components by cross-validation."""
@@ -485,6 +539,7 @@ class NMF(ModelFile, BaseNMF):
         watch=None,
         warn=True,
         fixed=None,
+        quality=False,
     ):
         """One fit by the engine, watched as the parameters say unless `watch` says otherwise."""
         if watch is None:
@@ -509,6 +564,7 @@ class NMF(ModelFile, BaseNMF):
                 weights,
                 self._graph(hold),
                 self.memory == "lean",
+                quality,
             )
         if order is not None:
             back = np.argsort(order)

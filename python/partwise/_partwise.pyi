@@ -26,6 +26,10 @@ class _Fit(TypedDict):
     seconds: float
     picked: list[int]
     trace: list[tuple[int, float, float, float, bool]]
+    dead: list[int]
+    duplicates: list[tuple[int, int]]
+    telling: str | None
+    quality: tuple[float, float, float, float] | None
 
 class _MiniBatchFit(TypedDict):
     W: _Real
@@ -126,6 +130,7 @@ def fit(
     weights: tuple[str | None, _Real | None, _Stored | None] | None = None,
     graph: _Stored | None = None,
     lean: bool = False,
+    quality: bool = False,
 ) -> _Fit: ...
 def add_answers(answers: list[bytes]) -> bytes: ...
 def fit_remote(

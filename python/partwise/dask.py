@@ -98,6 +98,15 @@ class NMF(BaseNMF):
         Number of features seen during `fit`.
     objective_ : float
         What was minimised, penalties included.
+    relative_error_ : float
+        ‖X − WH‖ / ‖X‖ in the Frobenius norm, whatever the loss.
+    residual_ : float
+        How far from a stationary point the factors are: the sum of the projected gradient's sizes over that of its data
+        part, of both factors the larger.
+    dead_components_ : ndarray of int
+        Components whose rows of H are without weight. A `ComponentWarning` names them as in `partwise.NMF`.
+    duplicate_components_ : ndarray of int of shape (n_pairs, 2)
+        Pairs of the other components whose rows of H have a cosine above 0.99.
     solver_ : str
         The solver that did the work.
     stop_reason_ : {"converged", "max_iter", "stopped"}
@@ -251,9 +260,11 @@ class NMF(BaseNMF):
             with partitions.first_ctrl_c_ends_it():
                 fitted = _partwise.fit_remote(partitions.dtype.name, partitions, options, W, H, see)
         self._learned(fitted)
+        self._judged(fitted)
         self.n_features_in_ = partitions.shape[1]
         # Nothing is sketched where X is in partitions.
         del self.history_["sketched"]
+        self._warn_of_flaws(fitted)
         if fitted["stop"] != "stopped":
             self._warn_if_cut_short(fitted["n_iter"])
         return partitions

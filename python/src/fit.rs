@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 
 use numpy::PyReadonlyArray1;
 use partwise::{
-    Factor, Factorization, Graph, Loss, Matrix, Missing, Nmf, Penalty, Start, Weighting,
+    Factor, Factorization, FitQuality, Flaws, Graph, Loss, Matrix, Missing, Nmf, Penalty, Start,
+    Weighting,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -38,12 +39,20 @@ impl Options {
             .loss(Loss::beta(self.beta_loss)?)
             .tolerance(self.tol)
             .max_iter(self.max_iter)
-            .penalty(Penalty {
-                alpha_w: self.alpha_w,
-                alpha_h: self.alpha_h,
-                l1_ratio: self.l1_ratio,
-            })
-            .threads(self.n_threads.and_then(NonZeroUsize::new)))
+            .penalty(self.penalty())
+            .threads(self.threads()))
+    }
+
+    pub(crate) fn penalty(&self) -> Penalty {
+        Penalty {
+            alpha_w: self.alpha_w,
+            alpha_h: self.alpha_h,
+            l1_ratio: self.l1_ratio,
+        }
+    }
+
+    fn threads(&self) -> Option<NonZeroUsize> {
+        self.n_threads.and_then(NonZeroUsize::new)
     }
 }
 
@@ -82,6 +91,12 @@ pub(crate) struct Fit<'py> {
     picked: Vec<usize>,
     /// (iteration, seconds, objective, residual or NaN, whether on a sketch) after each iteration.
     trace: Vec<(usize, f64, f64, f64, bool)>,
+    /// Components without weight; (first, second) of those that are alike; and what of both says something, in words.
+    dead: Vec<usize>,
+    duplicates: Vec<(usize, usize)>,
+    telling: Option<String>,
+    /// (loss, bound, relative error, least relative error), where they were asked for.
+    quality: Option<(f64, f64, f64, f64)>,
 }
 
 /// What the entries of X count for: which are missing ("nan", "unstored" or None), the weights of rows and those of entries,
@@ -107,8 +122,9 @@ impl Weights<'_> {
 }
 
 /// Factors X ≈ W H. `hold` is "W", "H" or None; W and H are starts, or held. `lean` makes no copy of a sparse X.
+/// `quality` compares with the least error of the rank.
 #[pyfunction]
-#[pyo3(signature = (x, options, w=None, h=None, hold=None, callback=None, keep_best=false, weights=None, graph=None, lean=false))]
+#[pyo3(signature = (x, options, w=None, h=None, hold=None, callback=None, keep_best=false, weights=None, graph=None, lean=false, quality=false))]
 #[expect(clippy::too_many_arguments, reason = "Python's arguments by name")]
 pub(crate) fn fit<'py>(
     py: Python<'py>,
@@ -122,6 +138,7 @@ pub(crate) fn fit<'py>(
     weights: Option<Weights<'py>>,
     graph: Option<&Bound<'py, PyAny>>,
     lean: bool,
+    quality: bool,
 ) -> PyResult<Fit<'py>> {
     let hold = match hold {
         None => None,
@@ -144,16 +161,33 @@ pub(crate) fn fit<'py>(
     if hold == Some(Factor::H) {
         nmf = nmf.for_new_samples();
     }
-    let given = (w, h, hold);
+    let asked = Asked {
+        nmf: &nmf,
+        common: &common,
+        road: &road,
+        given: (w, h, hold),
+        weights,
+        quality,
+    };
     if whole::is_whole(x) {
         return whole::with_matrix(x, lean, |matrix| {
-            fit_matrix(py, || Ok(matrix), &nmf, given, &road, weights, watcher)
+            fit_matrix(py, || Ok(matrix), asked, watcher)
         });
     }
     match AnyStored::of(x)? {
-        AnyStored::F32(x) => fit_stored(py, (&x, lean), &nmf, given, &road, weights, watcher),
-        AnyStored::F64(x) => fit_stored(py, (&x, lean), &nmf, given, &road, weights, watcher),
+        AnyStored::F32(x) => fit_stored(py, (&x, lean), asked, watcher),
+        AnyStored::F64(x) => fit_stored(py, (&x, lean), asked, watcher),
     }
+}
+
+/// All that a fit is asked for, but X.
+struct Asked<'a, 'py> {
+    nmf: &'a Nmf,
+    common: &'a Options,
+    road: &'a Road,
+    given: Given<'a, 'py>,
+    weights: Option<Weights<'py>>,
+    quality: bool,
 }
 
 pub(crate) fn configured(common: &Options, road: &Road) -> Result<Nmf, partwise::Error> {
@@ -185,10 +219,7 @@ type Given<'a, 'py> = (
 fn fit_stored<'py, T: Number>(
     py: Python<'py>,
     (x, lean): (&Stored<'py, T>, bool),
-    nmf: &Nmf,
-    given: Given<'_, 'py>,
-    road: &Road,
-    weights: Option<Weights<'py>>,
+    asked: Asked<'_, 'py>,
     watcher: Watcher,
 ) -> PyResult<Fit<'py>> {
     let view = x.view()?;
@@ -196,19 +227,24 @@ fn fit_stored<'py, T: Number>(
         let matrix = view.matrix();
         matrix.map(|matrix| if lean { matrix.lean() } else { matrix })
     };
-    fit_matrix(py, matrix, nmf, given, road, weights, watcher)
+    fit_matrix(py, matrix, asked, watcher)
 }
 
 /// As [`fit_stored`], with what makes the matrix on the fit's own thread.
 fn fit_matrix<'py, 'a, T: Number>(
     py: Python<'py>,
     matrix: impl FnOnce() -> Result<Matrix<'a, T>, partwise::Error> + Send,
-    nmf: &Nmf,
-    (w, h, hold): Given<'_, 'py>,
-    road: &Road,
-    weights: Option<Weights<'py>>,
+    asked: Asked<'_, 'py>,
     watcher: Watcher,
 ) -> PyResult<Fit<'py>> {
+    let Asked {
+        nmf,
+        common,
+        road,
+        given: (w, h, hold),
+        weights,
+        quality,
+    } = asked;
     let (w, h) = (arrays::factor(w)?, arrays::factor(h)?);
     let Weights(_, of_rows, of_entries) = weights.as_ref().unwrap_or(&Weights(None, None, None));
     let missing = weights
@@ -219,7 +255,8 @@ fn fit_matrix<'py, 'a, T: Number>(
     let of_rows = of_rows.as_ref().map(|x| x.as_slice()).transpose()?;
     let of_entries = of_entries.as_ref().map(Stored::<T>::of).transpose()?;
     let of_entries = of_entries.as_ref().map(Stored::view).transpose()?;
-    let fitted: Factorization<T> = watch::run(py, watcher, |observer| {
+    type Judged<T> = (Factorization<T>, Option<Flaws>, Option<FitQuality>);
+    let judged: Judged<T> = watch::run(py, watcher, |observer| {
         let start = Start {
             w: w.as_ref(),
             h: h.as_ref(),
@@ -232,12 +269,49 @@ fn fit_matrix<'py, 'a, T: Number>(
             rows: of_rows,
             entries: of_entries.map(|view| view.matrix()).transpose()?,
         };
-        nmf.fit_weighted(&matrix()?, &weighting, start, observer)
+        let matrix = matrix()?;
+        let fitted = nmf.fit_weighted(&matrix, &weighting, start, observer)?;
+        // New samples leave the components as they are.
+        let flaws = hold.is_none().then(|| fitted.flaws());
+        let quality =
+            quality.then(|| fitted.quality(&matrix, common.threads(), observer.interrupt()));
+        let quality = quality.transpose()?;
+        Ok((fitted, flaws, quality))
     })?;
-    Fit::of(py, fitted)
+    let (fitted, flaws, quality) = judged;
+    let quality = quality.map(|found| {
+        (
+            found.loss,
+            found.bound,
+            found.relative_error,
+            found.least_relative_error,
+        )
+    });
+    let fit = match flaws {
+        Some(flaws) => Fit::with(py, fitted, &flaws, &common.penalty())?,
+        None => Fit::of(py, fitted)?,
+    };
+    Ok(Fit { quality, ..fit })
 }
 
 impl<'py> Fit<'py> {
+    /// With what is wrong with the components of a fit with this penalty.
+    pub(crate) fn with<T: Number>(
+        py: Python<'py>,
+        fitted: Factorization<T>,
+        flaws: &Flaws,
+        penalty: &Penalty,
+    ) -> PyResult<Self> {
+        let telling = fitted.telling(flaws, penalty);
+        let pairs = flaws.duplicates.iter();
+        Ok(Self {
+            dead: flaws.dead.clone(),
+            duplicates: pairs.map(|pair| (pair.first, pair.second)).collect(),
+            telling: (!telling.is_empty()).then(|| telling.to_string()),
+            ..Self::of(py, fitted)?
+        })
+    }
+
     pub(crate) fn of<T: Number>(py: Python<'py>, fitted: Factorization<T>) -> PyResult<Self> {
         let trace = fitted.trace.iter().map(|point| {
             let residual = point.residual.unwrap_or(f64::NAN);
@@ -255,6 +329,10 @@ impl<'py> Fit<'py> {
             solver: fitted.solver.name(),
             seconds: fitted.seconds,
             picked: fitted.picked,
+            dead: Vec::new(),
+            duplicates: Vec::new(),
+            telling: None,
+            quality: None,
             w: arrays::to_numpy(py, fitted.w)?,
             h: arrays::to_numpy(py, fitted.h)?,
         })

@@ -246,15 +246,15 @@ pub(crate) fn fit_remote<'py>(
         raised: Raised::default(),
     };
     match dtype {
-        f32::NAME => run::<f32>(py, &nmf, carrier, (w, h), callback.as_ref()),
-        f64::NAME => run::<f64>(py, &nmf, carrier, (w, h), callback.as_ref()),
+        f32::NAME => run::<f32>(py, (&nmf, &common), carrier, (w, h), callback.as_ref()),
+        f64::NAME => run::<f64>(py, (&nmf, &common), carrier, (w, h), callback.as_ref()),
         other => Err(no_such_type(other)),
     }
 }
 
 fn run<'py, T: Number>(
     py: Python<'py>,
-    nmf: &Nmf,
+    (nmf, common): (&Nmf, &Options),
     mut carrier: Carrier,
     (w, h): (Option<&Bound<'py, PyAny>>, Option<&Bound<'py, PyAny>>),
     callback: Option<&Py<PyAny>>,
@@ -279,5 +279,7 @@ fn run<'py, T: Number>(
     if let Some(error) = raised.lock().take() {
         return Err(error);
     }
-    Fit::of(py, fitted.map_err(to_python)?)
+    let fitted = fitted.map_err(to_python)?;
+    let flaws = py.detach(|| fitted.flaws());
+    Fit::with(py, fitted, &flaws, &common.penalty())
 }

@@ -180,6 +180,20 @@ def test_close_to_one_piece(client):
     np.testing.assert_allclose(there.components_, here.components_, rtol=1e-6, atol=1e-9)
     assert there.n_iter_ == here.n_iter_ and there.stop_reason_ == here.stop_reason_
     assert there.reconstruction_err_ == pytest.approx(here.reconstruction_err_)
+    assert there.relative_error_ == pytest.approx(here.relative_error_)
+    assert there.residual_ == pytest.approx(here.residual_, rel=1e-4)
+
+
+def test_dead_components_are_named_where_w_is_elsewhere(client):
+    parts = blocks()
+    X = np.concatenate(parts)
+    random = np.random.RandomState(3)
+    W, H = random.rand(len(X), 4), random.rand(4, X.shape[1])
+    H[2], H[3] = 0, H[0]
+    model = partwise.dask.NMF(4, solver="mu", init="custom", max_iter=2000)
+    with pytest.warns(partwise.ComponentWarning, match="component 2 has no weight .counted"):
+        model.fit(array(parts), W=da.from_array(W), H=H)
+    assert model.dead_components_.tolist() == [2]
 
 
 def test_transform_is_lazy_and_block_by_block(client):

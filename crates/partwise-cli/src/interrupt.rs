@@ -5,6 +5,7 @@
 
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use anyhow::Context;
 
@@ -23,7 +24,7 @@ pub(crate) enum Ending {
 }
 
 static WORTH_KEEPING: AtomicBool = AtomicBool::new(false);
-static REQUESTED: AtomicBool = AtomicBool::new(false);
+static REQUESTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 /// Listens from now on.
 pub(crate) fn listen() -> anyhow::Result<()> {
@@ -40,6 +41,11 @@ pub(crate) fn listen() -> anyhow::Result<()> {
 /// From now on there are results that a request must not lose.
 pub(crate) fn keep_results() {
     WORTH_KEEPING.store(true, Ordering::SeqCst);
+}
+
+/// The flag that is set once the user asks to end.
+pub(crate) fn flag() -> Arc<AtomicBool> {
+    REQUESTED.clone()
 }
 
 /// Whether the user asked to end.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use partwise::{Factorization, StopReason};
+use partwise::{Duplicate, Factorization, Penalty, Spread, StopReason};
 use partwise_io::{AnyMatrix, Model, Stored};
 use partwise_report::{Run, TracePoint, decimal, duration, percent, stop_in_words};
 use serde_json::{Value, json};
@@ -151,7 +151,38 @@ pub(crate) fn run<T: Number>(
     }
     run.set_figure("divergence", fit.divergence)?;
     run.set_figure("residual", fit.residual)?;
+    run.extra
+        .insert("flaws".to_owned(), flaws(fit, &solving.penalty()));
+    if let Some(Spread {
+        least,
+        median,
+        most,
+    }) = fit.spread()
+    {
+        let starts =
+            json!({"objectives": fit.starts, "least": least, "median": median, "most": most});
+        run.extra.insert("starts".to_owned(), starts);
+    }
     Ok(run)
+}
+
+/// What is wrong with the components, counted from 0, and what of it speaks against the rank or the start.
+fn flaws<T: Number>(fit: &Factorization<T>, penalty: &Penalty) -> Value {
+    let found = fit.flaws();
+    let pair = |pair: &Duplicate| {
+        json!({
+            "first": pair.first,
+            "second": pair.second,
+            "cosine": pair.cosine,
+            "cost": pair.cost,
+        })
+    };
+    json!({
+        "dead": found.dead,
+        "duplicates": found.duplicates.iter().map(pair).collect::<Vec<_>>(),
+        "in_words": found.to_string(),
+        "telling": fit.telling(&found, penalty).to_string(),
+    })
 }
 
 /// The trace of a run.
@@ -295,6 +326,16 @@ pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
     if let Some(residual) = run.figure("residual") {
         table.row("KKT residual", decimal(residual, 3));
     }
+    if let Some([least, median, most]) = run.starts() {
+        let [least, median, most] = [least, median, most].map(|value| decimal(value, 5));
+        table.row(
+            "starts as tried",
+            format!("objectives {least} to {most}, median {median}"),
+        );
+    }
+    if let Some(flaws) = run.flaws() {
+        table.row("flaws", flaws);
+    }
     let mut count = iterations(run.iterations, &run.stop_reason);
     if let Some(last) = run.trace.iter().rfind(|point| point.sketched) {
         count.push_str(&format!(", the first {} on a sketch", last.iteration));
@@ -315,6 +356,11 @@ pub(crate) fn finish(
     (stop, folder): (StopReason, &Path),
     reporting: &ReportingArguments,
 ) -> anyhow::Result<Ending> {
+    if let (false, Some(telling)) = (reporting.quiet, telling(run)) {
+        terminal::warning(&format!(
+            "{telling} (counted from 0); fewer components may do, or another start"
+        ));
+    }
     if reporting.json {
         terminal::print(&run.to_json()?)?;
     } else if !reporting.quiet {
@@ -327,6 +373,12 @@ pub(crate) fn finish(
         folder,
         reporting.quiet,
     ))
+}
+
+/// What of the components speaks against the rank or the start, if anything does.
+fn telling(run: &Run) -> Option<&str> {
+    let words = run.extra.get("flaws")?.get("telling")?.as_str()?;
+    (!words.is_empty()).then_some(words)
 }
 
 /// How many iterations there were, and why not more.

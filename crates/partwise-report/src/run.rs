@@ -120,6 +120,20 @@ impl Run {
         }
     }
 
+    /// The least, the median and the largest objective of several starts as they were tried, out of the extra field
+    /// `starts`.
+    pub fn starts(&self) -> Option<[f64; 3]> {
+        let starts = self.extra.get("starts")?;
+        let figure = |name: &str| starts.get(name)?.as_f64();
+        Some([figure("least")?, figure("median")?, figure("most")?])
+    }
+
+    /// What is wrong with the components, in words, out of the extra field `flaws`; `None` if nothing is.
+    pub fn flaws(&self) -> Option<&str> {
+        let words = self.extra.get("flaws")?.get("in_words")?.as_str()?;
+        (!words.is_empty()).then_some(words)
+    }
+
     fn check(&self) -> Result<(), ReportError> {
         finite("objective", self.objective)?;
         finite("relative_error", self.relative_error.unwrap_or_default())?;

@@ -1,7 +1,7 @@
 //! How often each method finds a planted rank: the figures of `docs/rank.md`.
 //!
 //! `cargo run --release -p partwise --example rank -- 10 > curves.csv` takes ten seeds a case; the curves go to stdout and
-//! the table to stderr.
+//! the table to stderr. `-- matrix > counts.csv` writes the counts of its picture.
 
 #![allow(
     clippy::print_stdout,
@@ -19,7 +19,15 @@ use planted::{Noise, planted};
 mod planted;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.peek().is_some_and(|word| word == "matrix") {
+        let counts = planted(60, 40, 5, Noise::Poisson(10.0), 0);
+        for i in 0..counts.rows() {
+            let row: Vec<String> = counts.row(i).iter().map(f64::to_string).collect();
+            println!("{}", row.join(","));
+        }
+        return Ok(());
+    }
     let seeds: u64 = arguments.next().map_or(Ok(10), |count| count.parse())?;
     let planted_ranks: Vec<usize> = match arguments.next() {
         Some(ranks) => ranks.split(',').map(str::parse).collect::<Result<_, _>>()?,

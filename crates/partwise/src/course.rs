@@ -54,6 +54,8 @@ pub(crate) struct Road<T> {
     /// Whether the starts are behind, and their best is being carried on.
     pub(crate) begun: bool,
     pub(crate) tried: Option<Tried<T>>,
+    /// The objectives of the starts that were tried, if there are several.
+    pub(crate) starts: Vec<f64>,
     /// Seconds that earlier fits took, of which this one is the continuation.
     seconds: f64,
 }
@@ -65,6 +67,7 @@ impl<T: Float> Road<T> {
             start: 1,
             begun: false,
             tried: None,
+            starts: Vec::new(),
             seconds: 0.0,
         }
     }
@@ -75,6 +78,7 @@ impl<T: Float> Road<T> {
         archive.count(&mut self.start);
         archive.flag(&mut self.begun);
         archive.float(&mut self.seconds);
+        archive.floats(&mut self.starts);
         let (lines, columns, k) = shape;
         let empty = || Tried {
             left: Dense::zeros(lines, k),

@@ -111,5 +111,11 @@ doors! {
         seed: u64,
         threads: Option<NonZeroUsize>
     ) -> Result<TruncatedSvd<Self>, Error> = crate::svd::truncated_here;
+    least_error(
+        v: &Matrix<'_, Self>,
+        rank: usize,
+        threads: Option<NonZeroUsize>,
+        interrupt: Option<Arc<AtomicBool>>
+    ) -> Result<(f64, f64), Error> = crate::svd::least_error_here;
     product(w: &Dense<Self>, h: &Dense<Self>) -> Dense<Self> = crate::nmf::product;
 }

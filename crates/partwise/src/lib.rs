@@ -64,6 +64,7 @@ mod named;
 mod nmf;
 mod observe;
 mod pass;
+mod quality;
 mod rank;
 mod shard;
 mod sketch;
@@ -90,6 +91,7 @@ pub use matrix::{
 pub use minibatch::{Memory, MiniBatch, MiniBatchFit};
 pub use nmf::{Factor, Factorization, Nmf, Start, reconstruct};
 pub use observe::{Observer, Progress, State, TracePoint};
+pub use quality::{Duplicate, FitQuality, Flaws, Spread};
 pub use rank::{
     Consensus, Criterion, Proposal, RankChoice, RankMethod, RankPart, RankPoint, RankSurvey,
     Survey, SurveyObserver, SurveyProgress,

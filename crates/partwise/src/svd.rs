@@ -4,6 +4,10 @@
 //! A randomised range finder with power steps (Halko, Martinsson & Tropp 2011, SIAM Review 53:2,
 //! doi 10.1137/090771806): V is only multiplied, from the left and from the right.
 
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use faer::MatRef;
 use faer::linalg::solvers::{Qr, Svd};
 
@@ -49,7 +53,7 @@ pub fn truncated_svd<T: Float>(
     matrix: &Matrix<'_, T>,
     rank: usize,
     seed: u64,
-    threads: Option<std::num::NonZeroUsize>,
+    threads: Option<NonZeroUsize>,
 ) -> Result<TruncatedSvd<T>, Error> {
     T::triplets(matrix, rank, seed, threads)
 }
@@ -58,19 +62,42 @@ pub(crate) fn truncated_here<T: Float>(
     matrix: &Matrix<'_, T>,
     rank: usize,
     seed: u64,
-    threads: Option<std::num::NonZeroUsize>,
+    threads: Option<NonZeroUsize>,
 ) -> Result<TruncatedSvd<T>, Error> {
     let threads = Threads::new(threads);
-    threads.until_ended(|| truncated_on(matrix, rank, seed, &threads))
+    threads.until_ended(|| {
+        let blocks = Blocks::new(std::slice::from_ref(matrix), false, &threads)?;
+        truncated_on(&blocks, rank, seed, &threads)
+    })
+}
+
+/// ‖V‖², and the relative error that no matrix of the rank is below: 0 from a rank on that is no smaller than V.
+pub(crate) fn least_error_here<T: Float>(
+    matrix: &Matrix<'_, T>,
+    rank: usize,
+    threads: Option<NonZeroUsize>,
+    interrupt: Option<Arc<AtomicBool>>,
+) -> Result<(f64, f64), Error> {
+    /// Any: singular values are found to their last digits but a few.
+    const SEED: u64 = 0;
+    let threads = Threads::new(threads).interruptible(interrupt);
+    threads.until_ended(|| {
+        let blocks = Blocks::new(std::slice::from_ref(matrix), false, &threads)?;
+        let least = if rank < blocks.rows.min(blocks.cols) {
+            truncated_on(&blocks, rank, SEED, &threads)?.relative_error
+        } else {
+            0.0
+        };
+        Ok((blocks.summary.squares, least))
+    })
 }
 
 fn truncated_on<T: Float>(
-    matrix: &Matrix<'_, T>,
+    blocks: &Blocks<'_, T>,
     rank: usize,
     seed: u64,
     threads: &Threads,
 ) -> Result<TruncatedSvd<T>, Error> {
-    let blocks = Blocks::new(std::slice::from_ref(matrix), false, threads)?;
     let most = blocks.rows.min(blocks.cols);
     if rank == 0 || rank > most {
         return Err(Error::Parameter {
@@ -79,11 +106,11 @@ fn truncated_on<T: Float>(
             legal: format!("expected 1 to {most}, the smaller side of V"),
         });
     }
-    let mut svd = decompose(&blocks, rank, seed, RESULT_STEPS, threads);
+    let mut svd = decompose(blocks, rank, seed, RESULT_STEPS, threads);
     if svd.relative_error.powi(2) <= T::CANCELLATION && blocks.summary.squares > 0.0 {
         // The difference of the energies has lost its digits.
         let squares = blocks.summary.squares;
-        svd.relative_error = (squared_residual(&blocks, &svd, threads) / squares).sqrt();
+        svd.relative_error = (squared_residual(blocks, &svd, threads) / squares).sqrt();
     }
     Ok(svd)
 }

@@ -206,6 +206,10 @@ pub(crate) struct FitArguments {
     pub(crate) streaming: StreamArguments,
     #[command(flatten)]
     pub(crate) keeping: CheckpointArguments,
+    /// Say how far the loss is above the least of any matrix of this rank, by a truncated SVD of V: up to 122 more walks
+    /// over it, mostly far fewer
+    #[arg(long, help_heading = "Reporting", conflicts_with_all = ["stream", "pieces"])]
+    pub(crate) quality: bool,
     #[command(flatten)]
     pub(crate) reporting: ReportingArguments,
 }

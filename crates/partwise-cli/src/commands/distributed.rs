@@ -88,6 +88,9 @@ mod with_mpi {
         if arguments.streaming.stream {
             bail!("--stream reads rows as they come, in one process; start it without mpirun");
         }
+        if arguments.quality {
+            bail!("--quality looks at all of V, in one process; start it without mpirun");
+        }
         let counting = &arguments.counting;
         counting.check_even("a fit in several processes adds sums over all entries")?;
         arguments.solving.nmf()?;
@@ -209,6 +212,7 @@ mod with_mpi {
         });
         let data = Data::stored(cut.name.clone(), &cut.stored, fit.positive);
         let solved = (fit, kept.map(|kept| kept.0));
-        fit::finish(arguments, data, solved, progress, Some(processes))
+        let processes = Some(("mpi".to_owned(), processes));
+        fit::finish(arguments, data, solved, progress, processes)
     }
 }

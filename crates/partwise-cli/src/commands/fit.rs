@@ -3,13 +3,15 @@
 use anyhow::Context;
 use partwise::{Factorization, Matrix, StopReason};
 use partwise_io::{Precision, Stored};
+use partwise_report::{decimal, percent};
+use serde_json::{Value, json};
 
 use super::{distributed, pieces, stream};
-use crate::arguments::{FitArguments, Precision as Wanted};
+use crate::arguments::{FitArguments, Precision as Wanted, SolvingArguments};
 use crate::checkpoint::{Checkpoint, Kept};
 use crate::counting::{self, Counting};
 use crate::factor::Job;
-use crate::interrupt::Ending;
+use crate::interrupt::{self, Ending};
 use crate::memory::Limit;
 use crate::number::{Number, at_precision};
 use crate::outputs::{self, Staged};
@@ -17,11 +19,22 @@ use crate::progress::Progress;
 use crate::record::{self, Data};
 use crate::{input, terminal};
 
+/// Fields that --quality adds to run.json: the least relative error and loss of any matrix of the rank, and what the
+/// loss of the fit is above that.
+const SVD_ERROR: &str = "svd_relative_error";
+const BOUND: &str = "loss_bound";
+const ABOVE_BOUND: &str = "loss_above_bound";
+
 pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
     if let Some(ending) = distributed::run(arguments)? {
         return Ok(ending);
     }
     let counting = &arguments.counting;
+    if arguments.quality {
+        counting.check_even(
+            "--quality compares with a truncated SVD, in which every entry counts alike",
+        )?;
+    }
     if arguments.streaming.stream {
         counting.check_even("--stream takes steps in which every entry counts alike")?;
         return stream::run(arguments);
@@ -51,9 +64,10 @@ pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
     at_precision!(AnyMatrix, matrix, matrix => {
         let view = matrix.view().with_context(|| data.input.clone())?;
         let held = input::bytes_of(&matrix);
-        let solved = solve(arguments, (&view, &data.input), limit.less(held), (kept, &progress))?;
+        let (solved, figures) =
+            solve(arguments, (&view, &data.input), limit.less(held), (kept, &progress))?;
         drop(matrix);
-        finish(arguments, data, solved, progress, None)
+        finish(arguments, data, solved, progress, figures)
     })
 }
 
@@ -64,34 +78,92 @@ fn fit_stored<T: Number>(
     (kept, progress): (Option<Kept>, Progress),
 ) -> anyhow::Result<Ending> {
     let limit = Limit::from(arguments.memory).less(stored.memory());
-    let solved = solve(
+    let (solved, figures) = solve(
         arguments,
         (&stored.view::<T>(), &name),
         limit,
         (kept, &progress),
     )?;
     let data = Data::stored(name, stored, solved.0.positive);
-    finish(arguments, data, solved, progress, None)
+    finish(arguments, data, solved, progress, figures)
 }
 
 /// A fit, and where its state is kept.
 pub(super) type Solved<T> = (Factorization<T>, Option<Checkpoint>);
+/// A field of run.json.
+type Field = (String, Value);
 
+/// The fit that was asked for, and with --quality how good it is.
 fn solve<T: Number>(
     arguments: &FitArguments,
     (v, name): (&Matrix<'_, T>, &str),
     memory: Limit,
     (kept, progress): (Option<Kept>, &Progress),
-) -> anyhow::Result<Solved<T>> {
+) -> anyhow::Result<(Solved<T>, Vec<Field>)> {
     let job = |memory| job(arguments, name, memory, progress);
     if !arguments.counting.is_even() {
         let counting = Counting::read(&arguments.counting, v, name)?;
         let fit = job(memory.less(counting.bytes())).run_weighted(v, &counting.weighting()?);
-        return Ok((fit.map_err(|error| counting.placed(error))?, None));
+        let fit = fit.map_err(|error| counting.placed(error))?;
+        return Ok(((fit, None), Vec::new()));
     }
+    let compared = match arguments.quality {
+        true => Some(for_svd(arguments, v, memory)?),
+        false => None,
+    };
     let mut kept = kept;
     let fit = job(memory).run(v, kept.as_mut())?;
-    Ok((fit, kept.map(|kept| kept.0)))
+    let figures = match compared {
+        Some(v) => quality(arguments, (&v, name), &fit, progress)?,
+        None => Vec::new(),
+    };
+    Ok(((fit, kept.map(|kept| kept.0)), figures))
+}
+
+/// V as a truncated SVD of the rank reads it: without its other axis where that takes too much memory.
+///
+/// # Errors
+/// If even that is too much.
+fn for_svd<'v, T: Number>(
+    arguments: &FitArguments,
+    v: &Matrix<'v, T>,
+    memory: Limit,
+) -> anyhow::Result<Matrix<'v, T>> {
+    // Its factors have the columns of that start.
+    let nmf = arguments.solving.nmf()?.init("nndsvd".parse()?);
+    let v = match nmf.memory_needed(v) > memory.bytes() {
+        true => v.lean(),
+        false => *v,
+    };
+    let (rows, cols, rank) = (v.rows(), v.cols(), arguments.solving.rank);
+    let what = format!("a truncated SVD of {rows} × {cols} of rank {rank}");
+    memory.require(&what, nmf.memory_needed(&v))?;
+    Ok(v)
+}
+
+/// How close a fit came to the least loss of its rank, unless the user has asked to end.
+fn quality<T: Number>(
+    arguments: &FitArguments,
+    (v, name): (&Matrix<'_, T>, &str),
+    fit: &Factorization<T>,
+    progress: &Progress,
+) -> anyhow::Result<Vec<Field>> {
+    if interrupt::requested() {
+        return Ok(Vec::new());
+    }
+    let SolvingArguments { rank, threads, .. } = arguments.solving;
+    progress.doing(format!("looking for the least loss of rank {rank}"));
+    let found = match fit.quality(v, threads, Some(interrupt::flag())) {
+        Err(partwise::Error::Interrupted) => return Ok(Vec::new()),
+        found => found.with_context(|| name.to_owned())?,
+    };
+    let figures = [
+        (SVD_ERROR, found.least_relative_error),
+        (BOUND, found.bound),
+        (ABOVE_BOUND, found.gap()),
+    ];
+    let field = |(name, figure): (&str, f64)| (name.to_owned(), json!(figure));
+    Ok(figures.map(field).to_vec())
 }
 
 /// The fit that was asked for. `name` is what V is called in messages.
@@ -111,13 +183,13 @@ pub(super) fn job<'a>(
     }
 }
 
-/// Writes the results, with what is to be said of several processes in run.json.
+/// Writes the results, with more fields of run.json.
 pub(super) fn finish<T: Number>(
     arguments: &FitArguments,
     data: Data,
     (fit, checkpoint): Solved<T>,
     progress: Progress,
-    processes: Option<serde_json::Value>,
+    more: impl IntoIterator<Item = Field>,
 ) -> anyhow::Result<Ending> {
     let FitArguments {
         solving, reporting, ..
@@ -126,8 +198,7 @@ pub(super) fn finish<T: Number>(
     let mut run = record::run(&data, solving, &fit)?;
     run.parameters
         .extend(counting::parameters(&arguments.counting));
-    run.extra
-        .extend(processes.map(|processes| ("mpi".to_owned(), processes)));
+    run.extra.extend(more);
     let stop = fit.stop;
     let mut model = record::model(data, &run, fit);
     if let Some(meta) = model.meta.as_object_mut() {
@@ -146,5 +217,14 @@ pub(super) fn finish<T: Number>(
     if !arguments.counting.is_even() {
         table.row("what counts", counting::in_words(&arguments.counting));
     }
-    record::finish(&run, table, &written, (stop, &arguments.output), reporting)
+    if let (Some(error), Some(above)) = (run.figure(SVD_ERROR), run.figure(ABOVE_BOUND)) {
+        let error = format!("{} (truncated SVD)", percent(error));
+        table.row("best possible error", error);
+        table.row("loss above the least", decimal(above, 5));
+    }
+    let end = (stop, arguments.output.as_path());
+    let ending = record::finish(&run, table, &written, end, reporting)?;
+    // The fit may have been done by then.
+    let cut_short = arguments.quality && interrupt::requested();
+    Ok(if cut_short { Ending::Stopped } else { ending })
 }

@@ -7,7 +7,7 @@ use crate::common::{NAMED_CSV, Place, npy_f32, npy_f64, plain_text, plain_values
 use serde_json::Value;
 
 /// The keys that every run.json has.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "version",
     "command",
     "parameters",
@@ -29,6 +29,7 @@ const KEYS: [&str; 22] = [
     "dtype",
     "residual",
     "divergence",
+    "flaws",
     "command",
 ];
 

@@ -23,6 +23,7 @@ mod missing;
 #[cfg(all(feature = "mpi", target_os = "linux"))]
 mod mpi;
 mod parts;
+mod quality;
 mod rank;
 mod refuse;
 mod report;

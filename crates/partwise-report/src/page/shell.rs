@@ -88,6 +88,8 @@ const FIGURES: &[(&str, &str, Form)] = &[
     ("ssim", "SSIM", Form::Number(3)),
     ("stored_values_ratio", "stored values", Form::Share),
     ("svd_relative_error", "best possible error", Form::Share),
+    ("loss_bound", "least loss of this rank", Form::Number(5)),
+    ("loss_above_bound", "loss above the least", Form::Number(5)),
     ("residual", "optimality residual", Form::Number(3)),
     ("divergence", "divergence", Form::Number(5)),
 ];
@@ -198,6 +200,16 @@ fn figures(run: &Run) -> String {
             };
             row(name, text);
         }
+    }
+    if let Some([least, median, most]) = run.starts() {
+        let [least, median, most] = [least, median, most].map(|value| decimal(value, 4));
+        row(
+            "objectives of starts",
+            format!("{least} to {most}, median {median}"),
+        );
+    }
+    if let Some(flaws) = run.flaws() {
+        row("flaws, components from 0", flaws.to_owned());
     }
     for field in run.extra.keys() {
         let known = FIGURES.iter().any(|(known, ..)| known == field);

@@ -229,6 +229,8 @@ impl Convolutive {
             solver: "mu".parse::<Solver>()?,
             init: Some("random".parse()?),
             picked: Vec::new(),
+            starts: Vec::new(),
+            squares: summary.squares,
             positive: summary.positive,
             seconds: clock.elapsed().as_secs_f64(),
         })

@@ -168,6 +168,11 @@ pub struct Factorization<T> {
     pub init: Option<Init>,
     /// The rows of V, counted from 0, that the components of a constraint `separable` are; of fewer than k the others are zero.
     pub picked: Vec<usize>,
+    /// The objective that each of several starts reached in the few iterations that it was tried for, in their order,
+    /// on a sketch an estimate; nothing if there was one.
+    pub starts: Vec<f64>,
+    /// ‖V‖², of the entries that count, each as much as it does.
+    pub squares: f64,
     /// Entries of V that are above zero, of those that count.
     pub positive: usize,
     /// Seconds from the first look at V to the factors.
@@ -602,6 +607,8 @@ impl Nmf {
             solver: task.solver,
             init: task.init,
             picked: Vec::new(),
+            starts: course.road.starts,
+            squares: task.blocks.summary.squares,
             positive: task.blocks.summary.positive,
             seconds,
         }

@@ -110,6 +110,9 @@ impl<T: Float> Task<'_, '_, T> {
             }
             let outcome = try_start(number, course);
             let objective = outcome.quality.objective;
+            if self.nmf.n_init.get() > 1 {
+                course.road.starts.push(objective);
+            }
             let tried = &mut course.road.tried;
             if tried.as_ref().is_none_or(|best| objective < best.objective) {
                 *tried = Some(Tried {

@@ -17,6 +17,7 @@ mod oracles;
 mod precise;
 mod promises;
 mod properties;
+mod quality;
 mod rank;
 mod refusals;
 mod regressions;

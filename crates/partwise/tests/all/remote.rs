@@ -155,6 +155,7 @@ fn check<T: Float>(nmf: &Nmf, blocks: &[Stored<T>], start: Start<'_, T>, rank: u
     let expected = here(nmf, blocks, start);
     let mut transport = Elsewhere::new(blocks);
     let mut found = there(nmf, &mut transport, start).unwrap();
+    assert_eq!((found.w.rows(), found.w.cols()), (0, rank), "{what}");
     found.w = transport.w(rank);
     assert!(bits(&found) == bits(&expected), "{what}");
     assert_eq!(
@@ -167,6 +168,33 @@ fn drawn(rank: usize, solver: Solver, loss: Loss, iterations: usize) -> Nmf {
     short(rank, solver, loss, iterations)
         .init("random".parse().unwrap())
         .seed(3)
+}
+
+#[test]
+fn flaws_are_those_of_h_where_w_is_elsewhere() {
+    let v = random::<f64>(40, 15, 1.0, 7);
+    let blocks = blocks(&v, &[12, 28], Storage::RowMajor);
+    let mut w = random::<f64>(40, 4, 1.0, 1);
+    let mut h = random::<f64>(4, 15, 1.0, 2);
+    w.as_mut_slice().iter_mut().for_each(|x| *x += 0.1);
+    h.as_mut_slice()[30..45].fill(0.0);
+    h.as_mut_slice().copy_within(0..15, 45);
+    for row in w.as_mut_slice().chunks_exact_mut(4) {
+        row[3] = row[0];
+    }
+    let start = Start {
+        w: Some(&w),
+        h: Some(&h),
+        ..Start::default()
+    };
+    let nmf = Nmf::new(4).solver("mu".parse().unwrap()).max_iter(1000);
+    let found = there(&nmf, &mut Elsewhere::new(&blocks), start).unwrap();
+    let flaws = found.flaws();
+    assert_eq!(flaws.dead, [2]);
+    let pair = flaws.duplicates.iter().find(|pair| pair.second == 3);
+    assert_eq!(pair.map(|pair| (pair.first, pair.cost)), Some((0, None)));
+    let told = found.telling(&flaws, &Penalty::default());
+    assert_eq!((told.dead, told.duplicates), (vec![2], vec![]));
 }
 
 #[test]

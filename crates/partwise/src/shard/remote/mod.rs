@@ -477,7 +477,7 @@ impl<T: Float> Shard<T> for Remote<'_, T> {
     fn into_rows(self: Box<Self>) -> Dense<T> {
         let mut driver = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         if !driver.transport.gathers() {
-            return Dense::zeros(0, 0);
+            return Dense::zeros(0, driver.shapes[0].1);
         }
         if let Err(error) = driver.fetch() {
             threads::end(error);

@@ -161,6 +161,7 @@ pub fn bits<T: Float>(model: &Factorization<T>) -> Vec<u64> {
     factors
         .chain(quality)
         .chain(trace)
+        .chain(model.starts.iter().copied())
         .map(f64::to_bits)
         .collect()
 }
