@@ -27,4 +27,5 @@ mod streamed;
 mod streamed_sparse;
 mod symmetric;
 mod tree;
+mod vast;
 mod whole;
