@@ -6,6 +6,8 @@ CARGO ?= cargo
 PROGRAM = target/release/partwise
 # Built with the tests: alone, they would have other features, for which all dependencies are built again.
 EXAMPLES = target/debug/examples
+# Each fails if what it shows does not come out. (`rank` takes minutes.)
+SHOWN = factor constraints counts disk missing stream transform tree
 DEMO = demo-out
 PYTHON ?= python3
 VENV = bench/.venv
@@ -32,7 +34,7 @@ build:
 ## Everything that continuous integration checks.
 test: lint bench-test
 	$(CARGO) test --workspace --all-features --locked
-	$(EXAMPLES)/factor
+	set -e; for example in $(SHOWN); do $(EXAMPLES)/$$example; done
 	$(MAKE) python-test
 	$(MAKE) docs
 	$(MAKE) browser-test

@@ -16,9 +16,11 @@ targets=${*:-$(cd fuzz/fuzz_targets && ls -- *.rs | sed 's/\.rs$//')}
 # libFuzzer is C++.
 if ! command -v c++ >/dev/null 2>&1; then
     if command -v apt-get >/dev/null 2>&1 && test "$(id -u)" = 0; then
-        apt-get update -qq && apt-get install -qq --no-install-recommends g++
+        echo "fuzz: installing a C++ compiler" >&2
+        apt-get update -qq >/dev/null
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends g++ >/dev/null
     else
-        echo "fuzz: no C++ compiler (Debian and Ubuntu: apt-get install g++)" >&2
+        echo "fuzz: no C++ compiler was found; install the package g++" >&2
         exit 1
     fi
 fi

@@ -309,7 +309,7 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
                 return Ok(());
             };
             checked(batches.fit(&v, w, h.clone(), &mut observer));
-            let mut memory = Memory::new(h.clone());
+            let mut memory = Memory::new(&h);
             checked(batches.partial_fit(&v, &mut memory, number(input)?, &mut observer));
             checked(batches.transform(&v, &h, &mut observer));
         }

@@ -27,6 +27,12 @@
 //! # Ok::<(), partwise::Error>(())
 //! ```
 //!
+//! # Examples
+//!
+//! Short programs in `examples/`, each run by `cargo run --release -p partwise --example NAME`: `factor` (every solver), `counts` (a sparse
+//! matrix of counts and the Kullback–Leibler divergence), `missing` (entries that are not known), `transform` (new rows), `stream` (rows that
+//! come once, in batches), `disk` (a matrix that stays in its file), `constraints`, `tree`, and `rank` (how often each method finds a rank).
+//!
 //! # How it works
 //!
 //! The objective D(V, WH) plus penalties is minimised by turns: one factor stands still while the other improves.

@@ -116,7 +116,7 @@ impl<T: Float> Default for Start<'_, T> {
 }
 
 impl<T: Float> Start<'_, T> {
-    /// A factor of which every component is held is held.
+    /// A factor of which every component is held is held, and no component of it beside that.
     ///
     /// # Errors
     /// [`Error::Parameter`] if nothing is left to find.
@@ -136,7 +136,12 @@ impl<T: Float> Start<'_, T> {
             (false, true) => Some(Factor::H),
             (false, false) => None,
         };
-        Ok(Self { hold, ..self })
+        Ok(Self {
+            hold,
+            held_w: if w { &[] } else { self.held_w },
+            held_h: if h { &[] } else { self.held_h },
+            ..self
+        })
     }
 }
 

@@ -28,4 +28,5 @@ mod streamed;
 mod streamed_sparse;
 mod symmetric;
 mod tree;
+mod vast;
 mod whole;

@@ -281,11 +281,12 @@ impl Corpus {
         }
     }
 
+    /// What is wrong with a line, said in one line whatever it quotes from the file.
     fn line(&self, line: u64, problem: impl Into<String>) -> AppError {
         AppError::Line {
             file: self.name.clone(),
             line,
-            problem: problem.into(),
+            problem: problem.into().replace(char::is_control, "\u{fffd}"),
         }
     }
 }
@@ -362,23 +363,30 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_one_line_whatever_the_columns_are_called() {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(b"id,text,\"green\ntree\"\n1,one,2\n")
-            .unwrap();
-        let fields = Fields {
-            label: Some("label".to_owned()),
-            ..Fields::default()
-        };
-        let corpus = Corpus::open(file.path(), Some(CorpusFormat::Csv), fields).unwrap();
-        let error = count(&corpus, &Analysis::default(), None).unwrap_err();
-        let said = error.to_string();
-        assert!(
-            said.ends_with(
-                "line 1: has no column 'label'; its columns are id, text, green\u{fffd}tree"
+    fn a_message_is_one_line_whatever_the_fields_are_called() {
+        for (format, content, words) in [
+            (
+                CorpusFormat::Csv,
+                "id,text,\"green\ntree\"\n1,one,2\n",
+                "line 1: has no column 'label'; its columns are id, text, green\u{fffd}tree",
             ),
-            "{said}"
-        );
+            (
+                CorpusFormat::JsonLines,
+                r#"{"green\ntree": "one"}"#,
+                "line 1: has no field 'text'; it has green\u{fffd}tree",
+            ),
+        ] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(content.as_bytes()).unwrap();
+            let fields = Fields {
+                label: Some("label".to_owned()),
+                ..Fields::default()
+            };
+            let corpus = Corpus::open(file.path(), Some(format), fields).unwrap();
+            let error = count(&corpus, &Analysis::default(), None).unwrap_err();
+            let said = error.to_string();
+            assert!(said.ends_with(words), "{said}");
+        }
     }
 
     #[test]

@@ -62,8 +62,7 @@ impl<'a> TableBlocks<'a> {
             .map_err(|error| broken(corpus, error))?;
         let find = |name: &str| names.iter().position(|field| field == name.as_bytes());
         let absent = |name: &str| {
-            let shown = |name| String::from_utf8_lossy(name).replace(char::is_control, "\u{fffd}");
-            let names: Vec<_> = names.iter().map(shown).collect();
+            let names: Vec<_> = names.iter().map(String::from_utf8_lossy).collect();
             corpus.line(
                 1,
                 format!(

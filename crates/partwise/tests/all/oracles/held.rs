@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use partwise::{
-    Dense, Error, Factorization, Loss, Matrix, Missing, Nmf, Progress, Start, Weighting,
+    Dense, Error, Factor, Factorization, Loss, Matrix, Missing, Nmf, Progress, Start, Weighting,
 };
 
 use super::naive;
@@ -145,23 +145,21 @@ fn holding_all_of_a_factor_component_by_component_is_holding_it() {
     let w = uniform::<f64>(&mut random(7), 15, 2, 0.05, 0.0);
     let h = uniform::<f64>(&mut random(8), 2, 9, 0.05, 0.0);
     let nmf = Nmf::new(2);
-    let held = run(
-        &nmf,
-        &(&v).into(),
-        &Weighting::default(),
-        (&w, &h),
-        (&[], &[1, 0]),
-    )
-    .unwrap();
-    let start = Start {
-        w: Some(&w),
-        h: Some(&h),
-        hold: Some(partwise::Factor::H),
-        ..Start::default()
-    };
-    let mut watch = |_: &Progress| ControlFlow::Continue(());
-    let whole = nmf.fit_with(&[(&v).into()], start, &mut watch).unwrap();
-    assert_eq!((held.w, held.h), (whole.w, whole.h));
+    for (factor, parts) in [
+        (Factor::W, (&[0, 1][..], &[][..])),
+        (Factor::H, (&[][..], &[1, 0][..])),
+    ] {
+        let held = run(&nmf, &(&v).into(), &Weighting::default(), (&w, &h), parts).unwrap();
+        let start = Start {
+            w: Some(&w),
+            h: Some(&h),
+            hold: Some(factor),
+            ..Start::default()
+        };
+        let mut watch = |_: &Progress| ControlFlow::Continue(());
+        let whole = nmf.fit_with(&[(&v).into()], start, &mut watch).unwrap();
+        assert_eq!((held.w, held.h), (whole.w, whole.h), "{factor:?}");
+    }
     let refused = run(
         &nmf,
         &(&v).into(),
