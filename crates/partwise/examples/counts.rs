@@ -20,8 +20,7 @@ fn main() -> Result<(), partwise::Error> {
     // Rows compressed: where each begins, and the column and the value of each entry that is not zero.
     let (mut offsets, mut indices, mut values) = (vec![0i64], Vec::new(), Vec::new());
     for text in 0..90 {
-        for word in 0..WORDS.len() {
-            let often = TOPICS[text % 3][word];
+        for (word, &often) in TOPICS[text % 3].iter().enumerate() {
             // Texts are never the same twice.
             let count = often * (1 + text * 7 % 3) / 2 + (text + word) % 3 * usize::from(often > 0);
             if count > 0 {

@@ -293,7 +293,7 @@ fn look<T: Float>(values: &[T]) -> Option<Summary> {
         for lane in 0..LANES {
             let value = values[lane].to_f64();
             let above = value > 0.0;
-            let fits = (value >= 0.0) & (value < f64::INFINITY);
+            let fits = (0.0..f64::INFINITY).contains(&value);
             legal[lane] += f64::from(u8::from(fits));
             positive[lane] += f64::from(u8::from(above));
             sum[lane] += value;
