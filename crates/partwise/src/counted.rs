@@ -145,7 +145,7 @@ impl<T: Float> LineSums<T> {
         let rows = step.fixed.rows.as_slice();
         let elementwise = &step.problem.elementwise;
         let (numerator, denominator) = (&mut self.numerator[..], &mut self.denominator[..]);
-        kernel::machine().dispatch(Parts {
+        kernel::machine_for::<T>(x.len()).dispatch(Parts {
             elementwise,
             entries,
             x,
@@ -231,7 +231,7 @@ pub(crate) fn divergence<T: Float>(
     let mut sum = 0.0;
     for x in rows.chunks_exact(k) {
         let Some(entries) = walk.next() else { break };
-        sum += kernel::machine().dispatch(Divergence {
+        sum += kernel::machine_for::<T>(k).dispatch(Divergence {
             elementwise,
             entries,
             x,

@@ -3,6 +3,7 @@
 
 use pulp::{Simd, WithSimd};
 
+pub use crate::kernel::Width;
 use crate::kernel::{self, Packed};
 use crate::threads::Threads;
 use crate::update::Quadratic;
@@ -11,15 +12,16 @@ use crate::{Compressed, Dense, Float, Matrix, Solver};
 /// Sums that do not wait for each other: enough to keep the multipliers of today's processors busy.
 const CHAINS: usize = 12;
 
-/// What `work` gives where this thread takes one number at a time, as on a machine without vectors. Other threads do not follow.
-pub fn plainly<R>(work: impl FnOnce() -> R) -> R {
-    struct Before(bool);
+/// What `work` gives where this thread's vectors are no wider than that, as on a machine without wider ones. Other threads do not
+/// follow.
+pub fn no_wider<R>(width: Width, work: impl FnOnce() -> R) -> R {
+    struct Before(Width);
     impl Drop for Before {
         fn drop(&mut self) {
-            kernel::PLAIN.set(self.0);
+            kernel::WIDTH.set(self.0);
         }
     }
-    let _before = Before(kernel::PLAIN.replace(true));
+    let _before = Before(kernel::WIDTH.replace(width));
     work()
 }
 

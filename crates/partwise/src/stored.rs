@@ -18,7 +18,7 @@ pub(crate) fn add_numerators<T: Float>(
     numerators: &mut [T],
     k: usize,
 ) {
-    kernel::machine().dispatch(Numerators {
+    kernel::machine_for::<T>(k).dispatch(Numerators {
         elementwise,
         sparse,
         from,
@@ -67,7 +67,7 @@ pub(crate) fn divergence<T: Float>(
     rows: &[T],
     fixed: &Fixed<T>,
 ) -> (f64, f64) {
-    kernel::machine().dispatch(Divergence {
+    kernel::machine_for::<T>(fixed.rows.cols()).dispatch(Divergence {
         elementwise,
         sparse,
         from,

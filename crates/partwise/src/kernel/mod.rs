@@ -15,6 +15,8 @@ mod sums;
 #[cfg(feature = "ndarray")]
 pub(crate) mod view;
 
+use pulp::Arch;
+
 pub(crate) use coordinates::{PADDING, advance, slope_and_curvature, slope_without};
 pub(crate) use dense::{Packed, has_rows, times_packed};
 pub(crate) use entries::{ENTRIES, add_rows, fetch, for_each_group, reconstruct};
@@ -25,20 +27,56 @@ pub(crate) use products::{add_times, add_transposed_times, gram, lines, outer, p
 pub(crate) use sparse::{Sums, dot, for_each_entry, gather_lines};
 pub(crate) use sums::{column_sums, inner, sum, total};
 
+/// How wide the vectors of a thread may be.
+#[cfg(feature = "kernels")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// As wide as the machine has them.
+    Full,
+    /// Of at most 256 bits.
+    Half,
+    /// Of one number.
+    One,
+}
+
 #[cfg(feature = "kernels")]
 thread_local! {
-    /// Whether this thread does without vectors, for the tests that compare.
-    pub(crate) static PLAIN: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    /// For the tests that compare.
+    pub(crate) static WIDTH: std::cell::Cell<Width> = const { std::cell::Cell::new(Width::Full) };
 }
 
 /// The widest instruction set of this machine.
 #[inline(always)]
-pub(crate) fn machine() -> pulp::Arch {
+pub(crate) fn machine() -> Arch {
     #[cfg(feature = "kernels")]
-    if PLAIN.get() {
-        return pulp::Arch::Scalar;
+    match WIDTH.get() {
+        Width::Full => {}
+        Width::Half => return narrowed(Arch::new()),
+        Width::One => return Arch::Scalar,
     }
-    pulp::Arch::new()
+    Arch::new()
+}
+
+/// The instruction set for rows of k numbers that are met here and there: vectors of 512 bits gain nothing where no more than two of
+/// them are filled, and lose where they are not.
+#[inline(always)]
+pub(crate) fn machine_for<T>(k: usize) -> Arch {
+    const TWO: usize = 2 * 64;
+    if k * size_of::<T>() <= TWO {
+        narrowed(machine())
+    } else {
+        machine()
+    }
+}
+
+/// The same with vectors of at most 256 bits.
+#[inline(always)]
+fn narrowed(machine: Arch) -> Arch {
+    #[cfg(target_arch = "x86_64")]
+    if let (Arch::V4(_), Some(simd)) = (machine, pulp::x86::V3::try_new()) {
+        return Arch::V3(simd);
+    }
+    machine
 }
 
 /// Evaluates an expression compiled for the widest instruction set of this machine. Only what is inlined into it is: functions

@@ -6,7 +6,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::{machine, prefetch};
+use super::{machine_for, prefetch};
 use crate::Float;
 use crate::matrix::{Compressed, Index, Row, with_indices};
 
@@ -29,7 +29,7 @@ pub(crate) fn gather_lines<T: Float>(
     k: usize,
 ) {
     assert!(other.len() >= sparse.minor() * k, "a row for each index");
-    machine().dispatch(Gather {
+    machine_for::<T>(k).dispatch(Gather {
         out,
         sparse,
         from,
@@ -160,7 +160,7 @@ impl<T: Float> Sums<'_, T> {
     pub(crate) fn add(self, run: &Compressed<'_, T>, from: usize, other: &[T], k: usize) {
         assert!(other.len() >= run.minor() * k, "a row for each index");
         let Self { sums, odd } = self;
-        machine().dispatch(GoOn {
+        machine_for::<T>(k).dispatch(GoOn {
             sums,
             odd,
             run,

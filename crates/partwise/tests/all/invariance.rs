@@ -210,7 +210,7 @@ fn separable_data_are_recovered_exactly() {
 #[test]
 #[cfg(feature = "kernels")]
 fn vectors_of_any_width_give_the_same_answer() {
-    use partwise::kernels::{multiply_add, plainly};
+    use partwise::kernels::{Width, multiply_add, no_wider};
     use std::num::NonZeroUsize;
 
     fn try_all<T: Float>(slack: f64, largest: &mut f64) {
@@ -243,24 +243,29 @@ fn vectors_of_any_width_give_the_same_answer() {
                     nmf.fit_weighted(&stored.matrix(), &weighting, Start::default(), &mut go_on)
                         .unwrap()
                 };
-                let (found, expected) = (fit(), plainly(fit));
-                let apart = distance(&found.w, &expected.w).max(distance(&found.h, &expected.h));
-                let rise = (found.objective / expected.objective - 1.0).abs();
-                *largest = largest.max(apart).max(rise);
-                findings.check(apart <= slack && rise <= slack, || {
-                    format!(
-                        "{solver} {loss} {storage:?} weighted {weighted} {}: factors off by {apart:.1e}, objective by {rise:.1e}",
-                        T::NAME
-                    )
-                });
+                let expected = no_wider(Width::One, fit);
+                for width in [Width::Full, Width::Half] {
+                    let found = no_wider(width, fit);
+                    let apart =
+                        distance(&found.w, &expected.w).max(distance(&found.h, &expected.h));
+                    let rise = (found.objective / expected.objective - 1.0).abs();
+                    *largest = largest.max(apart).max(rise);
+                    findings.check(apart <= slack && rise <= slack, || {
+                        format!(
+                            "{solver} {loss} {storage:?} weighted {weighted} {} {width:?}: factors off by {apart:.1e}, objective by {rise:.1e}",
+                            T::NAME
+                        )
+                    });
+                }
             }
         }
         findings.finish();
     }
     // As many numbers are turned at a time as there are lanes.
     let lanes = || multiply_add(1, 0.5f32).0;
-    let (wide, plain) = (lanes(), plainly(lanes));
-    println!("{} lanes against one", wide / plain);
+    let [wide, half, plain] =
+        [Width::Full, Width::Half, Width::One].map(|width| no_wider(width, lanes));
+    println!("{} and {} lanes against one", wide / plain, half / plain);
     for (name, try_all, slack) in [
         ("f64", try_all::<f64> as fn(f64, &mut f64), 1e-9),
         ("f32", try_all::<f32>, 5e-2),
