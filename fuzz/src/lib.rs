@@ -27,7 +27,13 @@ static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 
 /// Sets the target up. A panic that a reader turns into an error goes on unwinding; any other ends the program, as a finding.
 pub fn begin() {
-    HEAP.set_limit(HEAP_BYTES).expect("little is taken yet");
+    begin_with(0);
+}
+
+/// As [`begin`], where another crate's reader reserves so much more, but does not touch it.
+pub fn begin_with(reserved: usize) {
+    HEAP.set_limit(HEAP_BYTES + reserved)
+        .expect("little is taken yet");
     // That of libFuzzer ends the program at any panic.
     drop(std::panic::take_hook());
     let said = std::panic::take_hook();

@@ -113,7 +113,9 @@ impl Lines {
             let (from, values) = &mut *held;
             if *from != start || values.is_empty() {
                 values.clear();
-                self.source.read(start, rows as usize, values)?;
+                let read = self.source.read(start, rows as usize, values);
+                // Part of a band is none.
+                read.inspect_err(|_| values.clear())?;
                 *from = start;
             }
             let until = end.min(start + rows);
@@ -336,4 +338,32 @@ pub(crate) fn guarded<R>(file: &str, work: impl FnOnce() -> Result<R, Error>) ->
             problem: "its parts do not go together".into(),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers whose reader gives up after the first.
+    #[derive(Debug)]
+    struct Torn;
+
+    impl Bands for Torn {
+        fn read(&self, _: u64, _: usize, out: &mut Vec<f64>) -> Result<(), Error> {
+            out.push(1.0);
+            Err(Error::Malformed {
+                file: "torn".into(),
+                problem: "the data end at row 1".into(),
+            })
+        }
+    }
+
+    #[test]
+    fn part_of_a_band_is_not_taken_for_a_band() {
+        let lines = Lines::new(Box::new(Torn), 100, 1, 1);
+        for first in [0, 50] {
+            let error = lines.read(first, &mut [0.0f64; 10]).unwrap_err();
+            assert!(error.to_string().contains("the data end"), "{error}");
+        }
+    }
 }
