@@ -3,9 +3,10 @@
 //! The first batch makes a start; every batch then moves H by one step of mini-batch NMF, in which what older rows said may count
 //! less and less. What there is at the end of the rows, or on Ctrl-C, is the model: H, and a W without rows.
 
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -73,7 +74,7 @@ fn learn<T: Number>(arguments: &FitArguments, nmf: Nmf) -> anyhow::Result<Ending
     let limit = Limit::from(arguments.memory);
     let (dtype, format) = (T::DTYPE, arguments.reading.format.as_deref());
     let options = input::options_within(limit, dtype, format);
-    let batches = read_ahead::<T>(
+    let (batches, reader) = read_ahead::<T>(
         arguments.input.clone(),
         options,
         arguments.streaming.batch.get(),
@@ -82,7 +83,7 @@ fn learn<T: Number>(arguments: &FitArguments, nmf: Nmf) -> anyhow::Result<Ending
     loop {
         match batches.recv_timeout(PATIENCE) {
             Ok(rows) => {
-                let learnt = learner.step(rows?, limit);
+                let learnt = learner.step(rows, limit);
                 learnt.with_context(|| name.clone())?;
                 progress.doing(format!(
                     "learning from {name}: {}, cost {} a row",
@@ -94,7 +95,11 @@ fn learn<T: Number>(arguments: &FitArguments, nmf: Nmf) -> anyhow::Result<Ending
                 ));
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Disconnected) => {
+                let read = reader.join();
+                read.unwrap_or_else(|panic| resume_unwind(panic))?;
+                break;
+            }
         }
         if interrupt::requested() {
             stop = "stopped";
@@ -140,22 +145,21 @@ impl<T: Number> Rows<T> {
 }
 
 /// Reads batches of so many rows in a thread of its own, one ahead of those that are learnt from, so that a request to end is
-/// heard while a pipe is silent. The thread ends with the rows, or with the program.
+/// heard while a pipe is silent. The thread ends with the rows, when nobody takes them any more, or with the program.
 fn read_ahead<T: Number>(
     input: PathBuf,
     options: ReadOptions,
     rows: usize,
-) -> Receiver<Result<Rows<T>, partwise_io::Error>> {
+) -> (
+    Receiver<Rows<T>>,
+    JoinHandle<Result<(), partwise_io::Error>>,
+) {
     let (sender, batches) = sync_channel(1);
-    thread::spawn(move || {
-        let mut send = |batch: Batch<'_>| sender.send(Ok(Rows::of(&batch))).is_ok();
-        let read = for_each_batch(&input, &options, rows, &mut send);
-        if let Err(error) = read {
-            // Nobody listens any more after a request to end or a failure.
-            let _ = sender.send(Err(error));
-        }
+    let reader = thread::spawn(move || {
+        let mut send = |batch: Batch<'_>| sender.send(Rows::of(&batch)).is_ok();
+        for_each_batch(&input, &options, rows, &mut send)
     });
-    batches
+    (batches, reader)
 }
 
 /// What has been learnt.
