@@ -56,18 +56,18 @@ impl Rule {
         }
     }
 
-    /// Multiplies rows of W (r × k): x ← x · (up / (down + l1 + l2 x))^γ.
-    pub(super) fn advance<T: Float>(&self, up: &[T], down: &[T], rows: &mut [T], k: usize) {
+    /// Multiplies rows of W: x ← x · (up / (down + l1 + l2 x))^γ. `down` has one row for each row, or one for all.
+    pub(super) fn advance<T: Float>(&self, up: &[T], down: &[T], rows: &mut [T]) {
         let mut factors = vec![T::ZERO; rows.len()];
-        if down.len() == up.len() {
-            vectorised!(self.divide(&mut factors, (up, down, &*rows)));
-        } else {
-            vectorised!({
-                for (i, factors) in factors.chunks_exact_mut(k).enumerate() {
-                    self.divide(factors, (row(up, i, k), down, row(rows, i, k)));
-                }
-            });
-        }
+        vectorised!({
+            let lines = factors.chunks_exact_mut(down.len());
+            let parts = up
+                .chunks_exact(down.len())
+                .zip(rows.chunks_exact(down.len()));
+            for (factors, (up, rows)) in lines.zip(parts) {
+                self.divide(factors, (up, down, rows));
+            }
+        });
         raise(&mut factors, self.gamma());
         vectorised!({
             for (x, factor) in rows.iter_mut().zip(&factors) {
@@ -232,10 +232,6 @@ impl Change {
             (self.difference / self.size).sqrt()
         }
     }
-}
-
-fn row<T>(values: &[T], i: usize, k: usize) -> &[T] {
-    &values[i * k..(i + 1) * k]
 }
 
 /// Raises values to a power. The usual power is 1, and costs nothing.

@@ -205,7 +205,7 @@ impl<'a, T: Float> Work<'a, T> {
             } else {
                 &parts.denominator
             };
-            rule.advance(numerator, denominator, rows, k);
+            rule.advance(numerator, denominator, rows);
             kernel::inner(numerator, rows)
         });
         inner.iter().sum()
