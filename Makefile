@@ -59,9 +59,10 @@ deny:
 	sh scripts/deny.sh
 
 ## Measure the program against other packages: tables and plots in docs/benchmarks.md. ONLY="NAME ..." runs some
-## comparisons, QUICK=1 a subset in about two minutes; both write to target/bench instead.
+## comparisons, QUICK=1 a subset in about two minutes; both write to target/bench instead. RESUME=FILE goes on with the
+## results of a run that was ended.
 bench: build $(VENV)/ready
-	$(VENV)/bin/python bench/run.py $(if $(QUICK),--quick) $(ONLY)
+	$(VENV)/bin/python bench/run.py $(if $(QUICK),--quick) $(if $(RESUME),--resume $(RESUME)) $(ONLY)
 
 # A package to compare against that does not install here is left out, and the results say so.
 $(VENV)/ready: bench/requirements.txt bench/peers.txt

@@ -20,7 +20,7 @@ except ModuleNotFoundError:
         )
         sys.exit(2)
 
-KINDS = ("iteration", "time_to_loss", "solvers", "scaling")
+KINDS = ("time_to_loss", "solvers", "iteration", "scaling")  # in the order of the page
 AXES = ("rows", "columns", "k", "nonzeros")
 
 
@@ -187,7 +187,7 @@ def check_peers(where, table):
 
 
 def load(folder, names=(), quick=False):
-    """The comparisons of a folder, all or those named, in the order of their names."""
+    """The comparisons of a folder, all or those named, ordered by kind and name."""
     files = sorted(Path(folder).glob("*.toml"))
     known = [file.stem for file in files]
     for name in names:
@@ -207,7 +207,7 @@ def load(folder, names=(), quick=False):
             comparisons.append(comparison)
         elif names:
             raise ConfigError(f"{where}: quick: missing; a quick run of it needs a table [quick]")
-    return comparisons
+    return sorted(comparisons, key=lambda comparison: KINDS.index(comparison.kind))
 
 
 assert {f.name for f in fields(Comparison)} == {

@@ -1,5 +1,6 @@
 """What the measurements were made on: the machine, the versions, and how busy it was."""
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -69,6 +70,7 @@ def describe(program):
         "python": platform.python_version(),
         "libraries": libraries(),
         "program": output(str(program), "--version"),
+        "digest": hashlib.sha256(program.read_bytes()).hexdigest()[:16],
         "commit": output("git", "rev-parse", "--short", "HEAD"),
         "versions": versions(),
     }

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Runs the comparisons and writes a dated JSON, tables and plots.
 
-    bench/run.py [NAME ...] [--quick] [--program FILE]
+    bench/run.py [NAME ...] [--quick] [--resume FILE] [--program FILE]
 
 Each NAME is a file of bench/comparisons without its ending; without one, all are run. Results go to
 bench/results/DATE.json, docs/benchmarks.md and docs/images; those of a quick run, or of some comparisons
-only, to target/bench.
+only, to target/bench. A run that was ended goes on with --resume and the JSON that it left.
 """
 
 import argparse
@@ -21,18 +21,26 @@ from catalogue import BARE, PEERS, PROGRAM, able
 from summary import SLACK
 
 ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 3  # how many times as long as the reference a peer gets to the loss at which that stops
+LEAST = 2.0  # seconds that a peer gets at the least
 
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-class Runner:
-    """Runs jobs one after the other and keeps what came out."""
+def start_of(run):
+    """What a run began from, and of which comparison: all runs of one are made, or none."""
+    return tuple(run[name] for name in ("comparison", "data", "k", "dtype", "threads", "seed"))
 
-    def __init__(self, program, folder):
+
+class Runner:
+    """Runs jobs one after the other and keeps what came out; `runs` are those of an earlier time."""
+
+    def __init__(self, program, folder, runs):
         self.program, self.folder = program, folder
-        self.matrices, self.runs = {}, []
+        self.matrices, self.runs = {}, runs
+        self.known = {start_of(run) for run in runs}
 
     def matrix(self, case, dtype):
         """The case's matrix in a precision, made once."""
@@ -61,14 +69,16 @@ class Runner:
         self.runs.append(entry)
         return entry.get("trace")
 
-    def comparison(self, comparison, installed):
-        """All runs of a comparison: peers and seeds alternate within each case."""
+    def comparison(self, comparison, installed, keep):
+        """All runs of a comparison, `keep` after each start; peers and seeds alternate within each case."""
         for case in comparison.cases:
             for dtype in comparison.dtype:
                 for k in case.k:
                     for threads in comparison.threads:
                         for seed in range(comparison.seeds):
-                            self.start(comparison, case, k, dtype, threads, seed, installed)
+                            if (comparison.name, case.data, k, dtype, threads, seed) not in self.known:
+                                self.start(comparison, case, k, dtype, threads, seed, installed)
+                                keep()
 
     def start(self, comparison, case, k, dtype, threads, seed, installed):
         """All peers from one start."""
@@ -85,7 +95,10 @@ class Runner:
         target = None
         if comparison.kind == "time_to_loss":
             trace = self.run(Job(comparison.reference, own_stop=True, **common), key)
-            target = trace[-1][2] * (1 + SLACK) if trace else None
+            if trace:
+                _, seconds, objective = trace[-1]
+                target = objective * (1 + SLACK)
+                common["seconds"] = min(comparison.seconds, max(LEAST, PATIENCE * seconds))
             self.run(Job(f"{PROGRAM}:auto", own_stop=True, **common), key)
         peers = [
             peer
@@ -103,6 +116,9 @@ def main():
     parser.add_argument("names", nargs="*", metavar="NAME", help="comparisons to run; all without one")
     parser.add_argument("--quick", action="store_true", help="a short subset with few seeds")
     parser.add_argument("--program", type=Path, default=ROOT / "target/release/partwise", help="the program")
+    parser.add_argument(
+        "--resume", type=Path, metavar="FILE", help="go on with the results of a run that was ended"
+    )
     parser.add_argument("--check", action="store_true", help="only check the comparisons")
     arguments = parser.parse_args()
     try:
@@ -117,7 +133,38 @@ def main():
         return 2
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
         os.environ.pop(name, None)
-    return measure_all(comparisons, arguments)
+    try:
+        return measure_all(comparisons, arguments)
+    except config.ConfigError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            "bench: ended; --resume with the newest JSON goes on, bench/report.py makes its page",
+            file=sys.stderr,
+        )
+        return 130
+
+
+def begun(arguments, fresh, now):
+    """The results file, and what is in it so far: nothing, or the runs of the one to go on with."""
+    if not arguments.resume:
+        folder = ROOT / ("target/bench" if arguments.quick or arguments.names else "bench/results")
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / now.strftime("%Y-%m-%d-%H%M.json"), fresh
+    try:
+        results = json.loads(arguments.resume.read_text(encoding="utf-8"))
+        # What must be the same for runs to be compared.
+        then, today = (
+            {"comparisons": r["comparisons"]}
+            | {name: r["machine"][name] for name in ("processor", "cores", "digest")}
+            for r in (results, fresh)
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise config.ConfigError(f"{arguments.resume}: not the results of a run ({error!r})") from error
+    if changed := [name for name in then if then[name] != today[name]]:
+        raise config.ConfigError(f"{arguments.resume}: cannot go on: not the same {', '.join(changed)}")
+    return arguments.resume, results
 
 
 def measure_all(comparisons, arguments):
@@ -129,35 +176,38 @@ def measure_all(comparisons, arguments):
     about = machine.describe(arguments.program)
     absent_peers = sorted(name for name, version in about["versions"].items() if version is None)
     absent_data = {}
+    for comparison in comparisons:
+        absent_data |= {case.data: why for case in comparison.cases if (why := data.absent(case.data))}
+        comparison.cases[:] = [case for case in comparison.cases if case.data not in absent_data]
 
     def installed(peer):
         return peer.startswith(PROGRAM) or PEERS[peer].distribution not in absent_peers
 
-    partial = arguments.quick or arguments.names
-    folder = ROOT / ("target/bench" if partial else "bench/results")
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / now.strftime("%Y-%m-%d-%H%M.json")
-    results = {
+    fresh = {
         "date": now.isoformat(timespec="minutes"),
         "quick": arguments.quick,
         "machine": about,
-        "absent": {"packages": absent_peers, "data": absent_data},
-        "comparisons": [],
+        "minutes": 0,
     }
+    fresh["absent"] = {"packages": absent_peers, "data": absent_data}
+    fresh["comparisons"] = [{**vars(c), "cases": [vars(case) for case in c.cases]} for c in comparisons]
+    file, results = begun(arguments, {**fresh, "runs": []}, now)
+    before = results["minutes"]
+
+    def keep():
+        """After each start, so that a long run that is ended leaves what it has."""
+        results["minutes"] = round(before + (datetime.now().astimezone() - now).total_seconds() / 60, 1)
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(results, separators=(",", ":")), encoding="utf-8")
+        part.replace(file)
+
     with tempfile.TemporaryDirectory() as scratch:
-        runner = Runner(arguments.program, scratch)
+        runner = Runner(arguments.program, scratch, results["runs"])
         for comparison in comparisons:
             say(f"{comparison.name}: {comparison.title}")
-            for case in [case for case in comparison.cases if data.absent(case.data)]:
-                absent_data[case.data] = data.absent(case.data)
-                comparison.cases.remove(case)
-            runner.comparison(comparison, installed)
-            # Written after each comparison, so that a long run that is ended leaves what it has.
-            results["comparisons"].append({**vars(comparison), "cases": [vars(c) for c in comparison.cases]})
-            results["minutes"] = round((datetime.now().astimezone() - now).total_seconds() / 60, 1)
-            results["runs"] = runner.runs
-            file.write_text(json.dumps(results, separators=(",", ":")), encoding="utf-8")
-    page = report.write(results, folder if partial else ROOT / "docs", file.name)
+            runner.comparison(comparison, installed, keep)
+    partial = arguments.quick or arguments.names
+    page = report.write(results, file.parent if partial else ROOT / "docs", file.name)
     say(f"{file}\n{page}")
     return 0
 
