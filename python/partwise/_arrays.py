@@ -91,8 +91,11 @@ def refuse_malformed(X):
     return X
 
 
-def checked_factor(A, shape, whom, dtype):
-    """A start or a held factor, in scikit-learn's words where it does not fit. "auto" fits any length."""
+def checked_factor(A, shape, whom, dtype, signed=False):
+    """A start or a held factor, in scikit-learn's words where it does not fit. "auto" fits any length.
+
+    `signed` says that its entries may have any sign.
+    """
     A = check_array(A, dtype=None, input_name=whom)
     for position, name in enumerate(("first", "second")):
         if shape[position] != "auto" and A.shape[position] != shape[position]:
@@ -100,8 +103,9 @@ def checked_factor(A, shape, whom, dtype):
                 f"Array with wrong {name} dimension passed to {whom}. Expected {shape[position]}, "
                 f"but got {A.shape[position]}."
             )
-    check_non_negative(A, whom)
-    if np.max(A) == 0:
+    if not signed:
+        check_non_negative(A, whom)
+    if not np.any(A):
         raise ValueError(f"Array passed to {whom} is full of zeros.")
     if A.dtype != dtype:
         name = whom[-2]

@@ -105,6 +105,9 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             **others,
         }
 
+    def _signed(self):
+        """The factor, "W" or "H", that may have entries of any sign, as X then may; None if there is none."""
+
     def _fit_options(self, n_components, *, init, seed, fixed_W=(), fixed_H=(), constraint=()):
         """The engine's parameters of a fit by name."""
         held = {"fixed_W": list(fixed_W), "fixed_H": list(fixed_H), "constraint": list(constraint)}
@@ -114,8 +117,9 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """The factors of init="custom", checked, and their number of components."""
         k, (n_samples, n_features) = self.n_components, X.shape
         k = n_features if k is None else k
-        H = checked_factor(H, (k, n_features), "NMF (input H)", X.dtype)
-        W = checked_factor(W, (n_samples, H.shape[0] if k == "auto" else k), "NMF (input W)", X.dtype)
+        signed = self._signed()
+        H = checked_factor(H, (k, n_features), "NMF (input H)", X.dtype, signed == "H")
+        W = checked_factor(W, (n_samples, H.shape[0] if k == "auto" else k), "NMF (input W)", X.dtype, signed == "W")
         return W, H
 
     def _learned(self, fitted):

@@ -1,7 +1,8 @@
 """Models in files: the program's `model.npz`, without pickle.
 
 An .npz of the arrays `w` (m × k) and `h` (k × n), `col_names` where features have names, and `meta`: a JSON text that
-says how the model was made. A model of mini-batches has the statistics behind H as well, `numerator` and `denominator`.
+says how the model was made. One whose components are mixtures of samples has `c` (k × m), with H = C X; one of
+mini-batches the statistics behind H, `numerator` and `denominator`.
 """
 
 import json

@@ -69,10 +69,11 @@ class NMF(ModelFile, BaseNMF):
     zeros : {"data", "missing"}, default="data"
         What a sparse X does not store: zeros, or entries that are not known, as in a matrix of ratings.
     constraint : str, list of str or None, default=None
-        What a factor must be besides non-negative: "separable", "min-volume", "simplex", "orthogonal", "hoyer", "graph"
-        or "symmetric", on another factor than the usual one ("h:orthogonal") and with a number ("w:hoyer=0.7"); a list
-        has one for each factor. The loss is then Frobenius ("separable" takes any). In `transform` those that say
-        something of each sample alone hold too.
+        What a factor must be besides non-negative: "separable", "min-volume", "simplex", "orthogonal", "hoyer",
+        "graph", "symmetric", "convex" or "semi", on another factor than the usual one ("h:orthogonal") and with a
+        number ("w:hoyer=0.7"); a list has one for each factor. The loss is then Frobenius ("separable" takes any). In
+        `transform` those that say something of each sample alone hold too. With "convex", and with "semi" on H, X and
+        the components may have entries of any sign; with "semi" on W, X and W.
     graph : {array-like, sparse matrix} of shape (n_samples, n_samples) or None, default=None
         For ``constraint="graph"``: who is a neighbour of whom, a symmetric matrix of weights. With ``"h:graph"`` it is
         of the features. None takes the 5 nearest of each sample by angle.
@@ -130,6 +131,8 @@ class NMF(ModelFile, BaseNMF):
         objective is an estimate.
     picked_ : ndarray of int
         With ``constraint="separable"``: the rows of X that the components are.
+    mixture_ : ndarray of shape (n_components, n_samples)
+        With ``constraint="convex"``: ``components_ = mixture_ @ X``, each row with a sum of one.
     survey_ : RankSurvey
         With ``n_components="cv"``: the curve over the numbers of components, and why one was taken.
 
@@ -272,6 +275,8 @@ class NMF(ModelFile, BaseNMF):
         self.objectives_ = np.array(fitted["objectives"])
         if fitted["picked"]:
             self.picked_ = np.array(fitted["picked"], dtype=np.intp)
+        if fitted["mixture"] is not None:
+            self.mixture_ = fitted["mixture"]
         if self.warm_start:
             self._last_W = fitted["W"]
         return fitted["W"]
@@ -355,6 +360,11 @@ class NMF(ModelFile, BaseNMF):
 
     def _take(self, arrays, meta):
         self.solver_ = meta["solver"]
+        if "c" in arrays:
+            self.mixture_ = arrays["c"]
+
+    def _own_arrays(self):
+        return {"c": self.mixture_} if hasattr(self, "mixture_") else {}
 
     def _factor(self, X, W, H, weights, update_W=True, update_H=True, fixed=None):
         """Factors X from the start that the parameters ask for."""
@@ -428,7 +438,7 @@ class NMF(ModelFile, BaseNMF):
             raise ValueError(f"n_components='cv' finds the number of components, but update_{hold}=False gives it")
         k = X.shape[1] if self.n_components is None else self.n_components
         shape = (k, X.shape[1]) if update_W else (X.shape[0], k)
-        held = checked_factor(H if update_W else W, shape, f"NMF (input {hold})", X.dtype)
+        held = checked_factor(H if update_W else W, shape, f"NMF (input {hold})", X.dtype, self._signed() == hold)
         k = held.shape[0] if update_W else held.shape[1]
         return self._run(X, k, weights, **{hold: held}, hold=hold)
 
@@ -463,7 +473,7 @@ class NMF(ModelFile, BaseNMF):
     def _start(self, X, n_components, init, random_state, weights):
         """What to hand to the engine for a start: both factors, or a name and a seed."""
         theirs = init not in ("spa", "snpa", "auto") and self.solver in SAME_STARTS
-        if weights is None and (init == "random" or theirs):
+        if weights is None and (init == "random" or theirs) and not self._signed():
             W, H = _starts.initialize(X, n_components, init, random_state)
             return {"W": W, "H": H}
         seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
@@ -474,6 +484,9 @@ class NMF(ModelFile, BaseNMF):
         if self.constraint is None:
             return []
         return [self.constraint] if isinstance(self.constraint, str) else [str(text) for text in self.constraint]
+
+    def _signed(self):
+        return _partwise.signed_factor(self._constraints())
 
     def _graph(self, hold=None):
         """The graph as the engine takes it; new samples have no neighbours."""

@@ -26,7 +26,8 @@ def images(components, shape, *, axes=None, columns=None, names=None, cmap="magm
     names : sequence of str, default=None
         Titles; by default the components' numbers, counted from 0.
     cmap : str or Colormap, default="magma"
-        The colours. Each image has a scale of its own, from zero to its largest value.
+        The colours. Each image has a scale of its own, from zero to its largest value; one with entries below zero has
+        blue for them and red for the others.
 
     Returns
     -------
@@ -39,7 +40,7 @@ def images(components, shape, *, axes=None, columns=None, names=None, cmap="magm
     ratio = shape[0] / shape[1]
     axes = _grid(len(H), axes, columns, size=(1.5, 1.5 * ratio + 0.25))
     for ax, row, name in zip(axes, H, _names(names, len(H)), strict=True):
-        ax.imshow(row.reshape(shape), cmap=cmap, vmin=0, interpolation="nearest")
+        ax.imshow(row.reshape(shape), **_scale(row, cmap), interpolation="nearest")
         ax.set_title(name, fontsize="small")
         ax.set_xticks([])
         ax.set_yticks([])
@@ -108,7 +109,8 @@ def spectra(components, x=None, *, ax=None, names=None, xlabel="feature", cmap=S
     xlabel : str, default="feature"
         What `x` is.
     cmap : str or Colormap, default="viridis"
-        The colours, from the first component to the last. Each curve is scaled to its largest value.
+        The colours, from the first component to the last. Each curve is scaled to its largest size; those of components
+        with entries below zero rise and fall from the middle of their place.
 
     Returns
     -------
@@ -120,12 +122,13 @@ def spectra(components, x=None, *, ax=None, names=None, xlabel="feature", cmap=S
         raise ValueError(f"x has {x.size} places; expected one for each of {H.shape[1]} features")
     ax = _axes(ax, (6, 0.55 * len(H) + 1))
     colors = _colormap(cmap)(np.linspace(0.0, 0.85, len(H)))
+    middle = 0.45 if H.min() < 0 else 0.0
     for i, (row, color) in enumerate(zip(H, colors, strict=True)):
-        base = len(H) - 1 - i
-        curve = base + 0.9 * row / (row.max() or 1.0)
+        base = len(H) - 1 - i + middle
+        curve = base + (0.9 - middle) * row / (np.abs(row).max() or 1.0)
         ax.fill_between(x, base, curve, color=color, alpha=0.35, linewidth=0)
         ax.plot(x, curve, color=color, linewidth=1.2)
-    ax.set_yticks(np.arange(len(H))[::-1], _names(names, len(H)), fontsize="small")
+    ax.set_yticks(np.arange(len(H))[::-1] + middle, _names(names, len(H)), fontsize="small")
     ax.set_xlim(x.min(), x.max())
     ax.set_ylim(-0.1, len(H))
     ax.set_xlabel(xlabel)
@@ -241,7 +244,7 @@ def reconstruction(X, W, components, *, shape=None, sample=0, axes=None, cmap=SE
     axes : array-like of three Axes, default=None
         Where to draw.
     cmap : str or Colormap, default="viridis"
-        The colours of X and W H, on one scale.
+        The colours of X and W H, on one scale; where they have entries below zero these are blue, and the others red.
 
     Returns
     -------
@@ -258,12 +261,11 @@ def reconstruction(X, W, components, *, shape=None, sample=0, axes=None, cmap=SE
         X, Y = X.reshape(shape), Y.reshape(shape)
     ratio = min(max(X.shape[0] / X.shape[1], 0.4), 1.6)
     axes = _grid(3, axes, 3, size=(2.6, 2.6 * ratio + 0.4))
-    high = max(X.max(), Y.max()) or 1.0
     most = np.abs(X - Y).max() or 1.0
     relative = np.linalg.norm(X - Y) / (np.linalg.norm(X) or 1.0)
     # A matrix of another form than a picture fills its Axes.
     look = {"interpolation": "nearest", "aspect": "equal" if shape is not None else "auto"}
-    scales = ({"cmap": cmap, "vmin": 0, "vmax": high},) * 2 + ({"cmap": DIVERGING, "vmin": -most, "vmax": most},)
+    scales = (_scale(np.stack([X, Y]), cmap),) * 2 + ({"cmap": DIVERGING, "vmin": -most, "vmax": most},)
     titles = ("original", f"{len(H)} components", f"difference ({relative:.1%})")
     for ax, image, scale, title in zip(axes, (X, Y, X - Y), scales, titles, strict=True):
         drawn = ax.imshow(image, **scale, **look)
@@ -314,6 +316,14 @@ def weights(W, *, ax=None, names=None, share=True, cmap=SEQUENTIAL):
     label = "share of the sample" if share else "weight"
     ax.figure.colorbar(drawn, ax=ax, label=label)
     return ax
+
+
+def _scale(values, cmap):
+    """Colours from zero to the largest value, or around zero where some are below it."""
+    most = np.abs(values).max() or 1.0
+    if values.min() < 0:
+        return {"cmap": DIVERGING, "vmin": -most, "vmax": most}
+    return {"cmap": cmap, "vmin": 0, "vmax": most}
 
 
 def _components(components):

@@ -89,6 +89,8 @@ pub(crate) struct Fit<'py> {
     seconds: f64,
     /// The rows of X that the components are, where a constraint says so.
     picked: Vec<usize>,
+    /// C (k × m) with H = C X, where a constraint says so.
+    mixture: Option<Bound<'py, PyAny>>,
     /// (iteration, seconds, objective, residual or NaN, whether on a sketch) after each iteration.
     trace: Vec<(usize, f64, f64, f64, bool)>,
     /// Components without weight; (first, second) of those that are alike; and what of both says something, in words.
@@ -329,6 +331,9 @@ impl<'py> Fit<'py> {
             solver: fitted.solver.name(),
             seconds: fitted.seconds,
             picked: fitted.picked,
+            mixture: (fitted.mixture)
+                .map(|mixture| arrays::to_numpy(py, mixture))
+                .transpose()?,
             dead: Vec::new(),
             duplicates: Vec::new(),
             telling: None,

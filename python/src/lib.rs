@@ -52,6 +52,18 @@ fn constraints() -> Vec<Line> {
     Constraint::all().map(line).collect()
 }
 
+/// The factor, "W" or "H", that may have entries of any sign under some constraints, as X then may.
+#[pyfunction]
+fn signed_factor(constraints: Vec<String>) -> PyResult<Option<String>> {
+    for text in constraints {
+        let constraint: Constraint = text.parse().map_err(errors::to_python)?;
+        if constraint.is_signed() {
+            return Ok(Some(format!("{:?}", constraint.factor())));
+        }
+    }
+    Ok(None)
+}
+
 /// Whether a solver minimises the beta-divergence.
 #[pyfunction]
 fn handles(solver: &str, beta_loss: f64) -> PyResult<bool> {
@@ -85,6 +97,7 @@ fn _partwise(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(solvers, module)?)?;
     module.add_function(wrap_pyfunction!(inits, module)?)?;
     module.add_function(wrap_pyfunction!(constraints, module)?)?;
+    module.add_function(wrap_pyfunction!(signed_factor, module)?)?;
     module.add_function(wrap_pyfunction!(handles, module)?)?;
     module.add_function(wrap_pyfunction!(check, module)?)?;
     module.add_function(wrap_pyfunction!(fit::fit, module)?)?;

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from scipy.optimize import nnls
 
 from partwise import NMF, _partwise, non_negative_factorization
 
@@ -88,6 +89,53 @@ def test_the_function_takes_constraints(X):
     np.testing.assert_allclose(W.sum(1), 1)
 
 
+@pytest.fixture
+def signed():
+    rng = np.random.default_rng(1)
+    centres = rng.normal(size=(3, 12))
+    return rng.uniform(0.5, 1.5, (90, 1)) * centres[np.arange(90) % 3] + 0.1 * rng.normal(size=(90, 12))
+
+
+@pytest.mark.parametrize("kind", [np.asarray, np.asfortranarray, sp.csr_matrix, sp.csc_matrix])
+@pytest.mark.parametrize("init", [None, "random"])
+def test_entries_of_any_sign(signed, kind, init):
+    X = kind(signed)
+    with pytest.raises(ValueError, match="Negative values"):
+        NMF(3).fit(X)
+    for constraint in ("semi", "convex"):
+        model = NMF(3, constraint=constraint, init=init, random_state=0, max_iter=500)
+        W = model.fit_transform(X)
+        assert W.min() >= 0 and model.components_.min() < 0
+        assert model.relative_error_ < 0.15
+        labels = (W * np.linalg.norm(model.components_, axis=1)).argmax(axis=1)
+        assert len({(label, i % 3) for i, label in enumerate(labels)}) == 3
+        np.testing.assert_allclose(model.inverse_transform(W), W @ model.components_)
+        for row, found in zip(signed[:5], model.transform(X[:5]), strict=True):
+            np.testing.assert_allclose(found, nnls(model.components_.T, row)[0], atol=1e-3)
+    np.testing.assert_allclose(model.mixture_ @ signed, model.components_, atol=1e-12)
+    np.testing.assert_allclose(model.mixture_.sum(1), 1)
+    W = NMF(3, constraint="w:semi", random_state=0).fit_transform(X.T)
+    assert W.min() < 0
+
+
+def test_starts_and_models_of_any_sign(signed, tmp_path):
+    first = NMF(3, constraint="semi", random_state=0)
+    W = first.fit_transform(signed)
+    again = NMF(3, constraint="semi", init="custom", max_iter=3, tol=0)
+    again.fit_transform(signed, W=W, H=first.components_)
+    assert again.objective_ <= first.objective_ * (1 + 1e-12)
+    with pytest.raises(ValueError, match="Negative values"):
+        again.fit_transform(signed, W=-W, H=first.components_)
+    W, H, _ = non_negative_factorization(signed, H=first.components_, n_components=3, update_H=False, constraint="semi")
+    np.testing.assert_array_equal(W, first.transform(signed))
+    several = NMF(3, constraint="convex", n_init=3, random_state=0).fit(signed)
+    several.save(tmp_path / "model.npz")
+    loaded = NMF.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(loaded.mixture_, several.mixture_)
+    np.testing.assert_array_equal(loaded.transform(signed), several.transform(signed))
+    assert several.quality(signed).bound > 0
+
+
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
@@ -100,6 +148,9 @@ def test_the_function_takes_constraints(X):
         ({"constraint": "graph", "graph": np.triu(np.ones((60, 60)))}, "symmetric"),
         ({"graph": np.eye(60)}, "graph"),
         ({"constraint": "symmetric"}, "60 × 20"),
+        ({"constraint": "semi", "alpha_H": 0.1, "l1_ratio": 0.5}, "L1"),
+        ({"constraint": "semi", "init": "nndsvd"}, "random"),
+        ({"constraint": ["convex", "w:simplex"]}, "alone"),
         ({"constraint": 3}, "constraint"),
         ({"constraint": "orthogonal", "missing_values": np.nan}, "missing"),
     ],

@@ -111,3 +111,21 @@ def test_weights(fitted):
     shown = plot.weights(W, share=False, names=list("abcdef")).images[0].get_array()
     assert sorted(shown.max(axis=1)) == sorted(W.max(axis=1))
     drawn(plot.weights(np.vstack([W, np.zeros(6)])))
+
+
+def test_entries_below_zero_have_colours_and_places_of_their_own(fitted):
+    X, _, _ = fitted
+    centred = X - X.mean(axis=0)
+    model = NMF(4, constraint="semi", random_state=0)
+    W = model.fit_transform(centred)
+    for ax in plot.images(model, (8, 8)):
+        (image,) = ax.images
+        low, high = image.get_clim()
+        assert low == -high < 0 and image.get_cmap().name == plot.DIVERGING
+    ax = plot.spectra(model)
+    curves = [line.get_ydata() for line in ax.lines]
+    assert all(curve.min() >= 3 - i and curve.max() <= 3.9 - i for i, curve in enumerate(curves))
+    first, second, _ = plot.reconstruction(centred, W, model, shape=(8, 8), sample=3)
+    assert first.images[0].get_clim() == second.images[0].get_clim()
+    assert first.images[0].get_clim()[0] < 0
+    drawn(ax)

@@ -149,6 +149,13 @@ pub(crate) fn run<T: Number>(
     if !fit.picked.is_empty() {
         run.extra.insert("picked".to_owned(), json!(fit.picked));
     }
+    if let Some(mixture) = &fit.mixture {
+        let rows = (0..mixture.rows()).map(|t| rows_in(mixture.row(t)));
+        run.extra.insert(
+            "rows_in_a_mixture".to_owned(),
+            json!(rows.collect::<Vec<_>>()),
+        );
+    }
     run.set_figure("divergence", fit.divergence)?;
     run.set_figure("residual", fit.residual)?;
     run.extra
@@ -185,6 +192,12 @@ fn flaws<T: Number>(fit: &Factorization<T>, penalty: &Penalty) -> Value {
     })
 }
 
+/// As many rows of equal shares as a mixture with these shares counts for: 1 / Σ c², or 0 of none.
+fn rows_in<T: Number>(shares: &[T]) -> f64 {
+    let squares: f64 = shares.iter().map(|share| share.to_f64().powi(2)).sum();
+    if squares > 0.0 { squares.recip() } else { 0.0 }
+}
+
 /// The trace of a run.
 pub(crate) fn trace(points: &[partwise::TracePoint]) -> Vec<TracePoint> {
     let point = |point: &partwise::TracePoint| TracePoint {
@@ -202,6 +215,7 @@ pub(crate) fn model<T: Number>(data: Data, run: &Run, fit: Factorization<T>) -> 
     Model {
         w: to_file(fit.w),
         h: to_file(fit.h),
+        c: fit.mixture.map(to_file),
         meta: meta(run, &data.input),
         row_names: data.row_names,
         col_names: data.col_names,
@@ -315,6 +329,20 @@ pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
     if !fit_is_free(run) {
         let texts: Vec<_> = asked.constraint.iter().map(ToString::to_string).collect();
         table.row("constraints", texts.join(", "));
+    }
+    let mixtures = run.extra.get("rows_in_a_mixture").and_then(Value::as_array);
+    if let Some(mixtures) = mixtures {
+        let counts: Vec<f64> = mixtures.iter().filter_map(Value::as_f64).collect();
+        let least = counts.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = counts.iter().copied().fold(0.0, f64::max);
+        table.row(
+            "rows in a mixture",
+            format!(
+                "{} to {} of equal shares",
+                decimal(least, 1),
+                decimal(most, 1)
+            ),
+        );
     }
     if let Some(picked) = run.extra.get("picked") {
         table.row("rows of V taken", picked.to_string());

@@ -1,4 +1,4 @@
-//! A fitted model in one file: `model.npz` with the arrays `w` and `h`, the names of rows and columns where there are
+//! A fitted model in one file: `model.npz` with the arrays `w` and `h`, `c` where H is made of it, the names of rows and columns where there are
 //! any, and `meta`, a JSON text in an array of no dimension. `numpy.load(path, allow_pickle=False)` opens it.
 
 use std::path::Path;
@@ -24,6 +24,8 @@ pub struct Model {
     pub w: AnyDense,
     /// H, k × n: the components in rows.
     pub h: AnyDense,
+    /// C, k × m, where the components are mixtures of V's rows: H = C V.
+    pub c: Option<AnyDense>,
     /// How it was made.
     pub meta: Value,
     /// The names of V's m rows.
@@ -38,6 +40,12 @@ impl Model {
         if k != h_rows {
             return Err(format!(
                 "w has {k} columns and h has {h_rows} rows; expected as many"
+            ));
+        }
+        let (c_rows, c_cols) = self.c.as_ref().map_or((k, m), AnyDense::shape);
+        if (c_rows, c_cols) != (k, m) {
+            return Err(format!(
+                "c is {c_rows} × {c_cols}; expected {k} × {m}, as w is {m} × {k}"
             ));
         }
         for (what, names, count) in [("row", &self.row_names, m), ("column", &self.col_names, n)] {
@@ -70,6 +78,9 @@ pub fn write_model(path: impl AsRef<Path>, model: &Model) -> Result<(), Error> {
         let mut archive = ArchiveWriter::new(&file, out);
         for (name, dense) in [("w", &model.w), ("h", &model.h)] {
             archive.add(name, false, |mut out| write_factor(&mut out, dense))?;
+        }
+        if let Some(c) = &model.c {
+            archive.add("c", false, |mut out| write_factor(&mut out, c))?;
         }
         archive.add("meta", true, |mut out| {
             write_texts(&mut out, &[model.meta.to_string()], &[])
@@ -136,6 +147,10 @@ pub(crate) fn read_from(archive: &mut Archive, budget: &Budget) -> Result<Model,
     };
     let (w, _) = archive.dense("w", Dtype::Auto)?;
     let (h, _) = archive.dense("h", Dtype::Auto)?;
+    let c = match archive.holds("c") {
+        true => Some(archive.dense("c", Dtype::Auto)?.0),
+        false => None,
+    };
     let meta = archive.texts("meta", 1)?.unwrap_or_default().concat();
     let meta = serde_json::from_str(&meta)
         .map_err(|error| malformed(format!("meta is no JSON: {error}")))?;
@@ -143,6 +158,7 @@ pub(crate) fn read_from(archive: &mut Archive, budget: &Budget) -> Result<Model,
     let model = Model {
         w,
         h,
+        c,
         meta,
         row_names: archive.texts(ROW_NAMES, rows)?,
         col_names: archive.texts(COL_NAMES, cols)?,

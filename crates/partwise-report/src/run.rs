@@ -58,7 +58,7 @@ pub struct TracePoint {
     pub seconds: f64,
     /// The objective, penalties included.
     pub objective: f64,
-    /// The optimality residual, or `null` where the solver has none.
+    /// The KKT residual, or `null` where the solver has none.
     pub residual: Option<f64>,
     /// Whether a sketch of the data stood for the data: the objective is then an estimate.
     #[serde(default)]
@@ -168,7 +168,7 @@ fn finite(field: &str, value: f64) -> Result<(), ReportError> {
     })
 }
 
-/// Draws the objective, and the optimality residual where there is one, over a run's iterations.
+/// Draws the objective, and the KKT residual where there is one, over a run's iterations.
 pub fn convergence(run: &Run) -> Figure {
     let course = |value: fn(&TracePoint) -> Option<f64>| -> Vec<(f64, f64)> {
         let point = |point: &TracePoint| Some((point.iteration as f64, value(point)?));
@@ -196,7 +196,7 @@ pub fn convergence(run: &Run) -> Figure {
     let residual = course(|point| point.residual);
     if !residual.is_empty() {
         panels.push(Panel::new(
-            Axis::new("optimality residual").scaled(Scale::Log),
+            Axis::new("KKT residual").scaled(Scale::Log),
             vec![Series::new("residual", residual)],
         ));
     }

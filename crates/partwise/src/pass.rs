@@ -19,7 +19,7 @@ use crate::kernel::{self, Packed, vectorised};
 use crate::loss::{Elementwise, Weights, wide};
 use crate::matrix::{Dense, Lines};
 use crate::stored;
-use crate::update::{MultiplicativeRule, Quadratic, settle};
+use crate::update::{MultiplicativeRule, Quadratic, settle, settle_signed};
 
 pub(crate) use problem::{Problem, Rules, Terms};
 pub(crate) use sums::{Fixed, Parts, Sums};
@@ -74,7 +74,7 @@ pub(crate) fn half_step<T: Float>(
     }
     if let Some(solve) = problem.quadratic {
         // A curvature without full precision would send its coordinate anywhere.
-        let precise = |g: &f64| *g >= T::MIN_POSITIVE.to_f64();
+        let precise = |g: &f64| g.abs() >= T::MIN_POSITIVE.to_f64();
         let mut gram: Vec<T> = gram
             .iter()
             .map(|g| if precise(g) { T::from_f64(*g) } else { T::ZERO })
@@ -218,14 +218,19 @@ pub(crate) fn extrapolate<T: Float>(
 pub(crate) fn scale<T: Float>(rows: &mut Dense<T>, factors: &[T]) {
     for row in rows.as_mut_slice().chunks_exact_mut(factors.len()) {
         for (x, &factor) in row.iter_mut().zip(factors) {
-            *x = settle(*x * factor);
+            *x = settle_signed(*x * factor);
         }
     }
 }
 
 /// Σ of the data's part of the gradient, in the units of the objective.
 pub(crate) fn magnitude<T: Float>(problem: &Problem<T>, numerator: &[T]) -> f64 {
-    kernel::sum(numerator) * problem.elementwise.gradient_unit()
+    // Rows of a factor of any sign make entries below zero.
+    let sizes: f64 = match problem.rules.signed {
+        true => numerator.iter().map(|b| b.to_f64().abs()).sum(),
+        false => kernel::sum(numerator),
+    };
+    sizes * problem.elementwise.gradient_unit()
 }
 
 /// Fills the parts of the rows that belong to lines `from..to`, while `fixed` stands still. For the squared loss they

@@ -35,7 +35,7 @@ const NAMED: usize = 5;
 /// What is wrong with components. They are counted from 0.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Flaws {
-    /// Those without weight: their share of the sum of W H is lost in its rounding. Most have a zero row of H or a zero
+    /// Those without weight: their share of the sum of |W H| is lost in its rounding. Most have a zero row of H or a zero
     /// column of W.
     pub dead: Vec<usize>,
     /// Pairs of the others whose rows of H are alike.
@@ -105,11 +105,16 @@ impl Flaws {
             let pairs = rows(s).zip(rows(t));
             pairs.map(|(a, b)| kernel::inner(a, b)).sum()
         };
+        // Entries of any sign count by their size.
+        let size = |values: &mut dyn Iterator<Item = &T>| values.map(|x| x.to_f64().abs()).sum();
         let of_w = match w.rows() {
             0 => vec![1.0; k],
-            _ => shares(kernel::column_sums(w.as_slice(), k)),
+            _ => {
+                let column = |t: usize| size(&mut w.as_slice()[t..].iter().step_by(k));
+                shares((0..k).map(column).collect())
+            }
         };
-        let of_h = shares((0..k).map(|t| rows(t).map(kernel::sum).sum()).collect());
+        let of_h = shares((0..k).map(|t| size(&mut rows(t).flatten())).collect());
         let weights: Vec<f64> = of_w.iter().zip(of_h).map(|(w, h)| w * h).collect();
         let least = T::EPSILON.to_f64() * weights.iter().sum::<f64>();
         let (dead, alive): (Vec<usize>, Vec<usize>) = (0..k).partition(|&t| weights[t] <= least);

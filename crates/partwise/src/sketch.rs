@@ -200,6 +200,7 @@ impl<T: Float> Turn<T> {
 mod tests {
     use super::*;
     use crate::Matrix;
+    use crate::matrix::Signs;
 
     /// A matrix of rank 3, 40 × 30.
     fn low_rank<T: Float>() -> Vec<T> {
@@ -215,7 +216,13 @@ mod tests {
         let values = low_rank::<T>();
         let v = Matrix::row_major(&values, 40, 30).unwrap();
         let threads = Threads::new(None);
-        let blocks = Blocks::new(std::slice::from_ref(&v), false, &threads).unwrap();
+        let blocks = Blocks::new(
+            std::slice::from_ref(&v),
+            false,
+            Signs::NonNegative,
+            &threads,
+        )
+        .unwrap();
         // Wider than the rank: the columns beyond it have nothing to hold.
         let sketch = Sketch::of(&blocks, 8, 5, &threads);
         for (i, row) in values.chunks(30).enumerate() {

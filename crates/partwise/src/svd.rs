@@ -14,7 +14,7 @@ use faer::linalg::solvers::{Qr, Svd};
 use crate::float::power_of_two_near;
 use crate::kernel;
 use crate::loss::Elementwise;
-use crate::matrix::{Blocks, Dense};
+use crate::matrix::{Blocks, Dense, Signs};
 use crate::pass::{self, Fixed};
 use crate::sketch::{Products, Sketch, Turn};
 use crate::threads::Threads;
@@ -47,8 +47,8 @@ pub struct TruncatedSvd<T> {
 /// The first `rank` singular triplets of a matrix. The same seed gives the same bits.
 ///
 /// # Errors
-/// [`Error::Parameter`] if `rank` is 0 or above the smaller side of V; errors of V as in a fit, since only
-/// non-negative matrices are taken.
+/// [`Error::Parameter`] if `rank` is 0 or above the smaller side of V; a V that is empty or has an entry
+/// that is not finite.
 pub fn truncated_svd<T: Float>(
     matrix: &Matrix<'_, T>,
     rank: usize,
@@ -66,7 +66,7 @@ pub(crate) fn truncated_here<T: Float>(
 ) -> Result<TruncatedSvd<T>, Error> {
     let threads = Threads::new(threads);
     threads.until_ended(|| {
-        let blocks = Blocks::new(std::slice::from_ref(matrix), false, &threads)?;
+        let blocks = Blocks::new(std::slice::from_ref(matrix), false, Signs::Any, &threads)?;
         truncated_on(&blocks, rank, seed, &threads)
     })
 }
@@ -82,7 +82,7 @@ pub(crate) fn least_error_here<T: Float>(
     const SEED: u64 = 0;
     let threads = Threads::new(threads).interruptible(interrupt);
     threads.until_ended(|| {
-        let blocks = Blocks::new(std::slice::from_ref(matrix), false, &threads)?;
+        let blocks = Blocks::new(std::slice::from_ref(matrix), false, Signs::Any, &threads)?;
         let least = if rank < blocks.rows.min(blocks.cols) {
             truncated_on(&blocks, rank, SEED, &threads)?.relative_error
         } else {

@@ -396,6 +396,21 @@ impl SolvingArguments {
         Ok(nmf)
     }
 
+    /// Checks the parameters where the factors are parts to look at or to listen to, which have nothing below zero.
+    ///
+    /// # Errors
+    /// As [`Self::nmf`]; a constraint that allows entries of any sign.
+    pub(crate) fn check_parts(&self) -> anyhow::Result<()> {
+        self.nmf()?;
+        let signed = |constraint: &&Constraint| constraint.is_signed() && !constraint.mixes();
+        match self.constraint.iter().find(signed) {
+            None => Ok(()),
+            Some(constraint) => anyhow::bail!(
+                "--constraint {constraint} allows entries below zero, which are no parts; fit takes it"
+            ),
+        }
+    }
+
     /// The penalties; that on H is that on W unless it is given.
     pub(crate) fn penalty(&self) -> Penalty {
         Penalty {

@@ -142,9 +142,9 @@ impl Outcome<'_> {
         let verdict = if self.compressed.psnr_db == jpeg.psnr_db {
             "as good".to_owned()
         } else if ahead > 0.0 {
-            format!("JPEG is {} worse", decibels(ahead))
+            format!("worse by {}", decibels(ahead))
         } else {
-            format!("JPEG wins by {}", decibels(-ahead))
+            format!("better by {}", decibels(-ahead))
         };
         format!(
             "{} (quality {}, {}): {verdict}",

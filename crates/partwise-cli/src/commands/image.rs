@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     let ImageArguments {
         solving, reporting, ..
     } = arguments;
-    solving.nmf()?;
+    solving.check_parts()?;
     outputs::check_folder(&arguments.output)?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), reporting.quiet);

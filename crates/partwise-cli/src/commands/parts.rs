@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &PartsArguments) -> anyhow::Result<Ending> {
     let PartsArguments {
         solving, reporting, ..
     } = arguments;
-    solving.nmf()?;
+    solving.check_parts()?;
     outputs::check_folder(&arguments.output)?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), reporting.quiet);

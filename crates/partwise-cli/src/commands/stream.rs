@@ -298,6 +298,7 @@ impl<T: Number> Learner<T> {
         let model = Model {
             w: to_file(Dense::<T>::zeros(0, solving.rank)),
             h: to_file(memory.h()),
+            c: None,
             meta,
             row_names: None,
             col_names: self.col_names,

@@ -182,6 +182,61 @@ fn factors_are_constrained_and_so_are_those_of_new_samples() {
 }
 
 #[test]
+fn entries_of_any_sign_are_factored_where_a_constraint_allows_them() {
+    let place = Place::new();
+    // Samples around two centres of both signs.
+    let line = |i: usize| {
+        let centre = [[2.0, -1.0, 0.5], [-1.0, 1.5, -2.0]][i % 2];
+        let entry = |j: usize| (1.0 + i as f64 / 9.0) * centre[j] + (i * j % 4) as f64 / 50.0;
+        (0..3)
+            .map(|j| entry(j).to_string())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let rows: Vec<_> = (0..12).map(line).collect();
+    place.file("v.txt", rows.join("\n"));
+    place.refused(
+        "fit v.txt -k 2 -o out",
+        &["v.txt", "row 0, column 1", "negative"],
+    );
+    for text in ["semi", "convex"] {
+        let table = place.succeed(&format!(
+            "fit v.txt -k 2 --constraint {text} -o {text} --max-iter 500"
+        ));
+        assert!(table.contains(&format!("h:{text}")), "{table}");
+        let error = place.json(&format!("{text}/run.json"))["relative_error"].as_f64();
+        assert!(error.is_some_and(|error| error < 0.1), "{table}");
+        place.succeed(&format!("transform {text}/model.npz v.txt -o {text}.npy"));
+        let (w, v) = (place.matrix(&format!("{text}.npy")), place.matrix("v.txt"));
+        let model = place.model(&format!("{text}/model.npz"));
+        let partwise_io::AnyDense::F64(h) = model.h else {
+            panic!("h is not float64");
+        };
+        assert!(h.data.iter().any(|x| *x < 0.0) && w.values.iter().all(|x| *x >= 0.0));
+        assert_eq!(model.c.is_some(), text == "convex");
+        if let Some(partwise_io::AnyDense::F64(c)) = model.c {
+            assert!(table.contains("rows in a mixture"), "{table}");
+            for t in 0..2 {
+                let shares = &c.data[t * 12..(t + 1) * 12];
+                assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+                for j in 0..3 {
+                    let mixed: f64 = (0..12).map(|i| shares[i] * v.values[i * 3 + j]).sum();
+                    assert!((mixed - h.data[t * 3 + j]).abs() < 1e-12);
+                }
+            }
+        }
+        place.refused(
+            &format!("parts v.txt --shape 1x3 -k 2 --constraint w:{text} -o x"),
+            &[text],
+        );
+    }
+    place.refused(
+        "topics v.txt -k 2 --constraint semi -o x",
+        &["h:semi", "below zero"],
+    );
+}
+
+#[test]
 fn a_graph_comes_from_a_file_or_from_the_matrix() {
     let place = Place::new();
     place.file("v.txt", plain_text());

@@ -196,6 +196,11 @@ fn parameters_out_of_range() {
             "--constraint graph --graph square.txt",
             ["square.txt", "graph"],
         ),
+        ("--constraint convex --n-init 3", ["h:convex", "n_init"]),
+        (
+            "--constraint semi --constraint w:simplex",
+            ["h:semi", "w:simplex"],
+        ),
         ("--graph v.txt", ["required", "--constraint"]),
         ("--constraint symmetric", ["w:symmetric=0.3", "6 × 4"]),
         ("--format xls", ["xls", "csv"]),

@@ -153,6 +153,7 @@ proptest! {
         let mut model = Model {
             w: factor(case.rows, rank, Order::RowMajor),
             h: factor(rank, case.cols, Order::RowMajor),
+            c: (case.cols % 2 == 0).then(|| factor(rank, case.rows, Order::RowMajor)),
             meta: serde_json::json!({"k": rank, "text": case.row_names.clone()}),
             row_names: case.row_names.clone(),
             col_names: case.col_names.clone(),

@@ -90,7 +90,7 @@ const FIGURES: &[(&str, &str, Form)] = &[
     ("svd_relative_error", "best possible error", Form::Share),
     ("loss_bound", "least loss of this rank", Form::Number(5)),
     ("loss_above_bound", "loss above the least", Form::Number(5)),
-    ("residual", "optimality residual", Form::Number(3)),
+    ("residual", "KKT residual", Form::Number(3)),
     ("divergence", "divergence", Form::Number(5)),
 ];
 /// Extra fields that are shown elsewhere.
@@ -203,10 +203,8 @@ fn figures(run: &Run) -> String {
     }
     if let Some([least, median, most]) = run.starts() {
         let [least, median, most] = [least, median, most].map(|value| decimal(value, 4));
-        row(
-            "objectives of starts",
-            format!("{least} to {most}, median {median}"),
-        );
+        row("objectives of starts", format!("{least} to {most}"));
+        row("their median", median);
     }
     if let Some(flaws) = run.flaws() {
         row("flaws, components from 0", flaws.to_owned());

@@ -120,7 +120,7 @@ fn convergence_shows_the_course_and_how_it_ended() {
         "512 × 768 matrix",
         "3 iterations in 2.31\u{a0}s",
         ">objective<",
-        ">optimality residual<",
+        ">KKT residual<",
         ">iteration<",
     ] {
         assert!(figure.svg().contains(words), "{words:?} is missing");

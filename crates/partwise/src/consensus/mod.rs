@@ -15,7 +15,7 @@ mod settle;
 use std::num::NonZeroUsize;
 
 use crate::archive::{Archive, Identity};
-use crate::matrix::{Dense, Matrix, Summary};
+use crate::matrix::{Dense, Matrix, Signs, Summary};
 use crate::nmf::{Nmf, Start};
 use crate::rank::kept::{self, Kept};
 use crate::rank::work::{self, Course};
@@ -262,7 +262,7 @@ impl ConsensusNmf {
         records: &[Vec<u8>],
         observer: &mut dyn SurveyObserver,
     ) -> Result<Option<ConsensusModel<T>>, Error> {
-        let summary = Summary::of(v, threads)?;
+        let summary = Summary::of(v, Signs::NonNegative, threads)?;
         summary.check_scale()?;
         summary.check_loss(self.nmf.loss)?;
         let settled = 1 + usize::from(self.polish);

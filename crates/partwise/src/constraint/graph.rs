@@ -281,9 +281,6 @@ pub(super) fn project(_: &Rule, rows: &mut [f64], _: usize) {
     rows.iter_mut().for_each(|x| *x = x.max(0.0));
 }
 
-/// A start lies in the set.
-pub(super) fn begin(_: &Rule, _: &mut [f64], _: usize) {}
-
 pub(super) fn improve(step: &Step<'_>, rows: &mut [f64]) {
     let Some(graph) = &step.rule.graph else {
         return;

@@ -16,14 +16,11 @@
 //!
 //! A term of both factors is `graph`'s, which couples rows: [`Rule::ties`] is what it says to the other factor.
 //!
-//! *Another problem* is `symmetric`'s, V ≈ X Xᵀ, which a shift of V's diagonal makes a plain one.
+//! *Another problem* is `symmetric`'s, V ≈ X Xᵀ, which a shift of V's diagonal makes a plain one, and `convex`'s, V ≈ W C V, which
+//! has a loop of its own.
 //!
-//! *Not here yet*: `semi` (Ding, Li & Jordan 2010, doi 10.1109/TPAMI.2008.277) is a V of mixed signs with one factor of any sign. Its
-//! half-step fits the table: `improve` solves X G = B without a sign, and `project` leaves X as it is; the other factor's solvers do not
-//! ask for the signs of G and B. What stands against it is outside: `matrix::Summary` refuses what is below zero in every look at
-//! V, `init` draws by the root of the mean of V and NNDSVD splits by signs, the checks of starts and `Quadratic::violation` take a
-//! factor for non-negative, and the L1 penalty sums entries instead of their sizes. `convex` (the same paper) is V ≈ W G V: the
-//! unknown G is m wide, so each half-step of it is V Vᵀ times a factor, and neither the pass nor its statistics serve.
+//! *Any sign* is what `semi` allows its factor, and V with it: the other factor's solvers do not ask for the signs of G and B. What
+//! is below zero is refused everywhere else ([`Signs`]).
 //!
 //! *Plain factorisations*: several matrices with a shared factor are blocks of rows (of columns, transposed), and labels are
 //! columns (`tests/all/joint.rs`). A tree of rank 2 is many fits (`tree/`).
@@ -31,11 +28,13 @@
 //! Work is in double precision whatever the type of V. Extrapolated factors would leave their set, so there is no lead,
 //! and sums of |gradient| need not become small at the edge of one, so every fit with a set ends on a plateau of the objective.
 
+mod convex;
 mod descent;
 mod graph;
 mod hoyer;
 mod orthogonal;
 mod rule;
+mod semi;
 mod simplex;
 mod symmetric;
 mod volume;
@@ -43,6 +42,7 @@ mod volume;
 use std::fmt;
 use std::str::FromStr;
 
+pub(crate) use convex::{Convex, drawn};
 pub(crate) use descent::{Quadratic, descend};
 pub use graph::Graph;
 use rule::over_columns;
@@ -50,6 +50,7 @@ pub(crate) use rule::{Rule, Step};
 pub(crate) use simplex::onto_simplex;
 pub(crate) use symmetric::{Shifted, asymmetry};
 
+use crate::matrix::Signs;
 use crate::{Error, Factor};
 
 /// A number that a constraint takes.
@@ -65,6 +66,7 @@ struct Value {
 
 type Fold = fn(&Rule, &[f64], &mut [f64], usize);
 type Price = fn(&Rule, &[f64], usize) -> f64;
+type Prepare = fn(&[f64], usize) -> Vec<f64>;
 
 /// A set that a factor stays in. Values are rows of k in double precision: all of the factor, or some rows of it if each row
 /// is constrained alone.
@@ -85,12 +87,18 @@ struct Set {
     fold: Option<Fold>,
     /// That term, by the Gram matrix of the factor.
     price: Option<Price>,
+    /// What all rows need of the Gram matrix (k × k).
+    prepare: Option<Prepare>,
+    /// What the factor may hold, and V.
+    signs: Signs,
 }
 
 enum Kind {
     Set(Set),
     /// The components are rows of V.
     Chosen,
+    /// The components are mixtures of the rows of V.
+    Mixed,
     /// Both factors are the same.
     Alike,
 }
@@ -107,6 +115,22 @@ struct Spec {
     init: Option<&'static str>,
     kind: Kind,
 }
+
+/// What an entry of the table need not say: a set with a scale of its own, of factors whose rows belong together.
+const PLAIN: Set = Set {
+    rowwise: false,
+    coupled: false,
+    any_length: false,
+    begin: unchanged,
+    project: unchanged,
+    improve: |_, _| {},
+    fold: None,
+    price: None,
+    prepare: None,
+    signs: Signs::NonNegative,
+};
+
+fn unchanged(_: &Rule, _: &mut [f64], _: usize) {}
 
 /// Every constraint there is. Tests, help texts and bindings iterate over this table.
 static CONSTRAINTS: &[Spec] = &[
@@ -133,14 +157,12 @@ static CONSTRAINTS: &[Spec] = &[
         }),
         init: Some("spa"),
         kind: Kind::Set(Set {
-            rowwise: false,
-            coupled: false,
-            any_length: false,
             begin: volume::begin,
             project: volume::project,
             improve: volume::improve,
             fold: Some(volume::fold),
             price: Some(volume::price),
+            ..PLAIN
         }),
     },
     Spec {
@@ -152,13 +174,10 @@ static CONSTRAINTS: &[Spec] = &[
         init: None,
         kind: Kind::Set(Set {
             rowwise: true,
-            coupled: false,
-            any_length: false,
             begin: simplex::begin,
             project: simplex::project,
             improve: simplex::improve,
-            fold: None,
-            price: None,
+            ..PLAIN
         }),
     },
     Spec {
@@ -170,13 +189,11 @@ static CONSTRAINTS: &[Spec] = &[
         init: Some("spa"),
         kind: Kind::Set(Set {
             rowwise: true,
-            coupled: false,
             any_length: true,
             begin: orthogonal::project,
             project: orthogonal::project,
             improve: orthogonal::improve,
-            fold: None,
-            price: None,
+            ..PLAIN
         }),
     },
     Spec {
@@ -193,15 +210,37 @@ static CONSTRAINTS: &[Spec] = &[
         }),
         init: None,
         kind: Kind::Set(Set {
-            rowwise: false,
             coupled: true,
             any_length: true,
-            begin: graph::begin,
             project: graph::project,
             improve: graph::improve,
-            fold: None,
-            price: None,
+            ..PLAIN
         }),
+    },
+    Spec {
+        name: "semi",
+        title: "entries of the factor may have any sign, and those of V",
+        source: "Ding, Li & Jordan 2010",
+        factors: &[Factor::H, Factor::W],
+        value: None,
+        init: Some("random"),
+        kind: Kind::Set(Set {
+            rowwise: true,
+            any_length: true,
+            improve: semi::improve,
+            prepare: Some(semi::prepare),
+            signs: Signs::Any,
+            ..PLAIN
+        }),
+    },
+    Spec {
+        name: "convex",
+        title: "the components are mixtures of the rows of V, whose entries may have any sign",
+        source: "Ding, Li & Jordan 2010",
+        factors: &[Factor::H],
+        value: None,
+        init: Some("random"),
+        kind: Kind::Mixed,
     },
     Spec {
         name: "symmetric",
@@ -232,14 +271,11 @@ static CONSTRAINTS: &[Spec] = &[
         }),
         init: None,
         kind: Kind::Set(Set {
-            rowwise: false,
-            coupled: false,
             any_length: true,
             begin: hoyer::project,
             project: hoyer::project,
             improve: hoyer::improve,
-            fold: None,
-            price: None,
+            ..PLAIN
         }),
     },
 ];
@@ -366,6 +402,16 @@ impl Constraint {
         matches!(self.spec.kind, Kind::Alike)
     }
 
+    /// Whether its factor may have entries of any sign, and V too.
+    pub fn is_signed(&self) -> bool {
+        self.mixes() || self.set().is_some_and(|set| set.signs == Signs::Any)
+    }
+
+    /// Whether the components are mixtures of the rows of V: of one without entries below zero they have none either.
+    pub fn mixes(&self) -> bool {
+        matches!(self.spec.kind, Kind::Mixed)
+    }
+
     /// The start that `auto` stands for.
     pub(crate) fn init(&self) -> Option<&'static str> {
         self.spec.init
@@ -374,7 +420,7 @@ impl Constraint {
     fn set(&self) -> Option<&'static Set> {
         match &self.spec.kind {
             Kind::Set(set) => Some(set),
-            Kind::Chosen | Kind::Alike => None,
+            Kind::Chosen | Kind::Mixed | Kind::Alike => None,
         }
     }
 

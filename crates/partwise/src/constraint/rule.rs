@@ -5,7 +5,7 @@ use crate::Float;
 use crate::loss::Weights;
 use crate::matrix::Dense;
 use crate::threads::Threads;
-use crate::update::settle;
+use crate::update::settle_signed;
 
 /// A set with its numbers, for one factor of one fit.
 #[derive(Clone)]
@@ -31,6 +31,8 @@ pub(crate) struct Step<'a> {
     pub(super) rhs: &'a [f64],
     /// λ G_tt, if rows are coupled.
     pub(super) pull: &'a [f64],
+    /// What the set makes of the Gram matrix before the rows.
+    pub(super) prepared: &'a [f64],
 }
 
 /// Rows in a task, where each is constrained alone.
@@ -106,12 +108,15 @@ impl Rule {
             let tangents = if self.set.fold.is_some() { TANGENTS } else { 1 };
             for _ in 0..tangents {
                 let gram = folded(&x);
+                let prepared = self.set.prepare.map(|prepare| prepare(&gram, k));
+                let prepared = prepared.as_deref().unwrap_or_default();
                 self.over_rows(&mut x, k, threads, |span, rows| {
                     let step = Step {
                         rule: self,
                         quadratic: Quadratic::new(&gram, k),
                         rhs: &rhs[span],
                         pull: &pull,
+                        prepared,
                     };
                     (self.set.improve)(&step, rows);
                 });
@@ -160,7 +165,7 @@ impl Rule {
 
 fn store<T: Float>(values: &[f64], rows: &mut [T]) {
     for (x, &value) in rows.iter_mut().zip(values) {
-        *x = settle(T::from_f64(value));
+        *x = settle_signed(T::from_f64(value));
     }
 }
 

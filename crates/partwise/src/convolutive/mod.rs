@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 
 use crate::init::{H_STREAMS, W_STREAMS, draw};
 use crate::loss::Elementwise;
-use crate::matrix::{Matrix, Summary};
+use crate::matrix::{Matrix, Signs, Summary};
 use crate::observe::{Observer, Progress, TracePoint};
 use crate::stop::{Look, StopReason, StopRule, Stopper};
 use crate::threads::Threads;
@@ -127,7 +127,7 @@ impl Convolutive {
     ) -> Result<Factorization<T>, Error> {
         let clock = std::time::Instant::now();
         v.check_held("a convolutive factorisation")?;
-        let summary = Summary::of(v, threads)?;
+        let summary = Summary::of(v, Signs::NonNegative, threads)?;
         let (m, n, k) = (v.rows(), v.cols(), self.nmf.rank);
         let Matrix::Dense(view) = *v else {
             return Err(Error::Parameter {
@@ -229,6 +229,7 @@ impl Convolutive {
             solver: "mu".parse::<Solver>()?,
             init: Some("random".parse()?),
             picked: Vec::new(),
+            mixture: None,
             starts: Vec::new(),
             squares: summary.squares,
             positive: summary.positive,

@@ -5,6 +5,14 @@ use pulp::Simd;
 /// Numbers that are turned together.
 pub(crate) const QUAD: usize = 4;
 
+/// What is left of a slice after whole runs of numbers, with zeros behind it.
+#[inline(always)]
+pub(crate) fn padded<T: Copy + Default, const RUN: usize>(rest: &[T]) -> [T; RUN] {
+    let mut run = [T::default(); RUN];
+    run[..rest.len()].copy_from_slice(rest);
+    run
+}
+
 /// A number that travels in SIMD vectors. Every method is one instruction, or few.
 pub trait Lanes: Copy + 'static {
     /// A full vector on the instruction set `S`.

@@ -20,7 +20,7 @@ use pulp::Arch;
 pub(crate) use coordinates::{PADDING, advance, slope_and_curvature, slope_without};
 pub(crate) use dense::{Packed, has_rows, times_packed};
 pub(crate) use entries::{ENTRIES, add_rows, fetch, for_each_group, reconstruct};
-pub(crate) use lanes::{Lanes, QUAD};
+pub(crate) use lanes::{Lanes, QUAD, padded};
 pub(crate) use logarithm::Logarithm;
 use prefetch::prefetch;
 pub(crate) use products::{add_times, add_transposed_times, gram, lines, outer, pack, times};

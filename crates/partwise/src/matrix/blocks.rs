@@ -1,6 +1,6 @@
 //! V as one or more blocks of rows, ready to be walked both ways.
 
-use super::{Dense, Matrix, Source, Summary, Weighed, Weighting};
+use super::{Dense, Matrix, Signs, Source, Summary, Weighed, Weighting};
 use crate::shard::remote::Seen;
 use crate::threads::Threads;
 use crate::{Error, Float};
@@ -28,10 +28,11 @@ impl<'a, T: Float> Blocks<'a, T> {
     pub(crate) fn new(
         blocks: &[Matrix<'a, T>],
         columns: bool,
+        signs: Signs,
         threads: &Threads,
     ) -> Result<Self, Error> {
         let transposed = blocks.len() == 1 && blocks[0].prefers_columns();
-        Self::oriented(blocks, (transposed, columns), threads)
+        Self::oriented(blocks, (transposed, columns), signs, threads)
     }
 
     /// The same, where the factor that goes with the lines is chosen: a single block may be walked by its columns.
@@ -41,6 +42,7 @@ impl<'a, T: Float> Blocks<'a, T> {
     pub(crate) fn oriented(
         blocks: &[Matrix<'a, T>],
         (transposed, columns): (bool, bool),
+        signs: Signs,
         threads: &Threads,
     ) -> Result<Self, Error> {
         let cols = blocks.first().map_or(0, Matrix::cols);
@@ -56,7 +58,7 @@ impl<'a, T: Float> Blocks<'a, T> {
                     expected_cols: cols,
                 });
             }
-            let found = Summary::of(block, threads).map_err(|error| shifted(error, rows))?;
+            let found = Summary::of(block, signs, threads).map_err(|error| shifted(error, rows))?;
             walked += if block.is_sparse() {
                 found.positive
             } else {

@@ -1,6 +1,6 @@
 //! Matrices of which some entries are not known, or count more than others.
 
-use super::{Compressed, Lines, Matrix, Source, Summary, bad_entry};
+use super::{Compressed, Lines, Matrix, Signs, Source, Summary, bad_entry};
 use crate::kernel;
 use crate::threads::Threads;
 use crate::{Error, Float};
@@ -71,7 +71,8 @@ impl<T: Float> Weighting<'_, T> {
         if let Some(weights) = &self.entries {
             let name = "the weights of entries";
             shaped(name, (weights.rows(), weights.cols()), (rows, cols))?;
-            Summary::of(weights, threads).map_err(|error| error.of_matrix(name))?;
+            Summary::of(weights, Signs::NonNegative, threads)
+                .map_err(|error| error.of_matrix(name))?;
         }
         Ok(())
     }

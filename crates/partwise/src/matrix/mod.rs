@@ -28,7 +28,7 @@ pub use sparse::{Compressed, IndexSlice};
 pub(crate) use sparse::{Index, Row, Twin, with_indices};
 use streamed::Stream;
 pub use streamed::{RowBlocks, RunSize, SparseRows, SparseRun, Streamed};
-pub(crate) use summary::{Summary, bad_entry, check_entries};
+pub(crate) use summary::{Signs, Summary, bad_entry, check_entries};
 pub(crate) use tiles::Tiles;
 pub use whole::{Whole, WholeDense, WholeSparse};
 

@@ -2,29 +2,51 @@
 
 use super::streamed::KeptTwins;
 use super::{Compressed, Counted, Cut, Dense, Lines, Matrix};
-use crate::kernel::vectorised;
+use crate::kernel::{padded, vectorised};
 use crate::threads::Threads;
 use crate::{Error, Float, Loss};
 
 /// Rows or lines in a task.
 const LINES: usize = 64;
 
-/// What the look found.
+/// What a matrix may hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Signs {
+    /// Finite numbers of at least zero.
+    #[default]
+    NonNegative,
+    /// Finite numbers.
+    Any,
+}
+
+impl Signs {
+    /// Written so that NaN fails too.
+    #[inline(always)]
+    fn allow(self, value: f64) -> bool {
+        let least = match self {
+            Self::NonNegative => 0.0,
+            Self::Any => f64::MIN,
+        };
+        (least..f64::INFINITY).contains(&value)
+    }
+}
+
+/// What the look found. Entries of any sign count by their size.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Summary {
-    /// Σ v.
+    /// Σ |v|.
     pub(crate) sum: f64,
     /// Σ v².
     pub(crate) squares: f64,
-    /// The largest entry.
+    /// The largest |v|.
     pub(crate) largest: f64,
     /// Number of entries looked at.
     pub(crate) counted: usize,
-    /// Number of entries above zero.
+    /// Number of entries that are not zero.
     pub(crate) positive: usize,
     /// Σ of the weights of the entries: their number, where all count alike.
     pub(crate) weight: f64,
-    /// The smallest entry above zero, if there is any.
+    /// The smallest |v| above zero, if there is any.
     pub(crate) smallest: Option<f64>,
     /// The first zero met, explicit or not.
     pub(crate) zero: Option<(usize, usize)>,
@@ -37,13 +59,17 @@ impl Summary {
     /// Looks at every entry of a matrix.
     ///
     /// # Errors
-    /// The first negative or non-finite entry in the order of memory; an empty matrix; entries whose squares overflow.
-    pub(crate) fn of<T: Float>(matrix: &Matrix<'_, T>, threads: &Threads) -> Result<Self, Error> {
+    /// The first illegal entry in the order of memory; an empty matrix; entries whose squares overflow.
+    pub(crate) fn of<T: Float>(
+        matrix: &Matrix<'_, T>,
+        signs: Signs,
+        threads: &Threads,
+    ) -> Result<Self, Error> {
         let (rows, cols) = (matrix.rows(), matrix.cols());
         if rows == 0 || cols == 0 {
             return Err(Error::Empty { rows, cols });
         }
-        let found = Self::look(matrix, threads);
+        let found = Self::look(matrix, signs, threads);
         let total = found.map_err(|(value, (row, col))| bad_entry("V", value, row, col))?;
         total.check_scale()?;
         Ok(total)
@@ -52,17 +78,18 @@ impl Summary {
     /// The same of a matrix that may be empty or too large; or the first illegal entry, with its row and column.
     pub(crate) fn look<T: Float>(
         matrix: &Matrix<'_, T>,
+        signs: Signs,
         threads: &Threads,
     ) -> Result<Self, (f64, (usize, usize))> {
         let (rows, cols) = (matrix.rows(), matrix.cols());
         let transposed = matrix.prefers_columns() || matches!(matrix, Matrix::Csc(_));
         let parts = match matrix {
             Matrix::Dense(view) if transposed => {
-                look_at(&Lines::Dense(view.transpose()), 0, threads)
+                look_at(&Lines::Dense(view.transpose()), (0, signs), threads)
             }
-            Matrix::Dense(view) => look_at(&Lines::Dense(*view), 0, threads),
+            Matrix::Dense(view) => look_at(&Lines::Dense(*view), (0, signs), threads),
             Matrix::Csr(sparse) | Matrix::Csc(sparse) => {
-                look_at(&Lines::Sparse(*sparse), 0, threads)
+                look_at(&Lines::Sparse(*sparse), (0, signs), threads)
             }
             Matrix::Streamed(streamed) => {
                 let mut parts = Vec::new();
@@ -73,7 +100,7 @@ impl Summary {
                     .walk(run, None, &KeptTwins::new(), |first, lines, _| {
                         // After the first bad entry there is nothing to add.
                         if parts.iter().all(Result::is_ok) {
-                            parts.extend(look_at(&lines, first, threads));
+                            parts.extend(look_at(&lines, (first, signs), threads));
                         }
                     });
                 parts
@@ -152,10 +179,10 @@ impl Summary {
 
     /// Adds an entry; whether it is legal.
     fn take<T: Float>(&mut self, value: T, weight: f64, at: (usize, usize)) -> bool {
-        if !is_legal(value) {
+        let value = value.to_f64();
+        if !Signs::NonNegative.allow(value) {
             return false;
         }
-        let value = value.to_f64();
         self.counted += 1;
         self.weight += weight;
         self.sum += weight * value;
@@ -241,7 +268,11 @@ impl Summary {
 }
 
 /// Looks at a run of lines, the first of which is number `first`: the sums of each task, in order.
-fn look_at<T: Float>(lines: &Lines<'_, T>, first: usize, threads: &Threads) -> Vec<Part> {
+fn look_at<T: Float>(
+    lines: &Lines<'_, T>,
+    (first, signs): (usize, Signs),
+    threads: &Threads,
+) -> Vec<Part> {
     threads.map(lines.count().div_ceil(LINES), |task| {
         let mut part = Summary::default();
         let mut room = Vec::new();
@@ -252,8 +283,8 @@ fn look_at<T: Float>(lines: &Lines<'_, T>, first: usize, threads: &Threads) -> V
                 Lines::Dense(_) => position,
                 Lines::Sparse(sparse) => sparse.row(line).indices.get(position),
             };
-            let Some(found) = vectorised!(look(values)) else {
-                let bad = values.iter().position(|value| !is_legal(*value));
+            let Some(found) = vectorised!(look(values, signs)) else {
+                let bad = values.iter().position(|x| !signs.allow(x.to_f64()));
                 let bad = bad.expect("an illegal entry was met");
                 return Err((values[bad].to_f64(), first + line, place(bad)));
             };
@@ -273,28 +304,21 @@ fn look_at<T: Float>(lines: &Lines<'_, T>, first: usize, threads: &Threads) -> V
     })
 }
 
-/// Whether V may hold an entry. Written so that NaN fails too.
-fn is_legal<T: Float>(value: T) -> bool {
-    value >= T::ZERO && value.is_finite()
-}
-
 /// Sums legal entries in lanes that do not wait for each other; `None` if one is illegal.
 #[inline(always)]
-fn look<T: Float>(values: &[T]) -> Option<Summary> {
+fn look<T: Float>(values: &[T], signs: Signs) -> Option<Summary> {
     const LANES: usize = 8;
     let (mut sum, mut squares) = ([0.0; LANES], [0.0; LANES]);
     let (mut largest, mut smallest) = ([0.0; LANES], [f64::INFINITY; LANES]);
     // Counted in numbers of the lanes' own width.
     let (mut positive, mut legal) = ([0.0; LANES], [0.0; LANES]);
     let (whole, rest) = values.as_chunks::<LANES>();
-    let mut last = [T::ZERO; LANES];
-    last[..rest.len()].copy_from_slice(rest);
-    for values in whole.iter().chain([&last]) {
+    for values in whole.iter().chain([&padded(rest)]) {
         for lane in 0..LANES {
             let value = values[lane].to_f64();
+            legal[lane] += f64::from(u8::from(signs.allow(value)));
+            let value = value.abs();
             let above = value > 0.0;
-            let fits = (0.0..f64::INFINITY).contains(&value);
-            legal[lane] += f64::from(u8::from(fits));
             positive[lane] += f64::from(u8::from(above));
             sum[lane] += value;
             squares[lane] += value * value;
@@ -339,14 +363,15 @@ fn missing<T: Float>(sparse: &Compressed<'_, T>, line: usize) -> Option<usize> {
     stored.iter().position(|stored| !stored)
 }
 
-/// Refuses a factor that holds what V may not hold. One that is kept `transposed` is told of as it is meant.
+/// Refuses a factor that holds what it may not hold. One that is kept `transposed` is told of as it is meant.
 pub(crate) fn check_entries<T: Float>(
     name: &'static str,
     factor: &Dense<T>,
     transposed: bool,
+    signs: Signs,
 ) -> Result<(), Error> {
     let values = factor.as_slice();
-    match values.iter().position(|value| !is_legal(*value)) {
+    match values.iter().position(|x| !signs.allow(x.to_f64())) {
         None => Ok(()),
         Some(bad) => {
             let (line, entry) = (bad / factor.cols(), bad % factor.cols());

@@ -16,7 +16,7 @@ mod work;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use crate::matrix::{Dense, Matrix, Summary, check_entries};
+use crate::matrix::{Dense, Matrix, Signs, Summary, check_entries};
 use crate::nmf::Start;
 use crate::observe::{Observer, Progress};
 use crate::stop::StopReason;
@@ -118,7 +118,7 @@ impl<T: Float> Memory<T> {
                     expected_cols: n,
                 });
             }
-            check_entries(matrix, part, true)?;
+            check_entries(matrix, part, true, Signs::NonNegative)?;
         }
         Ok(())
     }
@@ -311,7 +311,7 @@ impl MiniBatch {
         start: &Start<'_, T>,
         threads: &Threads,
     ) -> Result<Summary, Error> {
-        let seen = Summary::of(v, threads)?;
+        let seen = Summary::of(v, Signs::NonNegative, threads)?;
         seen.check_loss(self.nmf.loss)?;
         self.nmf.check_start_size(start, &seen)?;
         Ok(seen)

@@ -2,7 +2,7 @@
 
 use super::Memory;
 use crate::Float;
-use crate::kernel::vectorised;
+use crate::kernel::{padded, vectorised};
 use crate::loss::Weights;
 use crate::matrix::Dense;
 use crate::update::settle;
@@ -196,11 +196,7 @@ impl Change {
         let (mut difference, mut size) = ([0.0; LANES], [0.0; LANES]);
         vectorised!({
             let (new, old) = (new.as_chunks::<LANES>(), old.as_chunks::<LANES>());
-            let last = [new.1, old.1].map(|rest| {
-                let mut last = [T::ZERO; LANES];
-                last[..rest.len()].copy_from_slice(rest);
-                last
-            });
+            let last = [new.1, old.1].map(padded);
             let pairs = new.0.iter().zip(old.0).chain([(&last[0], &last[1])]);
             for (new, old) in pairs {
                 for lane in 0..LANES {

@@ -2,7 +2,8 @@
 
 use super::{Factor, Nmf, Start};
 use crate::constraint::{Constraint, asymmetry};
-use crate::matrix::{Dense, Matrix, Summary, check_entries};
+use crate::loss::Penalty;
+use crate::matrix::{Dense, Matrix, Signs, Summary, check_entries};
 use crate::{Error, Float, Init};
 
 impl Nmf {
@@ -153,6 +154,9 @@ impl Nmf {
                     return refuse(constraint, legal);
                 }
             }
+            if constraint.is_signed() {
+                self.check_signed(constraint)?;
+            }
             if constraint.chooses() {
                 if self.init != Init::auto() && !self.init.picks_rows() {
                     let legal = format!("expected init snpa or spa, not '{}'", self.init);
@@ -176,6 +180,44 @@ impl Nmf {
                     format!("expected a solver that can leave zero, such as hals, not '{solver}'");
                 return refuse(constraint, legal);
             }
+        }
+        Ok(())
+    }
+
+    /// Refuses what asks more of a factor than that its entries may have any sign.
+    fn check_signed(&self, constraint: &Constraint) -> Result<(), Error> {
+        let refuse = |legal: &str| Self::refuse_constraint(constraint, legal.to_owned());
+        let mut others = self.constraints.iter().filter(|other| *other != constraint);
+        if let Some(other) = others.next() {
+            return refuse(&format!("expected it alone, not beside {other}"));
+        }
+        let alpha = match constraint.factor() {
+            Factor::W => self.penalty.alpha_w,
+            Factor::H => self.penalty.alpha_h,
+        };
+        if alpha > 0.0 && self.penalty.l1_ratio > 0.0 {
+            return refuse(
+                "expected no L1 penalty on a factor of any sign; l1_ratio 0 leaves the L2 penalty",
+            );
+        }
+        let mixes = constraint.mixes();
+        if mixes && self.penalty != Penalty::default() {
+            return refuse("expected no penalties beside it");
+        }
+        if mixes && self.n_init.get() > 1 {
+            let n_init = self.n_init;
+            return refuse(&format!(
+                "expected n_init 1, not {n_init}; other seeds draw other starts"
+            ));
+        }
+        let picks = mixes && self.init.picks_rows();
+        if !picks && ![Init::auto(), Init::drawn()].contains(&self.init) {
+            let legal = if mixes {
+                "random, spa or snpa"
+            } else {
+                "random"
+            };
+            return refuse(&format!("expected init {legal}, not '{}'", self.init));
         }
         Ok(())
     }
@@ -205,6 +247,9 @@ impl Nmf {
             }
             if !(start.held_w.is_empty() && start.held_h.is_empty()) {
                 return refuse(constraint, "expected none where components are held");
+            }
+            if constraint.mixes() && (start.w.is_some() || start.h.is_some()) {
+                return refuse(constraint, "expected no start, which is made of rows of V");
             }
             if constraint.chooses() && start.h.is_some() {
                 return refuse(
@@ -299,7 +344,11 @@ impl Nmf {
                     expected_cols: cols,
                 });
             }
-            check_entries(factor.name(), matrix, false)?;
+            let signs = match self.signed {
+                Some(signed) if signed == factor => Signs::Any,
+                _ => Signs::NonNegative,
+            };
+            check_entries(factor.name(), matrix, false, signs)?;
         }
         Ok(())
     }
@@ -333,7 +382,7 @@ impl Nmf {
         let (v_largest, entries) = (v.largest, v.weight);
         let largest = |factor: Option<&Dense<T>>| {
             let values = factor.map_or(&[][..], Dense::as_slice).iter();
-            values.fold(0.0, |max: f64, x| max.max(x.to_f64()))
+            values.fold(0.0, |max: f64, x| max.max(x.to_f64().abs()))
         };
         let (w, h) = (largest(start.w), largest(start.h));
         // A factor that is not given is made in proportion to √V.

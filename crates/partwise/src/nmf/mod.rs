@@ -17,7 +17,7 @@ use crate::course::Course;
 use crate::fit::Outcome;
 use crate::init::Init;
 use crate::loss::{Loss, Penalty};
-use crate::matrix::{Blocks, Dense, Lines, Matrix, Weighting};
+use crate::matrix::{Blocks, Dense, Lines, Matrix, Signs, Weighting};
 use crate::observe::{Observer, Progress, TracePoint};
 use crate::sketch;
 use crate::stop::StopReason;
@@ -83,6 +83,8 @@ pub struct Nmf {
     pub(crate) penalty: Penalty,
     pub(crate) constraints: Vec<Constraint>,
     pub(crate) graph: Option<Graph>,
+    /// The factor that may have entries of any sign, as V then may.
+    pub(crate) signed: Option<Factor>,
     /// An L1 penalty of each component on both factors, in the units of the objective.
     pub(crate) prices: Option<Arc<[f64]>>,
     pub(crate) threads: Option<NonZeroUsize>,
@@ -173,6 +175,8 @@ pub struct Factorization<T> {
     pub init: Option<Init>,
     /// The rows of V, counted from 0, that the components of a constraint `separable` are; of fewer than k the others are zero.
     pub picked: Vec<usize>,
+    /// C, k × m, of a constraint `convex`: H = C V, each row summing to one.
+    pub mixture: Option<Dense<T>>,
     /// The objective that each of several starts reached in the few iterations that it was tried for, in their order,
     /// on a sketch an estimate; nothing if there was one.
     pub starts: Vec<f64>,
@@ -218,6 +222,7 @@ impl Nmf {
             max_iter: 200,
             penalty: Penalty::default(),
             constraints: Vec::new(),
+            signed: None,
             graph: None,
             prices: None,
             threads: None,
@@ -305,6 +310,9 @@ impl Nmf {
     /// ```
     #[must_use]
     pub fn constraint(mut self, constraint: Constraint) -> Self {
+        if constraint.is_signed() {
+            self.signed = Some(constraint.factor());
+        }
         self.constraints.push(constraint);
         self
     }
@@ -361,6 +369,14 @@ impl Nmf {
         self.check_constraints()
     }
 
+    /// What V may hold.
+    pub(crate) fn signs(&self) -> Signs {
+        match self.signed {
+            Some(_) => Signs::Any,
+            None => Signs::NonNegative,
+        }
+    }
+
     /// The solver that does the work for a shape, where a sketch of V may be worth its price.
     fn road(&self, sketchable: bool, rows: usize, cols: usize) -> Result<Solver, Error> {
         let free = self.constraints.is_empty();
@@ -391,6 +407,7 @@ impl Nmf {
             hold: Some(Factor::H),
             ..Start::default()
         };
+        self.check()?;
         let nmf = self.clone().for_new_samples();
         nmf.fit_with(std::slice::from_ref(v), start, &mut go_on)
     }
@@ -501,10 +518,11 @@ impl Nmf {
         let columns = !self.loss.is_quadratic() && start.hold != Some(Factor::H);
         let blocks = match (weighting, coupled) {
             (Some(weighting), _) => Blocks::weighted(&blocks[0], weighting, threads)?,
-            (None, None) => Blocks::new(blocks, columns, threads)?,
+            (None, None) => Blocks::new(blocks, columns, self.signs(), threads)?,
             // The loop sees the rows of the right factor together.
             (None, Some(factor)) => {
-                Blocks::oriented(blocks, (factor == Factor::W, columns), threads)?
+                let road = (factor == Factor::W, columns);
+                Blocks::oriented(blocks, road, self.signs(), threads)?
             }
         };
         blocks.summary.check_loss(self.loss)?;
@@ -512,7 +530,12 @@ impl Nmf {
         let price = self.symmetric_price(plain.summary.squares);
         let shifted = price.map(|price| Shifted::of(&given[0], price));
         let replaced = match &shifted {
-            Some(shifted) => Some(Blocks::new(&[shifted.view()?], columns, threads)?),
+            Some(shifted) => Some(Blocks::new(
+                &[shifted.view()?],
+                columns,
+                self.signs(),
+                threads,
+            )?),
             None => None,
         };
         let (blocks, plain) = match replaced {
@@ -567,6 +590,13 @@ impl Nmf {
             let outcome = task.symmetrised(outcome);
             return Ok(Self::factorization(&task, course, outcome, clock));
         }
+        if self.constraints.iter().any(Constraint::mixes) {
+            let (outcome, mixture) = task.run_mixed(&mut course);
+            return Ok(Factorization {
+                mixture: Some(mixture),
+                ..Self::factorization(&task, course, outcome, clock)
+            });
+        }
         let Some((h, picked)) = task.rows_of_v() else {
             let outcome = task.run(&mut course);
             return Ok(Self::factorization(&task, course, outcome, clock));
@@ -612,6 +642,7 @@ impl Nmf {
             solver: task.solver,
             init: task.init,
             picked: Vec::new(),
+            mixture: None,
             starts: course.road.starts,
             squares: task.blocks.summary.squares,
             positive: task.blocks.summary.positive,

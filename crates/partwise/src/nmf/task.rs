@@ -1,15 +1,17 @@
 //! From checked parameters to factors: where to begin, on what, and in which orientation.
 
 use super::{Factor, Nmf, Start};
-use crate::constraint::Graph;
+use crate::constraint::{self, Convex, Graph};
 use crate::course::{Course, Tried};
-use crate::fit::{self, Outcome, Plan, Side};
+use crate::fit::{self, Outcome, Plan, Quality, Side};
 use crate::init::{Init, Input, Pair};
+use crate::loss::Weights;
 use crate::matrix::{Blocks, Dense, Source};
 use crate::pass::{Problem, Rules, Terms};
 use crate::shard::remote::{Beginning, Seen, Transport};
 use crate::shard::{Local, Many, Remote, Shard, Sketched, Weighted};
 use crate::sketch::{self, Sketch};
+use crate::stop::{Look, StopReason, StopRule, Stopper};
 use crate::threads::Threads;
 use crate::{Float, Solver};
 
@@ -289,6 +291,107 @@ impl<T: Float> Task<'_, '_, T> {
         Some((h, pair.picked))
     }
 
+    /// W and Hᵀ where a constraint says that the components are mixtures of the rows of V, and C (k × m).
+    pub(super) fn run_mixed(&self, course: &mut Course<'_, T>) -> (Outcome<T>, Dense<T>) {
+        let (nmf, blocks) = (self.nmf, self.blocks);
+        let walked = blocks.walked as f64 / blocks.rows as f64;
+        let terms = Terms::new(Weights::default(), walked, nmf.rank);
+        let terms = (terms.clone(), terms);
+        let problem = Problem {
+            rules: Rules {
+                signed: true,
+                ..Rules::default()
+            },
+            ..Problem::new(self.solver, nmf.loss, blocks.mean(), terms)
+        };
+        let picked = match course.resumes() {
+            true => vec![0; nmf.rank],
+            false => self.mixed_start(),
+        };
+        let mut fit = Convex::new(blocks, &problem, &picked, self.threads);
+        let mut of_mixture = 0.0;
+        let mut stopper = Stopper::new(StopRule::PLATEAU, nmf.tolerance, 0.0);
+        if course.resumes() {
+            course.load(|archive| {
+                fit.archive(archive);
+                stopper.archive(archive);
+                archive.float(&mut of_mixture);
+            });
+        } else {
+            course.begin(1);
+            course.road.begun = true;
+        }
+        let mut stop = StopReason::MaxIterations;
+        while course.road.past.iteration < nmf.max_iter && !course.stopped() {
+            course.road.past.iteration += 1;
+            let met = fit.iterate();
+            of_mixture = met.residual;
+            course.note(met.objective, Some(met.residual));
+            let look = Look {
+                iteration: course.road.past.iteration,
+                violation: met.violation,
+                divergence: met.objective,
+                objective: met.objective,
+            };
+            if stopper.converged(&look) {
+                stop = StopReason::Converged;
+                break;
+            }
+            course.save(|archive| {
+                fit.archive(archive);
+                stopper.archive(archive);
+                archive.float(&mut of_mixture);
+            });
+        }
+        if course.stopped() && stop != StopReason::Converged {
+            stop = StopReason::Stopped;
+        }
+        let (w, mixture, ht) = fit.finish();
+        let (left, right) = self.oriented(w, ht);
+        let plan = Plan {
+            held: Some(self.oriented(Side::Left, Side::Right).1),
+            ..self.plan()
+        };
+        let problem = self.problem((1.0, 1.0));
+        let (summary, shard) = (&blocks.summary, self.shards(left));
+        let (left, right, quality) =
+            fit::look(shard, right, &problem, &plan, summary, self.threads);
+        let (left, right) = self.oriented(left, right);
+        let outcome = Outcome {
+            left,
+            right,
+            stop,
+            quality: Quality {
+                residual: quality.residual.max(of_mixture),
+                ..quality
+            },
+        };
+        (outcome, mixture.transposed())
+    }
+
+    /// The rows of V that its mixtures begin as.
+    fn mixed_start(&self) -> Vec<usize> {
+        let (nmf, blocks, threads) = (self.nmf, self.blocks, self.threads);
+        let (k, seed) = (nmf.rank, nmf.seed);
+        let found = self.init.filter(|init| init.picks_rows()).map(|init| {
+            let sketch = None;
+            let input = Input {
+                blocks,
+                k,
+                seed,
+                sketch,
+                threads,
+            };
+            init.make(&input).picked
+        });
+        let mut picked = found.unwrap_or_default();
+        if picked.len() < k {
+            // Of rows that are mixtures of fewer than k.
+            picked.extend(constraint::drawn(blocks, k - picked.len(), seed, threads));
+        }
+        picked
+    }
+
     fn on_shard<'s>(
         &'s self,
         shard: Box<dyn Shard<T> + 's>,
@@ -351,10 +454,12 @@ impl<T: Float> Task<'_, '_, T> {
                 Factor::W => w_side,
                 Factor::H => h_side,
             }),
-            first: if self.solver.extrapolates() {
-                Side::Left
-            } else {
-                w_side
+            first: match self.nmf.signed {
+                // What was drawn of it says nothing, and the other factor's best answer to that may be none.
+                Some(Factor::W) if self.given.w.is_none() => w_side,
+                Some(Factor::H) if self.given.h.is_none() => h_side,
+                _ if self.solver.extrapolates() => Side::Left,
+                _ => w_side,
             },
         }
     }
@@ -395,6 +500,7 @@ impl<T: Float> Task<'_, '_, T> {
             left,
             right,
             ties: None,
+            signed: self.nmf.signed.is_some(),
         }
     }
 

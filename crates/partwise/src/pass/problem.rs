@@ -32,6 +32,8 @@ pub(crate) struct Rules {
     pub(crate) right: Option<Rule>,
     /// What the right factor's constraint adds to the curvature of each component of the left one, if it adds anything.
     pub(crate) ties: Option<Arc<[f64]>>,
+    /// Whether V and a factor may have entries below zero.
+    pub(crate) signed: bool,
 }
 
 impl Rules {

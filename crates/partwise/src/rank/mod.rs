@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::archive::Identity;
-use crate::matrix::{Matrix, Summary};
+use crate::matrix::{Matrix, Signs, Summary};
 use crate::nmf::Nmf;
 use crate::threads::Threads;
 use crate::{Error, Float};
@@ -327,7 +327,7 @@ impl RankSurvey {
         records: &[Vec<u8>],
         observer: &mut dyn SurveyObserver,
     ) -> Result<Survey, Error> {
-        let summary = Summary::of(v, threads)?;
+        let summary = Summary::of(v, Signs::NonNegative, threads)?;
         summary.check_scale()?;
         summary.check_loss(self.nmf.loss)?;
         let samples = consensus::samples(v.rows(), self.nmf.seed);

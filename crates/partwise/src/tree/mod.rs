@@ -22,7 +22,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::matrix::{Dense, Matrix, Summary};
+use crate::matrix::{Dense, Matrix, Signs, Summary};
 use crate::nmf::{Factor, Nmf, Start};
 use crate::observe::{Observer, Progress};
 use crate::rank::SurveyObserver;
@@ -171,7 +171,7 @@ impl NmfTree {
         threads: &Threads,
         observer: &mut dyn SurveyObserver,
     ) -> Result<Option<TreeModel<T>>, Error> {
-        let summary = Summary::of(v, threads)?;
+        let summary = Summary::of(v, Signs::NonNegative, threads)?;
         summary.check_scale()?;
         summary.check_loss(self.nmf.loss)?;
         // The best single component, the root, both children of every split but the last, and W of all leaves.

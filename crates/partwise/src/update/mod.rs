@@ -383,3 +383,8 @@ pub(crate) fn settle<T: Float>(x: T) -> T {
         T::ZERO
     }
 }
+
+/// The same for an entry of any sign.
+pub(crate) fn settle_signed<T: Float>(x: T) -> T {
+    if x < T::ZERO { -settle(-x) } else { settle(x) }
+}

@@ -103,6 +103,9 @@ fn distance<T: Float>(v: &Dense<T>, model: &Factorization<T>, constraint: Constr
         }
         // Any factor that is not negative will do.
         "graph" => 0.0,
+        // Any will do.
+        "semi" => 0.0,
+        "convex" => from_mixtures(v, model),
         "symmetric" => {
             let pairs = model
                 .w
@@ -113,6 +116,31 @@ fn distance<T: Float>(v: &Dense<T>, model: &Factorization<T>, constraint: Constr
         }
         other => panic!("say what '{other}' means"),
     }
+}
+
+/// How far rows of C are from being shares, and H from C V.
+fn from_mixtures<T: Float>(v: &Dense<T>, model: &Factorization<T>) -> f64 {
+    let c = model.mixture.as_ref().unwrap();
+    let mut away = 0.0f64;
+    for t in 0..c.rows() {
+        let shares = c.row(t).iter().map(|x| x.to_f64());
+        let sum: f64 = shares.clone().sum();
+        away = away.max(if sum == 0.0 { 0.0 } else { (sum - 1.0).abs() });
+        away = shares.fold(away, |away, share| away.max(-share));
+        for j in 0..v.cols() {
+            let of_v = (0..v.rows()).map(|i| c.get(t, i).to_f64() * v.get(i, j).to_f64());
+            let size: f64 = of_v.clone().map(f64::abs).sum();
+            let apart = (of_v.sum::<f64>() - model.h.get(t, j).to_f64()).abs();
+            away = away.max(if apart == 0.0 { 0.0 } else { apart / size });
+        }
+    }
+    away
+}
+
+/// The factor that may have entries below zero, where V has none.
+fn signed(constraint: Constraint) -> Option<Factor> {
+    let signed = constraint.is_signed() && !constraint.mixes();
+    signed.then(|| constraint.factor())
 }
 
 #[test]
@@ -127,7 +155,7 @@ fn constraints_hold_and_objectives_fall() {
                 let stored = Stored::of(&v, storage);
                 let what = format!("{nmf:?} {storage:?} {}", T::NAME);
                 let model = nmf.fit(&stored.matrix()).unwrap();
-                findings.sound(&model, &what);
+                findings.sound_but(&model, signed(constraint), &what);
                 if model.solver.descends() {
                     findings.falls(&model, scale, &what);
                 }
@@ -164,7 +192,7 @@ fn sparse_equals_dense_and_rows_equal_columns() {
         let objective = |storage| {
             let (w, h) = (random(v.rows(), 3, 1.0, 5), random(3, v.cols(), 1.0, 6));
             let start = match constraint.name() {
-                "separable" => Start::default(),
+                "separable" | "convex" => Start::default(),
                 _ => Start {
                     w: Some(&w),
                     h: Some(&h),
@@ -260,7 +288,7 @@ fn nasty_input_has_defined_answers() {
                     let nmf = nmf.constraint(constraint).init(init.parse().unwrap());
                     match nmf.fit(&v.into()) {
                         Ok(model) => {
-                            findings.sound(&model, &what);
+                            findings.sound_but(&model, signed(constraint), &what);
                             let away = distance(v, &model, constraint);
                             findings.check(away < 1e-9, || format!("{what}: {away:e} away"));
                         }
@@ -280,15 +308,16 @@ fn nasty_input_has_defined_answers() {
 fn penalties_count_beside_constraints() {
     let mut findings = Findings::default();
     let v = random::<f64>(30, 20, 1.0, 5);
-    for constraint in constraints().filter(|constraint| !constraint.is_symmetric()) {
+    let priced = |constraint: &Constraint| !constraint.is_symmetric() && !constraint.mixes();
+    for constraint in constraints().filter(priced) {
         let penalty = Penalty {
             alpha_w: 0.01,
             alpha_h: 0.02,
-            l1_ratio: 0.4,
+            l1_ratio: if constraint.is_signed() { 0.0 } else { 0.4 },
         };
         let nmf = short(3, Solver::auto(), Loss::FROBENIUS, 20).penalty(penalty);
         let model = nmf.constraint(constraint).fit(&Matrix::from(&v)).unwrap();
-        findings.sound(&model, constraint.name());
+        findings.sound_but(&model, signed(constraint), constraint.name());
         findings.falls(&model, scale_of(&v, Loss::FROBENIUS), constraint.name());
         findings.check(distance(&v, &model, constraint) < 1e-12, || {
             constraint.to_string()

@@ -23,6 +23,7 @@ mod refusals;
 mod regressions;
 mod remote;
 mod resume;
+mod signed;
 mod sklearn;
 mod streamed;
 mod streamed_sparse;

@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &AudioArguments) -> anyhow::Result<Ending> {
         reporting,
         ..
     } = arguments;
-    solving.nmf()?;
+    solving.check_parts()?;
     check(arguments)?;
     outputs::check_folder(&arguments.output)?;
     if let Some(threads) = solving.threads {

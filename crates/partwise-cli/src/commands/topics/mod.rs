@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &TopicsArguments) -> anyhow::Result<Ending> {
     if let Some(model) = &arguments.apply {
         return apply::run(arguments, model);
     }
-    arguments.solving.nmf()?;
+    arguments.solving.check_parts()?;
     match arguments.terms.dtype {
         Width::F32 => learn::<f32>(arguments),
         Width::F64 => learn::<f64>(arguments),

@@ -35,10 +35,10 @@ const LOG_FALL = 8;
   const residuals = course((p) => p.residual, (p) => p.residual > 0);
   if (residuals.length > 1) {
     charts.append(lineChart({
-      name: "optimality residual by iteration",
+      name: "KKT residual by iteration",
       series: [{ name: "residual", points: residuals }],
       x,
-      y: { label: "optimality residual", scale: "log" },
+      y: { label: "KKT residual", scale: "log" },
     }));
   }
   place.append(charts);

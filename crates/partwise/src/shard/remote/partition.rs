@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::message::{Answer, Answered, Asked, Begin, Described, Kept, Order};
 use super::wire::{self, malformed};
 use crate::init::{W_STREAMS, draw_rows};
-use crate::matrix::{Dense, Matrix, Source, Summary, Twin};
+use crate::matrix::{Dense, Matrix, Signs, Source, Summary, Twin};
 use crate::shard::piece::Rows;
 use crate::shard::{Local, Shard};
 use crate::threads::Threads;
@@ -219,7 +219,7 @@ impl<T: Float> Partition<T> {
     fn describe(&self, v: &Matrix<'_, T>) -> Described {
         let (rows, cols) = (v.rows(), v.cols());
         let dense = !v.is_sparse();
-        let (summary, bad) = match Summary::look(v, &self.threads) {
+        let (summary, bad) = match Summary::look(v, Signs::NonNegative, &self.threads) {
             Ok(summary) => (summary, None),
             Err(bad) => (Summary::default(), Some(bad)),
         };

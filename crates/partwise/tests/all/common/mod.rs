@@ -7,7 +7,7 @@
 
 pub mod planted;
 
-use partwise::{Dense, Factorization, Float, Loss, Matrix, Nmf, Penalty, Solver};
+use partwise::{Dense, Factor, Factorization, Float, Loss, Matrix, Nmf, Penalty, Solver};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -194,8 +194,19 @@ impl Findings {
 
     /// Notes anything in a fit that is not a number, below zero, or infinite.
     pub fn sound<T: Float>(&mut self, model: &Factorization<T>, what: &str) {
-        for (name, factor) in [("W", &model.w), ("H", &model.h)] {
-            let legal = |x: &&T| **x >= T::ZERO && x.is_finite();
+        self.sound_but(model, None, what);
+    }
+
+    /// The same of a fit of which one factor may have entries of any sign.
+    pub fn sound_but<T: Float>(
+        &mut self,
+        model: &Factorization<T>,
+        signed: Option<Factor>,
+        what: &str,
+    ) {
+        for (name, which, factor) in [("W", Factor::W, &model.w), ("H", Factor::H, &model.h)] {
+            let any = signed == Some(which);
+            let legal = |x: &&T| (any || **x >= T::ZERO) && x.is_finite();
             let bad = factor.as_slice().iter().find(|x| !legal(x));
             self.check(bad.is_none(), || format!("{what}: {name} holds {bad:?}"));
         }
