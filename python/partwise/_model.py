@@ -95,6 +95,8 @@ class ModelFile:
             **cls._own_parameters(meta),
         )
         model._validate_params()
+        if model._signed() != "H" and (H < 0).any():
+            raise ValueError(f"{path}: h must be non-negative: its model has no constraint that allows any sign")
         model.components_ = H
         model.n_components_ = model._n_components = H.shape[0]
         model.n_features_in_ = H.shape[1]
@@ -176,8 +178,8 @@ def _read(path):
     if missing:
         raise ValueError(f"{path}: is no model; it has no array {missing[0]!r}")
     H = arrays["h"] = np.ascontiguousarray(arrays["h"])
-    if H.ndim != 2 or H.dtype not in (np.float32, np.float64) or not (np.isfinite(H).all() and (H >= 0).all()):
-        raise ValueError(f"{path}: h must be a non-negative matrix of float32 or float64")
+    if H.ndim != 2 or H.dtype not in (np.float32, np.float64) or not np.isfinite(H).all():
+        raise ValueError(f"{path}: h must be a matrix of finite float32 or float64")
     try:
         meta = json.loads(str(arrays["meta"][()]))
         absent = [name for name in NEEDED if name not in meta]

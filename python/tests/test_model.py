@@ -149,7 +149,7 @@ def test_refuses_what_is_no_model(X, tmp_path):
         "no array 'meta'": {"h": arrays["h"]},
         "meta is no JSON object": {**arrays, "meta": np.array("{")},
         "meta has no 'tol'": {**arrays, "meta": np.array(json.dumps({k: v for k, v in meta.items() if k != "tol"}))},
-        "h must be a non-negative matrix": {**arrays, "h": -arrays["h"]},
+        "h must be non-negative": {**arrays, "h": -arrays["h"]},
         "The 'solver' parameter": {**arrays, "meta": np.array(json.dumps({**meta, "solver": "none"}))},
         "2 names for 12 columns": {**arrays, "col_names": np.array(["a", "b"])},
         "is no model": {**arrays, "meta": np.array([{"a": 1}], dtype=object)},
