@@ -25,8 +25,8 @@
 //! *Plain factorisations*: several matrices with a shared factor are blocks of rows (of columns, transposed), and labels are
 //! columns (`tests/all/joint.rs`). A tree of rank 2 is many fits (`tree/`).
 //!
-//! Work is in double precision whatever the type of V. Extrapolated factors would leave their set, so there is no lead,
-//! and sums of |gradient| need not become small at the edge of one, so every fit with a set ends on a plateau of the objective.
+//! Work is in double precision whatever the type of V. Extrapolated factors would leave their set, so there is no lead (with `semi`
+//! they would stay in it, but large components of opposite signs then grow against each other, and it ends in worse minima), and sums of |gradient| need not become small at the edge of one, so every fit with a set ends on a plateau of the objective.
 
 mod convex;
 mod descent;

@@ -103,29 +103,30 @@ fn non_negative(g: &[f64], b: &[f64]) -> Vec<f64> {
     best.1
 }
 
-/// One half-step after the other, each exact: H by least squares, and W by non-negative least squares.
-fn slow_semi(v: &Dense<f64>, w: &Dense<f64>, iterations: usize) -> Vec<f64> {
+/// One half-step after the other, each exact: H by least squares, and W by non-negative least squares. The objectives after each.
+fn slow_semi(v: &Dense<f64>, w: &Dense<f64>, steps: usize) -> Vec<f64> {
     let (m, k) = (w.rows(), w.cols());
-    let mut w = w.clone();
+    let (mut w, mut h) = (w.clone(), Dense::zeros(k, v.cols()));
     let mut objectives = Vec::new();
-    for _ in 0..iterations {
-        let wt = w.transposed();
-        let (g, b) = (product(&wt, &w), product(&wt, v));
-        let columns: Vec<Vec<f64>> = (0..v.cols())
-            .map(|j| {
-                solved(
-                    g.as_slice(),
-                    &(0..k).map(|t| b.get(t, j)).collect::<Vec<_>>(),
-                )
-            })
-            .collect();
-        let ht = Dense::from_rows(columns.concat(), v.cols(), k).unwrap();
-        let h = ht.transposed();
-        let (g, b) = (product(&h, &ht), product(v, &ht));
-        let rows: Vec<Vec<f64>> = (0..m)
-            .map(|i| non_negative(g.as_slice(), b.row(i)))
-            .collect();
-        w = Dense::from_rows(rows.concat(), m, k).unwrap();
+    for step in 0..steps {
+        if step % 2 == 0 {
+            let wt = w.transposed();
+            let (g, b) = (product(&wt, &w), product(&wt, v));
+            let column = |j| (0..k).map(|t| b.get(t, j)).collect::<Vec<_>>();
+            let columns: Vec<Vec<f64>> = (0..v.cols())
+                .map(|j| solved(g.as_slice(), &column(j)))
+                .collect();
+            h = Dense::from_rows(columns.concat(), v.cols(), k)
+                .unwrap()
+                .transposed();
+        } else {
+            let ht = h.transposed();
+            let (g, b) = (product(&h, &ht), product(v, &ht));
+            let rows: Vec<Vec<f64>> = (0..m)
+                .map(|i| non_negative(g.as_slice(), b.row(i)))
+                .collect();
+            w = Dense::from_rows(rows.concat(), m, k).unwrap();
+        }
         objectives.push(half_squares(v, &w, &h));
     }
     objectives
@@ -141,13 +142,15 @@ fn semi_takes_the_steps_of_a_slow_one() {
             ..Start::default()
         };
         let nmf = short(3, "anls".parse().unwrap(), Loss::FROBENIUS, 12).constraint(named("semi"));
+        let slow = slow_semi(&v, &w, 25);
         for storage in Storage::ALL {
             let stored = Stored::of(&v, storage);
             let model = nmf.fit_with(&[stored.matrix()], start, &mut go_on).unwrap();
             let met = model.trace.iter().filter(|point| point.iteration > 0);
-            for (point, slow) in met.zip(slow_semi(&v, &w, 12)) {
-                let apart = (point.objective / slow - 1.0).abs();
-                assert!(apart < 1e-8, "{storage:?} seed {seed}: {point:?} {slow}");
+            // An iteration is H and W.
+            for (met, slow) in met.zip(slow[1..].iter().step_by(2)) {
+                let apart = (met.objective / slow - 1.0).abs();
+                assert!(apart < 1e-8, "{storage:?} seed {seed}: {met:?} {slow}");
             }
         }
     }
@@ -205,7 +208,8 @@ fn semi_ends_where_nothing_is_left_to_gain() {
 fn semi_on_either_factor_is_the_same_of_the_transpose() {
     let v = around_centres(40, 25, 3, 0.2, 2);
     let w = random::<f64>(40, 3, 1.0, 4);
-    let nmf = |text| short(3, "anls".parse().unwrap(), Loss::FROBENIUS, 20).constraint(named(text));
+    let nmf =
+        |text| short(3, "anls".parse().unwrap(), Loss::FROBENIUS, 800).constraint(named(text));
     let of_w = Start {
         w: Some(&w),
         ..Start::default()
@@ -221,7 +225,7 @@ fn semi_on_either_factor_is_the_same_of_the_transpose() {
     let other = nmf("w:semi")
         .fit_with(&[Matrix::from(&turned)], of_h, &mut go_on)
         .unwrap();
-    assert!((one.objective / other.objective - 1.0).abs() < 1e-9);
+    assert!((one.objective / other.objective - 1.0).abs() < 1e-6);
     assert!(other.w.as_slice().iter().any(|x| *x < 0.0));
     assert!(other.h.as_slice().iter().all(|x| *x >= 0.0));
 }
