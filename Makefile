@@ -15,7 +15,7 @@ PYTHON_VENV = python/.venv
 PYTHON_BIN = $(PYTHON_VENV)/bin
 BROWSER_TESTS = crates/partwise-report/tests/browser
 
-.PHONY: demo build test lint deny fuzz dist mpi mpi-library clean bench bench-kernels bench-test python python-test docs browser-test wheel
+.PHONY: demo build test lint deny fuzz sanitize dist mpi mpi-library clean bench bench-kernels bench-test python python-test docs browser-test wheel
 
 ## Factor a photograph and say where the pictures are.
 demo: $(PROGRAM)
@@ -116,6 +116,10 @@ dist: build wheel
 ## A turn of each fuzz target of fuzz/, of 30 seconds or as many as SECONDS says; TARGETS="npz pwz" runs some. Needs a C++ compiler.
 fuzz:
 	sh fuzz/run.sh $(or $(SECONDS),30) $(TARGETS)
+
+## The tests of the kernels, and of what walks over V, under AddressSanitizer; FILTER=name runs others of the engine's.
+sanitize:
+	sh scripts/sanitize.sh $(FILTER)
 
 ## A wheel for every Linux with glibc 2.17 or newer and any Python from 3.10 on, tried in an empty environment.
 wheel: $(PYTHON_VENV)/ready
