@@ -18,6 +18,7 @@ plt.rcParams.update(
 STYLES = {
     "partwise:auto": ("#08306b", "-"),
     "partwise:cd": ("#2171b5", "-"),
+    "partwise:hals": ("#ae017e", "-"),
     "partwise:mu": ("#6baed6", "-"),
     "partwise:als": ("#b3cde3", "-"),
     "partwise:anls": ("#00868b", "-"),

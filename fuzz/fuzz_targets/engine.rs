@@ -1,5 +1,5 @@
-//! The engine's public calls with hostile shapes, entries and parameters: what they take gives factors that are non-negative and
-//! finite, what they refuse is said in one line, and nothing panics.
+//! The engine's public calls with hostile shapes, entries and parameters: what they take gives factors that are finite and, but for
+//! constraints that allow any sign, non-negative; what they refuse is said in one line, and nothing panics.
 
 #![no_main]
 
@@ -169,7 +169,12 @@ fn one<X>(input: &mut Unstructured<'_>, all: impl Iterator<Item = X>) -> Result<
     Ok(all.swap_remove(which))
 }
 
-fn nmf<T: Float>(input: &mut Unstructured<'_>, shape: (usize, usize)) -> Result<(Nmf, usize)> {
+/// What is to be fitted, its rank, and whether a factor may have entries below zero.
+fn nmf<T: Float>(
+    input: &mut Unstructured<'_>,
+    shape: (usize, usize),
+) -> Result<(Nmf, usize, bool)> {
+    let mut signed = false;
     let rank = count(input)?;
     let mut nmf = Nmf::new(rank)
         .solver(one(input, Solver::all())?)
@@ -218,6 +223,7 @@ fn nmf<T: Float>(input: &mut Unstructured<'_>, shape: (usize, usize)) -> Result<
             };
             constraint = moved;
         }
+        signed |= constraint.is_signed();
         nmf = nmf.constraint(constraint);
     }
     if choice >> 8 & 7 == 1 {
@@ -230,15 +236,19 @@ fn nmf<T: Float>(input: &mut Unstructured<'_>, shape: (usize, usize)) -> Result<
             nmf = nmf.graph(graph);
         }
     }
-    Ok((nmf, rank))
+    Ok((nmf, rank, signed))
 }
 
 /// That factors are what was promised.
-fn sound<T: Float>(model: &Factorization<T>, (m, n): (usize, usize), rank: usize) {
+fn sound<T: Float>(
+    model: &Factorization<T>,
+    (m, n): (usize, usize),
+    (rank, signed): (usize, bool),
+) {
     assert_eq!((model.w.rows(), model.w.cols()), (m, rank));
     assert_eq!((model.h.rows(), model.h.cols()), (rank, n));
     for factor in [&model.w, &model.h] {
-        let good = |value: &T| value.to_f64() >= 0.0 && value.to_f64().is_finite();
+        let good = |value: &T| (signed || value.to_f64() >= 0.0) && value.to_f64().is_finite();
         assert!(factor.as_slice().iter().all(good), "{factor:?}");
     }
     assert!(
@@ -249,7 +259,7 @@ fn sound<T: Float>(model: &Factorization<T>, (m, n): (usize, usize), rank: usize
 
 fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
     let shape = (small(input, MOST)?, small(input, MOST)?);
-    let (nmf, rank) = nmf::<T>(input, shape)?;
+    let (nmf, rank, signed) = nmf::<T>(input, shape)?;
     let stuff = Stuff::<T>::new(input, shape)?;
     let Some(v) = stuff.matrix() else {
         return Ok(());
@@ -262,7 +272,7 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
             if let Some(h) = dense(input, rank, n)?
                 && let Some(model) = checked(nmf.transform(&v, &h))
             {
-                sound(&model, shape, rank);
+                sound(&model, shape, (rank, signed));
             }
         }
         1 | 2 => {
@@ -280,7 +290,7 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
             let again = [v, v];
             let blocks = if choice == 7 { &again[..] } else { &again[..1] };
             if let Some(model) = checked(nmf.fit_with(blocks, start, &mut observer)) {
-                sound(&model, (m * blocks.len(), n), rank);
+                sound(&model, (m * blocks.len(), n), (rank, signed));
             }
         }
         3 => {
@@ -295,7 +305,7 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
             };
             let fitted = nmf.fit_weighted(&v, &weighting, Start::default(), &mut observer);
             if let Some(model) = checked(fitted) {
-                sound(&model, shape, rank);
+                sound(&model, shape, (rank, signed));
             }
         }
         4 => {
@@ -352,7 +362,7 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
         }
         _ => {
             if let Some(model) = checked(nmf.fit(&v)) {
-                sound(&model, shape, rank);
+                sound(&model, shape, (rank, signed));
             }
         }
     }

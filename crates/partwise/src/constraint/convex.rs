@@ -177,50 +177,59 @@ impl<'a, 'v, T: Float> Convex<'a, 'v, T> {
         let (mut ahead, mut ahead_h) = (self.mixture.clone(), self.ht.clone());
         let (mut pace, mut plain) = (1.0f64, true);
         self.curvature *= LONGER;
-        let mut steps = 0;
-        while steps < STEPS {
+        for _ in 0..STEPS {
             let mut slope = self.turned(&ahead_h, &turn);
             subtract(&mut slope, &toward);
             let gradient = self.products.forward(&mut slope);
-            let (mut next, mut next_h);
-            loop {
-                let moved;
-                (next, moved) = self.projected(&ahead, &gradient);
-                if violation.is_none() {
-                    violation = Some(moved.gradient);
-                }
-                next_h = self.products.backward(&mut next);
-                let mut step_h = next_h.clone();
-                subtract(&mut step_h, &ahead_h);
-                let turned = self.turned(&step_h, &turn);
-                let met = kernel::inner(turned.as_slice(), step_h.as_slice());
-                if met <= (self.curvature * moved.length * (1.0 + 1e-6)).max(rounding) {
-                    break;
-                }
-                self.curvature = (self.curvature * SHORTER).max(met / moved.length);
-            }
+            let (next, next_h, met) = self.step((&ahead, &ahead_h), &gradient, (&turn, rounding));
+            violation.get_or_insert(met);
             let found = self.value(&next_h, &turn, &toward);
-            steps += 1;
-            if found > value && !plain {
-                (ahead, ahead_h) = (self.mixture.clone(), self.ht.clone());
-                (pace, plain) = (1.0, true);
-                continue;
-            }
-            if found > value {
+            if found <= value {
+                let faster = f64::midpoint(1.0, (1.0 + 4.0 * pace * pace).sqrt());
+                let share = T::from_f64((pace - 1.0) / faster);
+                carry_on(&mut ahead, &next, &self.mixture, share);
+                carry_on(&mut ahead_h, &next_h, &self.ht, share);
+                (self.mixture, self.ht) = (next, next_h);
+                (pace, plain, value) = (faster, share == T::ZERO, found);
+            } else if plain {
                 // Rounding is all that is left.
                 break;
+            } else {
+                (ahead, ahead_h) = (self.mixture.clone(), self.ht.clone());
+                (pace, plain) = (1.0, true);
             }
-            let faster = f64::midpoint(1.0, (1.0 + 4.0 * pace * pace).sqrt());
-            let share = T::from_f64((pace - 1.0) / faster);
-            carry_on(&mut ahead, &next, &self.mixture, share);
-            carry_on(&mut ahead_h, &next_h, &self.ht, share);
-            (self.mixture, self.ht) = (next, next_h);
-            (pace, plain, value) = (faster, share == T::ZERO, found);
         }
         OfC {
             value,
             violation: violation.unwrap_or_default(),
             size,
+        }
+    }
+
+    /// A step of Cᵀ from where it stands, with its Hᵀ, as long as the curvature on its way allows; `rounding` is what a step of H of none
+    /// may come to. Returns also Σ |projected gradient|.
+    fn step(
+        &mut self,
+        (from, from_h): (&Dense<T>, &Dense<T>),
+        gradient: &Dense<T>,
+        (turn, rounding): (&Dense<T>, f64),
+    ) -> (Dense<T>, Dense<T>, f64) {
+        let mut violation = None;
+        loop {
+            let (mut next, moved) = self.projected(from, gradient);
+            let violation = *violation.get_or_insert(moved.gradient);
+            let next_h = self.products.backward(&mut next);
+            let mut step_h = next_h.clone();
+            subtract(&mut step_h, from_h);
+            let turned = self.turned(&step_h, turn);
+            let met = kernel::inner(turned.as_slice(), step_h.as_slice());
+            let bound = (self.curvature * moved.length * (1.0 + 1e-6)).max(rounding);
+            // With a curvature beyond all numbers no step was made.
+            if met <= bound || self.curvature == f64::MAX {
+                return (next, next_h, violation);
+            }
+            let longest = (self.curvature * SHORTER).max(met / moved.length);
+            self.curvature = longest.min(f64::MAX);
         }
     }
 
