@@ -207,7 +207,7 @@ def load(folder, names=(), quick=False):
             comparisons.append(comparison)
         elif names:
             raise ConfigError(f"{where}: quick: missing; a quick run of it needs a table [quick]")
-    return sorted(comparisons, key=lambda comparison: KINDS.index(comparison.kind))
+    return sorted(comparisons, key=lambda comparison: (KINDS.index(comparison.kind), comparison.name))
 
 
 assert {f.name for f in fields(Comparison)} == {

@@ -162,7 +162,7 @@ def iteration(rows, comparison, folder):
             places = [ranks.index(k) + (index - (len(series) - 1) / 2) * width for k in found]
             shade = {"color": style(peer)[0], "alpha": 1 if count == comparison["threads"][0] else 0.45}
             bars = panel.bar(places, found.values(), width * 0.92, **shade)
-            panel.bar_label(bars, fmt=short, fontsize=7, padding=1)
+            panel.bar_label(bars, fmt=short, fontsize=6, padding=1)
         panel.axhline(1, color=style(BARE)[0], linestyle=style(BARE)[1], linewidth=1.3)
         panel.set_xticks(range(len(ranks)), [f"k = {k}" for k in ranks])
         panel.set_title(f"{pane[0]}, {pane[1]}")

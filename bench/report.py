@@ -143,7 +143,9 @@ def machine_section(results, name):
         f"- How busy it was: load {machine['load']} when it began",
         f"- {machine['program']} (commit {machine['commit']}), Python {machine['python']}, {versions}",
         f"- Libraries under them: {', '.join(machine['libraries'])}",
-        f"- Began {results['date'].replace('T', ' ')}, took {results['minutes']:g} min; traces: `{name}`",
+        f"- Began {results['date'].replace('T', ' ')}, took {results['minutes']:g} min"
+        + (f" in {results['sittings']} sittings" if results["sittings"] > 1 else "")
+        + f"; traces: `{name}`",
     ]
     if absent["packages"]:
         lines.append(f"- Not installed, so left out: {', '.join(absent['packages'])}")

@@ -191,7 +191,8 @@ def measure_all(comparisons, arguments):
     }
     fresh["absent"] = {"packages": absent_peers, "data": absent_data}
     fresh["comparisons"] = [{**vars(c), "cases": [vars(case) for case in c.cases]} for c in comparisons]
-    file, results = begun(arguments, {**fresh, "runs": []}, now)
+    file, results = begun(arguments, {**fresh, "sittings": 0, "runs": []}, now)
+    results["sittings"] += 1
     before = results["minutes"]
 
     def keep():
