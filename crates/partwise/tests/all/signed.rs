@@ -156,29 +156,31 @@ fn semi_takes_the_steps_of_a_slow_one() {
     }
 }
 
+fn difference(a: &Dense<f64>, b: &Dense<f64>) -> Dense<f64> {
+    let pairs = a.as_slice().iter().zip(b.as_slice());
+    Dense::from_rows(pairs.map(|(a, b)| a - b).collect(), a.rows(), a.cols()).unwrap()
+}
+
+/// Σ |x|.
+fn size(x: &Dense<f64>) -> f64 {
+    x.as_slice().iter().map(|x| x.abs()).sum()
+}
+
+/// Σ |gradient| where a factor with nothing below zero may move.
+fn projected(slopes: &Dense<f64>, factor: &Dense<f64>) -> f64 {
+    let pairs = slopes.as_slice().iter().zip(factor.as_slice());
+    let open = |(slope, x): (&f64, &f64)| if *x > 0.0 { *slope } else { slope.min(0.0) };
+    pairs.map(open).map(f64::abs).sum()
+}
+
 /// What is left of the gradient where a factor may move, over the size of its data's part.
 fn semi_residual(v: &Dense<f64>, model: &Factorization<f64>) -> f64 {
     let (w, h) = (&model.w, &model.h);
-    let difference = {
-        let made = product(w, h);
-        let pairs = made.as_slice().iter().zip(v.as_slice());
-        Dense::from_rows(pairs.map(|(x, v)| x - v).collect(), v.rows(), v.cols()).unwrap()
-    };
-    let of_h = product(&w.transposed(), &difference);
-    let of_w = product(&difference, &h.transposed());
-    let left = of_h.as_slice().iter().map(|x| x.abs()).sum::<f64>();
-    let pairs = of_w.as_slice().iter().zip(w.as_slice());
-    let right: f64 = pairs
-        .map(|(slope, w)| {
-            if *w > 0.0 {
-                slope.abs()
-            } else {
-                slope.min(0.0).abs()
-            }
-        })
-        .sum();
-    let size = |x: Dense<f64>| x.as_slice().iter().map(|x| x.abs()).sum::<f64>();
-    left / size(product(&w.transposed(), v)) + right / size(product(v, &h.transposed()))
+    let (wt, ht) = (w.transposed(), h.transposed());
+    let apart = difference(&product(w, h), v);
+    let left = size(&product(&wt, &apart));
+    let right = projected(&product(&apart, &ht), w);
+    left / size(&product(&wt, v)) + right / size(&product(v, &ht))
 }
 
 #[test]
@@ -303,28 +305,14 @@ fn entries_of_any_sign_are_read_from_every_storage_by_any_threads() {
     findings.finish();
 }
 
-/// Σ |gradient| of C where it may move, over the size of its data's part.
+/// The same of C alone.
 fn convex_residual(v: &Dense<f64>, model: &Factorization<f64>) -> f64 {
     let c = model.mixture.as_ref().unwrap();
     let wt = model.w.transposed();
     let (g, q) = (product(&wt, &model.w), product(&wt, v));
-    let made = product(&g, &model.h);
-    let pairs = made.as_slice().iter().zip(q.as_slice());
-    let difference =
-        Dense::from_rows(pairs.map(|(x, y)| x - y).collect(), c.rows(), v.cols()).unwrap();
-    let slopes = product(&difference, &v.transposed());
-    let pairs = slopes.as_slice().iter().zip(c.as_slice());
-    let left: f64 = pairs
-        .map(|(slope, c)| {
-            if *c > 0.0 {
-                slope.abs()
-            } else {
-                slope.min(0.0).abs()
-            }
-        })
-        .sum();
-    let size = product(&q, &v.transposed());
-    left / size.as_slice().iter().map(|x| x.abs()).sum::<f64>()
+    let vt = v.transposed();
+    let slopes = product(&difference(&product(&g, &model.h), &q), &vt);
+    projected(&slopes, c) / size(&product(&q, &vt))
 }
 
 /// The multiplicative updates of Ding, Li & Jordan (2010), with the parts of V Vᵀ above and below zero, from the same rows.
