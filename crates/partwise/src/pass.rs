@@ -17,7 +17,7 @@ use faer::MatRef;
 use crate::Float;
 use crate::kernel::{self, Packed, vectorised};
 use crate::loss::{Elementwise, Weights, wide};
-use crate::matrix::{Dense, Lines};
+use crate::matrix::{Dense, Lines, Places};
 use crate::stored;
 use crate::update::{MultiplicativeRule, Quadratic, settle, settle_signed};
 
@@ -399,10 +399,10 @@ fn for_each_tile<T: Float>(
 }
 
 /// Σ D(v, y) over lines `from..to`, in scaled units: over the stored entries alone where the rest is known from
-/// sums, else entry by entry, zeros included.
+/// sums, else entry by entry, zeros included. What is `absent` of the lines, whose first has a number there, does not count.
 pub(crate) fn divergence<T: Float>(
     elementwise: &Elementwise<T>,
-    lines: &Lines<'_, T>,
+    (lines, absent): (&Lines<'_, T>, Option<(&Places, usize)>),
     (from, to): (usize, usize),
     rows: &[T],
     fixed: &Fixed<T>,
@@ -416,13 +416,13 @@ pub(crate) fn divergence<T: Float>(
             return sum;
         }
     }
-    entry_divergence(elementwise, lines, (from, to), rows, fixed)
+    entry_divergence(elementwise, (lines, absent), (from, to), rows, fixed)
 }
 
-/// Σ D(v, y) over every entry of lines `from..to`, in scaled units.
+/// Σ D(v, y) over every entry of lines `from..to` that counts, in scaled units.
 fn entry_divergence<T: Float>(
     elementwise: &Elementwise<T>,
-    lines: &Lines<'_, T>,
+    (lines, absent): (&Lines<'_, T>, Option<(&Places, usize)>),
     (from, to): (usize, usize),
     rows: &[T],
     fixed: &Fixed<T>,
@@ -438,6 +438,15 @@ fn entry_divergence<T: Float>(
         let left = &rows[(start - from) * k..(end - from) * k];
         let left = MatRef::from_row_major_slice(left, end - start, k);
         kernel::outer(&mut y[..size], left, fixed.rows.view());
+        if let Some((places, first)) = absent {
+            // Of nothing, nothing is exact.
+            for (line, y) in (first + start..first + end).zip(y.chunks_exact_mut(length)) {
+                places
+                    .line(line)
+                    .iter()
+                    .for_each(|&j| y[j as usize] = T::ZERO);
+            }
+        }
         let pairs = lines.slices(start, end, &mut v).zip(y.chunks_exact(length));
         for (v, y) in pairs {
             sum += wide::divergences(elementwise, v, y);

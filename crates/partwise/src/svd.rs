@@ -145,7 +145,7 @@ fn squared_residual<T: Float>(
                 let (from, to) = (task * LINES, ((task + 1) * LINES).min(count));
                 let start = before + first;
                 let rows = left.row_range(start + from, start + to);
-                pass::divergence(&squared, &lines, (from, to), rows, &right)
+                pass::divergence(&squared, (&lines, None), (from, to), rows, &right)
             });
             total += 2.0 * parts.iter().sum::<f64>();
         });

@@ -1,6 +1,6 @@
 //! V as one or more blocks of rows, ready to be walked both ways.
 
-use super::{Dense, Matrix, Signs, Source, Summary, Weighed, Weighting};
+use super::{Dense, Holes, Matrix, Signs, Source, Summary, Weighed, Weighting};
 use crate::shard::remote::Seen;
 use crate::threads::Threads;
 use crate::{Error, Float};
@@ -12,6 +12,8 @@ pub(crate) struct Blocks<'a, T: Float> {
     pub(crate) sources: Vec<Source<'a, T>>,
     /// What the entries of the only block count for, unless all count alike.
     pub(crate) weighed: Option<Weighed<'a, T>>,
+    /// The only block with zeros in the place of what is missing, if that is little and wanted.
+    pub(crate) holes: Option<Holes<'a, T>>,
     pub(crate) transposed: bool,
     pub(crate) rows: usize,
     pub(crate) cols: usize,
@@ -91,6 +93,7 @@ impl<'a, T: Float> Blocks<'a, T> {
         Ok(Self {
             sources: sources.collect(),
             weighed: None,
+            holes: None,
             transposed,
             rows,
             cols,
@@ -99,13 +102,14 @@ impl<'a, T: Float> Blocks<'a, T> {
         })
     }
 
-    /// Looks at every entry that counts, and prepares the only block.
+    /// Looks at every entry that counts, and prepares the only block; `fills` says whether what is missing may be filled.
     ///
     /// # Errors
     /// Weights of another shape or with illegal entries; as [`Summary::counted`].
     pub(crate) fn weighted(
         v: &Matrix<'a, T>,
         weighting: &Weighting<'a, T>,
+        fills: bool,
         threads: &Threads,
     ) -> Result<Self, Error> {
         let (rows, cols) = (v.rows(), v.cols());
@@ -113,9 +117,11 @@ impl<'a, T: Float> Blocks<'a, T> {
         let weighed = Weighed::new(weighting, (rows, cols), transposed, threads)?;
         let source = Source::new(if transposed { v.transpose() } else { *v });
         let summary = Summary::counted(&weighed.rows(&source), transposed, threads)?;
+        let holes = fills.then(|| weighed.holes(&source)).flatten();
         Ok(Self {
             sources: vec![source],
             weighed: Some(weighed),
+            holes,
             transposed,
             rows,
             cols,
@@ -129,6 +135,7 @@ impl<'a, T: Float> Blocks<'a, T> {
         Self {
             sources: Vec::new(),
             weighed: None,
+            holes: None,
             transposed: false,
             rows: seen.rows,
             cols: seen.cols,

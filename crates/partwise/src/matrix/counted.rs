@@ -1,6 +1,6 @@
 //! Matrices of which some entries are not known, or count more than others.
 
-use super::{Compressed, Lines, Matrix, Signs, Source, Summary, bad_entry};
+use super::{Compressed, Holes, Lines, Matrix, Signs, Source, Summary, bad_entry};
 use crate::kernel;
 use crate::threads::Threads;
 use crate::{Error, Float};
@@ -88,6 +88,13 @@ pub(crate) struct Weighed<'a, T: Float> {
 }
 
 impl<'a, T: Float> Weighed<'a, T> {
+    /// V with zeros in the place of what is missing, if little is and the rest counts alike.
+    pub(crate) fn holes(&self, source: &Source<'a, T>) -> Option<Holes<'a, T>> {
+        let alike = self.rows.is_none() && self.entries.is_none();
+        let filled = alike && self.missing == Missing::Nan;
+        filled.then(|| Holes::of(source)).flatten()
+    }
+
     /// Checks the weights of an m × n matrix that is walked as it is, or transposed.
     ///
     /// # Errors

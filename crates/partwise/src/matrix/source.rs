@@ -29,12 +29,16 @@ const NARROWEST_TILE: usize = 32;
 /// V with what is needed to walk it both ways: nothing more if dense, the twin if sparse.
 pub(crate) enum Source<'a, T: Float> {
     Dense(MatRef<'a, T>),
+    /// Dense, with zeros in the place of NaN.
+    Holed(MatRef<'a, T>),
     /// Sparse by rows, and its twin by columns.
     Csr(Compressed<'a, T>, Arc<Twin<T>>),
     /// Sparse by rows, and twins of tiles of them.
     Tiled(Compressed<'a, T>, Tiles<T>),
     /// Sparse by columns, and its twin by rows.
     Csc(Compressed<'a, T>, Arc<Twin<T>>),
+    /// Made here: sparse by lines, and by columns.
+    Owned(Twin<T>, Twin<T>),
     /// Not in memory, or without the twin: it can only be walked, in its own order.
     Streamed(Stream<'a, T>, KeptTwins<T>),
 }
@@ -94,28 +98,33 @@ impl<'a, T: Float> Source<'a, T> {
     /// The twin, if there is one.
     pub(crate) fn twin(&self) -> Option<Arc<Twin<T>>> {
         match self {
-            Self::Dense(_) | Self::Tiled(..) | Self::Streamed(..) => None,
+            Self::Dense(_)
+            | Self::Holed(_)
+            | Self::Tiled(..)
+            | Self::Owned(..)
+            | Self::Streamed(..) => None,
             Self::Csr(_, twin) | Self::Csc(_, twin) => Some(twin.clone()),
         }
     }
 
     pub(crate) fn is_sparse(&self) -> bool {
         match self {
-            Self::Dense(_) => false,
-            Self::Csr(..) | Self::Tiled(..) | Self::Csc(..) => true,
+            Self::Dense(_) | Self::Holed(_) => false,
+            Self::Csr(..) | Self::Tiled(..) | Self::Csc(..) | Self::Owned(..) => true,
             Self::Streamed(stream, _) => stream.is_sparse(),
         }
     }
 
     /// Whether its columns are in memory whole.
     pub(crate) fn has_columns(&self) -> bool {
-        !matches!(self, Self::Tiled(..) | Self::Streamed(..))
+        !matches!(self, Self::Holed(_) | Self::Tiled(..) | Self::Streamed(..))
     }
 
-    /// The rows of a matrix in memory.
+    /// The rows of a matrix in memory, NaN where they have it.
     pub(crate) fn rows(&self) -> Lines<'_, T> {
         match self {
-            Self::Dense(view) => Lines::Dense(*view),
+            Self::Dense(view) | Self::Holed(view) => Lines::Dense(*view),
+            Self::Owned(lines, _) => Lines::Sparse(lines.view()),
             Self::Csr(sparse, _) | Self::Tiled(sparse, _) => Lines::Sparse(*sparse),
             Self::Csc(_, twin) => Lines::Sparse(twin.view()),
             Self::Streamed(..) => unreachable!("the lines of a stream are walked"),
@@ -128,7 +137,10 @@ impl<'a, T: Float> Source<'a, T> {
             Self::Dense(view) => Lines::Dense(view.transpose()),
             Self::Csr(_, twin) => Lines::Sparse(twin.view()),
             Self::Csc(sparse, _) => Lines::Sparse(*sparse),
-            Self::Tiled(..) | Self::Streamed(..) => unreachable!("there are no whole columns"),
+            Self::Owned(_, columns) => Lines::Sparse(columns.view()),
+            Self::Holed(_) | Self::Tiled(..) | Self::Streamed(..) => {
+                unreachable!("there are no whole columns")
+            }
         }
     }
 
@@ -162,6 +174,7 @@ impl<'a, T: Float> Source<'a, T> {
     pub(crate) fn has_dense_rows(&self) -> bool {
         match self {
             Self::Dense(view) => kernel::has_rows(*view),
+            Self::Holed(_) => true,
             Self::Streamed(stream, _) => matches!(stream, Stream::Dense(_)),
             _ => false,
         }
@@ -183,6 +196,9 @@ impl<'a, T: Float> Source<'a, T> {
         match self {
             Self::Streamed(stream, kept) => return stream.walk(run, twins, kept, visit),
             Self::Tiled(lines, kept) => return tiles::walk(lines, Some(kept), twins, visit),
+            Self::Holed(view) => {
+                return walk_holed(*view, run, |first, lines| visit(first, lines, None));
+            }
             _ => {}
         }
         let lines = self.rows();
@@ -294,5 +310,27 @@ impl<'a, T: Float> Source<'a, T> {
             }
         });
         out
+    }
+}
+
+/// Hands over the lines of a dense matrix, `run` of them at a time, with zeros in the place of NaN.
+fn walk_holed<T: Float>(
+    view: MatRef<'_, T>,
+    run: usize,
+    mut visit: impl FnMut(usize, Lines<'_, T>),
+) {
+    let (count, length) = (view.nrows(), view.ncols());
+    let mut room = vec![T::ZERO; run.min(count) * length];
+    for first in (0..count).step_by(run) {
+        let lines = run.min(count - first);
+        let room = &mut room[..lines * length];
+        kernel::pack(room, view.subrows(first, lines));
+        for value in room.iter_mut() {
+            if value.to_f64().is_nan() {
+                *value = T::ZERO;
+            }
+        }
+        let zeroed = MatRef::from_row_major_slice(&*room, lines, length);
+        visit(first, Lines::Dense(zeroed));
     }
 }

@@ -332,6 +332,30 @@ impl<T: Float> Twin<T> {
         }
     }
 
+    /// The same entries in the same order, without those that are NaN.
+    pub(crate) fn of_known(matrix: &Compressed<'_, T>) -> Self {
+        let mut known = Self {
+            major: matrix.major,
+            minor: matrix.minor,
+            offsets: vec![0],
+            indices: Vec::new(),
+            values: Vec::new(),
+        };
+        for line in 0..matrix.major {
+            let row = matrix.row(line);
+            with_indices!(row.indices, indices => {
+                for (index, &value) in indices.iter().zip(row.values) {
+                    if !value.to_f64().is_nan() {
+                        known.indices.push(index.at() as u32);
+                        known.values.push(value);
+                    }
+                }
+            });
+            known.offsets.push(known.values.len());
+        }
+        known
+    }
+
     pub(crate) fn view(&self) -> Compressed<'_, T> {
         Compressed {
             major: self.major,

@@ -224,7 +224,7 @@ impl<'a, T: Float> Work<'a, T> {
         let parts = self.threads.map(count.div_ceil(ROWS), |index| {
             let (from, to) = (index * ROWS, ((index + 1) * ROWS).min(count));
             let rows = left.rows.row_range(from, to);
-            pass::divergence(elementwise, lines, (from, to), rows, &self.right)
+            pass::divergence(elementwise, (lines, None), (from, to), rows, &self.right)
         });
         parts.iter().sum::<f64>() * elementwise.unit()
     }

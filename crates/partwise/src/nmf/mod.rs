@@ -384,6 +384,13 @@ impl Nmf {
         self.solver.road(self.loss, pays)
     }
 
+    /// Whether what is missing of V may be filled by the factors on the way: for half-steps that need not be exact.
+    fn fills<T: Float>(&self, start: &Start<'_, T>) -> bool {
+        let solver = self.solver.road(self.loss, false);
+        let extrapolates = solver.is_ok_and(Solver::extrapolates);
+        extrapolates && self.loss.is_quadratic() && start.hold.is_none()
+    }
+
     /// Factors V.
     ///
     /// # Errors
@@ -446,7 +453,8 @@ impl Nmf {
     /// Factors a V of which some entries are missing or count more than others; what is missing shows in W H.
     ///
     /// Each line of V has sums of its own here, so the squared loss costs about k/2 times what it costs where every entry
-    /// counts. A row of W or a column of H of which no entry is known becomes zero. The start is drawn, or given.
+    /// counts. Not so for `hals`, which `auto` takes, where entries are missing, no more than half of any line, and the others
+    /// count alike: what the factors say of those stands for them in each half-step (Srebro & Jaakkola 2003). A row of W or a column of H of which no entry is known becomes zero. The start is drawn, or given.
     ///
     /// # Errors
     /// As [`Self::fit_with`]; weights of another shape than V's, below zero or not finite; no entry that counts; a start or
@@ -517,7 +525,10 @@ impl Nmf {
         let coupled = self.coupled();
         let columns = !self.loss.is_quadratic() && start.hold != Some(Factor::H);
         let blocks = match (weighting, coupled) {
-            (Some(weighting), _) => Blocks::weighted(&blocks[0], weighting, threads)?,
+            (Some(weighting), _) => {
+                let fills = self.fills(&start);
+                Blocks::weighted(&blocks[0], weighting, fills, threads)?
+            }
             (None, None) => Blocks::new(blocks, columns, self.signs(), threads)?,
             // The loop sees the rows of the right factor together.
             (None, Some(factor)) => {

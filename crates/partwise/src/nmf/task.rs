@@ -417,8 +417,8 @@ impl<T: Float> Task<'_, '_, T> {
     /// What an entry of a walk costs, in products with a row of a factor: a Gram matrix for each line takes k of them.
     fn price(&self) -> f64 {
         match self.blocks.weighed {
-            Some(_) => (self.nmf.rank as f64 / 4.0).max(1.0),
-            None => 1.0,
+            Some(_) if self.blocks.holes.is_none() => (self.nmf.rank as f64 / 4.0).max(1.0),
+            _ => 1.0,
         }
     }
 
@@ -507,6 +507,9 @@ impl<T: Float> Task<'_, '_, T> {
     /// The blocks with their rows of the left factor.
     fn shards(&self, left: Dense<T>) -> Box<dyn Shard<T> + '_> {
         let local = |source, rows| Local::new(source, rows, self.threads.clone());
+        if let Some(holes) = &self.blocks.holes {
+            return Box::new(Local::filled(holes, left, self.threads.clone()));
+        }
         if let [source] = &self.blocks.sources[..] {
             if let Some(weighed) = &self.blocks.weighed {
                 return Box::new(Weighted::new(source, weighed, left, self.threads.clone()));

@@ -7,19 +7,22 @@ use super::{Request, Shard, Stats};
 use crate::Float;
 use crate::archive::Archive;
 use crate::constraint::Rule;
-use crate::kernel::Packed;
+use crate::kernel::{self, Packed};
 use crate::loss::Elementwise;
-use crate::matrix::{Across, Cut, Dense, Lines, SPARSE_BLOCK, Source, Twin, column_tile};
-use crate::pass::{self, Fixed, Parts, Problem};
+use crate::matrix::{Across, Cut, Dense, Holes, Lines, SPARSE_BLOCK, Source, Twin, column_tile};
+use crate::pass::{self, Fixed, Parts, Problem, Sums};
 use crate::stored;
 use crate::threads::Threads;
 use crate::update::{LineProblem, LinesMet, LinesOf, Turned};
 
 /// Columns in a block, where the other factor is improved from them.
 const COLUMN_BLOCK: usize = 32;
+
 /// A block of V in this process.
 pub(crate) struct Local<'a, T: Float> {
     source: &'a Source<'a, T>,
+    /// Where the source has zeros for what is missing, if it has.
+    holes: Option<&'a Holes<'a, T>>,
     rows: Rows<T>,
     /// V Hᵀ for a fixed H, once computed.
     cross: Option<Dense<T>>,
@@ -35,6 +38,14 @@ impl<'a, T: Float> Local<'a, T> {
         Self::resume(source, Rows::new(left), None, threads)
     }
 
+    /// A V that is known nearly everywhere. What the factors say of the rest stands for it, as they are in each half-step.
+    pub(crate) fn filled(holes: &'a Holes<'a, T>, left: Dense<T>, threads: Threads) -> Self {
+        Self {
+            holes: Some(holes),
+            ..Self::new(&holes.source, left, threads)
+        }
+    }
+
     /// Goes on with what [`Self::pause`] gave.
     pub(super) fn resume(
         source: &'a Source<'a, T>,
@@ -44,6 +55,7 @@ impl<'a, T: Float> Local<'a, T> {
     ) -> Self {
         Self {
             source,
+            holes: None,
             rows,
             cross,
             across: None,
@@ -72,6 +84,7 @@ impl<'a, T: Float> Local<'a, T> {
             .cross
             .as_ref()
             .map(|cross| cross.row_range(first, last));
+        let holes = self.holes;
         let pieces = self.rows.pieces(first, last, block);
         let improve = request.problem.lines.filter(|_| request.update);
         let line_problem = lines.map(|lines| LineProblem {
@@ -91,7 +104,7 @@ impl<'a, T: Float> Local<'a, T> {
             }
             let count = rows.len() / k;
             let mut computed;
-            let (numerator, denominator) = match (cross, lines) {
+            let (mut numerator, denominator) = match (cross, lines) {
                 (Some(cross), _) => (&cross[start * k..(start + count) * k], &[][..]),
                 (None, None) => unreachable!("V is walked unless V Hᵀ is at hand"),
                 (None, Some(lines)) => {
@@ -102,6 +115,13 @@ impl<'a, T: Float> Local<'a, T> {
                     (&computed.numerator[..], &computed.denominator[..])
                 }
             };
+            let mut filled;
+            if let Some(holes) = holes {
+                filled = numerator.to_vec();
+                let other = &request.right.rows;
+                holes.along.fill(first + start, rows, other, &mut filled);
+                numerator = &filled;
+            }
             let problem = request.problem;
             let (terms, gram) = (
                 problem.left.at_most(request.sweeps),
@@ -229,6 +249,26 @@ impl<'a, T: Float> Local<'a, T> {
                     pass::column_parts(problem, tile, left, right, k, numerator, &mut []);
                 });
         }
+    }
+
+    /// ½ Σ (v − y)² over what is known of a sparse V, by expansion; `None` if that has lost its digits.
+    fn known_loss(&self, holes: &Holes<'_, T>, right: &Fixed<T>) -> Option<f64> {
+        let (lines, rows) = (self.source.rows(), &self.rows.now);
+        let (block, k) = (self.cut.block, rows.cols());
+        let parts = self.threads.map(rows.rows().div_ceil(block), |index| {
+            let (from, to) = (index * block, ((index + 1) * block).min(rows.rows()));
+            let (left, lines) = (rows.row_range(from, to), lines.range(from, to));
+            let mut cross = vec![T::ZERO; (to - from) * k];
+            lines.times_into(&mut cross, &right.rows, to - from, &Threads::one());
+            let squares: f64 = lines.squares(&Threads::one()).iter().sum();
+            let filled = holes.along.squares(from, left, &right.rows);
+            (squares, kernel::inner(&cross, left) + 0.5 * filled)
+        });
+        let sum = |of: fn(&(f64, f64)) -> f64| parts.iter().map(of).sum::<f64>();
+        let (half_squares, taken) = (0.5 * sum(|part| part.0), sum(|part| part.1));
+        let all = 0.5 * Sums::over(rows, &self.threads).inner(&right.sums);
+        let expanded = half_squares - taken + all;
+        (expanded > T::CANCELLATION * half_squares.max(all)).then_some(expanded)
     }
 
     /// What no entry of a sparse matrix says about the other factor: its denominators, where each row has its own.
@@ -369,6 +409,16 @@ impl<T: Float> Shard<T> for Local<'_, T> {
                 }
                 self.rows.now = left.rows;
             }
+            if let Some(holes) = self.holes {
+                let (left, right) = (&self.rows.now, &request.right.rows);
+                let sums = &mut stats.parts.numerator;
+                self.threads
+                    .map_chunks(sums, COLUMN_BLOCK * k, |index, sums| {
+                        let from = index * COLUMN_BLOCK;
+                        let rows = right.row_range(from, from + sums.len() / k);
+                        holes.across.fill(from, rows, left, sums);
+                    });
+            }
             stats
                 .parts
                 .set_common_denominator(problem, &stats.sums.columns);
@@ -378,13 +428,18 @@ impl<T: Float> Shard<T> for Local<'_, T> {
 
     fn divergence(&self, elementwise: &Elementwise<T>, right: &Fixed<T>) -> f64 {
         let block = self.cut.block;
+        let known = self.holes.filter(|_| self.source.is_sparse());
+        if let Some(found) = known.and_then(|holes| self.known_loss(holes, right)) {
+            return found;
+        }
         let mut total = 0.0;
         self.source.walk(self.cut.run, |first, lines| {
             let count = lines.count();
             let parts = self.threads.map(count.div_ceil(block), |index| {
                 let (from, to) = (index * block, ((index + 1) * block).min(count));
                 let rows = self.rows.now.row_range(first + from, first + to);
-                pass::divergence(elementwise, &lines, (from, to), rows, right)
+                let absent = self.holes.map(|holes| (&holes.along, first));
+                pass::divergence(elementwise, (&lines, absent), (from, to), rows, right)
             });
             // One after another, so that runs have no say in the order.
             total = parts.iter().fold(total, |total, part| total + part);
@@ -392,8 +447,13 @@ impl<T: Float> Shard<T> for Local<'_, T> {
         total
     }
 
+    fn counts_all(&self) -> bool {
+        self.holes.is_none()
+    }
+
     fn holds_columns(&self) -> bool {
-        self.source.has_columns()
+        // What is missing of them is for the statistics to fill.
+        self.source.has_columns() && self.holes.is_none()
     }
 
     fn meet_columns(

@@ -43,6 +43,16 @@ impl Case {
             .collect()
     }
 
+    /// The same where all that is known counts alike.
+    fn even(&self) -> Self {
+        Self {
+            v: self.v.clone(),
+            of_rows: vec![1.0; self.v.rows()],
+            of_entries: Dense::filled(self.v.rows(), self.v.cols(), 1.0),
+            missing: self.missing.clone(),
+        }
+    }
+
     /// The weight of each entry, rows and missing ones included.
     fn weights(&self) -> Rows {
         let mut weights = naive::rows_of(&self.of_entries);
@@ -376,6 +386,107 @@ fn what_is_missing_is_filled_in() {
             );
         }
     }
+}
+
+/// Little is missing here, so the factors fill it on the way.
+#[test]
+fn what_is_filled_on_the_way_is_no_part_of_the_loss() {
+    let (rows, cols) = (41, 29);
+    let case = Case::new(rows, cols, 0.15, 31);
+    let holed = case.known(case.v.as_slice(), f64::NAN);
+    let turned = Dense::from_rows(holed.clone(), rows, cols).unwrap();
+    let turned = turned.transposed();
+    // Compressed, with one entry in three stored and those that are missing.
+    let few = case.v.as_slice().iter().enumerate();
+    let few = few.map(|(at, &v)| if at % 3 == 0 { v } else { 0.0 });
+    let few = Dense::from_rows(few.collect(), rows, cols).unwrap();
+    let marked = case.known(few.as_slice(), -1.0);
+    let (offsets, indices, values) = stored(&marked, rows, cols);
+    let marked = Dense::from_rows(marked, rows, cols).unwrap().transposed();
+    let (t_offsets, t_indices, t_values) = stored(marked.as_slice(), cols, rows);
+    let sparse_case = Case {
+        v: few,
+        of_rows: case.of_rows.clone(),
+        of_entries: case.of_entries.clone(),
+        missing: case.missing.clone(),
+    };
+    let weighting = Weighting {
+        missing: Missing::Nan,
+        ..Weighting::default()
+    };
+    let storages = [
+        (&case, Matrix::row_major(&holed, rows, cols).unwrap()),
+        (
+            &case,
+            Matrix::column_major(turned.as_slice(), rows, cols).unwrap(),
+        ),
+        (
+            &sparse_case,
+            Matrix::csr(rows, cols, &offsets[..], &indices[..], &values).unwrap(),
+        ),
+        (
+            &sparse_case,
+            Matrix::csc(rows, cols, &t_offsets[..], &t_indices[..], &t_values).unwrap(),
+        ),
+    ];
+    for (place, (case, v)) in storages.iter().enumerate() {
+        for penalty in PENALTIES {
+            let nmf = Nmf::new(3).penalty(penalty).tolerance(0.0);
+            let name = format!("storage {place}, {penalty:?}");
+            let even = case.even();
+            // Weights of one each give every line sums of its own.
+            let ones = Weighting {
+                entries: Some((&even.of_entries).into()),
+                ..weighting
+            };
+            let exact = fit(&nmf.clone().max_iter(500), v, &ones);
+            for count in [1, 7, 500] {
+                let model = fit(&nmf.clone().max_iter(count), v, &weighting);
+                assert_eq!(model.solver.name(), "hals");
+                let expected = objective(&even, &model, Loss::FROBENIUS, &penalty);
+                let off = (model.objective - expected).abs();
+                assert!(
+                    off <= 1e-10 * expected,
+                    "{name}: {} against {expected}",
+                    model.objective
+                );
+                let unknown = model
+                    .w
+                    .row(3)
+                    .iter()
+                    .chain((0..3).map(|t| &model.h.row(t)[2]));
+                assert!(
+                    unknown.into_iter().all(|x| *x < 1e-12),
+                    "{name}: what nothing is known of"
+                );
+                if count == 500 {
+                    let off = model.residual / exact.residual.max(1e-5);
+                    let share = model.objective / exact.objective;
+                    assert!(
+                        off < 10.0,
+                        "{name}: a residual {off} times that of exact sums"
+                    );
+                    assert!(share < 1.02, "{name}: {share} of the loss of exact sums");
+                }
+                let three = NonZeroUsize::new(3);
+                let again = fit(&nmf.clone().max_iter(count).threads(three), v, &weighting);
+                assert_eq!((again.w, again.h), (model.w, model.h), "{name}");
+            }
+        }
+    }
+}
+
+/// Rows that store what is not zero; below zero stands for a missing entry.
+fn stored(values: &[f64], rows: usize, cols: usize) -> (Vec<usize>, Vec<u32>, Vec<f64>) {
+    let (mut offsets, mut indices, mut kept) = (vec![0], Vec::new(), Vec::new());
+    for line in values.chunks(cols).take(rows) {
+        for (j, &value) in line.iter().enumerate().filter(|(_, value)| **value != 0.0) {
+            indices.push(j as u32);
+            kept.push(if value < 0.0 { f64::NAN } else { value });
+        }
+        offsets.push(kept.len());
+    }
+    (offsets, indices, kept)
 }
 
 fn nmf_transform(loss: f64, k: usize) -> Nmf {
