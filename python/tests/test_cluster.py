@@ -78,8 +78,10 @@ def test_large_components(cluster, recwarn):
     assert not any("large graph" in str(warning.message) for warning in recwarn)
 
 
-@pytest.mark.parametrize("checkpoint", [None, 3])
-@pytest.mark.parametrize(("solver", "loss"), [("hals", "frobenius"), ("mu", "kullback-leibler")])
+@pytest.mark.parametrize(
+    ("solver", "loss", "checkpoint"),
+    [("hals", "frobenius", None), ("hals", "frobenius", 3), ("mu", "kullback-leibler", 3)],
+)
 def test_killed_workers_change_no_bit(mortal, caplog, solver, loss, checkpoint):
     parts = blocks()
     X = mortal.made_there(parts)
