@@ -1,5 +1,6 @@
 """Types and defaults of parameters for the API reference, as the docstrings have them."""
 
+import inspect
 import re
 
 import griffe
@@ -16,6 +17,10 @@ class AsWritten(griffe.Extension):
     def _visit(self, thing):
         for member in thing.members.values():
             if not member.is_alias:
+                if member.is_class and member.has_docstring:
+                    # Where the class adds to it what the one that it extends says.
+                    made = griffe.dynamic_import(member.path).__doc__
+                    member.docstring.value = inspect.cleandoc(made or member.docstring.value)
                 self._mend(member.docstring)
                 self._visit(member)
 

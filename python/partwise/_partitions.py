@@ -1,11 +1,17 @@
 """Blocks of rows of X in other processes, whatever carries questions to them."""
 
+import functools
+import logging
+
+import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array
 
 from . import _partwise
 from ._arrays import DTYPES, engine_input, refuse_malformed
 from ._base import available_threads
+
+LOG = logging.getLogger(__name__)
 
 FAN_IN = _partwise.FAN_IN
 """Answers in a row that are added where they are, then as many of those sums, and so on."""
@@ -32,6 +38,10 @@ class Block:
     def shape(self):
         """Rows and columns of X."""
         return tuple(int(length) for length in self._X.shape)
+
+    def shape_and_dtype(self):
+        """Both, in one question."""
+        return self.shape, self.dtype
 
     def answer(self, question):
         """The answer to a question of the engine."""
@@ -80,3 +90,80 @@ def _checked(index, X):
 def add(answers):
     """The sum of answers of partitions in a row."""
     return _partwise.add_answers(list(answers))
+
+
+def add_up(answers, count, add, most=1):
+    """Adds those of `count` answers that are here, until so many are left, in an order that `count` alone decides.
+
+    They are the leaves of a tree, whose other nodes have FAN_IN children, the last one of a level maybe fewer. A node
+    has a level, 0 for leaves, and a place there. `answers` has some by their nodes, and keeps those whose siblings are
+    elsewhere.
+    """
+    level = 0
+    while count > most:
+        above = -(-count // FAN_IN)
+        for place in range(above):
+            children = [(level, child) for child in range(place * FAN_IN, min((place + 1) * FAN_IN, count))]
+            if all(child in answers for child in children):
+                answers[level + 1, place] = add([answers.pop(child) for child in children])
+        level, count = level + 1, above
+    return answers
+
+
+class Partitions:
+    """The partitions of X on a cluster, as the engine asks them. A context for one fit.
+
+    What carries the questions is a subclass. It has `_begin`, which sends the blocks on their way,
+    `_each(name, method, *arguments)`, which starts a method of every `Block` with its argument of each list,
+    `_add(name, group)`, which adds answers where they are, `_gather`, which waits for what these give, `_end`, and
+    `w(n_components)`.
+    """
+
+    def __init__(self, blocks, n_threads, checkpoint):
+        if not blocks:
+            raise ValueError("X has no partition; expected at least one block of rows")
+        self.n_partitions = len(blocks)
+        self.checkpoint = checkpoint
+        self._blocks = blocks
+        self._n_threads = n_threads
+
+    def __enter__(self):
+        try:
+            self._begin()
+            described = self._gather(self._each("shape", Block.shape_and_dtype))
+        except BaseException:
+            self._end()
+            raise
+        self.shapes = [shape for shape, _ in described]
+        # Of the first partition. The engine refuses those that differ.
+        self.dtype = np.dtype(described[0][1])
+        self.shape = sum(rows for rows, _ in self.shapes), self.shapes[0][1]
+        return self
+
+    def __exit__(self, *_):
+        self._end()
+
+    def _end(self):
+        """Lets go of what the fit had."""
+
+    def in_one_place(self, W):
+        """A W that is given, as an array."""
+        return np.asarray(W)
+
+    def ask_each(self, name, questions):
+        """The answers of partitions to a question each, in order."""
+        if len(set(questions)) > 1:
+            LOG.info("asked again, for partitions that were lost: %s", name)
+        return self._gather(self._each(name, Block.answer, questions))
+
+    def ask(self, name, question):
+        """The answers of all partitions to one question, added."""
+        answers = self._answers(name, question)
+        add_there = functools.partial(self._add, f"add-{name}")
+        add_up(answers, self.n_partitions, add_there, most=FAN_IN)
+        return add(self._gather([answers[node] for node in sorted(answers)]))
+
+    def _answers(self, name, question):
+        """Starts the answers of all partitions, by their nodes in the tree of `add_up`; some may be added already."""
+        answers = self._each(name, Block.answer, [question] * self.n_partitions)
+        return {(0, place): answer for place, answer in enumerate(answers)}

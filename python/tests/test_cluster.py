@@ -1,0 +1,278 @@
+"""NMF on clusters of worker processes, some of which are killed: what is the same on all of them."""
+
+import functools
+import gc
+import logging
+import os
+import pickle
+import signal
+import threading
+
+import numpy as np
+import pytest
+from clusters import CLUSTERS, ONE, ROWS, Here, becomes_true, blocks, fitted_here, killer, limited
+from sklearn.base import clone
+
+import partwise
+from partwise import _cluster, _partwise
+from partwise._partitions import FAN_IN, Block, add_up
+from partwise._watch import Watch
+
+
+@pytest.fixture(scope="module", params=CLUSTERS, ids=lambda kind: kind.__name__.lower())
+def cluster(request):
+    with request.param.started() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def mortal(cluster):
+    """A cluster for a test that kills workers."""
+    if cluster.WORKERS_COME_BACK:
+        yield cluster
+    else:
+        with cluster.started() as another:
+            yield another
+
+
+@pytest.fixture(autouse=True)
+def no_hang():
+    with limited(120):
+        yield
+
+
+KINDS = [
+    ("hals", "frobenius", np.float64, False),
+    ("cd", "frobenius", np.float32, True),
+    ("mu", "kullback-leibler", np.float64, True),
+    ("auto", "kullback-leibler", np.float32, False),
+    ("mu", 0.5, np.float64, False),
+]
+
+
+@pytest.mark.parametrize(("solver", "loss", "dtype", "sparse"), KINDS)
+def test_same_bits_as_the_same_blocks_in_one_process(cluster, solver, loss, dtype, sparse):
+    parts = blocks(dtype, sparse)
+    model = cluster.NMF(
+        4, solver=solver, beta_loss=loss, max_iter=15, tol=0, random_state=1, alpha_W=1e-4, l1_ratio=0.5
+    )
+    W = model.fit_transform(cluster.made_there(parts))
+    expected_W, expected_H = fitted_here(model, parts)
+    W = cluster.here(W)
+    assert model.components_.dtype == dtype and W.dtype == dtype
+    np.testing.assert_array_equal(model.components_, expected_H)
+    np.testing.assert_array_equal(W, expected_W)
+    assert model.n_iter_ == 15 and len(model.history_["objective"]) >= 15
+
+
+def test_large_components(cluster, recwarn):
+    def part(seed):
+        return np.random.RandomState(seed).rand(30, 40_000)
+
+    parts = [part(seed) for seed in range(3)]
+    model = cluster.NMF(40, solver="cd", max_iter=4, tol=0, random_state=1)
+    expected_W, expected_H = fitted_here(model, parts)
+    W = model.fit_transform(cluster.made_by([functools.partial(part, seed) for seed in range(3)]))
+    np.testing.assert_array_equal(model.components_, expected_H)
+    np.testing.assert_array_equal(cluster.here(W), expected_W)
+    assert not any("large graph" in str(warning.message) for warning in recwarn)
+
+
+@pytest.mark.parametrize(
+    ("solver", "loss", "checkpoint"),
+    [("hals", "frobenius", None), ("hals", "frobenius", 3), ("mu", "kullback-leibler", 3)],
+)
+def test_killed_workers_change_no_bit(mortal, caplog, solver, loss, checkpoint):
+    parts = blocks()
+    X = mortal.made_there(parts)
+    model = mortal.NMF(4, solver=solver, beta_loss=loss, max_iter=25, tol=0, random_state=1, checkpoint=checkpoint)
+    W = mortal.here(model.fit_transform(X))
+    see, killed = killer(mortal, 5, 12)
+    disturbed = clone(model).set_params(callback=see)
+    with caplog.at_level(logging.INFO, "partwise"):
+        disturbed_W = mortal.here(disturbed.fit_transform(X))
+    assert len(set(killed)) == 2 and "asked again" in caplog.text
+    assert disturbed.n_iter_ == 25
+    np.testing.assert_array_equal(disturbed.components_, model.components_)
+    np.testing.assert_array_equal(disturbed.history_["objective"], model.history_["objective"])
+    np.testing.assert_array_equal(disturbed_W, W)
+    expected_W, expected_H = fitted_here(model, parts)
+    np.testing.assert_array_equal(disturbed.components_, expected_H)
+    np.testing.assert_array_equal(disturbed_W, expected_W)
+
+
+def test_close_to_one_piece(cluster):
+    parts = blocks()
+    X = np.concatenate(parts)
+    random = np.random.RandomState(3)
+    W, H = random.rand(len(X), 3), random.rand(3, X.shape[1])
+    parameters = dict(solver="cd", init="custom", max_iter=40, tol=1e-6, alpha_W=1e-4)
+    here = partwise.NMF(3, **parameters)
+    expected = here.fit_transform(X, W=W, H=H)
+    there = cluster.NMF(3, **parameters)
+    found = cluster.here(there.fit_transform(cluster.made_there(parts), W=W, H=H))
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(there.components_, here.components_, rtol=1e-6, atol=1e-9)
+    assert there.n_iter_ == here.n_iter_ and there.stop_reason_ == here.stop_reason_
+    assert there.reconstruction_err_ == pytest.approx(here.reconstruction_err_)
+    assert there.relative_error_ == pytest.approx(here.relative_error_)
+    assert there.residual_ == pytest.approx(here.residual_, rel=1e-4)
+
+
+def test_dead_components_are_named_where_w_is_elsewhere(cluster):
+    parts = blocks()
+    X = np.concatenate(parts)
+    random = np.random.RandomState(3)
+    W, H = random.rand(len(X), 4), random.rand(4, X.shape[1])
+    H[2], H[3] = 0, H[0]
+    model = cluster.NMF(4, solver="mu", init="custom", max_iter=2000)
+    with pytest.warns(partwise.ComponentWarning, match="component 2 has no weight .counted"):
+        model.fit(cluster.made_there(parts), W=W, H=H)
+    assert model.dead_components_.tolist() == [2]
+
+
+def test_w_that_was_returned_is_a_start(cluster):
+    parts = blocks()
+    X = cluster.made_there(parts)
+    model = cluster.NMF(3, solver="mu", max_iter=5, tol=0, random_state=0, **ONE)
+    W = model.fit_transform(X)
+    on = clone(model).set_params(init="custom")
+    found = cluster.here(on.fit_transform(X, W=W, H=model.components_))
+    again = cluster.here(clone(on).fit_transform(X, W=cluster.here(W), H=model.components_))
+    np.testing.assert_array_equal(found, again)
+    assert on.objective_ < model.objective_
+
+
+def test_transform_is_block_by_block(cluster):
+    parts = blocks()
+    model = cluster.NMF(3, max_iter=60, random_state=0, **ONE).fit(cluster.made_there(parts))
+    local = partwise.NMF(3)
+    local.components_ = model.components_
+    expected = np.concatenate([local.transform(part) for part in parts])
+    np.testing.assert_array_equal(cluster.here(model.transform(cluster.made_there(parts))), expected)
+    np.testing.assert_array_equal(cluster.here(model.transform(parts)), expected)
+    np.testing.assert_array_equal(model.transform(parts[0]), expected[: ROWS[0]])
+    assert cluster.here(model.transform([np.empty((0, 30)), parts[6]])).shape == (1, 3)
+    with pytest.raises(ValueError, match="29 features"):
+        cluster.here(model.transform(cluster.made_there([part[:, :29] for part in parts])))
+
+
+def test_arrays_and_blocks_without_rows(cluster):
+    parts = blocks()
+    model = cluster.NMF(3, max_iter=5, tol=0, random_state=0, **ONE)
+    expected = model.fit(cluster.made_there(parts)).components_
+    for X in [tuple(parts), [np.empty((0, 30)), *parts, np.empty((0, 30))]]:
+        np.testing.assert_allclose(clone(model).fit(X).components_, expected, rtol=1e-9)
+    assert clone(model).set_params(n_components=None).fit([part[:, :4] for part in parts]).n_components_ == 4
+
+
+def test_nothing_is_left_behind(cluster):
+    cluster.NMF(2, max_iter=3, tol=0, random_state=0).fit(cluster.made_there(blocks()))
+    gc.collect()
+    assert becomes_true(lambda: not cluster.left()), cluster.left()
+
+
+def test_a_callback_ends_it(cluster):
+    model = cluster.NMF(2, random_state=0, **ONE, callback=lambda info: info.iteration == 4)
+    model.fit(cluster.made_there(blocks()))
+    assert (model.n_iter_, model.stop_reason_) == (4, "stopped")
+
+    def fail(info):
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        cluster.NMF(2, random_state=0, **ONE, callback=fail).fit(cluster.made_there(blocks()))
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_ctrl_c(cluster, monkeypatch, watched):
+    working = threading.Event()
+    monkeypatch.setattr(Watch, "_print", lambda self, info: info.iteration == 3 and working.set())
+    interrupter = threading.Thread(target=lambda: working.wait(60) and os.kill(os.getpid(), signal.SIGINT))
+    interrupter.start()
+    callback = (lambda info: False) if watched else None
+    model = cluster.NMF(2, max_iter=100_000, tol=0, random_state=0, callback=callback, verbose=1)
+    X = cluster.made_there(blocks())
+    if watched:
+        model.fit(X)
+        assert model.stop_reason_ == "stopped" and 3 <= model.n_iter_ < 100_000
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X)
+    interrupter.join()
+    assert cluster.works()
+    assert becomes_true(lambda: not cluster.left()), cluster.left()
+
+
+def test_refusals(cluster):
+    parts = blocks()
+
+    def refused(error, match, X, **parameters):
+        with pytest.raises(error, match=match):
+            cluster.NMF(2, **ONE, **parameters).fit(X)
+
+    refused(ValueError, r"partition 1 .* 29 columns.* 30", [parts[0], parts[1][:, :29]])
+    refused(ValueError, r"partition 2 .* float32.* float64", [*parts[:2], parts[2].astype(np.float32)])
+    refused(ValueError, r"partition 1 .*1D array", [parts[0], parts[1][0]])
+    negative = [part.copy() for part in parts]
+    negative[2][5, 7] = -1
+    refused(ValueError, rf"X\[{ROWS[0] + ROWS[1] + 5}, 7\] = -1", cluster.made_there(negative))
+    negative[2][5, 7] = np.nan
+    refused(ValueError, "NaN", cluster.made_there(negative))
+    negative[2][5, 7] = 0
+    refused(ValueError, "contains zeros", cluster.made_there(negative), beta_loss=0)
+    refused(ValueError, "no partition", [])
+    refused(TypeError, "X is a ndarray; expected a", parts[0])
+    refused(TypeError, "X is a str; expected a", "X")
+    refused(ValueError, "solver", parts, solver="sketched")
+    refused(ValueError, "init", parts, init="nndsvd")
+    refused(ValueError, "needs both W and H", parts, init="custom")
+    refused(ValueError, "does not handle", parts, solver="cd", beta_loss=1)
+    refused(ValueError, "empty", [np.empty((0, 3))])
+
+
+def test_another_version_is_refused(cluster, monkeypatch):
+    monkeypatch.setattr(_partwise, "__version__", "9.9.9")
+    with pytest.raises(RuntimeError, match=r"9\.9\.9.*same version"):
+        cluster.NMF(2, **ONE).fit(blocks())
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 64, 70, 600])
+def test_sums_are_the_same_wherever_they_are_made(count):
+    def made(owners):
+        """The tree, in parentheses: first what each owner has alone, then the rest."""
+        answers = {}
+        for owner in set(owners):
+            mine = {(0, place): str(place) for place in range(count) if owners[place] == owner}
+            answers |= add_up(mine, count, "({})".format)
+        assert len(add_up(answers, count, "({})".format, most=FAN_IN)) <= FAN_IN
+        return add_up(answers, count, "({})".format)
+
+    expected = made([0] * count)
+    assert len(expected) == 1
+    random = np.random.RandomState(0)
+    for owners in (np.arange(count) // 13, np.arange(count) % 3, np.sort(random.randint(5, size=count))):
+        assert made(list(owners)) == expected
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_block_goes_on_elsewhere(sparse):
+    parts = blocks(np.float32, sparse)[:3]
+    model = _cluster.ClusterNMF(2, solver="hals", max_iter=8, tol=0, random_state=0)
+
+    class Moving(Here):
+        def ask_each(self, name, questions):
+            self._blocks = [pickle.loads(pickle.dumps(block)) for block in self._blocks]
+            return super().ask_each(name, questions)
+
+    options = model._fit_options(2, init="random", seed=5)
+    here, moving = Here(parts), Moving(parts)
+    expected = _partwise.fit_remote("float32", here, options)
+    found = _partwise.fit_remote("float32", moving, options)
+    np.testing.assert_array_equal(found["H"], expected["H"])
+    np.testing.assert_array_equal(moving.w(), here.w())
+    assert here._blocks[0].__sizeof__() > (parts[0].data.nbytes if sparse else parts[0].nbytes)
+    with pytest.raises(RuntimeError, match="partition 7 .*lost"):
+        Block(7, parts[0]).rows()
+    with pytest.raises(ValueError, match="message"):
+        Block(7, parts[0]).answer(b"nonsense")
