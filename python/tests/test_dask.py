@@ -91,8 +91,8 @@ class Here:
 def fitted_here(model, parts):
     here = Here(parts)
     seed = int(np.random.RandomState(model.random_state).randint(np.iinfo(np.int32).max))
-    options = model._fit_options(model.n_components, init="random", seed=seed)
-    fitted = _partwise.fit_remote(parts[0].dtype.name, here, options)
+    options = model._fit_options(model.n_components, init=model.init or "auto", seed=seed)
+    fitted = _partwise.fit_remote(parts[0].dtype.name, here, options, n_init=model.n_init)
     return here.w(), fitted["H"]
 
 
@@ -116,6 +116,7 @@ KINDS = [
     ("mu", "kullback-leibler", np.float64, True),
     ("auto", "kullback-leibler", np.float32, False),
     ("mu", 0.5, np.float64, False),
+    ("sketched", "frobenius", np.float64, False),
 ]
 
 
@@ -135,6 +136,30 @@ def test_same_bits_as_the_same_blocks_in_one_process(client, solver, loss, dtype
     assert model.n_iter_ == 15 and len(model.history_["objective"]) >= 15
 
 
+@pytest.mark.parametrize(
+    ("init", "solver", "n_init"),
+    [("random", "cd", 1), ("nndsvd", "cd", 1), ("nndsvdar", "sketched", 2), (None, "hals", 3)],
+)
+def test_starts_are_those_of_the_same_blocks(client, init, solver, n_init):
+    parts = blocks()
+    model = partwise.dask.NMF(4, init=init, solver=solver, n_init=n_init, max_iter=15, tol=0, random_state=1)
+    W = model.fit_transform(array(parts))
+    expected_W, expected_H = fitted_here(model, parts)
+    np.testing.assert_array_equal(model.components_, expected_H)
+    np.testing.assert_array_equal(W.compute(), expected_W)
+    assert model.objectives_.shape == (n_init,)
+    assert model.history_["sketched"].any() == (solver == "sketched")
+
+
+def test_a_start_by_singular_vectors_is_that_of_one_piece(client):
+    parts = blocks()
+    parameters = dict(init="nndsvda", solver="hals", max_iter=3, tol=0, random_state=0)
+    there = partwise.dask.NMF(3, **parameters)
+    W = there.fit_transform(array(parts)).compute()
+    here = partwise.NMF(3, **parameters)
+    np.testing.assert_allclose(W, here.fit_transform(np.concatenate(parts)), rtol=1e-6, atol=1e-9)
+
+
 def test_large_components(client, recwarn):
     def part(seed):
         return np.random.RandomState(seed).rand(30, 40_000)
@@ -149,7 +174,9 @@ def test_large_components(client, recwarn):
 
 
 @pytest.mark.parametrize("checkpoint", [None, 3])
-@pytest.mark.parametrize(("solver", "loss"), [("hals", "frobenius"), ("mu", "kullback-leibler")])
+@pytest.mark.parametrize(
+    ("solver", "loss"), [("hals", "frobenius"), ("sketched", "frobenius"), ("mu", "kullback-leibler")]
+)
 def test_killed_workers_change_no_bit(mortal, solver, loss, checkpoint):
     X = array(blocks())
     model = partwise.dask.NMF(
@@ -307,8 +334,8 @@ def test_refusals(client):
     refused(TypeError, "dask array", parts[0])
     refused(TypeError, "dask array", "X")
     refused(ValueError, "3 dimensions", da.ones((2, 2, 2)))
-    refused(ValueError, "solver", parts, solver="sketched")
-    refused(ValueError, "init", parts, init="nndsvd")
+    refused(ValueError, "init", parts, init="spa")
+    refused(ValueError, "n_init", parts, init="nndsvd", n_init=2)
     refused(ValueError, "needs both W and H", parts, init="custom")
     refused(ValueError, "does not handle", parts, solver="cd", beta_loss=1)
     refused(ValueError, "empty", [np.empty((0, 3))])
