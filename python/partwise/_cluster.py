@@ -30,10 +30,11 @@ class ClusterNMF(BaseNMF):
     ----------
     n_components : int, {"auto"} or None, default="auto"
         Number of components. "auto" takes that of H where H is given, else the number of features, as None does.
-    init : {"random", "custom"} or None, default=None
-        Where to begin: at random, which None stands for, or at the W and H given to `fit`.
+    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"} or None, default=None
+        Where to begin, as in `partwise.NMF`: None takes "nndsvda" if X has as many rows and columns as there are
+        components, else "random". "custom" takes the W and H given to `fit`.
     solver : str, default="auto"
-        As in `partwise.NMF`; "sketched" needs all of X in one place.
+        As in `partwise.NMF`.
     beta_loss : float or {"frobenius", "kullback-leibler", "itakura-saito"}, default="frobenius"
         The divergence; beta ≤ 0 needs every entry of X above zero.
     tol : float, default=1e-4
@@ -41,7 +42,7 @@ class ClusterNMF(BaseNMF):
     max_iter : int, default=200
         Limit on iterations.
     random_state : int, RandomState instance or None, default=None
-        For the random start.
+        For the start and the sketch.
     alpha_W : float, default=0.0
         Strength of the penalty on W.
     alpha_H : float or "same", default="same"
@@ -61,6 +62,9 @@ class ClusterNMF(BaseNMF):
     checkpoint : int or None, default=20
         Passes after which W is fetched from the workers. If one of them is lost, its partitions go through the passes
         since then again. None leaves W where it is, and they begin again at the first pass.
+    n_init : int, default=1
+        Starts that are each tried for a few iterations, on the sketch if there is one; the best is carried on. Those
+        after the first take seeds of their own, and are random unless `init` is a name.
 
     Attributes
     ----------
@@ -89,17 +93,21 @@ class ClusterNMF(BaseNMF):
         The solver that did the work.
     stop_reason_ : {"converged", "max_iter", "stopped"}
         Why the fit ended.
+    objectives_ : ndarray of shape (n_init,)
+        What each start came to: after its few iterations, where there are several.
     history_ : dict of ndarray
-        "iteration", "seconds", "objective" and "residual" after each iteration.
+        "iteration", "seconds", "objective", "residual" and "sketched" after each iteration: on a sketch of X the
+        objective is an estimate.
     """
 
     _parameter_constraints: dict = {
         **BaseNMF._parameter_constraints,
-        "init": [StrOptions({"random", "custom"}), None],
-        "solver": [StrOptions(set(SOLVERS) - {"sketched"})],
+        "init": [StrOptions({"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}), None],
+        "solver": [StrOptions(set(SOLVERS))],
         "progress": ["boolean"],
         "callback": [callable, None],
         "checkpoint": [Interval(Integral, 1, None, closed="left"), None],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
     }
 
     def __init_subclass__(cls, **others):
@@ -124,6 +132,7 @@ class ClusterNMF(BaseNMF):
         progress=False,
         callback=None,
         checkpoint=20,
+        n_init=1,
     ):
         super().__init__(
             n_components=n_components,
@@ -142,6 +151,7 @@ class ClusterNMF(BaseNMF):
         self.progress = progress
         self.callback = callback
         self.checkpoint = checkpoint
+        self.n_init = n_init
 
     def fit(self, X, y=None, W=None, H=None):
         """Learn the components of X.
@@ -223,14 +233,15 @@ class ClusterNMF(BaseNMF):
         ):
             k, W, H = self._beginning(partitions, W, H)
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-            options = self._fit_options(k, init="random", seed=seed)
+            # Of what is given nothing is made, whatever the name.
+            init = "auto" if self.init in (None, "custom") else self.init
+            options = self._fit_options(k, init=init, seed=seed)
             with _first_ctrl_c_ends(watch) as see:
-                fitted = _partwise.fit_remote(partitions.dtype.name, partitions, options, W, H, see)
+                fitted = _partwise.fit_remote(partitions.dtype.name, partitions, options, W, H, see, self.n_init)
             self._learned(fitted)
             self._judged(fitted)
+            self.objectives_ = np.array(fitted["starts"] or [fitted["objective"]])
             self.n_features_in_ = partitions.shape[1]
-            # Nothing is sketched where X is in partitions.
-            del self.history_["sketched"]
             self._warn_of_flaws(fitted)
             if fitted["stop"] != "stopped":
                 self._warn_if_cut_short(fitted["n_iter"])

@@ -241,7 +241,8 @@ class NMF(ModelFile, BaseNMF):
 
         Where entries are missing or weighted each row and each column of X has sums of its own: that takes about
         ``n_components / 2`` times as long as a fit of all entries. Not so with ``solver="auto"`` or ``"hals"`` where no
-        more than half of any row or column is NaN and nothing is weighted. The start is drawn (``init="random"``) or given.
+        more than half of any row or column is NaN and nothing is weighted. The start is drawn (``init="random"``), or
+        given.
 
         Parameters
         ----------

@@ -61,6 +61,7 @@ class NMF(_cluster.ClusterNMF):
         progress=False,
         callback=None,
         checkpoint=20,
+        n_init=1,
         client=None,
     ):
         super().__init__(
@@ -79,6 +80,7 @@ class NMF(_cluster.ClusterNMF):
             progress=progress,
             callback=callback,
             checkpoint=checkpoint,
+            n_init=n_init,
         )
         self.client = client
 

@@ -91,6 +91,8 @@ pub(crate) struct Fit<'py> {
     picked: Vec<usize>,
     /// C (k × m) with H = C X, where a constraint says so.
     mixture: Option<Bound<'py, PyAny>>,
+    /// The objectives of all starts after their tries, where the engine tried several.
+    starts: Vec<f64>,
     /// (iteration, seconds, objective, residual or NaN, whether on a sketch) after each iteration.
     trace: Vec<(usize, f64, f64, f64, bool)>,
     /// Components without weight; (first, second) of those that are alike; and what of both says something, in words.
@@ -331,6 +333,7 @@ impl<'py> Fit<'py> {
             solver: fitted.solver.name(),
             seconds: fitted.seconds,
             picked: fitted.picked,
+            starts: fitted.starts,
             mixture: (fitted.mixture)
                 .map(|mixture| arrays::to_numpy(py, mixture))
                 .transpose()?,

@@ -223,11 +223,13 @@ impl Transport for Carrier {
     }
 }
 
-/// Factors an X of a dtype in partitions, which `transport` asks. W and H are starts; W is not returned.
+/// Factors an X of a dtype in partitions, which `transport` asks. W and H are starts; W is not returned. Of `n_init` starts the best is
+/// carried on.
 ///
 /// The fit takes place on the calling thread, so that Ctrl-C reaches Python while it waits for answers.
 #[pyfunction]
-#[pyo3(signature = (dtype, transport, options, w=None, h=None, callback=None))]
+#[pyo3(signature = (dtype, transport, options, w=None, h=None, callback=None, n_init=None))]
+#[expect(clippy::too_many_arguments, reason = "Python's arguments by name")]
 pub(crate) fn fit_remote<'py>(
     py: Python<'py>,
     dtype: &str,
@@ -236,9 +238,11 @@ pub(crate) fn fit_remote<'py>(
     w: Option<&Bound<'py, PyAny>>,
     h: Option<&Bound<'py, PyAny>>,
     callback: Option<Py<PyAny>>,
+    n_init: Option<NonZeroUsize>,
 ) -> PyResult<Fit<'py>> {
     let (common, road): (Options, Road) = (options.extract()?, options.extract()?);
     let nmf = fit::configured(&common, &road).map_err(to_python)?;
+    let nmf = nmf.n_init(n_init.unwrap_or(NonZeroUsize::MIN));
     let carrier = Carrier {
         object: transport.clone().unbind(),
         partitions: transport.getattr("n_partitions")?.extract()?,

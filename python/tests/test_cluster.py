@@ -47,6 +47,7 @@ KINDS = [
     ("mu", "kullback-leibler", np.float64, True),
     ("auto", "kullback-leibler", np.float32, False),
     ("mu", 0.5, np.float64, False),
+    ("sketched", "frobenius", np.float64, False),
 ]
 
 
@@ -65,6 +66,29 @@ def test_same_bits_as_the_same_blocks_in_one_process(cluster, solver, loss, dtyp
     assert model.n_iter_ == 15 and len(model.history_["objective"]) >= 15
 
 
+@pytest.mark.parametrize(
+    ("init", "solver", "n_init"),
+    [("random", "cd", 1), ("nndsvd", "cd", 1), ("nndsvdar", "sketched", 2), (None, "hals", 3)],
+)
+def test_starts_are_those_of_the_same_blocks(cluster, init, solver, n_init):
+    parts = blocks()
+    model = cluster.NMF(4, init=init, solver=solver, n_init=n_init, max_iter=15, tol=0, random_state=1)
+    W = cluster.here(model.fit_transform(cluster.made_there(parts)))
+    expected_W, expected_H = fitted_here(model, parts)
+    np.testing.assert_array_equal(model.components_, expected_H)
+    np.testing.assert_array_equal(W, expected_W)
+    assert model.objectives_.shape == (n_init,)
+    assert model.history_["sketched"].any() == (solver == "sketched")
+
+
+def test_a_start_by_singular_vectors_is_that_of_one_piece(cluster):
+    parts = blocks()
+    parameters = dict(init="nndsvda", solver="hals", max_iter=3, tol=0, random_state=0)
+    W = cluster.here(cluster.NMF(3, **parameters).fit_transform(cluster.made_there(parts)))
+    here = partwise.NMF(3, **parameters)
+    np.testing.assert_allclose(W, here.fit_transform(np.concatenate(parts)), rtol=1e-6, atol=1e-9)
+
+
 def test_large_components(cluster, recwarn):
     def part(seed):
         return np.random.RandomState(seed).rand(30, 40_000)
@@ -80,7 +104,7 @@ def test_large_components(cluster, recwarn):
 
 @pytest.mark.parametrize(
     ("solver", "loss", "checkpoint"),
-    [("hals", "frobenius", None), ("hals", "frobenius", 3), ("mu", "kullback-leibler", 3)],
+    [("hals", "frobenius", None), ("sketched", "frobenius", 3), ("mu", "kullback-leibler", 3)],
 )
 def test_killed_workers_change_no_bit(mortal, caplog, solver, loss, checkpoint):
     parts = blocks()
@@ -224,8 +248,8 @@ def test_refusals(cluster):
     refused(ValueError, "no partition", [])
     refused(TypeError, "X is a ndarray; expected a", parts[0])
     refused(TypeError, "X is a str; expected a", "X")
-    refused(ValueError, "solver", parts, solver="sketched")
-    refused(ValueError, "init", parts, init="nndsvd")
+    refused(ValueError, "init", parts, init="spa")
+    refused(ValueError, "n_init", parts, init="nndsvd", n_init=2)
     refused(ValueError, "needs both W and H", parts, init="custom")
     refused(ValueError, "does not handle", parts, solver="cd", beta_loss=1)
     refused(ValueError, "empty", [np.empty((0, 3))])

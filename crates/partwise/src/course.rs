@@ -72,6 +72,12 @@ impl<T: Float> Road<T> {
         }
     }
 
+    /// Whether a start that ends at this objective is better than all before.
+    pub(crate) fn improves(&self, objective: f64) -> bool {
+        let best = self.tried.as_ref();
+        best.is_none_or(|best| objective < best.objective)
+    }
+
     /// `shape`: rows of the left factor and of the right one, and components.
     fn archive(&mut self, archive: &mut Archive<'_>, shape: (usize, usize, usize)) {
         self.past.archive(archive);

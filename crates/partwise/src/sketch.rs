@@ -13,6 +13,7 @@ use crate::float::power_of_two_near;
 use crate::kernel;
 use crate::matrix::{Blocks, Dense};
 use crate::pass::Sums;
+use crate::shard::{add_sums, sum};
 use crate::stop::StopRule;
 use crate::threads::Threads;
 
@@ -56,10 +57,49 @@ pub(crate) fn iterations(max_iter: usize) -> usize {
     (max_iter / 2).min(MOST)
 }
 
-/// V ≈ Q B.
+/// A matrix of a few columns, wherever its rows are.
+pub(crate) trait Columns<T: Float> {
+    /// YᵀY.
+    fn gram(&mut self) -> Vec<f64>;
+    /// Y · turn in the place of Y (m × l), for a turn (l × r) with r ≤ l.
+    fn turn(&mut self, turn: Dense<T>);
+}
+
+/// Products with V/c for a power of two c near the mean of V, and the matrix Y (m × l) that the last one made, its rows beside those of
+/// V: in this process ([`Held`]) or in others.
+pub(crate) trait Range<T: Float>: Columns<T> {
+    /// (V/c) x in the place of Y, for an x (n × l).
+    fn forward(&mut self, x: Dense<T>);
+    /// (V/c)ᵀY, n × l.
+    fn backward(&mut self) -> Dense<T>;
+}
+
+/// A [`Sketch`] of V whose Q takes the place of Y: Bᵀ = VᵀQ (n × `width`).
+pub(crate) fn project<T: Float>(
+    blocks: &Blocks<'_, T>,
+    range: &mut dyn Range<T>,
+    width: usize,
+    seed: u64,
+    threads: &Threads,
+) -> Dense<T> {
+    range.forward(noise(blocks.cols, width, seed));
+    orthonormalise(range);
+    for _ in 0..STEPS {
+        let mut turned = Near(range.backward(), threads);
+        orthonormalise(&mut turned);
+        range.forward(turned.0);
+        orthonormalise(range);
+    }
+    let mut projected = range.backward();
+    let unit = T::from_f64(unit(blocks));
+    projected.as_mut_slice().iter_mut().for_each(|x| *x *= unit);
+    projected
+}
+
+/// V ≈ Q B in memory.
 pub(crate) struct Sketch<T> {
-    /// Q, m × l.
-    pub(crate) basis: Dense<T>,
+    /// Q, m × l: the rows of each block of V.
+    pub(crate) basis: Vec<Dense<T>>,
     /// Bᵀ = VᵀQ, n × l.
     pub(crate) projected: Dense<T>,
 }
@@ -67,32 +107,58 @@ pub(crate) struct Sketch<T> {
 impl<T: Float> Sketch<T> {
     /// A sketch with `width` columns.
     pub(crate) fn of(blocks: &Blocks<'_, T>, width: usize, seed: u64, threads: &Threads) -> Self {
-        let products = Products::new(blocks, threads);
-        let mut basis = products.with_noise(width, seed);
-        orthonormalise(&mut basis, threads);
-        for _ in 0..STEPS {
-            let mut turned = products.backward(&mut basis);
-            orthonormalise(&mut turned, threads);
-            basis = products.forward(&mut turned);
-            orthonormalise(&mut basis, threads);
+        let mut held = Held::new(blocks, threads);
+        let projected = project(blocks, &mut held, width, seed, threads);
+        Self {
+            basis: held.parts,
+            projected,
         }
-        let mut projected = products.backward(&mut basis);
-        let unit = T::from_f64(products.unit);
-        projected.as_mut_slice().iter_mut().for_each(|x| *x *= unit);
-        Self { basis, projected }
     }
 
-    /// Two factors (lines × l, length × l) whose product stands for V, or for Vᵀ if it is `transposed`.
-    pub(crate) fn lines(&self, transposed: bool) -> (&Dense<T>, &Dense<T>) {
-        if transposed {
-            (&self.projected, &self.basis)
-        } else {
-            (&self.basis, &self.projected)
+    /// Two factors (lines × l, in blocks, and length × l) whose product stands for V, or for Vᵀ if it is `transposed`.
+    pub(crate) fn lines(&self, transposed: bool) -> (&[Dense<T>], &Dense<T>) {
+        match &self.basis[..] {
+            [basis] if transposed => (std::slice::from_ref(&self.projected), basis),
+            basis => (basis, &self.projected),
         }
     }
 }
 
-/// Products with V/c for a power of two c near the mean of V, so that they keep away from the ends of the range.
+/// Normal values (n × `width`), drawn column by column.
+pub(crate) fn noise<T: Float>(n: usize, width: usize, seed: u64) -> Dense<T> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut noise = Dense::zeros(n, width);
+    for column in 0..width {
+        for row in noise.as_mut_slice().chunks_exact_mut(width) {
+            let draw: f64 = StandardNormal.sample(&mut rng);
+            row[column] = T::from_f64(draw);
+        }
+    }
+    noise
+}
+
+/// The power of two near the mean of V that keeps products with V away from the ends of the range.
+pub(crate) fn unit<T: Float>(blocks: &Blocks<'_, T>) -> f64 {
+    power_of_two_near::<T>(blocks.mean())
+}
+
+/// What `product` makes of x/c. x is scaled where it stands and back again, which is exact as far as it matters: c is a power of two.
+pub(crate) fn scaled<T: Float, R>(
+    x: &mut Dense<T>,
+    unit: f64,
+    product: impl FnOnce(&Dense<T>) -> R,
+) -> R {
+    if unit == 1.0 {
+        return product(x);
+    }
+    let scale = |x: &mut Dense<T>, by: T| x.as_mut_slice().iter_mut().for_each(|x| *x *= by);
+    scale(x, T::from_f64(1.0 / unit));
+    let out = product(x);
+    scale(x, T::from_f64(unit));
+    out
+}
+
+/// Products with V/c of a V in this process.
 pub(crate) struct Products<'a, 'v, T: Float> {
     blocks: &'a Blocks<'v, T>,
     pub(crate) unit: f64,
@@ -103,55 +169,112 @@ impl<'a, 'v, T: Float> Products<'a, 'v, T> {
     pub(crate) fn new(blocks: &'a Blocks<'v, T>, threads: &'a Threads) -> Self {
         Self {
             blocks,
-            unit: power_of_two_near::<T>(blocks.mean()),
+            unit: unit(blocks),
             threads,
         }
     }
 
-    /// What V makes of noise (n × width).
-    pub(crate) fn with_noise(&self, width: usize, seed: u64) -> Dense<T> {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut noise = Dense::zeros(self.blocks.cols, width);
-        for column in 0..width {
-            for row in noise.as_mut_slice().chunks_exact_mut(width) {
-                let draw: f64 = StandardNormal.sample(&mut rng);
-                row[column] = T::from_f64(draw);
-            }
-        }
-        self.forward(&mut noise)
-    }
-
     /// V (m × n) · x (n × l).
     pub(crate) fn forward(&self, x: &mut Dense<T>) -> Dense<T> {
-        self.scaled(x, |x| self.blocks.times(x, self.threads))
+        scaled(x, self.unit, |x| self.blocks.times(x, self.threads))
     }
 
     /// Vᵀ (n × m) · y (m × l).
     pub(crate) fn backward(&self, y: &mut Dense<T>) -> Dense<T> {
-        self.scaled(y, |y| self.blocks.transposed_times(y, self.threads))
+        scaled(y, self.unit, |y| {
+            self.blocks.transposed_times(y, self.threads)
+        })
+    }
+}
+
+/// A matrix in one piece in this process.
+pub(crate) struct Near<'a, T>(pub(crate) Dense<T>, pub(crate) &'a Threads);
+
+impl<T: Float> Columns<T> for Near<'_, T> {
+    fn gram(&mut self) -> Vec<f64> {
+        Sums::over(&self.0, self.1).gram
     }
 
-    /// What `product` makes of x/c. x is scaled where it stands and back again, which is exact as far as it matters: c is a
-    /// power of two.
-    fn scaled(&self, x: &mut Dense<T>, product: impl Fn(&Dense<T>) -> Dense<T>) -> Dense<T> {
-        if self.unit == 1.0 {
-            return product(x);
+    fn turn(&mut self, turn: Dense<T>) {
+        let columns = std::mem::replace(&mut self.0, Dense::zeros(0, 0));
+        self.0 = turned(columns, &turn, self.1);
+    }
+}
+
+/// The [`Range`] of a V in this process.
+pub(crate) struct Held<'a, 'v, T: Float> {
+    products: Products<'a, 'v, T>,
+    /// The rows of Y of each block.
+    parts: Vec<Dense<T>>,
+}
+
+impl<'a, 'v, T: Float> Held<'a, 'v, T> {
+    pub(crate) fn new(blocks: &'a Blocks<'v, T>, threads: &'a Threads) -> Self {
+        Self {
+            products: Products::new(blocks, threads),
+            parts: Vec::new(),
         }
-        let scale = |x: &mut Dense<T>, by: T| x.as_mut_slice().iter_mut().for_each(|x| *x *= by);
-        scale(x, T::from_f64(1.0 / self.unit));
-        let out = product(x);
-        scale(x, T::from_f64(self.unit));
-        out
+    }
+
+    /// The rows of Y of each block.
+    pub(crate) fn into_parts(self) -> Vec<Dense<T>> {
+        self.parts
+    }
+}
+
+impl<T: Float> Columns<T> for Held<'_, '_, T> {
+    fn gram(&mut self) -> Vec<f64> {
+        let parts = self.parts.iter();
+        let grams = parts.map(|part| Sums::over(part, self.products.threads).gram);
+        sum(grams, |total, gram| add_sums(total, &gram))
+    }
+
+    fn turn(&mut self, turn: Dense<T>) {
+        let threads = self.products.threads;
+        let parts = self.parts.drain(..);
+        self.parts = parts.map(|part| turned(part, &turn, threads)).collect();
+    }
+}
+
+impl<T: Float> Range<T> for Held<'_, '_, T> {
+    fn forward(&mut self, mut x: Dense<T>) {
+        // Room for the next ones: they have a row for each of V.
+        self.parts.clear();
+        let Products {
+            blocks,
+            unit,
+            threads,
+        } = self.products;
+        let count = blocks.sources.len();
+        self.parts = scaled(&mut x, unit, |x| {
+            let parts = (0..count).map(|index| blocks.times_of(index, x, threads));
+            parts.collect()
+        });
+    }
+
+    fn backward(&mut self) -> Dense<T> {
+        let Products {
+            blocks,
+            unit,
+            threads,
+        } = self.products;
+        let parts = self.parts.iter_mut().enumerate();
+        let products = parts.map(|(index, part)| {
+            scaled(part, unit, |part| {
+                blocks.transposed_times_of(index, part, threads)
+            })
+        });
+        sum(products, |total, product| total.add(&product))
     }
 }
 
 /// Turns columns into an orthonormal basis of what they span, where they stand. Directions that the rest drowns are left
 /// out, as columns of zeros.
-fn orthonormalise<T: Float>(columns: &mut Dense<T>, threads: &Threads) {
+fn orthonormalise<T: Float, C: Columns<T> + ?Sized>(columns: &mut C) {
     // The first time gets near, the second time there.
     for _ in 0..2 {
-        if let Some(turn) = Turn::of(columns, threads) {
-            turn.apply(columns, threads);
+        if let Some(turn) = Turn::of(&columns.gram()) {
+            columns.turn(turn.matrix);
         }
     }
 }
@@ -162,15 +285,14 @@ pub(crate) struct Turn<T> {
     /// Λ: squared singular values of X, rising.
     pub(crate) values: Vec<f64>,
     /// U Λ^(−½), l × l: X times this is Q.
-    turn: Dense<T>,
+    pub(crate) matrix: Dense<T>,
 }
 
 impl<T: Float> Turn<T> {
-    /// `None` only if the eigenvalues do not converge, which no finite matrix is known to cause.
-    pub(crate) fn of(columns: &Dense<T>, threads: &Threads) -> Option<Self> {
-        let width = columns.cols();
-        let gram = Sums::over(columns, threads).gram;
-        let gram = MatRef::from_row_major_slice(&gram, width, width);
+    /// For the Gram matrix of X (l × l). `None` only if the eigenvalues do not converge, which no finite matrix is known to cause.
+    pub(crate) fn of(gram: &[f64]) -> Option<Self> {
+        let width = gram.len().isqrt();
+        let gram = MatRef::from_row_major_slice(gram, width, width);
         let eigen = gram.self_adjoint_eigen(Side::Lower).ok()?;
         let values: Vec<f64> = (0..width).map(|i| eigen.S()[i]).collect();
         let drowned =
@@ -181,19 +303,33 @@ impl<T: Float> Turn<T> {
         });
         Some(Self {
             values,
-            turn: Dense::copy_of(turn.as_ref()),
+            matrix: Dense::copy_of(turn.as_ref()),
         })
     }
+}
 
-    /// X into Q, where it stands.
-    pub(crate) fn apply(&self, columns: &mut Dense<T>, threads: &Threads) {
-        let width = columns.cols();
-        threads.map_chunks(columns.as_mut_slice(), ROWS * width, |_, rows| {
-            let before = rows.to_vec();
-            let before = MatRef::from_row_major_slice(&before, rows.len() / width, width);
-            kernel::times(rows, before, self.turn.view());
+/// The rows of X times a matrix with no more columns, in the memory of X, a run of rows after the other.
+pub(crate) fn turned<T: Float>(x: Dense<T>, turn: &Dense<T>, threads: &Threads) -> Dense<T> {
+    /// Pieces of a run.
+    const PIECES: usize = 64;
+    let (count, width, k) = (x.rows(), x.cols(), turn.cols());
+    let mut rows = x.into_values();
+    let mut run = vec![T::ZERO; (PIECES * ROWS).min(count) * k];
+    for first in (0..count).step_by(PIECES * ROWS) {
+        let last = (first + PIECES * ROWS).min(count);
+        let run = &mut run[..(last - first) * k];
+        threads.map_chunks(run, ROWS * k, |index, out| {
+            let (from, lines) = (first + index * ROWS, out.len() / k);
+            let before = &rows[from * width..(from + lines) * width];
+            let before = MatRef::from_row_major_slice(before, lines, width);
+            kernel::times(out, before, turn.view());
         });
+        // No further than the rows that have been read.
+        rows[first * k..last * k].copy_from_slice(run);
     }
+    rows.truncate(count * k);
+    rows.shrink_to_fit();
+    Dense::from_rows(rows, count, k).expect("whole rows")
 }
 
 #[cfg(test)]
@@ -227,7 +363,7 @@ mod tests {
         let sketch = Sketch::of(&blocks, 8, 5, &threads);
         for (i, row) in values.chunks(30).enumerate() {
             for (j, v) in row.iter().enumerate() {
-                let pairs = sketch.basis.row(i).iter().zip(sketch.projected.row(j));
+                let pairs = sketch.basis[0].row(i).iter().zip(sketch.projected.row(j));
                 let found: f64 = pairs.map(|(q, b)| q.to_f64() * b.to_f64()).sum();
                 assert!(
                     (found - v.to_f64()).abs() < tolerance,
@@ -235,7 +371,7 @@ mod tests {
                 );
             }
         }
-        let gram = Sums::over(&sketch.basis, &threads).gram;
+        let gram = Sums::over(&sketch.basis[0], &threads).gram;
         for (index, g) in gram.iter().enumerate() {
             let (i, j) = (index / 8, index % 8);
             let near = |x: f64| (g - x).abs() < tolerance;

@@ -8,15 +8,12 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use faer::MatRef;
 use faer::linalg::solvers::{Qr, Svd};
 
-use crate::float::power_of_two_near;
-use crate::kernel;
 use crate::loss::Elementwise;
 use crate::matrix::{Blocks, Dense, Signs};
 use crate::pass::{self, Fixed};
-use crate::sketch::{Products, Sketch, Turn};
+use crate::sketch::{self, Columns, Held, Near, Range, Turn};
 use crate::threads::Threads;
 use crate::{Error, Float, Loss, Matrix};
 
@@ -106,7 +103,15 @@ fn truncated_on<T: Float>(
             legal: format!("expected 1 to {most}, the smaller side of V"),
         });
     }
-    let mut svd = decompose(blocks, rank, seed, RESULT_STEPS, threads);
+    let mut held = Held::new(blocks, threads);
+    let found = decompose(blocks, &mut held, rank, seed, RESULT_STEPS, threads);
+    held.turn(found.turn);
+    let mut svd = TruncatedSvd {
+        left: Dense::stacked(held.into_parts()),
+        values: found.values,
+        right: found.right,
+        relative_error: found.relative_error,
+    };
     if svd.relative_error.powi(2) <= T::CANCELLATION && blocks.summary.squares > 0.0 {
         // The difference of the energies has lost its digits.
         let squares = blocks.summary.squares;
@@ -154,72 +159,77 @@ fn squared_residual<T: Float>(
     total
 }
 
-/// The decomposition after at most `steps` power steps.
+/// V ≈ (Y · turn) Σ Vᵀ with k singular triplets, the largest first, where Y (m × l) is wherever its rows are ([`Range`]).
+pub(crate) struct Triplets<T> {
+    /// l × k.
+    pub(crate) turn: Dense<T>,
+    /// Singular values, k, falling.
+    pub(crate) values: Vec<f64>,
+    /// Right singular vectors, n × k.
+    pub(crate) right: Dense<T>,
+    relative_error: f64,
+}
+
+/// The decomposition after at most `steps` power steps, with an orthonormal basis in the place of Y.
 pub(crate) fn decompose<T: Float>(
     blocks: &Blocks<'_, T>,
+    range: &mut dyn Range<T>,
     k: usize,
     seed: u64,
     steps: usize,
     threads: &Threads,
-) -> TruncatedSvd<T> {
+) -> Triplets<T> {
     let width = (k + OVERSAMPLING).min(blocks.rows).min(blocks.cols);
     let exact = width == blocks.rows.min(blocks.cols);
-    let products = Products::new(blocks, threads);
-    let nothing = || empty(blocks.rows, blocks.cols, k);
-    let mut basis = products.with_noise(width, seed);
+    let nothing = || Triplets::none(blocks.cols, width, k);
+    range.forward(sketch::noise(blocks.cols, width, seed));
     let mut energy = 0.0;
     for step in 0.. {
-        let Some(turn) = Turn::of(&basis, threads) else {
+        let Some(turn) = Turn::of(&range.gram()) else {
             return nothing();
         };
-        turn.apply(&mut basis, threads);
-        let mut projected = products.backward(&mut basis);
-        let Some(turn) = Turn::of(&projected, threads) else {
+        range.turn(turn.matrix);
+        let mut projected = Near(range.backward(), threads);
+        let Some(turn) = Turn::of(&projected.gram()) else {
             return nothing();
         };
         let found: f64 = turn.values.iter().rev().take(k).sum();
         let settled = (found - energy).abs() <= SETTLED * found;
         if step < steps && !settled && !exact {
             energy = found;
-            turn.apply(&mut projected, threads);
-            // Room for the next one: it has a row for each of V.
-            drop(basis);
-            basis = products.forward(&mut projected);
+            projected.turn(turn.matrix);
+            range.forward(projected.0);
             continue;
         }
         // Once more, now that it is the result: what turns the basis turns its product.
-        if let Some(turn) = Turn::of(&basis, threads) {
-            turn.apply(&mut basis, threads);
-            turn.apply(&mut projected, threads);
+        if let Some(turn) = Turn::of(&range.gram()) {
+            range.turn(turn.matrix.clone());
+            projected.turn(turn.matrix);
         }
-        let Some(small) = Small::of(&projected) else {
-            return nothing();
-        };
-        return small.finish(basis, k, blocks.summary.squares, products.unit, threads);
+        let squares = blocks.summary.squares;
+        let unit = sketch::unit(blocks);
+        let small = Small::of(&projected.0);
+        return small.map_or_else(nothing, |small| small.finish(k, squares, unit));
     }
     unreachable!("the last step ends the loop")
 }
 
-/// The decomposition of what a sketch of V holds.
+/// The decomposition of what a sketch of V holds, Bᵀ of which is `projected`, with its Q in the place of Y.
 pub(crate) fn of_sketch<T: Float>(
-    sketch: &Sketch<T>,
+    projected: &Dense<T>,
     blocks: &Blocks<'_, T>,
     k: usize,
-    threads: &Threads,
-) -> TruncatedSvd<T> {
-    let unit = power_of_two_near::<T>(blocks.mean());
+) -> Triplets<T> {
+    let unit = sketch::unit(blocks);
     let inverse = T::from_f64(1.0 / unit);
-    let mut projected = sketch.projected.clone();
+    let mut projected = projected.clone();
     projected
         .as_mut_slice()
         .iter_mut()
         .for_each(|x| *x *= inverse);
     Small::of(&projected).map_or_else(
-        || empty(blocks.rows, blocks.cols, k),
-        |small| {
-            let basis = sketch.basis.clone();
-            small.finish(basis, k, blocks.summary.squares, unit, threads)
-        },
+        || Triplets::none(blocks.cols, projected.cols(), k),
+        |small| small.finish(k, blocks.summary.squares, unit),
     )
 }
 
@@ -246,22 +256,13 @@ impl<T: Float> Small<T> {
         self.values(k).map(|x| x * x).sum()
     }
 
-    /// The triplets of Q B · `unit`, in the memory of Q, for a V with ‖V‖² = `squares`.
-    fn finish(
-        &self,
-        basis: Dense<T>,
-        k: usize,
-        squares: f64,
-        unit: f64,
-        threads: &Threads,
-    ) -> TruncatedSvd<T> {
+    /// The triplets of Q B · `unit`, for a V with ‖V‖² = `squares`.
+    fn finish(&self, k: usize, squares: f64, unit: f64) -> Triplets<T> {
         let right = self.qr.compute_thin_Q() * self.svd.U().subcols(0, k);
-        let turn = Dense::copy_of(self.svd.V().subcols(0, k));
-        let left = narrowed(basis, &turn, threads);
         let total = squares / unit / unit;
         let rest = ((total - self.energy(k)) / total).max(0.0);
-        TruncatedSvd {
-            left,
+        Triplets {
+            turn: Dense::copy_of(self.svd.V().subcols(0, k)),
             values: self.values(k).map(|x| x * unit).collect(),
             right: Dense::copy_of(right.as_ref()),
             relative_error: if total > 0.0 { rest.sqrt() } else { 0.0 },
@@ -269,35 +270,14 @@ impl<T: Float> Small<T> {
     }
 }
 
-/// The rows of X times a matrix with fewer columns, in the memory of X, a run of rows after the other.
-fn narrowed<T: Float>(x: Dense<T>, turn: &Dense<T>, threads: &Threads) -> Dense<T> {
-    /// Pieces of a run.
-    const PIECES: usize = 64;
-    let (count, width, k) = (x.rows(), x.cols(), turn.cols());
-    let mut rows = x.into_values();
-    let mut run = vec![T::ZERO; (PIECES * LINES).min(count) * k];
-    for first in (0..count).step_by(PIECES * LINES) {
-        let last = (first + PIECES * LINES).min(count);
-        let run = &mut run[..(last - first) * k];
-        threads.map_chunks(run, LINES * k, |index, out| {
-            let (from, lines) = (first + index * LINES, out.len() / k);
-            let before = &rows[from * width..(from + lines) * width];
-            let before = MatRef::from_row_major_slice(before, lines, width);
-            kernel::times(out, before, turn.view());
-        });
-        // No further than the rows that have been read.
-        rows[first * k..last * k].copy_from_slice(run);
-    }
-    rows.truncate(count * k);
-    rows.shrink_to_fit();
-    Dense::from_rows(rows, count, k).expect("whole rows")
-}
-
-fn empty<T: Float>(m: usize, n: usize, k: usize) -> TruncatedSvd<T> {
-    TruncatedSvd {
-        left: Dense::zeros(m, k),
-        values: vec![0.0; k],
-        right: Dense::zeros(n, k),
-        relative_error: 1.0,
+impl<T: Float> Triplets<T> {
+    /// What is known of a V of n columns whose decomposition does not converge, for a basis of l columns.
+    fn none(n: usize, l: usize, k: usize) -> Self {
+        Self {
+            turn: Dense::zeros(l, k),
+            values: vec![0.0; k],
+            right: Dense::zeros(n, k),
+            relative_error: 1.0,
+        }
     }
 }

@@ -89,9 +89,9 @@ fn outcome(
     (model.w, model.h, trace.collect())
 }
 
-/// Fits in one process and in several. `alone` are flags of the former.
-fn alike(place: &Place, flags: &str, alone: &str, counts: &[usize]) {
-    place.succeed(&format!("fit {flags} {alone} -o one -q"));
+/// Fits in one process and in several.
+fn alike(place: &Place, flags: &str, counts: &[usize]) {
+    place.succeed(&format!("fit {flags} -o one -q"));
     let one = outcome(place, "one");
     for &count in counts {
         succeed(place, count, &format!("fit {flags} -o several -q"));
@@ -115,39 +115,49 @@ fn any_number_of_processes_gives_the_bits_of_one() {
         "v.npy -k 4 --solver cd --init random --pieces 10 --max-iter 30",
         "v.pws -k 4 --loss kl --init random --pieces 10 --max-iter 20",
     ] {
-        alike(&place, flags, "", &[1, 2, 4]);
+        alike(&place, flags, &[1, 2, 4]);
     }
     // One piece is a fit like any other.
-    alike(&place, "v.npy -k 3 --solver cd --init random", "", &[2]);
+    alike(&place, "v.npy -k 3 --solver cd --init random", &[2]);
 }
 
 #[test]
 fn every_kind_of_fit_gives_the_bits_of_one_process() {
     let place = place();
-    for (flags, alone) in [
-        ("v.npy --max-iter 30", "--solver hals --init random"),
-        ("v.pws --max-iter 30", "--solver hals --init random"),
-        ("v.npy --solver anls --init random --alpha-w 0.01", ""),
-        ("v.pws --solver mu --init random --max-iter 30", ""),
-        (
-            "v.npy --solver mu --loss kl --init random --max-iter 20",
-            "",
-        ),
-        (
-            "v.npy --loss kl --init random --alpha-w 0.01 --l1-ratio 1 --max-iter 20",
-            "",
-        ),
-        (
-            "v.npy --solver cd --init random --dtype f32 --max-iter 20",
-            "",
-        ),
-        (
-            "v.pws --solver cd --init random --n-init 3 --seed 5 --max-iter 30",
-            "",
-        ),
+    for flags in [
+        "v.npy --max-iter 30",
+        "v.pws --max-iter 30",
+        "v.npy --solver anls --init random --alpha-w 0.01",
+        "v.pws --solver mu --init random --max-iter 30",
+        "v.npy --solver mu --loss kl --init random --max-iter 20",
+        "v.npy --loss kl --init random --alpha-w 0.01 --l1-ratio 1 --max-iter 20",
+        "v.npy --solver cd --init random --dtype f32 --max-iter 20",
+        "v.pws --solver cd --init random --n-init 3 --seed 5 --max-iter 30",
+        "v.pws --constraint h:simplex --max-iter 20",
     ] {
-        alike(&place, &format!("{flags} -k 4 --pieces 9"), alone, &[4]);
+        alike(&place, &format!("{flags} -k 4 --pieces 9"), &[4]);
     }
+}
+
+#[test]
+fn starts_by_singular_vectors_and_sketches_give_the_bits_of_one_process() {
+    let place = place();
+    for flags in [
+        "v.npy -k 4 --init nndsvda --solver cd --max-iter 10 --pieces 10",
+        "v.pws -k 4 --init nndsvdar --n-init 2 --max-iter 15 --pieces 9",
+        "v.npy -k 4 --solver sketched --max-iter 30 --pieces 10",
+        "v.npy -k 4 --solver sketched --init random --n-init 3 --dtype f32 --max-iter 30 --pieces 3",
+    ] {
+        alike(&place, flags, &[1, 2, 4]);
+    }
+    // What `auto` stands for is the same here and there, too.
+    for flags in ["v.npy -k 2", "v.pws -k 4", "v.npy -k 3 --loss kl"] {
+        alike(&place, &format!("{flags} --max-iter 40 --pieces 9"), &[3]);
+    }
+    succeed(&place, 2, "fit v.npy -k 2 --pieces 4 -o out -q");
+    let run = place.json("out/run.json");
+    assert_eq!(run["solver"], "sketched", "{run}");
+    assert_eq!(run["trace"][0]["sketched"], true, "{run}");
 }
 
 #[test]
@@ -253,7 +263,11 @@ fn what_does_not_fit_together_is_refused_with_one_line() {
         "fit v.npy -k 3 --pieces 231 -o out",
         &["--pieces 231", "230 rows"],
     );
-    refuses("fit v.npy -k 3 --init nndsvd -o out", &["init", "random"]);
+    refuses("fit v.npy -k 3 --init spa -o out", &["init", "nndsvda"]);
+    refuses(
+        "fit v.npy -k 3 --constraint w:simplex -o out",
+        &["w:simplex", "on H"],
+    );
     refuses("fit v.npy -k 3 --stream -o out", &["--stream"]);
     // Parts of one V that differ in width.
     fs::create_dir(place.path("parts")).unwrap();

@@ -412,6 +412,12 @@ impl Constraint {
         matches!(self.spec.kind, Kind::Mixed)
     }
 
+    /// Whether it is on H, and its half-step needs what a pass says of H and no more.
+    pub(crate) fn sees_right_sums_alone(&self) -> bool {
+        let alone = |set: &Set| !set.coupled && set.signs != Signs::Any;
+        self.factor == Factor::H && self.set().is_some_and(alone)
+    }
+
     /// The start that `auto` stands for.
     pub(crate) fn init(&self) -> Option<&'static str> {
         self.spec.init

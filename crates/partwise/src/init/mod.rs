@@ -5,7 +5,10 @@ mod random;
 mod snpa;
 mod spa;
 
-pub(crate) use random::{H_STREAMS, W_STREAMS, draw, draw_rows};
+pub(crate) use nndsvd::{Column, Half, Halved, Spread, halves};
+
+use nndsvd::Fill;
+pub(crate) use random::{H_STREAMS, W_STREAMS, draw, draw_rows, drawn_size};
 
 use crate::matrix::{Blocks, Dense};
 use crate::named::named;
@@ -52,13 +55,15 @@ struct Spec {
     drawn: bool,
     /// Columns of the size of the factors' that making it takes beyond k: the sketch of a decomposition, or sums of rows.
     extra: usize,
+    /// What zeros become in a start that is made of singular vectors.
+    fill: Option<Fill>,
     rule: StartRule,
 }
 
 /// Names one generic function for both number types.
 macro_rules! start {
     ($name:literal, $title:literal, $source:literal, limited: $limited:literal, drawn: $drawn:literal,
-        extra: $extra:expr, $function:path) => {
+        extra: $extra:expr, fill: $fill:expr, $function:path) => {
         Spec {
             name: $name,
             title: $title,
@@ -66,6 +71,7 @@ macro_rules! start {
             limited: $limited,
             drawn: $drawn,
             extra: $extra,
+            fill: $fill,
             rule: StartRule {
                 f32: $function,
                 f64: $function,
@@ -84,28 +90,28 @@ const EXTRA_OF_SNPA: usize = 64;
 static STARTS: &[Spec] = &[
     start!(
         "auto", "nndsvda if k is at most the smaller side of V, else random", "",
-        limited: false, drawn: true, extra: SUMS, random::start
+        limited: false, drawn: true, extra: SUMS, fill: None, random::start
     ),
-    start!("random", "absolute normal values, scaled to the mean of V", "", limited: false, drawn: true, extra: SUMS, random::start),
+    start!("random", "absolute normal values, scaled to the mean of V", "", limited: false, drawn: true, extra: SUMS, fill: None, random::start),
     start!(
         "nndsvd", "non-negative double singular value decomposition, with zeros",
-        "Boutsidis & Gallopoulos 2008", limited: true, drawn: false, extra: OVERSAMPLING, nndsvd::with_zeros
+        "Boutsidis & Gallopoulos 2008", limited: true, drawn: false, extra: OVERSAMPLING, fill: Some(Fill::Zeros), nndsvd::with_zeros
     ),
     start!(
         "nndsvda", "nndsvd, zeros filled with the mean of V",
-        "Boutsidis & Gallopoulos 2008", limited: true, drawn: false, extra: OVERSAMPLING, nndsvd::with_mean
+        "Boutsidis & Gallopoulos 2008", limited: true, drawn: false, extra: OVERSAMPLING, fill: Some(Fill::Mean), nndsvd::with_mean
     ),
     start!(
         "nndsvdar", "nndsvd, zeros filled with small random values",
-        "Boutsidis & Gallopoulos 2008", limited: true, drawn: true, extra: OVERSAMPLING, nndsvd::with_noise
+        "Boutsidis & Gallopoulos 2008", limited: true, drawn: true, extra: OVERSAMPLING, fill: Some(Fill::Noise), nndsvd::with_noise
     ),
     start!(
         "spa", "successive projection: rows of V that are far from each other",
-        "Araújo et al. 2001; Gillis & Vavasis 2014", limited: true, drawn: false, extra: SUMS, spa::start
+        "Araújo et al. 2001; Gillis & Vavasis 2014", limited: true, drawn: false, extra: SUMS, fill: None, spa::start
     ),
     start!(
         "snpa", "successive non-negative projection: rows of V that are far from mixtures of each other",
-        "Gillis 2014", limited: false, drawn: false, extra: EXTRA_OF_SNPA, snpa::start
+        "Gillis 2014", limited: false, drawn: false, extra: EXTRA_OF_SNPA, fill: None, snpa::start
     ),
 ];
 
@@ -180,6 +186,11 @@ impl Init {
     /// Whether another seed makes another start.
     pub fn is_drawn(self) -> bool {
         self.0.drawn
+    }
+
+    /// What zeros become in a start that is made of singular vectors.
+    pub(crate) fn fill(self) -> Option<Fill> {
+        self.0.fill
     }
 
     /// Columns of the size of the factors' that making it takes beyond k.

@@ -8,17 +8,17 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::{Input, Pair};
 use crate::Float;
-use crate::matrix::Dense;
+use crate::matrix::{Blocks, Dense};
 
 /// Rows drawn from one stream.
-const STREAM_ROWS: usize = 256;
+pub(super) const STREAM_ROWS: usize = 256;
 /// The first streams of H and of W.
 pub(crate) const H_STREAMS: u64 = 0;
 pub(crate) const W_STREAMS: u64 = 1 << 40;
 
 /// Both factors.
 pub(super) fn start<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
-    let size = (input.blocks.mean() / input.k as f64).sqrt();
+    let size = drawn_size(input.blocks, input.k);
     let ht = draw(input.blocks.cols, input.k, size, input.seed, H_STREAMS);
     let w = draw(input.blocks.rows, input.k, size, input.seed, W_STREAMS);
     Pair {
@@ -26,6 +26,11 @@ pub(super) fn start<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
         ht,
         picked: Vec::new(),
     }
+}
+
+/// √(mean(V) / k).
+pub(crate) fn drawn_size<T: Float>(blocks: &Blocks<'_, T>, k: usize) -> f64 {
+    (blocks.mean() / k as f64).sqrt()
 }
 
 /// Rows of |N(0, 1)| · size, drawn in double precision.

@@ -2,6 +2,7 @@
 
 use super::{Dense, Holes, Matrix, Signs, Source, Summary, Weighed, Weighting};
 use crate::shard::remote::Seen;
+use crate::shard::sum;
 use crate::threads::Threads;
 use crate::{Error, Float};
 
@@ -156,37 +157,42 @@ impl<'a, T: Float> Blocks<'a, T> {
 
     /// V (m × n) · x (n × l).
     pub(crate) fn times(&self, x: &Dense<T>, threads: &Threads) -> Dense<T> {
-        if let [source] = &self.sources[..] {
-            return Self::product(source, x, !self.transposed, threads);
-        }
-        let mut values = Vec::with_capacity(self.rows * x.cols());
-        for source in &self.sources {
-            values.extend(source.times(x, threads).into_values());
-        }
-        Dense::from_rows(values, self.rows, x.cols()).expect("the blocks make up the rows")
+        let parts = (0..self.sources.len()).map(|index| self.times_of(index, x, threads));
+        Dense::stacked(parts.collect())
+    }
+
+    /// The rows of V x that belong to a block.
+    pub(crate) fn times_of(&self, index: usize, x: &Dense<T>, threads: &Threads) -> Dense<T> {
+        Self::product(&self.sources[index], x, !self.transposed, threads)
     }
 
     /// Vᵀ (n × m) · y (m × l).
     pub(crate) fn transposed_times(&self, y: &Dense<T>, threads: &Threads) -> Dense<T> {
-        if let [source] = &self.sources[..] {
-            return Self::product(source, y, self.transposed, threads);
+        if self.sources.len() == 1 {
+            return self.transposed_times_of(0, y, threads);
         }
-        let mut total = Dense::zeros(self.cols, y.cols());
         let mut from = 0;
-        for source in &self.sources {
+        let products = self.sources.iter().enumerate().map(|(index, source)| {
             let to = from + source.count();
             let part = y.row_range(from, to).to_vec();
             let part = Dense::from_rows(part, to - from, y.cols()).expect("a range of whole rows");
-            let product = source.transposed_times(&part, threads);
-            for (sum, &x) in total.as_mut_slice().iter_mut().zip(product.as_slice()) {
-                *sum += x;
-            }
             from = to;
-        }
-        total
+            self.transposed_times_of(index, &part, threads)
+        });
+        sum(products, |total, product| total.add(&product))
     }
 
-    /// The product of the only block, with its lines or across them.
+    /// What a block adds to Vᵀ y; `y` are its rows of that.
+    pub(crate) fn transposed_times_of(
+        &self,
+        index: usize,
+        y: &Dense<T>,
+        threads: &Threads,
+    ) -> Dense<T> {
+        Self::product(&self.sources[index], y, self.transposed, threads)
+    }
+
+    /// The product of a block, with its lines or across them.
     fn product(source: &Source<'a, T>, x: &Dense<T>, along: bool, threads: &Threads) -> Dense<T> {
         if along {
             source.times(x, threads)

@@ -46,6 +46,23 @@ impl<T: Float> Dense<T> {
         }
     }
 
+    /// Matrices of the same width, one below the other.
+    pub(crate) fn stacked(parts: Vec<Self>) -> Self {
+        let cols = parts.first().map_or(0, Self::cols);
+        let mut parts = parts.into_iter();
+        let mut values = parts.next().map_or_else(Vec::new, Self::into_values);
+        parts.for_each(|part| values.extend(part.into_values()));
+        let rows = values.len().checked_div(cols).unwrap_or(0);
+        Self { rows, cols, values }
+    }
+
+    /// Adds a matrix of the same shape.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (sum, &x) in self.values.iter_mut().zip(&other.values) {
+            *sum += x;
+        }
+    }
+
     /// A copy of any view.
     pub fn copy_of(view: MatRef<'_, T>) -> Self {
         let (rows, cols) = (view.nrows(), view.ncols());

@@ -30,27 +30,53 @@ impl Nmf {
         })
     }
 
-    /// Refuses starts and solvers that need more of V than its passes say.
-    pub(crate) fn check_passes_alone<T: Float>(
-        &self,
-        start: &Start<'_, T>,
-        place: &str,
-    ) -> Result<(), Error> {
-        let refuse = |name, value: &str, legal: &str| {
-            Err(Error::Parameter {
-                name,
-                value: value.to_owned(),
-                legal: format!("expected {legal} {place}"),
-            })
-        };
+    /// Refuses starts and solvers that need more of V than its passes say, which is all there is where entries are missing or
+    /// weighted.
+    pub(crate) fn check_passes_alone<T: Float>(&self, start: &Start<'_, T>) -> Result<(), Error> {
+        let place = "where entries are missing or weighted";
         self.check_free(place)?;
         let makes_start = start.hold.is_none() && (start.w.is_none() || start.h.is_none());
         if makes_start && ![Init::auto(), Init::drawn()].contains(&self.init) {
-            let legal = format!("{} or given factors", Init::drawn().name());
-            return refuse("init", self.init.name(), &legal);
+            return Err(Error::Parameter {
+                name: "init",
+                value: self.init.name().to_owned(),
+                legal: format!("expected {} or given factors {place}", Init::drawn().name()),
+            });
         }
         if self.solver.sketches() {
-            return refuse("solver", self.solver.name(), "a solver without a sketch");
+            return Err(Error::Parameter {
+                name: "solver",
+                value: self.solver.name().to_owned(),
+                legal: format!("expected a solver without a sketch {place}"),
+            });
+        }
+        Ok(())
+    }
+
+    /// Refuses what is not asked of partitions of V, and a start that cannot be made there.
+    pub(crate) fn check_elsewhere<T: Float>(
+        &self,
+        start: &Start<'_, T>,
+        init: Option<Init>,
+        shape: (usize, usize),
+    ) -> Result<(), Error> {
+        let place = "where V is in partitions";
+        let others = self.constraints.iter();
+        let mut others = others.filter(|constraint| !constraint.sees_right_sums_alone());
+        if let Some(constraint) = others.next() {
+            let legal =
+                format!("expected none {place}, or one on H that needs nothing of V or W but sums");
+            return Self::refuse_constraint(constraint, legal);
+        }
+        self.check_constrained::<T>(start, &[], shape)?;
+        if let Some(init) = init.filter(|init| init.picks_rows()) {
+            let others = Init::all().filter(|init| !init.picks_rows());
+            let names: Vec<_> = others.map(Init::name).skip(1).collect();
+            return Err(Error::Parameter {
+                name: "init",
+                value: init.name().to_owned(),
+                legal: format!("expected {} or given factors {place}", names.join(", ")),
+            });
         }
         Ok(())
     }

@@ -509,7 +509,7 @@ impl Nmf {
         let start = start.settled(self.rank)?;
         self.check_constrained(&start, blocks, (rows, cols))?;
         if weighting.is_some() {
-            self.check_passes_alone(&start, "where entries are missing or weighted")?;
+            self.check_passes_alone(&start)?;
         }
         let init = match weighting {
             Some(_) => Ok(Init::drawn()),

@@ -8,8 +8,7 @@ use crate::init::{Init, Input, Pair};
 use crate::loss::Weights;
 use crate::matrix::{Blocks, Dense, Source};
 use crate::pass::{Problem, Rules, Terms};
-use crate::shard::remote::{Beginning, Seen, Transport};
-use crate::shard::{Local, Many, Remote, Shard, Sketched, Weighted};
+use crate::shard::{Local, Many, Shard, Sketched, Weighted};
 use crate::sketch::{self, Sketch};
 use crate::stop::{Look, StopReason, StopRule, Stopper};
 use crate::threads::Threads;
@@ -44,8 +43,7 @@ impl<T: Float> Task<'_, '_, T> {
         let pair = if course.road.begun {
             self.placeholder()
         } else {
-            let sketches = self.solver.sketches() && self.given.hold.is_none();
-            let sketch = sketches.then(|| self.sketch());
+            let sketch = self.sketches().then(|| self.sketch());
             self.begin(sketch.as_ref(), course)
         };
         course.road.begun = true;
@@ -60,10 +58,18 @@ impl<T: Float> Task<'_, '_, T> {
         }
     }
 
+    /// Whether the fit begins on a sketch.
+    pub(super) fn sketches(&self) -> bool {
+        self.solver.sketches() && self.given.hold.is_none()
+    }
+
+    pub(super) fn sketch_width(&self) -> usize {
+        sketch::width(self.blocks.rows, self.blocks.cols, self.nmf.rank)
+    }
+
     fn sketch(&self) -> Sketch<T> {
-        let (blocks, nmf) = (self.blocks, self.nmf);
-        let width = sketch::width(blocks.rows, blocks.cols, nmf.rank);
-        Sketch::of(blocks, width, nmf.seed, self.threads)
+        let (width, seed) = (self.sketch_width(), self.nmf.seed);
+        Sketch::of(self.blocks, width, seed, self.threads)
     }
 
     /// Left and right factors to go on from over V: a start, tried or improved on a sketch if there is one, or the best of
@@ -87,20 +93,26 @@ impl<T: Float> Task<'_, '_, T> {
         }
         self.best_of_starts(course, |number, course| {
             let pair = start(number, course);
-            match &lines {
-                Some(lines) => self.on_sketch(*lines, pair, course),
+            match lines {
+                Some((basis, projected)) => {
+                    let sources = basis.iter().map(|part| Source::Dense(part.view()));
+                    let sources: Vec<_> = sources.collect();
+                    let (left, right) = pair;
+                    let basis = self.shards(&sources, left);
+                    self.on_sketch(basis, projected, right, course)
+                }
                 None => self.on_v(pair, self.trial(), course),
             }
         })
     }
 
     /// Iterations of each of several starts.
-    fn trial(&self) -> usize {
+    pub(super) fn trial(&self) -> usize {
         TRIAL.min(self.nmf.max_iter)
     }
 
     /// The factors of the best of all starts, which are tried by number, from 0.
-    fn best_of_starts(
+    pub(super) fn best_of_starts(
         &self,
         course: &mut Course<'_, T>,
         mut try_start: impl FnMut(usize, &mut Course<'_, T>) -> Outcome<T>,
@@ -115,9 +127,8 @@ impl<T: Float> Task<'_, '_, T> {
             if self.nmf.n_init.get() > 1 {
                 course.road.starts.push(objective);
             }
-            let tried = &mut course.road.tried;
-            if tried.as_ref().is_none_or(|best| objective < best.objective) {
-                *tried = Some(Tried {
+            if course.road.improves(objective) {
+                course.road.tried = Some(Tried {
                     left: outcome.left,
                     right: outcome.right,
                     past: course.road.past.clone(),
@@ -137,17 +148,24 @@ impl<T: Float> Task<'_, '_, T> {
         self.oriented(room(self.blocks.rows), room(self.blocks.cols))
     }
 
+    /// How start `number`, from 0, is made, if any is. What `auto` stands for is made first; itself it draws.
+    pub(super) fn init_of(&self, number: usize) -> Option<Init> {
+        self.init
+            .map(|first| if number == 0 { first } else { self.nmf.init })
+    }
+
+    pub(super) fn seed_of(&self, number: usize) -> u64 {
+        self.nmf.seed.wrapping_add(number as u64)
+    }
+
     /// Start `number`, from 0: what is given, and the rest made.
     fn start(&self, number: usize, sketch: Option<&Sketch<T>>) -> Pair<T> {
         let (nmf, blocks, given) = (self.nmf, self.blocks, self.given);
-        let made = self.init.map(|first| {
-            let seed = nmf.seed.wrapping_add(number as u64);
-            // What `auto` stands for is made first; itself it draws.
-            let init = if number == 0 { first } else { nmf.init };
+        let made = self.init_of(number).map(|init| {
             init.make(&Input {
                 blocks,
                 k: nmf.rank,
-                seed,
+                seed: self.seed_of(number),
                 sketch,
                 threads: self.threads,
             })
@@ -182,23 +200,23 @@ impl<T: Float> Task<'_, '_, T> {
         }
     }
 
-    /// Factors of the product of two matrices that stands for V.
-    fn on_sketch(
-        &self,
-        (basis, projected): (&Dense<T>, &Dense<T>),
-        (left, right): (Dense<T>, Dense<T>),
+    /// Factors of the product of two matrices that stands for V: one whose lines and rows of the left factor are the shard's, and
+    /// `projected`.
+    pub(super) fn on_sketch<'s>(
+        &'s self,
+        basis: Box<dyn Shard<T> + 's>,
+        projected: &'s Dense<T>,
+        right: Dense<T>,
         course: &mut Course<'_, T>,
     ) -> Outcome<T> {
         let summary = &self.blocks.summary;
-        let width = basis.cols() as f64;
+        let width = projected.cols() as f64;
         let plan = Plan {
             rule: sketch::RULE,
             tolerance: sketch::TOLERANCE,
             max_iter: sketch::iterations(self.nmf.max_iter),
             ..self.plan()
         };
-        let source = Source::Dense(basis.view());
-        let basis = Local::new(&source, left, self.threads.clone());
         let shard = Sketched::new(basis, projected, summary.squares, self.threads);
         let problem = self.problem((width, width));
         course.sketched = true;
@@ -216,7 +234,7 @@ impl<T: Float> Task<'_, '_, T> {
     }
 
     /// Factors of V.
-    fn on_v(
+    pub(super) fn on_v(
         &self,
         (mut left, mut right): (Dense<T>, Dense<T>),
         max_iter: usize,
@@ -229,44 +247,7 @@ impl<T: Float> Task<'_, '_, T> {
         if let Some(rule) = &rules.right {
             rule.begin(&mut right);
         }
-        self.on_shard(self.shards(left), right, max_iter, course)
-    }
-
-    /// Factors of a V that is in other processes, the rows of the left one left there.
-    pub(super) fn run_remote(
-        &self,
-        seen: &Seen,
-        transport: &mut dyn Transport,
-        course: &mut Course<'_, T>,
-    ) -> Outcome<T> {
-        let (rank, mut version) = (self.nmf.rank, 0);
-        let room = || {
-            (
-                Beginning::Flat(0.0),
-                Dense::zeros(self.blocks.cols, self.nmf.rank),
-            )
-        };
-        let (beginning, right) = if course.road.begun {
-            room()
-        } else if self.nmf.n_init.get() == 1 {
-            course.begin(1);
-            self.beginning(0)
-        } else {
-            let (left, right) = self.best_of_starts(course, |number, course| {
-                let (beginning, right) = if course.resumes() {
-                    room()
-                } else {
-                    course.begin(number + 1);
-                    self.beginning(number)
-                };
-                let shard = Remote::new(&mut *transport, seen, (rank, &mut version), beginning);
-                self.on_shard(Box::new(shard), right, self.trial(), course)
-            });
-            (Beginning::Given(left), right)
-        };
-        course.road.begun = true;
-        let shard = Remote::new(transport, seen, (rank, &mut version), beginning);
-        self.on_shard(Box::new(shard), right, self.nmf.max_iter, course)
+        self.on_shard(self.blocks_with(left), right, max_iter, course)
     }
 
     /// Where a constraint says that the components are rows of V: H, and which rows they are.
@@ -353,7 +334,7 @@ impl<T: Float> Task<'_, '_, T> {
             ..self.plan()
         };
         let problem = self.problem((1.0, 1.0));
-        let (summary, shard) = (&blocks.summary, self.shards(left));
+        let (summary, shard) = (&blocks.summary, self.blocks_with(left));
         let (left, right, quality) =
             fit::look(shard, right, &problem, &plan, summary, self.threads);
         let (left, right) = self.oriented(left, right);
@@ -392,7 +373,7 @@ impl<T: Float> Task<'_, '_, T> {
         picked
     }
 
-    fn on_shard<'s>(
+    pub(super) fn on_shard<'s>(
         &'s self,
         shard: Box<dyn Shard<T> + 's>,
         right: Dense<T>,
@@ -474,7 +455,7 @@ impl<T: Float> Task<'_, '_, T> {
         }
         let (problem, plan) = (self.problem((1.0, 1.0)), self.plan());
         let (right, summary) = (left.clone(), &self.blocks.summary);
-        let shard = self.shards(left);
+        let shard = self.blocks_with(left);
         let (left, right, quality) =
             fit::look(shard, right, &problem, &plan, summary, self.threads);
         Outcome {
@@ -486,7 +467,7 @@ impl<T: Float> Task<'_, '_, T> {
     }
 
     /// The half-steps of constrained factors.
-    fn rules(&self) -> Rules {
+    pub(super) fn rules(&self) -> Rules {
         let rule = |factor, rows| {
             let mut constraints = self.nmf.constraints.iter();
             let found = constraints.find(|constraint| constraint.factor() == factor);
@@ -505,25 +486,33 @@ impl<T: Float> Task<'_, '_, T> {
     }
 
     /// The blocks with their rows of the left factor.
-    fn shards(&self, left: Dense<T>) -> Box<dyn Shard<T> + '_> {
-        let local = |source, rows| Local::new(source, rows, self.threads.clone());
+    fn blocks_with(&self, left: Dense<T>) -> Box<dyn Shard<T> + '_> {
         if let Some(holes) = &self.blocks.holes {
             return Box::new(Local::filled(holes, left, self.threads.clone()));
         }
-        if let [source] = &self.blocks.sources[..] {
-            if let Some(weighed) = &self.blocks.weighed {
-                return Box::new(Weighted::new(source, weighed, left, self.threads.clone()));
+        let sources = &self.blocks.sources[..];
+        match (&self.blocks.weighed, sources) {
+            (Some(weighed), [source]) => {
+                Box::new(Weighted::new(source, weighed, left, self.threads.clone()))
             }
+            _ => self.shards(sources, left),
+        }
+    }
+
+    /// Blocks of lines with their rows of a factor.
+    fn shards<'s>(&self, sources: &'s [Source<'_, T>], left: Dense<T>) -> Box<dyn Shard<T> + 's> {
+        let local = |source, rows| Local::new(source, rows, self.threads.clone());
+        if let [source] = sources {
             return Box::new(local(source, left));
         }
         let k = left.cols();
         let mut from = 0;
-        let shards = self.blocks.sources.iter().map(|source| {
+        let shards = sources.iter().map(|source| {
             let to = from + source.count();
             let rows = left.row_range(from, to).to_vec();
             let rows = Dense::from_rows(rows, to - from, k).expect("a range of whole rows");
             from = to;
-            Box::new(local(source, rows)) as Box<dyn Shard<T> + '_>
+            Box::new(local(source, rows)) as Box<dyn Shard<T> + 's>
         });
         Box::new(Many::new(shards.collect()))
     }

@@ -1,6 +1,6 @@
 //! Several shards as one.
 
-use super::tree::Tree;
+use super::tree::{add_sums, sum};
 use super::{Request, Shard, Stats};
 use crate::Float;
 use crate::archive::Archive;
@@ -9,7 +9,7 @@ use crate::matrix::Dense;
 use crate::pass::{Fixed, Problem};
 use crate::update::LinesMet;
 
-/// Blocks of rows of one V, their statistics added in the order of a [`Tree`].
+/// Blocks of rows of one V, their statistics added in the order of a [`Tree`](super::tree::Tree).
 pub(crate) struct Many<'a, T: Float> {
     shards: Vec<Box<dyn Shard<T> + 'a>>,
 }
@@ -18,19 +18,6 @@ impl<'a, T: Float> Many<'a, T> {
     pub(crate) fn new(shards: Vec<Box<dyn Shard<T> + 'a>>) -> Self {
         Self { shards }
     }
-}
-
-/// The sum of what each block says.
-fn sum<S>(mut parts: impl Iterator<Item = S>, add: impl Fn(&mut S, S)) -> S {
-    let mut tree = Tree::new(|total: &mut S, part| {
-        add(total, part);
-        Ok(())
-    });
-    let total = parts.try_for_each(|part| tree.push(part));
-    let total = total
-        .and_then(|()| tree.finish())
-        .expect("adding does not fail");
-    total.expect("a matrix has at least one block")
 }
 
 impl<T: Float> Shard<T> for Many<'_, T> {
@@ -61,11 +48,7 @@ impl<T: Float> Shard<T> for Many<'_, T> {
 
     fn squares(&self) -> Vec<f64> {
         let squares = self.shards.iter().map(|shard| shard.squares());
-        sum(squares, |total, squares| {
-            for (total, x) in total.iter_mut().zip(squares) {
-                *total += x;
-            }
-        })
+        sum(squares, |total, squares| add_sums(total, &squares))
     }
 
     fn scale(&mut self, factors: &[T]) {
@@ -80,13 +63,7 @@ impl<T: Float> Shard<T> for Many<'_, T> {
     }
 
     fn into_rows(self: Box<Self>) -> Dense<T> {
-        let (mut values, mut rows, mut cols) = (Vec::new(), 0, 0);
-        for shard in self.shards {
-            let block = shard.into_rows();
-            rows += block.rows();
-            cols = block.cols();
-            values.extend(block.into_values());
-        }
-        Dense::from_rows(values, rows, cols).expect("blocks of equal width stack")
+        let blocks = self.shards.into_iter().map(|shard| shard.into_rows());
+        Dense::stacked(blocks.collect())
     }
 }

@@ -13,8 +13,9 @@ mod weighted;
 
 pub(crate) use local::Local;
 pub(crate) use many::Many;
-pub(crate) use remote::{Remote, wire::Wire};
+pub(crate) use remote::wire::Wire;
 pub(crate) use sketched::Sketched;
+pub(crate) use tree::{add_sums, sum};
 pub(crate) use weighted::Weighted;
 
 use piece::BlockStats;

@@ -1,6 +1,6 @@
 //! A sketch of V: V ≈ Q B, with far fewer columns in Q than in V.
 
-use super::{Local, Request, Shard, Stats};
+use super::{Request, Shard, Stats};
 use crate::Float;
 use crate::archive::Archive;
 use crate::kernel::{self, Packed};
@@ -17,7 +17,7 @@ const ROWS: usize = 256;
 /// Q (m × l) and Bᵀ (n × l), whose product stands for V, with the rows of the left factor. A walk over Q with B Hᵀ for the
 /// other factor says what a walk over Q B with H would say, and Bᵀ (QᵀW) is the statistic of its columns.
 pub(crate) struct Sketched<'a, T: Float> {
-    basis: Local<'a, T>,
+    basis: Box<dyn Shard<T> + 'a>,
     projected: &'a Dense<T>,
     /// The squared loss below which sums have no digits left.
     floor: f64,
@@ -27,7 +27,7 @@ pub(crate) struct Sketched<'a, T: Float> {
 impl<'a, T: Float> Sketched<'a, T> {
     /// `basis` holds the lines of Q, `projected` is Bᵀ; `squares` is ‖V‖².
     pub(crate) fn new(
-        basis: Local<'a, T>,
+        basis: Box<dyn Shard<T> + 'a>,
         projected: &'a Dense<T>,
         squares: f64,
         threads: &Threads,
@@ -106,7 +106,7 @@ impl<T: Float> Shard<T> for Sketched<'_, T> {
     }
 
     fn into_rows(self: Box<Self>) -> Dense<T> {
-        Box::new(self.basis).into_rows()
+        self.basis.into_rows()
     }
 }
 
@@ -116,6 +116,7 @@ mod tests {
     use crate::loss::Weights;
     use crate::matrix::Source;
     use crate::pass::Terms;
+    use crate::shard::Local;
     use crate::{Loss, Solver};
 
     /// Values between 0 and 1 that never repeat.
@@ -148,7 +149,7 @@ mod tests {
         };
         let (of_basis, of_product) = (Source::Dense(basis.view()), Source::Dense(product.view()));
         let lines = Local::new(&of_basis, left.clone(), threads.clone());
-        let mut sketched = Sketched::new(lines, &projected, 1.0, &threads);
+        let mut sketched = Sketched::new(Box::new(lines), &projected, 1.0, &threads);
         let mut whole = Local::new(&of_product, left, threads.clone());
         let (found, expected) = (sketched.pass(&request), whole.pass(&request));
         let near = |a: f64, b: f64| (a - b).abs() <= 1e-10 * b.abs().max(1.0);

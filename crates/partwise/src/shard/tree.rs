@@ -58,6 +58,30 @@ impl<S, A: FnMut(&mut S, S) -> Result<(), Error>> Tree<S, A> {
     }
 }
 
+/// The sum of what each of the blocks of a matrix says.
+pub(crate) fn sum<S>(mut parts: impl Iterator<Item = S>, add: impl Fn(&mut S, S)) -> S {
+    let mut tree = Tree::new(|total: &mut S, part| {
+        add(total, part);
+        Ok(())
+    });
+    let total = parts.try_for_each(|part| tree.push(part));
+    let total = total
+        .and_then(|()| tree.finish())
+        .expect("adding does not fail");
+    total.expect("a matrix has at least one block")
+}
+
+/// Adds sums; those of no row at all are empty.
+pub(crate) fn add_sums(total: &mut Vec<f64>, sums: &[f64]) {
+    if total.is_empty() {
+        total.extend(sums);
+        return;
+    }
+    for (total, x) in total.iter_mut().zip(sums) {
+        *total += x;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

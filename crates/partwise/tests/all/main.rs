@@ -22,6 +22,7 @@ mod rank;
 mod refusals;
 mod regressions;
 mod remote;
+mod remote_starts;
 mod resume;
 mod signed;
 mod sklearn;

@@ -4,165 +4,14 @@ use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
-use crate::common::{Storage, Stored, bits, mapped, pairs, random, short, uniform};
-use partwise::remote::{FAN_IN, Partition, Transport, add};
+use crate::common::elsewhere::{Elsewhere, blocks, check, go_on, here, there};
+use crate::common::{Storage, Stored, bits, mapped, pairs, random, short};
+use partwise::remote::{Partition, Transport};
 use partwise::{
-    Dense, Error, Factor, Factorization, Float, Loss, Nmf, Penalty, Progress, Solver, Start,
-    StopReason,
+    Dense, Error, Factor, Factorization, Loss, Nmf, Penalty, Progress, Solver, Start, StopReason,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-
-/// Blocks of rows in this process, asked as if they were elsewhere: nothing but bytes passes between.
-struct Elsewhere<'a, T: Float> {
-    blocks: &'a [Stored<T>],
-    partitions: Vec<Partition<T>>,
-    checkpoint: Option<usize>,
-    /// What befalls the partitions, and how often; none if there is nobody to draw it.
-    fate: Option<ChaCha8Rng>,
-    losses: usize,
-    names: Vec<String>,
-    /// Refuses every question from this one on.
-    refuses: Option<usize>,
-}
-
-impl<'a, T: Float> Elsewhere<'a, T> {
-    fn new(blocks: &'a [Stored<T>]) -> Self {
-        let partitions = (0..blocks.len()).map(Self::empty);
-        Self {
-            blocks,
-            partitions: partitions.collect(),
-            checkpoint: Some(4),
-            fate: None,
-            losses: 0,
-            names: Vec::new(),
-            refuses: None,
-        }
-    }
-
-    fn empty(index: usize) -> Partition<T> {
-        Partition::new(index, NonZeroUsize::new(1))
-    }
-
-    /// A partition is lost, before or after it answers, or goes on in another place; or is asked twice.
-    fn answer(&mut self, index: usize, question: &[u8]) -> Result<Vec<u8>, String> {
-        let block = self.blocks[index].matrix();
-        let fate = self.fate.as_mut().map_or(1.0, uniform);
-        if fate < 0.04 {
-            self.partitions[index] = Self::empty(index);
-            self.losses += 1;
-        } else if fate < 0.1
-            && let Some(saved) = self.partitions[index].save()
-        {
-            self.partitions[index] = Self::empty(index);
-            self.partitions[index].load(&saved).unwrap();
-        }
-        let answer = self.partitions[index].answer(&block, question);
-        if (0.1..0.14).contains(&fate) {
-            self.partitions[index] = Self::empty(index);
-            self.losses += 1;
-        } else if (0.14..0.2).contains(&fate) {
-            return self.partitions[index]
-                .answer(&block, question)
-                .map_err(|e| e.to_string());
-        }
-        answer.map_err(|error| error.to_string())
-    }
-
-    /// W, from the partitions that have it.
-    fn w(&self, rank: usize) -> Dense<T> {
-        let rows = self
-            .partitions
-            .iter()
-            .map(|partition| partition.rows().unwrap());
-        let values: Vec<T> = rows.flat_map(|rows| rows.as_slice().to_vec()).collect();
-        let count = values.len() / rank;
-        Dense::from_rows(values, count, rank).unwrap()
-    }
-}
-
-impl<T: Float> Transport for Elsewhere<'_, T> {
-    fn partitions(&self) -> usize {
-        self.partitions.len()
-    }
-
-    fn ask_each(&mut self, name: &str, questions: &[&[u8]]) -> Result<Vec<Vec<u8>>, String> {
-        self.names.push(name.to_owned());
-        if self.refuses.is_some_and(|from| self.names.len() > from) {
-            return Err("the cluster is gone".to_owned());
-        }
-        let questions = questions.iter().enumerate();
-        questions
-            .map(|(index, question)| self.answer(index, question))
-            .collect()
-    }
-
-    /// Adds answers in groups, as those who share the work do.
-    fn ask(&mut self, name: &str, question: &[u8]) -> Result<Vec<u8>, String> {
-        let mut answers = self.ask_each(name, &vec![question; self.partitions.len()])?;
-        loop {
-            let groups = answers.chunks(FAN_IN).map(|group| {
-                let group: Vec<_> = group.iter().map(Vec::as_slice).collect();
-                add(&group).map_err(|error| error.to_string())
-            });
-            answers = groups.collect::<Result<_, _>>()?;
-            if answers.len() == 1 {
-                return Ok(answers.remove(0));
-            }
-        }
-    }
-
-    fn checkpoint(&self) -> Option<usize> {
-        self.checkpoint
-    }
-}
-
-fn go_on(_: &Progress) -> ControlFlow<()> {
-    ControlFlow::Continue(())
-}
-
-/// Rows of a matrix in blocks of these lengths.
-fn blocks<T: Float>(v: &Dense<T>, lengths: &[usize], storage: Storage) -> Vec<Stored<T>> {
-    let mut from = 0;
-    let blocks = lengths.iter().map(|&length| {
-        let values = v.as_slice()[from * v.cols()..(from + length) * v.cols()].to_vec();
-        from += length;
-        Stored::of(
-            &Dense::from_rows(values, length, v.cols()).unwrap(),
-            storage,
-        )
-    });
-    let blocks = blocks.collect();
-    assert_eq!(from, v.rows());
-    blocks
-}
-
-fn here<T: Float>(nmf: &Nmf, blocks: &[Stored<T>], start: Start<'_, T>) -> Factorization<T> {
-    let matrices: Vec<_> = blocks.iter().map(Stored::matrix).collect();
-    nmf.fit_with(&matrices, start, &mut go_on).unwrap()
-}
-
-fn there<T: Float>(
-    nmf: &Nmf,
-    transport: &mut Elsewhere<'_, T>,
-    start: Start<'_, T>,
-) -> Result<Factorization<T>, Error> {
-    nmf.fit_remote(transport, start, &mut go_on)
-}
-
-/// Fits here and there, and fails unless every bit agrees.
-fn check<T: Float>(nmf: &Nmf, blocks: &[Stored<T>], start: Start<'_, T>, rank: usize, what: &str) {
-    let expected = here(nmf, blocks, start);
-    let mut transport = Elsewhere::new(blocks);
-    let mut found = there(nmf, &mut transport, start).unwrap();
-    assert_eq!((found.w.rows(), found.w.cols()), (0, rank), "{what}");
-    found.w = transport.w(rank);
-    assert!(bits(&found) == bits(&expected), "{what}");
-    assert_eq!(
-        (found.solver, found.init, found.stop),
-        (expected.solver, expected.init, expected.stop)
-    );
-}
 
 fn drawn(rank: usize, solver: Solver, loss: Loss, iterations: usize) -> Nmf {
     short(rank, solver, loss, iterations)
@@ -202,11 +51,6 @@ fn partitions_give_the_bits_of_blocks_in_one_process() {
     let v = random::<f64>(700, 30, 1.0, 5);
     let sparse = random::<f64>(700, 30, 0.2, 6);
     for (solver, loss) in pairs() {
-        if solver.name() == "sketched" {
-            continue;
-        }
-        // What `auto` stands for where no sketch of V can be had.
-        let solver = solver.resolve(loss).unwrap();
         let nmf = drawn(4, solver, loss, 4);
         // More rows than a stream of random numbers serves, and a single one.
         let lengths = [300, 1, 399];
@@ -289,6 +133,20 @@ fn so_do_many_partitions_and_penalties_and_given_starts() {
                 let blocks = blocks(&v, lengths, storage);
                 check(&nmf, &blocks, *start, 3, &format!("{name}, start {i}"));
             }
+        }
+    }
+}
+
+#[test]
+fn so_do_constraints_on_h_that_need_sums_alone() {
+    let v = random::<f64>(150, 12, 1.0, 7);
+    let blocks = blocks(&v, &[40, 10, 100], Storage::RowMajor);
+    for name in ["h:simplex", "h:hoyer=0.4", "h:orthogonal", "h:min-volume"] {
+        for starts in [1, 2] {
+            let nmf = drawn(3, Solver::auto(), Loss::FROBENIUS, 20)
+                .constraint(name.parse().unwrap())
+                .n_init(NonZeroUsize::new(starts).unwrap());
+            check(&nmf, &blocks, Start::default(), 3, name);
         }
     }
 }
@@ -399,9 +257,13 @@ fn what_does_not_fit_is_refused_by_its_number() {
 
     let fine = blocks(&v, &[10, 10], Storage::RowMajor);
     for (nmf, word) in [
-        (nmf.clone().solver("sketched".parse().unwrap()), "sketched"),
-        (nmf.clone().init("nndsvd".parse().unwrap()), "random"),
-        (nmf.clone().n_init(NonZeroUsize::new(2).unwrap()), "n_init"),
+        (nmf.clone().init("spa".parse().unwrap()), "nndsvd"),
+        (nmf.clone().constraint("w:simplex".parse().unwrap()), "on H"),
+        (
+            nmf.clone().constraint("h:min-volume".parse().unwrap()),
+            "spa",
+        ),
+        (Nmf::new(7).init("nndsvd".parse().unwrap()), "min(m, n) = 6"),
         (nmf.clone().max_iter(0), "max_iter"),
     ] {
         let text = refusal(&fine, &nmf);

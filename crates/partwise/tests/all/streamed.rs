@@ -11,16 +11,16 @@ use partwise::{
 };
 
 /// Rows that count what is read of them, and fail from some row on.
-struct Rows<'a, T> {
+pub(crate) struct Rows<'a, T> {
     dense: &'a Dense<T>,
-    read: AtomicUsize,
+    pub(crate) read: AtomicUsize,
     fails_from: usize,
     /// The first row of each reading.
     order: Mutex<Vec<usize>>,
 }
 
 impl<'a, T> Rows<'a, T> {
-    fn of(dense: &'a Dense<T>) -> Self {
+    pub(crate) fn of(dense: &'a Dense<T>) -> Self {
         Self {
             dense,
             read: AtomicUsize::new(0),

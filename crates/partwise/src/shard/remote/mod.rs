@@ -4,26 +4,29 @@
 //! [`Partition`], and what these answer is added in the order of a [`Tree`], as the answers of blocks in this process are:
 //! the same blocks give the same bits. H goes out and statistics come back; V and W stay where they are.
 //!
+//! What a start or a sketch needs of V beyond that, products with matrices of a few columns, is asked in the same way: the driver is
+//! the [`Range`](crate::sketch::Range) of a V elsewhere. Rows of these products are a basis, from which the partitions make their rows of W.
+//!
 //! **Loss.** A partition may vanish at any time, and its block of V appear somewhere else without its rows of W. It says so
 //! when it is asked. It then gets its rows as they were at the last checkpoint with all that was asked of it since, and does
-//! that again: the rows are the same to the last bit, and so is the fit. The driver keeps those rows and questions; every
-//! [`Transport::checkpoint`] changes it fetches the rows anew and forgets the questions. A transport that loses no partition
-//! without ending the fit ([`Transport::loses`]) spares it that.
+//! that again: the rows are the same to the last bit, and so is the fit. The driver keeps those rows and questions, as long as
+//! something that is still needed comes of them; every [`Transport::checkpoint`] changes it fetches the rows anew. A transport
+//! that loses no partition without ending the fit ([`Transport::loses`]) spares it that.
 
+mod driver;
 mod message;
 mod partition;
 pub(crate) mod wire;
 
 pub use super::tree::FAN_IN;
+pub(crate) use driver::Driver;
 pub use partition::Partition;
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use message::{Answer, Answered, Begin, Described, Divergence, Kept, Order, Pass, different};
-use wire::Wire;
+use message::{Answer, Answered, Described, Divergence, Order, Pass};
 
-use super::piece::Rows;
 use super::tree::Tree;
 use super::{Request, Shard, Stats};
 use crate::archive::Archive;
@@ -34,8 +37,6 @@ use crate::threads;
 use crate::update::LinesMet;
 use crate::{Error, Float};
 
-/// Rounds of questions before a partition that is lost in each of them is given up.
-const ROUNDS: usize = 20;
 /// Changes of W after which its rows are fetched, unless the transport says otherwise.
 const CHECKPOINT: usize = 20;
 
@@ -194,245 +195,35 @@ fn asked<R>(question: &str, answer: Result<R, String>) -> Result<R, Error> {
     })
 }
 
-/// Where the rows of W begin.
-pub(crate) enum Beginning<T> {
-    /// As they are given.
-    Given(Dense<T>),
-    /// |N(0, 1)| times a size, from a seed.
-    Drawn(f64, u64),
-    /// One value everywhere.
-    Flat(f64),
-}
-
 /// All partitions as one shard.
-pub(crate) struct Remote<'a, T: Float>(Mutex<Driver<'a, T>>);
-
-/// What the driver knows of the partitions.
-struct Driver<'a, T: Float> {
-    transport: &'a mut dyn Transport,
-    /// The shape of each partition's rows.
-    shapes: Vec<(usize, usize)>,
-    /// Changes of W so far, those of fits of the same partitions before this one among them: no version comes again.
-    version: &'a mut u64,
-    /// Questions so far.
-    number: u64,
-    /// The rows of each partition as they were at the last checkpoint.
-    base: Vec<Option<Kept<T>>>,
-    /// What changed them since.
-    log: Vec<(u64, Order<T>)>,
-    /// Passes so far.
-    passes: usize,
+pub(crate) struct Remote<'d, 'a, T: Float> {
+    driver: Mutex<&'d mut Driver<'a, T>>,
+    sketched: bool,
+    gathers: bool,
 }
 
-impl<'a, T: Float> Remote<'a, T> {
-    /// Partitions with their rows of W to begin with, `rank` to a row. `version` counts changes of W, from 0 at the first fit of
-    /// these partitions.
-    pub(crate) fn new(
-        transport: &'a mut dyn Transport,
-        seen: &Seen,
-        (rank, version): (usize, &'a mut u64),
-        beginning: Beginning<T>,
-    ) -> Self {
-        let mut driver = Driver {
-            version,
-            number: 0,
-            base: Vec::new(),
-            log: Vec::new(),
-            passes: 0,
-            shapes: seen.lengths().map(|length| (length, rank)).collect(),
-            transport,
-        };
-        let (size, seed) = match beginning {
-            Beginning::Given(w) => {
-                driver.give(&w, seen);
-                return Self(Mutex::new(driver));
-            }
-            Beginning::Drawn(size, seed) => (size, Some(seed)),
-            Beginning::Flat(size) => (size, None),
-        };
-        driver.base.resize_with(seen.first.len(), || None);
-        driver.ask(
-            "begin",
-            Order::Begin(Begin {
-                rank,
-                size,
-                seed,
-                first: seen.first.clone(),
-            }),
-        );
-        Self(Mutex::new(driver))
-    }
-
-    fn ask(&self, name: &str, order: Order<T>) -> Answer<T> {
-        let mut driver = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        driver.ask(name, order)
+impl<'d, 'a, T: Float> Remote<'d, 'a, T> {
+    fn driver(&mut self) -> &mut Driver<'a, T> {
+        self.driver
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sums(&self, name: &str, order: Order<T>) -> Vec<f64> {
-        match self.ask(name, order) {
-            Answer::Sums(sums) => sums,
-            _ => threads::end(wire::malformed("an answer without sums")),
-        }
+        let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
+        driver.sums(name, order)
     }
 }
 
-impl<T: Float> Driver<'_, T> {
-    /// Takes given rows as those of a checkpoint, which every partition lacks at first.
-    fn give(&mut self, w: &Dense<T>, seen: &Seen) {
-        *self.version += 1;
-        let rows = seen.first.iter().zip(seen.lengths()).map(|(&from, count)| {
-            let values = w.row_range(from, from + count).to_vec();
-            let rows = Dense::from_rows(values, count, w.cols()).expect("a range of whole rows");
-            let (version, rows) = (*self.version, Rows::new(rows));
-            Some(Kept { version, rows })
-        });
-        self.base = rows.collect();
-    }
-
-    /// Writes the rows of all partitions, or takes those of a state as the rows of a checkpoint, which every partition lacks.
-    fn archive(&mut self, archive: &mut Archive<'_>) -> Result<(), Error> {
-        if archive.fills() {
-            *self.version += 1;
-            let version = *self.version;
-            let empty = self.shapes.iter().map(|&(rows, k)| {
-                let rows = Rows::new(Dense::zeros(rows, k));
-                Some(Kept { version, rows })
-            });
-            self.base = empty.collect();
-            self.log.clear();
-        } else {
-            self.fetch()?;
-        }
-        for base in self.base.iter_mut().flatten() {
-            base.rows.archive(archive);
-        }
-        if !archive.fills() && !self.transport.loses() {
-            self.forget();
-        }
-        Ok(())
-    }
-
-    /// Forgets how the rows came about.
-    fn forget(&mut self) {
-        self.log.clear();
-        self.base.iter_mut().for_each(|base| *base = None);
-    }
-
-    /// Asks all partitions; ends the fit if that cannot be done.
-    fn ask(&mut self, name: &str, order: Order<T>) -> Answer<T> {
-        self.try_ask(name, order)
-            .unwrap_or_else(|error| threads::end(error))
-    }
-
-    fn try_ask(&mut self, name: &str, order: Order<T>) -> Result<Answer<T>, Error> {
-        let changes = order.changes();
-        self.number += 1;
-        self.log.push((*self.version, order));
-        let question = self.question(None);
-        let answer = asked(name, self.transport.ask(name, &question))?;
-        let mut answer = self.opened(&answer)?;
-        if let Answer::Lost(lost) = answer {
-            answer = sum(&self.ask_again(name, &lost)?)?.answer;
-        }
-        if changes {
-            *self.version += 1;
-            if !self.transport.loses() {
-                self.forget();
-            } else if self
-                .transport
-                .checkpoint()
-                .is_some_and(|most| self.log.len() >= most.max(1))
-            {
-                self.fetch()?;
-            }
-        } else {
-            self.log.pop();
-        }
-        Ok(answer)
-    }
-
-    /// An answer to the latest question.
-    fn opened(&self, answer: &[u8]) -> Result<Answer<T>, Error> {
-        let Answered { number, answer } = wire::body::<T, _>(answer)?;
-        if number == self.number {
-            Ok(answer)
-        } else {
-            Err(different())
-        }
-    }
-
-    /// The latest order as a question, to a partition that has lost its rows with what leads to them.
-    fn question(&self, lost: Option<usize>) -> Vec<u8> {
-        let (latest, history) = self.log.split_last().expect("an order");
-        let base = lost.and_then(|partition| self.base[partition].as_ref());
-        let orders = if lost.is_some() { history } else { &[] };
-        // As an `Asked`, whose parts are only lent here.
-        let mut out = wire::header(T::NAME);
-        self.number.write(&mut out);
-        base.is_some().write(&mut out);
-        if let Some(base) = base {
-            base.write(&mut out);
-        }
-        (orders.len() + 1).write(&mut out);
-        orders.iter().for_each(|order| order.write(&mut out));
-        latest.write(&mut out);
-        out
-    }
-
-    /// Asks each partition until all have answered, those that have lost their rows with what leads to them.
-    fn ask_again(&mut self, name: &str, lost: &[usize]) -> Result<Vec<Vec<u8>>, Error> {
-        let mut lost = lost.to_vec();
-        for _ in 0..ROUNDS {
-            let plain = self.question(None);
-            let full: Vec<_> = (0..self.base.len())
-                .map(|partition| {
-                    lost.contains(&partition)
-                        .then(|| self.question(Some(partition)))
-                })
-                .collect();
-            let questions: Vec<_> = full
-                .iter()
-                .map(|full| full.as_deref().unwrap_or(&plain))
-                .collect();
-            let answers = asked(name, self.transport.ask_each(name, &questions))?;
-            lost.clear();
-            for answer in &answers {
-                if let Answer::Lost(more) = self.opened(answer)? {
-                    lost.extend(more);
-                }
-            }
-            if lost.is_empty() {
-                return Ok(answers);
-            }
-        }
-        Err(Error::Transport {
-            question: name.to_owned(),
-            reason: format!("partition {} was lost again and again", lost[0]),
-        })
-    }
-
-    /// Fetches the rows of all partitions, and forgets how they came about.
-    fn fetch(&mut self) -> Result<(), Error> {
-        self.number += 1;
-        self.log.push((*self.version, Order::Rows));
-        let answers = self.ask_again("rows", &[])?;
-        let kept = answers.iter().map(|answer| match self.opened(answer)? {
-            Answer::Rows(kept) => Ok(Some(kept)),
-            _ => Err(wire::malformed("an answer without rows")),
-        });
-        self.base = kept.collect::<Result<_, _>>()?;
-        self.log.clear();
-        Ok(())
-    }
-}
-
-impl<T: Float> Shard<T> for Remote<'_, T> {
+impl<T: Float> Shard<T> for Remote<'_, '_, T> {
     fn pass(&mut self, request: &Request<'_, T>) -> Stats<T> {
-        let driver = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let order = Order::Pass(Box::new(Pass::of(request, self.sketched)));
+        let place = if self.sketched { "sketched-" } else { "" };
+        let driver = self.driver();
         driver.passes += usize::from(request.update);
         let name = if request.update { "pass" } else { "look" };
-        let name = format!("{name}-{}", driver.passes);
-        match driver.ask(&name, Order::Pass(Box::new(Pass::of(request)))) {
+        let name = format!("{place}{name}-{}", driver.passes);
+        match driver.ask(&name, order) {
             Answer::Stats(mut stats) => {
                 stats.finish(request);
                 stats
@@ -455,7 +246,7 @@ impl<T: Float> Shard<T> for Remote<'_, T> {
     }
 
     fn restore(&mut self) {
-        self.ask("restore", Order::Restore);
+        self.driver().ask("restore", Order::Restore);
     }
 
     fn squares(&self) -> Vec<f64> {
@@ -463,31 +254,24 @@ impl<T: Float> Shard<T> for Remote<'_, T> {
     }
 
     fn scale(&mut self, factors: &[T]) {
-        self.ask("scale", Order::Scale(factors.to_vec()));
+        self.driver().ask("scale", Order::Scale(factors.to_vec()));
     }
 
     fn archive(&mut self, archive: &mut Archive<'_>) {
-        let driver = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = driver.archive(archive) {
+        if let Err(error) = self.driver().archive(archive) {
             threads::end(error);
         }
     }
 
     /// No rows where they stay with the partitions.
-    fn into_rows(self: Box<Self>) -> Dense<T> {
-        let mut driver = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if !driver.transport.gathers() {
-            return Dense::zeros(0, driver.shapes[0].1);
+    fn into_rows(mut self: Box<Self>) -> Dense<T> {
+        let gathers = self.gathers;
+        let driver = self.driver();
+        if !gathers {
+            return Dense::zeros(0, driver.rank);
         }
-        if let Err(error) = driver.fetch() {
-            threads::end(error);
-        }
-        let (rows, cols) = (
-            driver.shapes.iter().map(|shape| shape.0).sum(),
-            driver.shapes[0].1,
-        );
-        let blocks = driver.base.into_iter().flatten();
-        let values = blocks.flat_map(|block| block.rows.now.into_values());
-        Dense::from_rows(values.collect(), rows, cols).expect("blocks of equal width stack")
+        let blocks = driver.fetch().unwrap_or_else(|error| threads::end(error));
+        let blocks = blocks.into_iter().map(|rows| rows.now);
+        Dense::stacked(blocks.collect())
     }
 }

@@ -3,37 +3,42 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use super::message::{Answer, Answered, Asked, Begin, Described, Kept, Order};
-use super::wire::{self, malformed};
-use crate::init::{W_STREAMS, draw_rows};
+use super::message::{Answer, Answered, Asked, Begin, Described, Halve, Order, Slot, Step};
+use super::wire::{self, malformed, wire};
+use crate::init::{Spread, W_STREAMS, draw_rows};
 use crate::matrix::{Dense, Matrix, Signs, Source, Summary, Twin};
+use crate::pass::Sums;
 use crate::shard::piece::Rows;
 use crate::shard::{Local, Shard};
+use crate::sketch::{scaled, turned};
 use crate::threads::Threads;
 use crate::{Error, Float};
 
 /// A block of rows of a V whose other rows are elsewhere, without the block itself, which whoever asks hands over.
 ///
-/// It remembers its rows of W from one question to the next. They have a version, the number of changes that led to them,
-/// and a question says for which version it is: so a partition that was lost and begun anew, copied, or asked twice never
-/// gives a wrong answer. It answers a question that it has answered before from memory, and one for rows that it does not
-/// have by saying so. The driver then sends what leads to them.
+/// It remembers its rows of W, and others that lead to them or are kept beside them, from one question to the next. All have a version, the
+/// number of changes that led to them, and a question says for which versions it is: so a partition that was lost and begun anew,
+/// copied, or asked twice never gives a wrong answer. It answers a question that it has answered before from memory, and one about what
+/// it does not have by saying so. The driver then sends what leads to that.
 pub struct Partition<T: Float> {
     index: usize,
     threads: Threads,
     twin: Option<Arc<Twin<T>>>,
-    state: Option<State<T>>,
+    /// What there is in each [`Slot`].
+    held: [Option<Held<T>>; 3],
+    /// V Hᵀ for an H that is held, once computed for the rows as they are.
+    cross: Option<Dense<T>>,
 }
 
-/// The rows as they are.
-struct State<T> {
+/// Rows as they are.
+#[derive(Clone)]
+struct Held<T> {
     version: u64,
     rows: Rows<T>,
-    /// V Hᵀ for an H that is held, once computed.
-    cross: Option<Dense<T>>,
     /// What was answered to the order that led to this version.
     answer: Vec<u8>,
 }
+wire!(Held<T> { version, rows, answer } where T);
 
 impl<T: Float> Partition<T> {
     /// Partition `index`, counted from 0, which works with so many threads (`None`: all processors).
@@ -42,20 +47,21 @@ impl<T: Float> Partition<T> {
             index,
             threads: Threads::new(threads),
             twin: None,
-            state: None,
+            held: [None, None, None],
+            cross: None,
         }
     }
 
     /// The rows of W; `None` before the first question, and where they were lost.
     pub fn rows(&self) -> Option<&Dense<T>> {
-        self.state.as_ref().map(|state| &state.rows.now)
+        let held = self.held[Slot::Rows as usize].as_ref();
+        held.map(|held| &held.rows.now)
     }
 
     /// The rows of W with what is remembered of them, to go on elsewhere; `None` as in [`Self::rows`].
     pub fn save(&self) -> Option<Vec<u8>> {
-        let state = self.state.as_ref()?;
-        let saved = (state.kept(), state.answer.clone());
-        Some(wire::message(T::NAME, &saved))
+        self.rows()?;
+        Some(wire::message(T::NAME, &self.held.to_vec()))
     }
 
     /// Goes on from what [`Self::save`] gave.
@@ -63,11 +69,10 @@ impl<T: Float> Partition<T> {
     /// # Errors
     /// [`Error::Malformed`] if it is no such thing, or that of another version or number type.
     pub fn load(&mut self, saved: &[u8]) -> Result<(), Error> {
-        let (kept, answer) = wire::body::<T, (Kept<T>, Vec<u8>)>(saved)?;
-        self.state = Some(State {
-            answer,
-            ..kept.into()
-        });
+        let held: Vec<Option<Held<T>>> = wire::body::<T, _>(saved)?;
+        let held = <[_; 3]>::try_from(held);
+        self.held = held.map_err(|held| malformed(format!("{} parts", held.len())))?;
+        self.cross = None;
         Ok(())
     }
 
@@ -88,90 +93,176 @@ impl<T: Float> Partition<T> {
             return Ok(wire::message("", &self.describe(v)));
         }
         let asked: Asked<T> = wire::body::<T, _>(question)?;
-        if let Some(base) = asked.base
-            && self.version().is_none_or(|version| version < base.version)
-        {
-            self.state = Some(base.into());
-        }
         let mut answer = None;
-        for (version, order) in asked.orders {
-            answer = Some(self.follow(v, asked.number, version, &order)?);
+        for step in &asked.steps {
+            answer = Some(self.follow(v, asked.number, step)?);
         }
         answer.ok_or_else(|| malformed("a question without an order"))
     }
 
-    /// A partition without rows of W may begin.
-    fn version(&self) -> Option<u64> {
-        self.state.as_ref().map(|state| state.version)
+    /// The version of what is there, 0 for nothing.
+    fn version(&self, slot: Slot) -> u64 {
+        let held = self.held[slot as usize].as_ref();
+        held.map_or(0, |held| held.version)
     }
 
-    /// Does one thing with the rows of a version, unless it is done.
-    fn follow(
-        &mut self,
-        v: &Matrix<'_, T>,
-        number: u64,
-        version: u64,
-        order: &Order<T>,
-    ) -> Result<Vec<u8>, Error> {
-        let now = self.version().unwrap_or(0);
-        let index = self.index;
+    /// Does one thing with what has the right versions, unless it is done.
+    fn follow(&mut self, v: &Matrix<'_, T>, number: u64, step: &Step<T>) -> Result<Vec<u8>, Error> {
+        let (index, order) = (self.index, &step.order);
         let message = |answer| wire::message(T::NAME, &Answered::<T> { number, answer });
         let lost = || message(Answer::Lost(vec![index]));
-        if now != version {
-            let again = order.changes() && now == version + 1;
-            let answered = self.state.as_ref().filter(|_| again);
-            return Ok(answered.map_or_else(lost, |state| state.answer.clone()));
+        let made = order.writes();
+        let now = made.map_or(0, |slot| self.version(slot));
+        if let (Some(slot), true) = (made, now >= step.makes) {
+            let held = self.held[slot as usize].as_ref();
+            let again = held.filter(|_| now == step.makes);
+            return Ok(again.map_or_else(lost, |held| held.answer.clone()));
         }
-        // Work that fails half done leaves nothing behind.
-        let (state, answer) = match (order, self.state.take()) {
-            (Order::Begin(begin), _) => (self.begin(v, begin)?, Answer::Done),
-            (_, Some(state)) => self.work(v, state, order)?,
-            (_, None) => return Ok(lost()),
-        };
-        let (mut state, answer) = (state, message(answer));
-        if order.changes() {
-            state.version = version + 1;
-            state.answer.clone_from(&answer);
+        let there = |&slot: &Slot| self.version(slot) == step.reads[slot as usize];
+        if !order.reads().iter().all(there) {
+            return Ok(lost());
         }
-        self.state = Some(state);
+        let answer = message(self.work(v, order)?);
+        if let Some(held) = made.and_then(|slot| self.held[slot as usize].as_mut()) {
+            held.version = step.makes;
+            held.answer.clone_from(&answer);
+        }
         Ok(answer)
     }
 
-    fn begin(&self, v: &Matrix<'_, T>, begin: &Begin) -> Result<State<T>, Error> {
-        let (count, k) = (v.rows(), begin.rank);
-        let first = begin.first.get(self.index).copied();
-        let first = first.ok_or_else(|| malformed("fewer partitions than there are"))?;
-        let rows = match begin.seed {
-            Some(seed) => draw_rows((first, first + count), k, begin.size, seed, W_STREAMS),
-            None => Dense::filled(count, k, T::from_f64(begin.size)),
-        };
-        Ok(State::new(0, Rows::new(rows)))
+    /// Takes what is there, so that work that fails half done leaves nothing behind.
+    fn take(&mut self, slot: Slot) -> Result<Held<T>, Error> {
+        let held = self.held[slot as usize].take();
+        held.ok_or_else(|| malformed(format!("an order for what is not there: {slot:?}")))
     }
 
-    fn work(
-        &mut self,
-        v: &Matrix<'_, T>,
-        state: State<T>,
-        order: &Order<T>,
-    ) -> Result<(State<T>, Answer<T>), Error> {
-        let (k, version) = (state.rows.now.cols(), state.version);
-        let source = self.source(v);
-        if state.rows.now.rows() != v.rows() {
-            return Err(malformed(format!(
-                "{} rows of W for {} rows of V",
-                state.rows.now.rows(),
-                v.rows()
-            )));
-        }
-        let other_of = |rows: usize, cols: usize| {
-            let legal = rows == v.cols() && cols == k;
-            let text = format!(
-                "the other factor is {rows} × {cols}, not {} × {k}",
-                v.cols()
-            );
-            if legal { Ok(()) } else { Err(malformed(text)) }
+    fn put(&mut self, slot: Slot, rows: Rows<T>) {
+        let (version, answer) = (0, Vec::new());
+        let held = Held {
+            version,
+            rows,
+            answer,
         };
-        let mut local = Local::resume(&source, state.rows, state.cross, self.threads.clone());
+        self.held[slot as usize] = Some(held);
+    }
+
+    /// The rows of this partition among those of all, for the first row of each partition.
+    fn span(&self, v: &Matrix<'_, T>, first: &[usize]) -> Result<(usize, usize), Error> {
+        let first = first.get(self.index).copied();
+        let first = first.ok_or_else(|| malformed("fewer partitions than there are"))?;
+        Ok((first, first + v.rows()))
+    }
+
+    fn work(&mut self, v: &Matrix<'_, T>, order: &Order<T>) -> Result<Answer<T>, Error> {
+        match order {
+            Order::Begin(begin) => {
+                let rows = self.begin(v, begin)?;
+                self.cross = None;
+                self.put(Slot::Rows, Rows::new(rows));
+            }
+            Order::Take(rows) => {
+                self.cross = None;
+                self.put(Slot::Rows, rows.clone());
+            }
+            Order::Forward(x) => {
+                same("rows of a product", x.rows(), v.cols())?;
+                // Room for the next one: it has a row for each of V.
+                self.held[Slot::Basis as usize] = None;
+                let basis = self.source(v).times(x, &self.threads);
+                self.put(Slot::Basis, Rows::new(basis));
+            }
+            Order::Leave => self.put(Slot::Basis, Rows::new(Dense::zeros(0, 0))),
+            Order::Turn(turn) => {
+                let basis = self.take(Slot::Basis)?.rows.now;
+                check_turn(turn, &basis)?;
+                self.put(Slot::Basis, Rows::new(turned(basis, turn, &self.threads)));
+            }
+            Order::Backward(unit) => {
+                let source = self.source(v);
+                let mut basis = self.take(Slot::Basis)?;
+                same("rows of a basis", basis.rows.now.rows(), v.rows())?;
+                let product = scaled(&mut basis.rows.now, *unit, |y| {
+                    source.transposed_times(y, &self.threads)
+                });
+                self.held[Slot::Basis as usize] = Some(basis);
+                return Ok(Answer::Product(product));
+            }
+            Order::Gram => {
+                let basis = self.take(Slot::Basis)?;
+                let gram = Sums::over(&basis.rows.now, &self.threads).gram;
+                self.held[Slot::Basis as usize] = Some(basis);
+                return Ok(Answer::Sums(gram));
+            }
+            Order::Narrow(narrow) => {
+                let basis = self.take(Slot::Basis)?;
+                check_turn(&narrow.turn, &basis.rows.now)?;
+                if narrow.keep {
+                    self.held[Slot::Basis as usize] = Some(basis.clone());
+                }
+                let rows = turned(basis.rows.now, &narrow.turn, &self.threads);
+                self.put(Slot::Rows, Rows::new(rows));
+            }
+            Order::Spread => {
+                let held = self.held[Slot::Rows as usize].as_ref();
+                let spread = held.map_or(Vec::new(), |held| Spread::of(&held.rows.now));
+                return Ok(Answer::Spread(spread));
+            }
+            Order::Halve(Halve { halved, first }) => {
+                let (first, _) = self.span(v, first)?;
+                let mut rows = self.take(Slot::Rows)?.rows.now;
+                same("singular vectors", halved.columns.len(), rows.cols())?;
+                halved.apply(&mut rows, first);
+                self.put(Slot::Rows, Rows::new(rows));
+            }
+            Order::SetAside => {
+                let rows = self.take(Slot::Rows)?;
+                self.put(Slot::Aside, Rows::new(rows.rows.now.clone()));
+                self.held[Slot::Rows as usize] = Some(rows);
+            }
+            Order::TakeBack => {
+                let aside = self.take(Slot::Aside)?;
+                self.put(Slot::Rows, aside.rows);
+            }
+            Order::Rows => {
+                let rows = self.take(Slot::Rows)?;
+                let copy = rows.rows.clone();
+                self.held[Slot::Rows as usize] = Some(rows);
+                return Ok(Answer::Rows(copy));
+            }
+            Order::Pass(_)
+            | Order::Restore
+            | Order::Scale(_)
+            | Order::Divergence(_)
+            | Order::Squares => return self.with_rows(v, order),
+        }
+        Ok(Answer::Done)
+    }
+
+    fn begin(&self, v: &Matrix<'_, T>, begin: &Begin) -> Result<Dense<T>, Error> {
+        let span = self.span(v, &begin.first)?;
+        Ok(match begin.seed {
+            Some(seed) => draw_rows(span, begin.rank, begin.size, seed, W_STREAMS),
+            None => Dense::filled(v.rows(), begin.rank, T::from_f64(begin.size)),
+        })
+    }
+
+    /// What a [`Shard`] is asked, of V or of what stands for it.
+    fn with_rows(&mut self, v: &Matrix<'_, T>, order: &Order<T>) -> Result<Answer<T>, Error> {
+        let on_basis = order.reads().contains(&Slot::Basis);
+        let basis = on_basis.then(|| self.take(Slot::Basis)).transpose()?;
+        let source = match &basis {
+            Some(basis) => Source::Dense(basis.rows.now.view()),
+            None => self.source(v),
+        };
+        let mut held = self.take(Slot::Rows)?;
+        let k = held.rows.now.cols();
+        same("rows of W", held.rows.now.rows(), source.count())?;
+        let other_of = |rows: usize, cols: usize| {
+            same("rows of the other factor", rows, source.length())?;
+            same("columns of the other factor", cols, k)
+        };
+        let cross = self.cross.take();
+        let mut local = Local::resume(&source, held.rows, cross, self.threads.clone());
         let answer = match order {
             Order::Pass(pass) => {
                 other_of(pass.right().rows(), pass.right().cols())?;
@@ -182,31 +273,25 @@ impl<T: Float> Partition<T> {
                 local.restore();
                 Answer::Done
             }
-            Order::Scale(factors) if factors.len() == k => {
+            Order::Scale(factors) => {
+                same("factors of columns", factors.len(), k)?;
                 local.scale(factors);
                 Answer::Done
             }
-            Order::Scale(_) => return Err(malformed("another number of factors than columns")),
             Order::Divergence(divergence) => {
                 other_of(divergence.right.rows.rows(), divergence.right.rows.cols())?;
                 let elementwise = divergence.elementwise()?;
                 Answer::Sums(vec![local.divergence(&elementwise, &divergence.right)])
             }
-            Order::Squares => Answer::Sums(local.squares()),
-            Order::Begin(_) | Order::Rows => Answer::Done,
+            _ => Answer::Sums(local.squares()),
         };
-        let (rows, cross) = local.pause();
-        let state = State {
-            version,
-            rows,
-            cross,
-            answer: state.answer,
-        };
-        let answer = match order {
-            Order::Rows => Answer::Rows(state.kept()),
-            _ => answer,
-        };
-        Ok((state, answer))
+        (held.rows, self.cross) = local.pause();
+        drop(source);
+        self.held[Slot::Rows as usize] = Some(held);
+        if basis.is_some() {
+            self.held[Slot::Basis as usize] = basis;
+        }
+        Ok(answer)
     }
 
     /// The block with its twin, which is made once.
@@ -235,26 +320,25 @@ impl<T: Float> Partition<T> {
     }
 }
 
-impl<T: Float> State<T> {
-    fn new(version: u64, rows: Rows<T>) -> Self {
-        Self {
-            version,
-            rows,
-            cross: None,
-            answer: Vec::new(),
-        }
+/// Refuses what a basis cannot be turned by.
+fn check_turn<T: Float>(turn: &Dense<T>, basis: &Dense<T>) -> Result<(), Error> {
+    same("rows of a turn", turn.rows(), basis.cols())?;
+    if (1..=basis.cols()).contains(&turn.cols()) {
+        return Ok(());
     }
-
-    fn kept(&self) -> Kept<T> {
-        Kept {
-            version: self.version,
-            rows: self.rows.clone(),
-        }
-    }
+    Err(malformed(format!(
+        "a turn to {} columns of a basis of {}",
+        turn.cols(),
+        basis.cols()
+    )))
 }
 
-impl<T: Float> From<Kept<T>> for State<T> {
-    fn from(kept: Kept<T>) -> Self {
-        Self::new(kept.version, kept.rows)
+/// Refuses another number than there must be.
+fn same(what: &str, found: usize, expected: usize) -> Result<(), Error> {
+    if found == expected {
+        return Ok(());
     }
+    Err(malformed(format!(
+        "{found} {what}, where {expected} are expected"
+    )))
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::Float;
+use crate::init::{Column, Half, Halved, Spread};
 use crate::loss::Weights;
 use crate::matrix::{Dense, Summary};
 use crate::pass::{Fixed, Parts, Sums, Terms};
@@ -167,6 +168,31 @@ impl<A: Wire, B: Wire> Wire for (A, B) {
     }
 }
 
+impl<X: Wire + Copy + Default, const N: usize> Wire for [X; N] {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.iter().for_each(|x| x.write(out));
+    }
+    fn read(from: &mut Reader<'_>) -> Result<Self, Error> {
+        let mut all = [X::default(); N];
+        for x in &mut all {
+            *x = X::read(from)?;
+        }
+        Ok(all)
+    }
+}
+
+impl Wire for Half {
+    fn write(&self, out: &mut Vec<u8>) {
+        (*self as u8).write(out);
+    }
+    fn read(from: &mut Reader<'_>) -> Result<Self, Error> {
+        let tag = u8::read(from)?;
+        let mut all = [Self::Both, Self::Positive, Self::Negative].into_iter();
+        all.find(|half| *half as u8 == tag)
+            .ok_or_else(|| malformed(format!("no part of a vector has the number {tag}")))
+    }
+}
+
 impl Wire for String {
     fn write(&self, out: &mut Vec<u8>) {
         self.len().write(out);
@@ -218,6 +244,14 @@ wire!(Parts<T> { numerator, denominator } where T);
 wire!(Stats<T> { parts, sums, violation, magnitude, inner } where T);
 wire!(Fixed<T> { rows, sums } where T);
 wire!(Rows<T> { now, kept, previous } where T);
+wire!(Spread { squares, most });
+wire!(Column { half, share, norm });
+wire!(Halved {
+    columns,
+    threshold,
+    fill,
+    drawn
+});
 wire!(Summary {
     sum,
     squares,

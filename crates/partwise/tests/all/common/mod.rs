@@ -5,6 +5,7 @@
     reason = "the test of memory, a program of its own, takes what it needs"
 )]
 
+pub mod elsewhere;
 pub mod planted;
 
 use partwise::{Dense, Factor, Factorization, Float, Loss, Matrix, Nmf, Penalty, Solver};
