@@ -190,7 +190,7 @@ def fitted_here(model, parts):
     here = Here(parts)
     seed = int(np.random.RandomState(model.random_state).randint(np.iinfo(np.int32).max))
     options = model._fit_options(model.n_components, init=model.init or "auto", seed=seed)
-    fitted = _partwise.fit_remote(parts[0].dtype.name, here, options)
+    fitted = _partwise.fit_remote(parts[0].dtype.name, here, options, n_init=model.n_init)
     return here.w(), fitted["H"]
 
 
