@@ -1,16 +1,12 @@
 //! Starts by singular vectors, sketches and several starts of a V in partitions: what they are in memory, whatever is lost on the way.
 
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use crate::common::elsewhere::{Elsewhere, blocks, check, go_on, here, there};
-use crate::common::{Storage, bits, mapped, random, rounding, short};
+use crate::common::{Keeper, Storage, bits, mapped, random, rounding, short};
 use crate::streamed::Rows;
-use partwise::{
-    Dense, Factor, Factorization, Float, Init, Loss, Matrix, Nmf, Observer, Progress, Solver,
-    Start, State,
-};
+use partwise::{Dense, Factor, Factorization, Float, Init, Loss, Matrix, Nmf, Solver, Start};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -341,26 +337,6 @@ fn what_is_lost_of_a_start_or_a_sketch_is_made_again() {
     assert!(losses > 1000, "{losses}");
 }
 
-/// Keeps every state.
-#[derive(Default)]
-struct Keeper(Vec<Vec<u8>>);
-
-impl Observer for Keeper {
-    fn observe(&mut self, _: &Progress) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-
-    fn wants_state(&mut self) -> bool {
-        true
-    }
-
-    fn keep(&mut self, state: &mut State<'_>) {
-        let mut bytes = Vec::new();
-        state.write(&mut bytes).unwrap();
-        self.0.push(bytes);
-    }
-}
-
 #[test]
 fn a_state_of_any_stage_is_gone_on_from_here_and_there() {
     let v = spectra::<f64>(60, 34, 20..24);
@@ -387,8 +363,8 @@ fn a_state_of_any_stage_is_gone_on_from_here_and_there() {
             .fit_with(&matrices, Start::default(), &mut here)
             .unwrap();
         assert!(bits(&whole) == bits(&alone));
-        assert_eq!(keeper.0.len(), here.0.len());
-        for (number, (state, here)) in keeper.0.iter().zip(&here.0).enumerate() {
+        assert_eq!(keeper.states.len(), here.states.len());
+        for (number, (state, here)) in keeper.states.iter().zip(&here.states).enumerate() {
             let what = format!("{init} {solver} {starts}, state {number}");
             for (state, fate) in [(state, false), (state, true), (here, true)] {
                 let mut transport = gathering();

@@ -3,41 +3,11 @@
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
-use crate::common::{Findings, bits, losses, mapped, pairs, random, short};
+use crate::common::{Findings, Keeper, bits, losses, mapped, pairs, random, short};
 use crate::constraints::{constraints, suited};
 use partwise::{
-    Dense, Error, Factor, Factorization, Float, Loss, Matrix, Nmf, Observer, Progress, Solver,
-    Start, State,
+    Dense, Error, Factor, Factorization, Float, Loss, Matrix, Nmf, Progress, Solver, Start,
 };
-
-/// An observer that keeps every state, and may stop the fit.
-#[derive(Default)]
-struct Keeper {
-    states: Vec<Vec<u8>>,
-    stops_at: Option<usize>,
-    seen: usize,
-}
-
-impl Observer for Keeper {
-    fn observe(&mut self, _: &Progress) -> ControlFlow<()> {
-        self.seen += 1;
-        if self.stops_at == Some(self.seen) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    }
-
-    fn wants_state(&mut self) -> bool {
-        true
-    }
-
-    fn keep(&mut self, state: &mut State<'_>) {
-        let mut bytes = Vec::new();
-        state.write(&mut bytes).unwrap();
-        self.states.push(bytes);
-    }
-}
 
 fn go_on(_: &Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())

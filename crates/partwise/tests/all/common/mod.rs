@@ -8,7 +8,12 @@
 pub mod elsewhere;
 pub mod planted;
 
-use partwise::{Dense, Factor, Factorization, Float, Loss, Matrix, Nmf, Penalty, Solver};
+use std::ops::ControlFlow;
+
+use partwise::{
+    Dense, Factor, Factorization, Float, Loss, Matrix, Nmf, Observer, Penalty, Progress, Solver,
+    State,
+};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -284,4 +289,33 @@ pub fn short(rank: usize, solver: Solver, loss: Loss, iterations: usize) -> Nmf 
         .loss(loss)
         .tolerance(0.0)
         .max_iter(iterations)
+}
+
+/// An observer that keeps every state, and may stop the fit.
+#[derive(Default)]
+pub struct Keeper {
+    pub states: Vec<Vec<u8>>,
+    pub stops_at: Option<usize>,
+    pub seen: usize,
+}
+
+impl Observer for Keeper {
+    fn observe(&mut self, _: &Progress) -> ControlFlow<()> {
+        self.seen += 1;
+        if self.stops_at == Some(self.seen) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn wants_state(&mut self) -> bool {
+        true
+    }
+
+    fn keep(&mut self, state: &mut State<'_>) {
+        let mut bytes = Vec::new();
+        state.write(&mut bytes).unwrap();
+        self.states.push(bytes);
+    }
 }
