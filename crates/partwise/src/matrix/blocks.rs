@@ -13,8 +13,8 @@ pub(crate) struct Blocks<'a, T: Float> {
     pub(crate) sources: Vec<Source<'a, T>>,
     /// What the entries of the only block count for, unless all count alike.
     pub(crate) weighed: Option<Weighed<'a, T>>,
-    /// The only block with zeros in the place of what is missing, if that is little and wanted.
-    pub(crate) holes: Option<Holes<'a, T>>,
+    /// Where the only block has zeros for what is missing, in the place of weights.
+    pub(crate) holes: Option<Holes>,
     pub(crate) transposed: bool,
     pub(crate) rows: usize,
     pub(crate) cols: usize,
@@ -118,10 +118,14 @@ impl<'a, T: Float> Blocks<'a, T> {
         let weighed = Weighed::new(weighting, (rows, cols), transposed, threads)?;
         let source = Source::new(if transposed { v.transpose() } else { *v });
         let summary = Summary::counted(&weighed.rows(&source), transposed, threads)?;
-        let holes = fills.then(|| weighed.holes(&source)).flatten();
+        let holed = fills.then(|| weighed.holes(&source, summary.squares));
+        let (source, weighed, holes) = match holed.flatten() {
+            Some((source, holes)) => (source, None, Some(holes)),
+            None => (source, Some(weighed), None),
+        };
         Ok(Self {
             sources: vec![source],
-            weighed: Some(weighed),
+            weighed,
             holes,
             transposed,
             rows,

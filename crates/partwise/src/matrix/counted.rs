@@ -88,11 +88,15 @@ pub(crate) struct Weighed<'a, T: Float> {
 }
 
 impl<'a, T: Float> Weighed<'a, T> {
-    /// V with zeros in the place of what is missing, if little is and the rest counts alike.
-    pub(crate) fn holes(&self, source: &Source<'a, T>) -> Option<Holes<'a, T>> {
+    /// As [`Holes::of`], if what is known counts alike.
+    pub(crate) fn holes(
+        &self,
+        source: &Source<'a, T>,
+        squares: f64,
+    ) -> Option<(Source<'a, T>, Holes)> {
         let alike = self.rows.is_none() && self.entries.is_none();
         let filled = alike && self.missing == Missing::Nan;
-        filled.then(|| Holes::of(source)).flatten()
+        filled.then(|| Holes::of(source, squares)).flatten()
     }
 
     /// Checks the weights of an m × n matrix that is walked as it is, or transposed.

@@ -14,22 +14,26 @@ use super::{Dense, Lines, Source, Twin};
 use crate::Float;
 use crate::kernel::{self, ENTRIES};
 
-/// A V with zeros in the place of what is missing.
-pub(crate) struct Holes<'a, T: Float> {
-    /// The lines of V with zeros, whose twin has them, too.
-    pub(crate) source: Source<'a, T>,
-    /// What is missing of each line, and across the lines.
+/// What is missing of a V.
+pub(crate) struct Holes {
+    /// Of each line, and across the lines.
     pub(crate) along: Places,
     pub(crate) across: Places,
+    /// Σ v² over what is known.
+    pub(crate) squares: f64,
 }
 
-impl<'a, T: Float> Holes<'a, T> {
+impl Holes {
     /// The share of a line that may be missing: the more it is, the less a step gains. (With half of a line missing its row
     /// comes half as near each time.) Lines of which nothing is known have nothing to gain.
     const MOST: f64 = 0.5;
 
-    /// `None` for a V of which some line, along or across, is missing for the most part.
-    pub(crate) fn of(source: &Source<'a, T>) -> Option<Self> {
+    /// What is missing, and V with zeros in its place, for the Σ v² of the rest. `None` for a V of which some line, along or
+    /// across, is missing for the most part.
+    pub(crate) fn of<'a, T: Float>(
+        source: &Source<'a, T>,
+        squares: f64,
+    ) -> Option<(Source<'a, T>, Self)> {
         let along = Places::missing(&source.rows());
         let across = along.turned();
         if [&along, &across]
@@ -47,11 +51,12 @@ impl<'a, T: Float> Holes<'a, T> {
                 Source::Owned(known, columns)
             }
         };
-        Some(Self {
-            source,
+        let holes = Self {
             along,
             across,
-        })
+            squares,
+        };
+        Some((source, holes))
     }
 }
 
@@ -241,14 +246,14 @@ mod tests {
     fn what_is_missing_is_found_along_and_across_the_lines() {
         let values = [1.0, NAN, 3.0, 4.0, 0.0, 6.0, NAN, NAN, NAN, 1.0, 2.0, 3.0];
         let v = Matrix::row_major(&values, 4, 3).unwrap();
-        let holes = Holes::of(&Source::new(v)).unwrap();
+        let (source, holes) = Holes::of(&Source::new(v), 1.0).unwrap();
         let (of_lines, of_columns) = (&holes.along, &holes.across);
         let lines: Vec<_> = (0..4).map(|line| of_lines.line(line)).collect();
         assert_eq!(lines, [&[1][..], &[], &[0, 1, 2], &[]]);
         let columns: Vec<_> = (0..3).map(|column| of_columns.line(column)).collect();
         assert_eq!(columns, [&[2][..], &[0, 2], &[2]]);
         let mut seen = Vec::new();
-        holes.source.walk(3, |_, lines| {
+        source.walk(3, |_, lines| {
             let Lines::Dense(view) = lines else {
                 panic!("sparse lines of a dense V")
             };
@@ -265,12 +270,12 @@ mod tests {
         let (offsets, indices) = ([0usize, 2, 4, 5], [0u32, 2, 2, 1, 0]);
         let values = [1.0, NAN, 3.0, 4.0, 5.0];
         let v = Matrix::csr(3, 4, &offsets[..], &indices[..], &values).unwrap();
-        let holes = Holes::of(&Source::new(v)).unwrap();
+        let (source, holes) = Holes::of(&Source::new(v), 1.0).unwrap();
         assert_eq!(
             (holes.along.line(0), holes.across.line(2)),
             (&[2][..], &[0][..])
         );
-        let (rows, columns) = (holes.source.line(0), holes.source.across(2));
+        let (rows, columns) = (source.line(0), source.across(2));
         assert_eq!(
             (rows, columns),
             (vec![1.0, 0.0, 0.0, 0.0], vec![0.0, 3.0, 0.0])
@@ -284,7 +289,7 @@ mod tests {
             Matrix::row_major(&values, 3, 3),
             Matrix::column_major(&values, 3, 3),
         ] {
-            assert!(Holes::of(&Source::new(v.unwrap())).is_none());
+            assert!(Holes::of(&Source::new(v.unwrap()), 1.0).is_none());
         }
     }
 

@@ -398,8 +398,8 @@ impl<T: Float> Task<'_, '_, T> {
     /// What an entry of a walk costs, in products with a row of a factor: a Gram matrix for each line takes k of them.
     fn price(&self) -> f64 {
         match self.blocks.weighed {
-            Some(_) if self.blocks.holes.is_none() => (self.nmf.rank as f64 / 4.0).max(1.0),
-            _ => 1.0,
+            Some(_) => (self.nmf.rank as f64 / 4.0).max(1.0),
+            None => 1.0,
         }
     }
 
@@ -487,14 +487,13 @@ impl<T: Float> Task<'_, '_, T> {
 
     /// The blocks with their rows of the left factor.
     fn blocks_with(&self, left: Dense<T>) -> Box<dyn Shard<T> + '_> {
-        if let Some(holes) = &self.blocks.holes {
-            return Box::new(Local::filled(holes, left, self.threads.clone()));
-        }
+        let threads = || self.threads.clone();
         let sources = &self.blocks.sources[..];
-        match (&self.blocks.weighed, sources) {
-            (Some(weighed), [source]) => {
-                Box::new(Weighted::new(source, weighed, left, self.threads.clone()))
+        match (&self.blocks.weighed, &self.blocks.holes, sources) {
+            (Some(weighed), _, [source]) => {
+                Box::new(Weighted::new(source, weighed, left, threads()))
             }
+            (_, Some(holes), [source]) => Box::new(Local::filled(source, holes, left, threads())),
             _ => self.shards(sources, left),
         }
     }

@@ -22,7 +22,7 @@ const COLUMN_BLOCK: usize = 32;
 pub(crate) struct Local<'a, T: Float> {
     source: &'a Source<'a, T>,
     /// Where the source has zeros for what is missing, if it has.
-    holes: Option<&'a Holes<'a, T>>,
+    holes: Option<&'a Holes>,
     rows: Rows<T>,
     /// V Hᵀ for a fixed H, once computed.
     cross: Option<Dense<T>>,
@@ -39,10 +39,15 @@ impl<'a, T: Float> Local<'a, T> {
     }
 
     /// A V that is known nearly everywhere. What the factors say of the rest stands for it, as they are in each half-step.
-    pub(crate) fn filled(holes: &'a Holes<'a, T>, left: Dense<T>, threads: Threads) -> Self {
+    pub(crate) fn filled(
+        source: &'a Source<'a, T>,
+        holes: &'a Holes,
+        left: Dense<T>,
+        threads: Threads,
+    ) -> Self {
         Self {
             holes: Some(holes),
-            ..Self::new(&holes.source, left, threads)
+            ..Self::new(source, left, threads)
         }
     }
 
@@ -104,7 +109,7 @@ impl<'a, T: Float> Local<'a, T> {
             }
             let count = rows.len() / k;
             let mut computed;
-            let (mut numerator, denominator) = match (cross, lines) {
+            let (numerator, denominator) = match (cross, lines) {
                 (Some(cross), _) => (&cross[start * k..(start + count) * k], &[][..]),
                 (None, None) => unreachable!("V is walked unless V Hᵀ is at hand"),
                 (None, Some(lines)) => {
@@ -112,16 +117,13 @@ impl<'a, T: Float> Local<'a, T> {
                     computed = Parts::zeros(problem, count, k);
                     let span = (start, start + count);
                     pass::row_parts(problem, &lines, span, rows, fixed, &mut computed);
+                    if let Some(holes) = holes {
+                        let (other, sums) = (&request.right.rows, &mut computed.numerator);
+                        holes.along.fill(first + start, rows, other, sums);
+                    }
                     (&computed.numerator[..], &computed.denominator[..])
                 }
             };
-            let mut filled;
-            if let Some(holes) = holes {
-                filled = numerator.to_vec();
-                let other = &request.right.rows;
-                holes.along.fill(first + start, rows, other, &mut filled);
-                numerator = &filled;
-            }
             let problem = request.problem;
             let (terms, gram) = (
                 problem.left.at_most(request.sweeps),
@@ -252,7 +254,7 @@ impl<'a, T: Float> Local<'a, T> {
     }
 
     /// ½ Σ (v − y)² over what is known of a sparse V, by expansion; `None` if that has lost its digits.
-    fn known_loss(&self, holes: &Holes<'_, T>, right: &Fixed<T>) -> Option<f64> {
+    fn known_loss(&self, holes: &Holes, right: &Fixed<T>) -> Option<f64> {
         let (lines, rows) = (self.source.rows(), &self.rows.now);
         let (block, k) = (self.cut.block, rows.cols());
         let parts = self.threads.map(rows.rows().div_ceil(block), |index| {
@@ -260,12 +262,10 @@ impl<'a, T: Float> Local<'a, T> {
             let (left, lines) = (rows.row_range(from, to), lines.range(from, to));
             let mut cross = vec![T::ZERO; (to - from) * k];
             lines.times_into(&mut cross, &right.rows, to - from, &Threads::one());
-            let squares: f64 = lines.squares(&Threads::one()).iter().sum();
             let filled = holes.along.squares(from, left, &right.rows);
-            (squares, kernel::inner(&cross, left) + 0.5 * filled)
+            kernel::inner(&cross, left) + 0.5 * filled
         });
-        let sum = |of: fn(&(f64, f64)) -> f64| parts.iter().map(of).sum::<f64>();
-        let (half_squares, taken) = (0.5 * sum(|part| part.0), sum(|part| part.1));
+        let (half_squares, taken) = (0.5 * holes.squares, parts.iter().sum::<f64>());
         let all = 0.5 * Sums::over(rows, &self.threads).inner(&right.sums);
         let expanded = half_squares - taken + all;
         (expanded > T::CANCELLATION * half_squares.max(all)).then_some(expanded)
@@ -329,7 +329,9 @@ impl<T: Float> Shard<T> for Local<'_, T> {
         let (problem, k) = (request.problem, self.rows.now.cols());
         let columns = request.right.rows.rows();
         let rule = problem.rules.left.as_ref();
-        let keeps_cross = rule.is_some() || request.right_unchanged && problem.quadratic.is_some();
+        // What stands for missing entries changes with the rows.
+        let keeps = request.right_unchanged && self.holes.is_none();
+        let keeps_cross = rule.is_some() || keeps && problem.quadratic.is_some();
         if !request.right_unchanged {
             self.cross = None;
         }
