@@ -57,7 +57,7 @@ pub struct ConsensusPart {
 pub struct ConsensusRun {
     /// Its number, from 0.
     pub number: usize,
-    /// The seed of its start.
+    /// The seed of its start. A fit of that seed alone passes through the run's factors, and ends later.
     pub seed: u64,
     /// What was minimised.
     pub objective: f64,

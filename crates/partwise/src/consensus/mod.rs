@@ -302,7 +302,7 @@ impl ConsensusNmf {
         threads: &Threads,
         course: &Course<'_>,
     ) -> Result<Vec<Run>, Error> {
-        let nmf = work::drawn(&self.nmf, v, self.nmf.rank);
+        let nmf = work::drawn(&self.nmf, v, self.nmf.rank).brief();
         let hands = (threads, work::beside(v));
         let runs = course.each_kept(self.nmf.rank, self.runs, hands, |job, number| {
             let seeded = nmf.clone().seed(seed(&self.nmf, number));

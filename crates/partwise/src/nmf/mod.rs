@@ -88,6 +88,8 @@ pub struct Nmf {
     /// An L1 penalty of each component on both factors, in the units of the objective.
     pub(crate) prices: Option<Arc<[f64]>>,
     pub(crate) threads: Option<NonZeroUsize>,
+    /// Whether the objective's plateau may be short.
+    pub(crate) brief: bool,
 }
 
 /// Factors to begin with, or to hold fixed.
@@ -226,6 +228,7 @@ impl Nmf {
             graph: None,
             prices: None,
             threads: None,
+            brief: false,
         }
     }
 
@@ -270,6 +273,12 @@ impl Nmf {
     #[must_use]
     pub fn tolerance(mut self, tolerance: f64) -> Self {
         self.tolerance = tolerance;
+        self
+    }
+
+    /// As one of many fits that are looked at together, which need not wait long for their end.
+    pub(crate) fn brief(mut self) -> Self {
+        self.brief = true;
         self
     }
 

@@ -424,21 +424,35 @@ impl<T: Float> Task<'_, '_, T> {
     fn plan(&self) -> Plan {
         let (w_side, h_side) = self.oriented(Side::Left, Side::Right);
         let (rows, _) = self.oriented(self.blocks.rows, self.blocks.cols);
+        let (rule, tolerance) = match self.solver.stop_rule() {
+            StopRule::Plateau(_) if self.nmf.brief => StopRule::brief(self.nmf.tolerance),
+            rule => (rule, self.nmf.tolerance),
+        };
         Plan {
             carries_left: rows.saturating_mul(self.nmf.rank) <= CARRIED,
             solver: self.solver,
-            rule: self.solver.stop_rule(),
-            tolerance: self.nmf.tolerance,
+            rule,
+            tolerance,
             max_iter: self.nmf.max_iter,
             constant: self.constant,
             held: self.given.hold.map(|factor| match factor {
                 Factor::W => w_side,
                 Factor::H => h_side,
             }),
-            first: match self.nmf.signed {
+            first: match (self.nmf.signed, self.given) {
                 // What was drawn of it says nothing, and the other factor's best answer to that may be none.
-                Some(Factor::W) if self.given.w.is_none() => w_side,
-                Some(Factor::H) if self.given.h.is_none() => h_side,
+                (Some(Factor::W), Start { w: None, .. }) => w_side,
+                (Some(Factor::H), Start { h: None, .. }) => h_side,
+                // What is given says more than what is drawn.
+                (
+                    _,
+                    Start {
+                        w: None,
+                        h: Some(_),
+                        hold: None,
+                        ..
+                    },
+                ) => w_side,
                 _ if self.solver.extrapolates() => Side::Left,
                 _ => w_side,
             },

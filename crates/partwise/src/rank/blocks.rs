@@ -5,9 +5,10 @@
 //! predicted by W_B H_C. No entry of A is seen. Rows and columns are each put into so many groups by a draw, and every pair
 //! of groups is a block once. The figure is as for single entries.
 
-use super::mix;
 use super::part::{Misses, Part, product};
-use super::work::{Data, Job};
+use super::work::{Data, HeldOut, Job};
+use super::{grown, mix, stability};
+use crate::matrix::Dense;
 use crate::nmf::{Factor, Start};
 use crate::{Error, Float};
 
@@ -25,7 +26,8 @@ fn parted(seed: u64, stream: usize, count: usize, group: usize) -> (Vec<usize>, 
     (inside, outside)
 }
 
-/// The figure of one block, from 0 to GROUPS² − 1; `None` if it was stopped.
+/// The figure of one block, from 0 to GROUPS² − 1, from the `components` that its fit found at a smaller rank; `None` if it was
+/// stopped.
 ///
 /// # Errors
 /// The engine's.
@@ -33,16 +35,17 @@ pub(super) fn held_out<T: Float>(
     data: &Data<'_, '_, T>,
     job: &mut Job<'_, '_>,
     block: usize,
-) -> Result<Option<f64>, Error> {
+    components: Option<&Dense<f64>>,
+) -> Result<Option<HeldOut>, Error> {
     let v = data.v;
     let (rows, other_rows) = parted(data.nmf.seed, 0, v.rows(), block / GROUPS);
     let (cols, other_cols) = parted(data.nmf.seed, 1, v.cols(), block % GROUPS);
     let rest = Part::of(v, &other_rows, &other_cols);
     let nmf = data.drawn(job.rank);
-    let fit = nmf
-        .clone()
-        .n_init(data.tries)
-        .fit_with(&[rest.matrix()], Start::default(), job)?;
+    let several = nmf.clone().n_init(data.tries);
+    let fit = grown::from(data, &several, components, |nmf, start| {
+        nmf.fit_with(&[rest.matrix()], start, job)
+    })?;
     let beside = Part::of(v, &rows, &other_cols);
     let held_h = Start {
         h: Some(&fit.h),
@@ -64,7 +67,10 @@ pub(super) fn held_out<T: Float>(
     Part::of(v, &rows, &cols).for_each(|row, col, value| {
         misses.add(value, product(&w, &ht, row, col));
     });
-    Ok(misses.share())
+    Ok(misses.share().map(|figure| HeldOut {
+        figure,
+        directions: stability::directions(&fit.h),
+    }))
 }
 
 #[cfg(test)]

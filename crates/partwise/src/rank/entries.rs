@@ -4,11 +4,10 @@
 //! Each entry belongs to one fold by a draw of its own, whether it is stored or not. A fold's entries are missing for the
 //! fit of the others. The figure is Σ D(v, y) over the fold's entries over the same with the mean of V for y.
 
-use super::mix;
 use super::part::{Misses, Part, product};
-use super::work::{Data, Job};
-use crate::matrix::{Missing, Weighting};
-use crate::nmf::Start;
+use super::work::{Data, HeldOut, Job};
+use super::{grown, mix, stability};
+use crate::matrix::{Dense, Missing, Weighting};
 use crate::{Error, Float};
 
 /// Entries of a sparse V that a fold holds out at most, as a multiple of those that are stored: the copy of V without them
@@ -25,7 +24,7 @@ pub(super) fn share<T: Float>(data: &Data<'_, '_, T>, folds: usize) -> f64 {
     all.min(HELD_PER_STORED * data.v.stored() as f64 / entries)
 }
 
-/// The figure of one fold; `None` if it was stopped or holds nothing.
+/// The figure of one fold, from the `components` that its fit found at a smaller rank; `None` if it was stopped or holds nothing.
 ///
 /// # Errors
 /// The engine's.
@@ -33,7 +32,8 @@ pub(super) fn held_out<T: Float>(
     data: &Data<'_, '_, T>,
     job: &mut Job<'_, '_>,
     (fold, folds): (usize, usize),
-) -> Result<Option<f64>, Error> {
+    components: Option<&Dense<f64>>,
+) -> Result<Option<HeldOut>, Error> {
     let (seed, share) = (data.nmf.seed, share(data, folds));
     let (from, to) = (fold as f64 * share, (fold + 1) as f64 * share);
     let out = move |row, col| (from..to).contains(&mix::uniform(seed, row, col));
@@ -43,7 +43,10 @@ pub(super) fn held_out<T: Float>(
         ..Weighting::default()
     };
     let nmf = data.drawn(job.rank).n_init(data.tries);
-    let fit = match nmf.fit_weighted(&part.matrix(), &weighting, Start::default(), job) {
+    let fit = grown::from(data, &nmf, components, |nmf, start| {
+        nmf.fit_weighted(&part.matrix(), &weighting, start, job)
+    });
+    let fit = match fit {
         // Of a small or sparse V a fold may be all that there is.
         Err(Error::NothingCounts) => return Ok(None),
         fit => fit?,
@@ -56,14 +59,17 @@ pub(super) fn held_out<T: Float>(
     for one in held {
         misses.add(one.value, product(&fit.w, &ht, one.row, one.col));
     }
-    Ok(misses.share())
+    Ok(misses.share().map(|figure| HeldOut {
+        figure,
+        directions: stability::directions(&fit.h),
+    }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matrix::{Dense, Matrix};
-    use crate::nmf::Nmf;
+    use crate::matrix::Matrix;
+    use crate::nmf::{Nmf, Start};
 
     #[test]
     fn a_fit_does_not_see_what_is_held_out() {

@@ -12,6 +12,7 @@ mod consensus;
 mod entries;
 mod fitted;
 mod found;
+mod grown;
 pub(crate) mod kept;
 mod method;
 pub(crate) mod mix;
@@ -355,8 +356,11 @@ impl RankSurvey {
         let mut ranks = Vec::new();
         let mut points: Vec<Vec<RankPoint>> = vec![Vec::new(); methods.len()];
         let (mut groups, mut parts) = (Vec::new(), Vec::new());
+        let mut components = vec![None; tasks.len()];
         for &rank in &self.ranks {
-            let Some(evidence) = work::look_at_rank(&data, &course, rank, &tasks, threads)? else {
+            let hands = (&course, threads);
+            let looked = work::look_at_rank(&data, hands, rank, (&tasks, &mut components))?;
+            let Some(evidence) = looked else {
                 break;
             };
             for (method, points) in methods.iter().zip(&mut points) {

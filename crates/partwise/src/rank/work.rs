@@ -13,12 +13,13 @@ use super::fitted::Size;
 use super::kept::{self, Kept, Past};
 use super::method::Look;
 use super::{
-    RankPart, SurveyObserver, SurveyProgress, blocks, consensus, entries, relevance, stability,
+    RankPart, SurveyObserver, SurveyProgress, blocks, consensus, entries, grown, relevance,
+    stability,
 };
 use crate::archive::{Archive, Identity};
 use crate::init::Init;
 use crate::matrix::{Dense, Matrix};
-use crate::nmf::{Nmf, Start};
+use crate::nmf::Nmf;
 use crate::observe::{Observer, Progress};
 use crate::threads::Threads;
 use crate::{Error, Float};
@@ -48,7 +49,7 @@ pub(crate) fn beside<T: Float>(v: &Matrix<'_, T>) -> bool {
 impl<T: Float> Data<'_, '_, T> {
     /// The fit of a rank with a drawn start.
     pub(super) fn drawn(&self, rank: usize) -> Nmf {
-        drawn(self.nmf, self.v, rank)
+        drawn(self.nmf, self.v, rank).brief()
     }
 }
 
@@ -349,12 +350,32 @@ pub(super) enum Task {
     Pruned,
 }
 
+/// What a fit with something held out says.
+#[derive(Debug)]
+pub(super) struct HeldOut {
+    /// How wrong it is about that.
+    pub(super) figure: f64,
+    /// The components as unit vectors, k rows.
+    pub(super) directions: Dense<f64>,
+}
+
 /// What one fit says.
 enum Answer {
     Start(Found),
-    Fold(f64),
-    Block(f64),
+    Fold(HeldOut),
+    Block(HeldOut),
     Left(usize),
+}
+
+impl Answer {
+    /// The components that were found, for a fit of the next rank to begin with.
+    fn directions(&self) -> Option<&Dense<f64>> {
+        match self {
+            Self::Start(found) => Some(&found.directions),
+            Self::Fold(held) | Self::Block(held) => Some(&held.directions),
+            Self::Left(_) => None,
+        }
+    }
 }
 
 impl Kept for Answer {
@@ -373,16 +394,34 @@ impl Kept for Answer {
         if archive.fills() {
             *self = match kind {
                 0 => Self::Start(Found::empty()),
-                1 => Self::Fold(0.0),
-                2 => Self::Block(0.0),
+                1 => Self::Fold(HeldOut::empty()),
+                2 => Self::Block(HeldOut::empty()),
                 _ => Self::Left(0),
             };
         }
         match self {
             Self::Start(found) => found.archive(archive, shape),
-            Self::Fold(value) | Self::Block(value) => archive.float(value),
+            Self::Fold(held) | Self::Block(held) => held.archive(archive, shape),
             Self::Left(count) => archive.count(count),
         }
+    }
+}
+
+impl Kept for HeldOut {
+    fn empty() -> Self {
+        Self {
+            figure: 0.0,
+            directions: Dense::zeros(0, 0),
+        }
+    }
+
+    fn archive(&mut self, archive: &mut Archive<'_>, (rows, cols): (usize, usize)) {
+        archive.float(&mut self.figure);
+        // Of a block those of the other columns.
+        let mut count = self.directions.cols();
+        archive.count(&mut count);
+        archive.require(count <= cols);
+        kept::matrix(archive, &mut self.directions, (rows, count.min(cols)));
     }
 }
 
@@ -427,21 +466,21 @@ pub(super) fn tasks(looks: &[Look], starts: usize, folds: usize) -> Vec<Task> {
     tasks
 }
 
-/// All fits of a rank; `None` if the observer ended the survey before the last of them was done.
+/// All fits of a rank; `None` if the observer ended the survey before the last of them was done. Each of the `tasks` begins with the
+/// `components` that its fit of the rank before found, if there was one, and puts its own in their place.
 ///
 /// # Errors
 /// The first of the engine's.
 pub(super) fn look_at_rank<T: Float>(
     data: &Data<'_, '_, T>,
-    course: &Course<'_>,
+    (course, threads): (&Course<'_>, &Threads),
     rank: usize,
-    tasks: &[Task],
-    threads: &Threads,
+    (tasks, components): (&[Task], &mut [Option<Dense<f64>>]),
 ) -> Result<Option<Evidence>, Error> {
     let before = course.done.load(Ordering::Relaxed);
     let hands = (threads, beside(data.v));
     let answers = course.each_kept(rank, tasks.len(), hands, |job, i| {
-        answer(data, job, tasks[i])
+        answer(data, job, tasks[i], components[i].as_ref())
     })?;
     let mut evidence = Evidence {
         size: data.size,
@@ -451,11 +490,15 @@ pub(super) fn look_at_rank<T: Float>(
         blocks: Vec::new(),
         left: None,
     };
+    for (answer, components) in answers.iter().zip(components) {
+        let directions = answer.as_ref().and_then(Answer::directions);
+        *components = directions.cloned();
+    }
     for answer in answers.into_iter().flatten() {
         match answer {
             Answer::Start(found) => evidence.starts.push(found),
-            Answer::Fold(value) => evidence.entries.push(value),
-            Answer::Block(value) => evidence.blocks.push(value),
+            Answer::Fold(held) => evidence.entries.push(held.figure),
+            Answer::Block(held) => evidence.blocks.push(held.figure),
             Answer::Left(count) => evidence.left = Some(count),
         }
     }
@@ -467,12 +510,15 @@ fn answer<T: Float>(
     data: &Data<'_, '_, T>,
     job: &mut Job<'_, '_>,
     task: Task,
+    components: Option<&Dense<f64>>,
 ) -> Result<Option<Answer>, Error> {
     Ok(match task {
         Task::Start(number) => {
             let seed = data.nmf.seed.wrapping_add(number as u64);
             let nmf = data.drawn(job.rank).seed(seed);
-            let fit = nmf.fit_with(&[*data.v], Start::default(), job)?;
+            let fit = grown::from(data, &nmf, components, |nmf, start| {
+                nmf.fit_with(&[*data.v], start, job)
+            })?;
             Some(Answer::Start(Found {
                 groups: consensus::groups(&fit.w, &fit.h, data.samples),
                 directions: stability::directions(&fit.h),
@@ -480,8 +526,10 @@ fn answer<T: Float>(
                 relative_error: fit.relative_error,
             }))
         }
-        Task::Fold(fold, folds) => entries::held_out(data, job, (fold, folds))?.map(Answer::Fold),
-        Task::Block(block) => blocks::held_out(data, job, block)?.map(Answer::Block),
+        Task::Fold(fold, folds) => {
+            entries::held_out(data, job, (fold, folds), components)?.map(Answer::Fold)
+        }
+        Task::Block(block) => blocks::held_out(data, job, block, components)?.map(Answer::Block),
         Task::Pruned => relevance::left(data, job)?.map(Answer::Left),
     })
 }

@@ -508,7 +508,7 @@ impl<T: Float> Shard<T> for Local<'_, T> {
     }
 
     fn scale(&mut self, factors: &[T]) {
-        pass::scale(&mut self.rows.now, factors);
+        self.rows.scale(factors);
     }
 
     fn archive(&mut self, archive: &mut Archive<'_>) {

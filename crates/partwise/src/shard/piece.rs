@@ -90,6 +90,13 @@ impl<T: Float> Rows<T> {
         }
     }
 
+    /// Multiplies each column, and what is remembered of it.
+    pub(super) fn scale(&mut self, factors: &[T]) {
+        let remembered = [&mut self.kept, &mut self.previous];
+        let all = remembered.into_iter().flatten().chain([&mut self.now]);
+        all.for_each(|rows| pass::scale(rows, factors));
+    }
+
     /// Σ x² of each column.
     pub(super) fn squares(&self, threads: &Threads) -> Vec<f64> {
         Sums::over(&self.now, threads).squares().collect()

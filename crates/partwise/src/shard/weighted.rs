@@ -7,7 +7,7 @@ use crate::archive::Archive;
 use crate::counted::{self, HalfStep};
 use crate::loss::Elementwise;
 use crate::matrix::{Counted, Dense, Source, Weighed};
-use crate::pass::{self, Fixed, Parts, Problem};
+use crate::pass::{Fixed, Parts, Problem};
 use crate::threads::Threads;
 use crate::update::LinesMet;
 
@@ -118,7 +118,7 @@ impl<T: Float> Shard<T> for Weighted<'_, T> {
     }
 
     fn scale(&mut self, factors: &[T]) {
-        pass::scale(&mut self.rows.now, factors);
+        self.rows.scale(factors);
     }
 
     fn archive(&mut self, archive: &mut Archive<'_>) {
