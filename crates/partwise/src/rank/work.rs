@@ -13,13 +13,12 @@ use super::fitted::Size;
 use super::kept::{self, Kept, Past};
 use super::method::Look;
 use super::{
-    RankPart, SurveyObserver, SurveyProgress, blocks, consensus, entries, grown, relevance,
-    stability,
+    RankPart, SurveyObserver, SurveyProgress, blocks, consensus, entries, relevance, stability,
 };
 use crate::archive::{Archive, Identity};
 use crate::init::Init;
 use crate::matrix::{Dense, Matrix};
-use crate::nmf::Nmf;
+use crate::nmf::{Nmf, Start};
 use crate::observe::{Observer, Progress};
 use crate::threads::Threads;
 use crate::{Error, Float};
@@ -368,12 +367,11 @@ enum Answer {
 }
 
 impl Answer {
-    /// The components that were found, for a fit of the next rank to begin with.
+    /// The components that were found with something held out, for the fit of the next rank to begin with.
     fn directions(&self) -> Option<&Dense<f64>> {
         match self {
-            Self::Start(found) => Some(&found.directions),
             Self::Fold(held) | Self::Block(held) => Some(&held.directions),
-            Self::Left(_) => None,
+            Self::Start(_) | Self::Left(_) => None,
         }
     }
 }
@@ -516,9 +514,7 @@ fn answer<T: Float>(
         Task::Start(number) => {
             let seed = data.nmf.seed.wrapping_add(number as u64);
             let nmf = data.drawn(job.rank).seed(seed);
-            let fit = grown::from(data, &nmf, components, |nmf, start| {
-                nmf.fit_with(&[*data.v], start, job)
-            })?;
+            let fit = nmf.fit_with(&[*data.v], Start::default(), job)?;
             Some(Answer::Start(Found {
                 groups: consensus::groups(&fit.w, &fit.h, data.samples),
                 directions: stability::directions(&fit.h),
