@@ -45,10 +45,14 @@ pub(crate) fn pays(rows: usize, cols: usize, k: usize) -> bool {
     price(width * (m + n)) <= PRICE * price(m * n)
 }
 
-/// When iterations on a sketch end: what it cannot tell of V soon outweighs what they still gain.
-pub(crate) const RULE: StopRule = StopRule::Plateau(10);
-/// The tolerance of [`RULE`].
-pub(crate) const TOLERANCE: f64 = 1e-2;
+/// When iterations on a sketch end, and the tolerance: what it cannot tell of V soon outweighs what they still gain.
+pub(crate) fn rule(brief: bool) -> (StopRule, f64) {
+    if brief {
+        StopRule::brief(1e-3)
+    } else {
+        (StopRule::SHORT_PLATEAU, 1e-2)
+    }
+}
 
 /// Iterations on a sketch at most, of `max_iter` in all.
 pub(crate) fn iterations(max_iter: usize) -> usize {

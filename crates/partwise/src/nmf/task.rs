@@ -211,9 +211,10 @@ impl<T: Float> Task<'_, '_, T> {
     ) -> Outcome<T> {
         let summary = &self.blocks.summary;
         let width = projected.cols() as f64;
+        let (rule, tolerance) = sketch::rule(self.nmf.brief);
         let plan = Plan {
-            rule: sketch::RULE,
-            tolerance: sketch::TOLERANCE,
+            rule,
+            tolerance,
             max_iter: sketch::iterations(self.nmf.max_iter),
             ..self.plan()
         };
