@@ -55,6 +55,43 @@ fn the_method_that_decides_finds_planted_ranks() {
     }
 }
 
+/// Exact hits of each method over ranks and noises, as the table of `docs/rank.md` counts them, here with one seed each: 12 cases.
+#[test]
+fn planted_ranks_are_found_as_often_as_ever() {
+    let mut hits = std::collections::BTreeMap::new();
+    for rank in [3, 5, 8] {
+        for (noise, loss) in [
+            (Noise::Gaussian(0.1), Loss::FROBENIUS),
+            (Noise::Gaussian(0.4), Loss::FROBENIUS),
+            (Noise::Poisson(10.0), Loss::KULLBACK_LEIBLER),
+            (Noise::Poisson(2.0), Loss::KULLBACK_LEIBLER),
+        ] {
+            let v = planted(60, 40, rank, noise, 0);
+            let ranks = rank.saturating_sub(4).max(1)..=rank + 4;
+            let found = run(&RankSurvey::new(ranks).nmf(Nmf::new(1).loss(loss)), &v);
+            for criterion in &found.criteria {
+                let proposed = criterion.proposal.as_ref().map(|proposal| proposal.rank);
+                *hits.entry(criterion.method.name()).or_insert(0) +=
+                    i32::from(proposed == Some(rank));
+            }
+        }
+    }
+    let least = [
+        ("cv", 9),
+        ("bcv", 8),
+        ("consensus", 7),
+        ("dispersion", 7),
+        ("stability", 8),
+        ("relevance", 9),
+        ("bic", 6),
+        ("elbow", 7),
+    ];
+    assert_eq!(least.len(), hits.len());
+    for (method, least) in least {
+        assert!(hits[method] >= least, "{method}: {} of 12", hits[method]);
+    }
+}
+
 /// One fit from far too many components, in double and single precision.
 #[test]
 fn relevance_finds_planted_ranks_in_one_fit() {
