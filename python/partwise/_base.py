@@ -78,12 +78,21 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _beta(self):
         return float(BETA.get(self.beta_loss, self.beta_loss) if isinstance(self.beta_loss, str) else self.beta_loss)
 
+    # What to do where NaN stands for what is not known; without it scikit-learn's advice is given.
+    _missing = None
+
     def _checked(self, X, reset, whole=False):
         """X as the engine takes it; `whole` says that a large one of integers may stay one."""
         whole = whole and WholeNumbers.of(X)
         X = X if whole else with_floats(X)
         options = {"dtype": None if whole else DTYPES, "ensure_all_finite": self._finite()}
-        X = refuse_malformed(validate_data(self, X, accept_sparse=("csr", "csc"), reset=reset, **options))
+        try:
+            X = validate_data(self, X, accept_sparse=("csr", "csc"), reset=reset, **options)
+        except ValueError as error:
+            if self._missing is None or "contains NaN" not in str(error):
+                raise
+            raise ValueError(f"Input X contains NaN. {self._missing}") from None
+        X = refuse_malformed(X)
         return WholeNumbers(X) if whole else X
 
     def _finite(self):

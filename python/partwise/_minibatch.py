@@ -248,16 +248,10 @@ class MiniBatchNMF(ModelFile, BaseNMF):
         self.n_steps_ = 1 if first else self.n_steps_ + 1
         return self
 
-    def _checked(self, X, reset):
-        try:
-            return super()._checked(X, reset)
-        except ValueError as error:
-            if "contains NaN" not in str(error):
-                raise
-            raise ValueError(
-                "Input X contains NaN. MiniBatchNMF takes every entry of a batch for known; for what is missing use "
-                "NMF(missing_values=numpy.nan), which sees X whole"
-            ) from None
+    _missing = (
+        "MiniBatchNMF takes every entry of a batch for known; for what is missing use "
+        "NMF(missing_values=numpy.nan), which sees X whole"
+    )
 
     def _own_meta(self):
         own = {name: getattr(self, name) for name in OWN}

@@ -338,6 +338,8 @@ class NMF(ModelFile, BaseNMF):
         found = self._run(X, H.shape[0], None, H=H, hold="H", watch=watch, quality=True)
         return FitQuality(*found["quality"])
 
+    _missing = "Where it stands for what is not known, give missing_values=numpy.nan"
+
     def _finite(self):
         return True if self.missing_values is None else "allow-nan"
 

@@ -115,7 +115,7 @@ def test_a_short_fit_warns(holed):
 @pytest.mark.parametrize(
     ("options", "data", "weights", "message"),
     [
-        ({}, "holed", {}, "Input X contains NaN"),
+        ({}, "holed", {}, "Input X contains NaN.*missing_values=numpy.nan"),
         ({"missing_values": -1}, "holed", {}, "The 'missing_values' parameter of NMF must be"),
         ({"zeros": "unknown"}, "whole", {}, "The 'zeros' parameter of NMF must be"),
         ({"zeros": "missing"}, "whole", {}, "zeros='missing' is for a sparse X"),

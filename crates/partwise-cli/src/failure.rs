@@ -3,11 +3,33 @@
 use std::io;
 
 use clap::error::ErrorKind;
+use partwise::Error;
 
 /// Exit code when the work itself failed.
 const FAILED: u8 = 1;
 /// Exit code when the request or its input is at fault.
 const BAD_USE: u8 = 2;
+
+/// The flag for entries that are not known.
+pub(crate) const UNKNOWN: &str = "--missing-values nan";
+/// The flag for entries of any sign.
+pub(crate) const SIGNED: &str = "--constraint semi";
+
+/// What a fit says of an entry of V that it does not take, with the flag under which it would.
+pub(crate) fn with_advice(error: anyhow::Error) -> anyhow::Error {
+    let line = one_line(&error);
+    match error.downcast_ref::<Error>() {
+        Some(Error::NotFinite {
+            matrix: "V", value, ..
+        }) if value.is_nan() => {
+            anyhow::anyhow!("{line}, or unknown under {UNKNOWN}")
+        }
+        Some(Error::Negative { matrix: "V", .. }) => {
+            anyhow::anyhow!("{line}, but under {SIGNED}")
+        }
+        _ => error,
+    }
+}
 
 /// The chain of causes joined by ": ". A cause that its parent already quotes is not repeated.
 pub(crate) fn one_line(error: &anyhow::Error) -> String {

@@ -11,6 +11,7 @@ use crate::arguments::{FitArguments, Precision as Wanted, SolvingArguments};
 use crate::checkpoint::{Checkpoint, Kept};
 use crate::counting::{self, Counting};
 use crate::factor::Job;
+use crate::failure::with_advice;
 use crate::interrupt::{self, Ending};
 use crate::memory::Limit;
 use crate::number::{Number, at_precision};
@@ -26,6 +27,10 @@ const BOUND: &str = "loss_bound";
 const ABOVE_BOUND: &str = "loss_above_bound";
 
 pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
+    fit(arguments).map_err(with_advice)
+}
+
+fn fit(arguments: &FitArguments) -> anyhow::Result<Ending> {
     if let Some(ending) = distributed::run(arguments)? {
         return Ok(ending);
     }

@@ -1,10 +1,11 @@
 //! `partwise info`: what a file holds.
 
-use partwise_io::{Description, Dtype, MatrixDescription, Model};
+use partwise_io::{AnyDense, Description, Dtype, MatrixDescription, Model};
 use partwise_report::{decimal, percent};
 use serde_json::{Value, json};
 
 use crate::arguments::InfoArguments;
+use crate::failure::{SIGNED, UNKNOWN};
 use crate::interrupt::Ending;
 use crate::progress::Progress;
 use crate::table::Table;
@@ -95,12 +96,13 @@ fn matrix_table(name: &str, matrix: &MatrixDescription) -> Table {
         .filter(|(_, count)| *count > 0)
         .map(|(fault, count)| format!("{count} {fault}"))
         .collect();
-    let fit = if matrix.rows == 0 || matrix.cols == 0 {
-        "no: it is empty".to_owned()
-    } else if found.is_empty() {
-        "yes".to_owned()
-    } else {
-        format!("no: {}", found.join(", "))
+    let found = found.join(", ");
+    let fit = match (matrix.negatives, matrix.nans, matrix.infinities) {
+        _ if matrix.rows == 0 || matrix.cols == 0 => "no: it is empty".to_owned(),
+        (0, 0, 0) => "yes".to_owned(),
+        (0, _, 0) => format!("with {UNKNOWN}, if that is what it stands for: {found}"),
+        (_, 0, 0) => format!("with {SIGNED}, which takes any sign: {found}"),
+        _ => format!("no: {found}"),
     };
     table.row("can be factored", fit);
     table
@@ -114,6 +116,7 @@ fn model_json(name: &str, model: &Model) -> Value {
         "shape": [m, n],
         "rank": k,
         "dtype": model.h.precision().name(),
+        "mixtures": model.c.is_some(),
         "meta": model.meta,
         "row_names": model.row_names,
         "col_names": model.col_names,
@@ -127,6 +130,9 @@ fn model_table(name: &str, model: &Model) -> Table {
     table.row("format", format!("model, {}", model.h.precision().name()));
     table.row("W", format!("{m} × {k}"));
     table.row("H", format!("{k} × {n}"));
+    if let Some((k, m)) = model.c.as_ref().map(AnyDense::shape) {
+        table.row("C", format!("{k} × {m}"));
+    }
     names(
         &mut table,
         model.row_names.as_deref(),

@@ -418,6 +418,19 @@ fn info_tells_of_matrices_and_models() {
     );
     let table = place.succeed("info bad.txt");
     assert!(table.contains("no: 1 negative, 1 NaN"), "{table}");
+    for (text, flag, found) in [
+        ("1 2 3\nnan 4 1\n2 2 5\n", "--missing-values nan", "1 NaN"),
+        ("1 -2 3\n2 4 1\n2 2 5\n", "--constraint semi", "1 negative"),
+    ] {
+        place.file("odd.txt", text);
+        let table = place.succeed("info odd.txt");
+        assert!(table.contains(flag) && table.contains(found), "{table}");
+        place.refused("fit odd.txt -k 1 -o none", &["odd.txt", "row", flag]);
+        place.succeed(&format!("fit odd.txt -k 1 {flag} -o odd"));
+    }
+    place.succeed("fit odd.txt -k 1 --constraint convex -o mixed");
+    let table = place.succeed("info mixed/model.npz");
+    assert!(table.lines().any(|line| line.starts_with("C ")), "{table}");
 
     place.succeed("fit v.csv -k 2 -o out");
     let table = place.succeed("info out/model.npz");
