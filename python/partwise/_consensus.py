@@ -36,7 +36,7 @@ class ConsensusNMF(BaseNMF):
     polish : bool, default=False
         Fit both factors from the consensus on; else the components are medians and only W is fitted.
     solver, beta_loss, tol, max_iter, alpha_W, alpha_H, l1_ratio, n_threads
-        Of all fits; as in `NMF`.
+        Of all fits; as in `NMF`. Runs end once the objective falls by less than `tol` an iteration, over five.
     random_state : int, RandomState instance or None, default=None
         For all starts and draws.
     progress : bool, default=False

@@ -172,7 +172,7 @@ def rank_survey(
     folds : int, default=5
         Folds of single entries, each held out once, for "cv"; up to min(n_samples, n_features).
     beta_loss, solver, tol, max_iter, alpha_W, alpha_H, l1_ratio, n_threads
-        Of all fits; as in `NMF`.
+        Of all fits; as in `NMF`. They end once the objective falls by less than `tol` an iteration, over five.
     random_state : int, RandomState instance or None, default=None
         For starts, folds and blocks.
     progress : bool, default=False

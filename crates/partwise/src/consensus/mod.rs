@@ -26,6 +26,8 @@ pub use found::{ConsensusMember, ConsensusModel, ConsensusPart, ConsensusRun, In
 
 /// A consensus of many fits to be made.
 ///
+/// The runs end earlier than a fit alone: once the objective falls by less than the tolerance an iteration, relatively, over five.
+///
 /// | name | default | purpose | range |
 /// |---|---|---|---|
 /// | `nmf` | | rank, loss, solver, tolerance, limits, penalty, seed and threads of all fits; its start is not used | rank 1 to min(m, n) |

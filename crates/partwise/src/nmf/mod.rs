@@ -120,6 +120,11 @@ impl<T: Float> Default for Start<'_, T> {
 }
 
 impl<T: Float> Start<'_, T> {
+    /// Whether H is given, to be changed, and W is to be made.
+    fn is_h_alone(&self) -> bool {
+        self.h.is_some() && self.w.is_none() && self.hold.is_none()
+    }
+
     /// A factor of which every component is held is held, and no component of it beside that.
     ///
     /// # Errors

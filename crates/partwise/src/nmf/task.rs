@@ -440,20 +440,12 @@ impl<T: Float> Task<'_, '_, T> {
                 Factor::W => w_side,
                 Factor::H => h_side,
             }),
-            first: match (self.nmf.signed, self.given) {
+            first: match self.nmf.signed {
                 // What was drawn of it says nothing, and the other factor's best answer to that may be none.
-                (Some(Factor::W), Start { w: None, .. }) => w_side,
-                (Some(Factor::H), Start { h: None, .. }) => h_side,
+                Some(Factor::W) if self.given.w.is_none() => w_side,
+                Some(Factor::H) if self.given.h.is_none() => h_side,
                 // What is given says more than what is drawn.
-                (
-                    _,
-                    Start {
-                        w: None,
-                        h: Some(_),
-                        hold: None,
-                        ..
-                    },
-                ) => w_side,
+                _ if self.given.is_h_alone() => w_side,
                 _ if self.solver.extrapolates() => Side::Left,
                 _ => w_side,
             },

@@ -11,9 +11,10 @@ use crate::matrix::Dense;
 use crate::nmf::{Nmf, Start};
 use crate::{Error, Float};
 
-/// How much is drawn beside what was found, in shares of it. Of 160 planted ranks (60 × 40, four kinds of noise) `cv` finds 115 with
-/// this, 113 with none, and 117 from the best of three drawn starts; `bcv` 118, 111 and 109.
+/// How much is drawn beside what was found, in shares of it. Of 160 planted ranks (60 × 40, four kinds of noise) `cv` finds 118 with
+/// this, 112 with none, and 117 from the best of three drawn starts; `bcv` 116, 111 and 109.
 const SHAKEN: f64 = 2.0;
+
 /// H (k × n) to begin a fit with: drawn, its first rows beside these `components` (at most k × n).
 fn start<T: Float>(nmf: &Nmf, components: &Dense<f64>, mean: f64) -> Dense<T> {
     let (k, n) = (nmf.rank, components.cols());

@@ -43,6 +43,8 @@ const TRIES: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 
 /// A survey of ranks to be made.
 ///
+/// Its fits end earlier than one alone: once the objective falls by less than the tolerance an iteration, relatively, over five.
+///
 /// | name | default | purpose | range |
 /// |---|---|---|---|
 /// | `ranks` | | the ranks to look at | 1 to min(m, n), at least one |
@@ -256,7 +258,7 @@ impl RankSurvey {
     }
 
     /// Bytes that a survey needs beyond V itself: as [`Nmf::memory_needed`] of the largest rank, and a copy of V without what
-    /// is held out, for as many fits as run at once; and what the starts of a rank found.
+    /// is held out, for as many fits as run at once; and what the fits of a rank found.
     pub fn memory_needed<T: Float>(&self, v: &Matrix<'_, T>) -> u64 {
         let mut largest = self.nmf.clone();
         largest.rank = self.ranks.last().copied().unwrap_or(1);
@@ -272,10 +274,11 @@ impl RankSurvey {
             // With the places that are held out, and its twin.
             _ => v.stored() as u64 * 2 * (1 + entries::HELD_PER_STORED as u64) * (value + 8),
         };
+        let tasks = work::tasks(&self.looks(), self.starts, self.folds);
         let components = (largest.rank as u64)
             .saturating_mul(v.cols() as u64)
             .saturating_mul(8)
-            .saturating_mul(self.starts as u64);
+            .saturating_mul(tasks.len() as u64);
         let each = largest.memory_needed(v).saturating_add(copy);
         each.saturating_mul(at_once as u64)
             .saturating_add(components)
