@@ -274,11 +274,13 @@ impl RankSurvey {
             // With the places that are held out, and its twin.
             _ => v.stored() as u64 * 2 * (1 + entries::HELD_PER_STORED as u64) * (value + 8),
         };
-        let tasks = work::tasks(&self.looks(), self.starts, self.folds);
+        let fits = (self.starts as u64)
+            .saturating_add(self.folds as u64)
+            .saturating_add((blocks::GROUPS * blocks::GROUPS) as u64);
         let components = (largest.rank as u64)
             .saturating_mul(v.cols() as u64)
             .saturating_mul(8)
-            .saturating_mul(tasks.len() as u64);
+            .saturating_mul(fits);
         let each = largest.memory_needed(v).saturating_add(copy);
         each.saturating_mul(at_once as u64)
             .saturating_add(components)
