@@ -12,8 +12,8 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use partwise::{Loss, Matrix, Nmf, RankMethod, RankSurvey};
-use planted::{Noise, planted};
+use partwise::{Matrix, Nmf, RankMethod, RankSurvey};
+use planted::{Noise, around, planted};
 
 #[path = "../tests/all/common/planted.rs"]
 mod planted;
@@ -33,24 +33,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(ranks) => ranks.split(',').map(str::parse).collect::<Result<_, _>>()?,
         None => vec![3, 5, 8, 12, 20],
     };
-    let noises = [
-        Noise::Gaussian(0.1),
-        Noise::Gaussian(0.4),
-        Noise::Poisson(10.0),
-        Noise::Poisson(2.0),
-    ];
     let mut hits: BTreeMap<(String, &str), (usize, usize, usize)> = BTreeMap::new();
     println!("noise,planted,seed,method,rank,value,repeats");
     for &rank in &planted_ranks {
-        let ranks = rank.saturating_sub(4).max(1)..=rank + 4;
-        for noise in noises {
+        for noise in Noise::ALL {
             for seed in 0..seeds {
                 let v = planted(60, 40, rank, noise, seed);
-                let loss = match noise {
-                    Noise::Gaussian(_) => Loss::FROBENIUS,
-                    Noise::Poisson(_) => Loss::KULLBACK_LEIBLER,
-                };
-                let survey = RankSurvey::new(ranks.clone()).nmf(Nmf::new(1).loss(loss));
+                let survey = RankSurvey::new(around(rank)).nmf(Nmf::new(1).loss(noise.loss()));
                 let survey =
                     survey.run(&Matrix::from(&v), &mut |_: &_| ControlFlow::Continue(()))?;
                 for criterion in &survey.criteria {
@@ -78,7 +67,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     for method in RankMethod::all() {
-        for noise in noises {
+        for noise in Noise::ALL {
             let (exact, near, all) = hits[&(format!("{noise:?}"), method.name())];
             eprintln!(
                 "{:11} {noise:?}: {exact} exact, {near} within one, of {all}",

@@ -8,7 +8,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::{Input, Pair};
 use crate::Float;
-use crate::matrix::{Blocks, Dense};
+use crate::matrix::Dense;
 
 /// Rows drawn from one stream.
 pub(super) const STREAM_ROWS: usize = 256;
@@ -18,7 +18,7 @@ pub(crate) const W_STREAMS: u64 = 1 << 40;
 
 /// Both factors.
 pub(super) fn start<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
-    let size = drawn_size(input.blocks, input.k);
+    let size = drawn_size(input.blocks.mean(), input.k);
     let ht = draw(input.blocks.cols, input.k, size, input.seed, H_STREAMS);
     let w = draw(input.blocks.rows, input.k, size, input.seed, W_STREAMS);
     Pair {
@@ -29,8 +29,8 @@ pub(super) fn start<T: Float>(input: &Input<'_, '_, T>) -> Pair<T> {
 }
 
 /// √(mean(V) / k).
-pub(crate) fn drawn_size<T: Float>(blocks: &Blocks<'_, T>, k: usize) -> f64 {
-    (blocks.mean() / k as f64).sqrt()
+pub(crate) fn drawn_size(mean: f64, k: usize) -> f64 {
+    (mean / k as f64).sqrt()
 }
 
 /// Rows of |N(0, 1)| · size, drawn in double precision.

@@ -204,7 +204,7 @@ impl<T: Float> Task<'_, '_, T> {
             let spread = driver.spread();
             halves(blocks, triplets, &spread, (fill, seed))
         });
-        let (size, flat) = (drawn_size(blocks, nmf.rank), self.flat_level());
+        let (size, flat) = (drawn_size(blocks.mean(), nmf.rank), self.flat_level());
         let (halved, made_ht) = match halved {
             Some((halved, ht)) => (Some(halved), Some(ht)),
             None if init.is_some() => {

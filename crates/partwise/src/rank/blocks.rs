@@ -7,7 +7,7 @@
 
 use super::part::{Misses, Part, product};
 use super::work::{Data, HeldOut, Job};
-use super::{grown, mix, stability};
+use super::{grown, mix};
 use crate::matrix::Dense;
 use crate::nmf::{Factor, Start};
 use crate::{Error, Float};
@@ -42,8 +42,7 @@ pub(super) fn held_out<T: Float>(
     let (cols, other_cols) = parted(data.nmf.seed, 1, v.cols(), block % GROUPS);
     let rest = Part::of(v, &other_rows, &other_cols);
     let nmf = data.drawn(job.rank);
-    let several = nmf.clone().n_init(data.tries);
-    let fit = grown::from(data, &several, components, |nmf, start| {
+    let fit = grown::from(data, &nmf, components, |nmf, start| {
         nmf.fit_with(&[rest.matrix()], start, job)
     })?;
     let beside = Part::of(v, &rows, &other_cols);
@@ -67,10 +66,7 @@ pub(super) fn held_out<T: Float>(
     Part::of(v, &rows, &cols).for_each(|row, col, value| {
         misses.add(value, product(&w, &ht, row, col));
     });
-    Ok(misses.share().map(|figure| HeldOut {
-        figure,
-        directions: stability::directions(&fit.h),
-    }))
+    Ok(HeldOut::of(&misses, &fit.h))
 }
 
 #[cfg(test)]

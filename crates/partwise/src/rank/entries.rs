@@ -6,7 +6,7 @@
 
 use super::part::{Misses, Part, product};
 use super::work::{Data, HeldOut, Job};
-use super::{grown, mix, stability};
+use super::{grown, mix};
 use crate::matrix::{Dense, Missing, Weighting};
 use crate::{Error, Float};
 
@@ -42,7 +42,7 @@ pub(super) fn held_out<T: Float>(
         missing: Missing::Nan,
         ..Weighting::default()
     };
-    let nmf = data.drawn(job.rank).n_init(data.tries);
+    let nmf = data.drawn(job.rank);
     let fit = grown::from(data, &nmf, components, |nmf, start| {
         nmf.fit_weighted(&part.matrix(), &weighting, start, job)
     });
@@ -59,10 +59,7 @@ pub(super) fn held_out<T: Float>(
     for one in held {
         misses.add(one.value, product(&fit.w, &ht, one.row, one.col));
     }
-    Ok(misses.share().map(|figure| HeldOut {
-        figure,
-        directions: stability::directions(&fit.h),
-    }))
+    Ok(HeldOut::of(&misses, &fit.h))
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@
 //! does not leave. Fits that are compared with each other (`stability.rs`, `consensus.rs`) begin from drawn starts, as the methods ask: from
 //! grown ones they end as low or lower in fewer iterations, but disagree more often at the true rank.
 
+use super::stability;
 use super::work::Data;
-use crate::init::{H_STREAMS, draw};
+use crate::init::{H_STREAMS, draw, drawn_size};
 use crate::matrix::Dense;
 use crate::nmf::{Nmf, Start};
 use crate::{Error, Float};
@@ -18,13 +19,10 @@ const SHAKEN: f64 = 2.0;
 /// H (k × n) to begin a fit with: drawn, its first rows beside these `components` (at most k × n).
 fn start<T: Float>(nmf: &Nmf, components: &Dense<f64>, mean: f64) -> Dense<T> {
     let (k, n) = (nmf.rank, components.cols());
-    let size = (mean / k as f64).sqrt();
+    let size = drawn_size(mean, k);
     let mut h = draw::<f64>(n, k, size, nmf.seed, H_STREAMS).transposed();
-    for (t, to) in h.as_mut_slice().chunks_exact_mut(n).enumerate() {
-        if t == components.rows() {
-            break;
-        }
-        let from = components.row(t);
+    let known = stability::rows(components);
+    for (to, from) in h.as_mut_slice().chunks_exact_mut(n).zip(known) {
         let (known, drawn) = (from.iter().sum::<f64>(), to.iter().sum::<f64>());
         if known > 0.0 {
             let pairs = to.iter_mut().zip(from);
@@ -35,8 +33,7 @@ fn start<T: Float>(nmf: &Nmf, components: &Dense<f64>, mean: f64) -> Dense<T> {
     Dense::from_rows(values, k, n).expect("the shape of H")
 }
 
-/// What `fit` makes of a start: from the `components` of a smaller rank, or without them of one that is drawn, the best of
-/// several tries where something is held out.
+/// What `fit` makes of a start: from the `components` of a smaller rank, or without them the best of several drawn ones.
 ///
 /// # Errors
 /// The fit's.
@@ -47,12 +44,12 @@ pub(super) fn from<T: Float, A>(
     fit: impl FnOnce(&Nmf, Start<'_, T>) -> Result<A, Error>,
 ) -> Result<A, Error> {
     let Some(components) = components else {
-        return fit(nmf, Start::default());
+        return fit(&nmf.clone().n_init(data.tries), Start::default());
     };
     let h = start(nmf, components, data.mean);
     let start = Start {
         h: Some(&h),
         ..Start::default()
     };
-    fit(&nmf.clone().n_init(std::num::NonZeroUsize::MIN), start)
+    fit(nmf, start)
 }

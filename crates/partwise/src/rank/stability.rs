@@ -31,7 +31,7 @@ pub(crate) fn directions<T: Float>(h: &Dense<T>) -> Dense<f64> {
     rows
 }
 
-fn rows(start: &Dense<f64>) -> impl Iterator<Item = &[f64]> {
+pub(super) fn rows(start: &Dense<f64>) -> impl Iterator<Item = &[f64]> {
     (0..start.rows()).map(|t| start.row(t))
 }
 

@@ -12,6 +12,7 @@ use std::time::Instant;
 use super::fitted::Size;
 use super::kept::{self, Kept, Past};
 use super::method::Look;
+use super::part::Misses;
 use super::{
     RankPart, SurveyObserver, SurveyProgress, blocks, consensus, entries, relevance, stability,
 };
@@ -356,6 +357,16 @@ pub(super) struct HeldOut {
     pub(super) figure: f64,
     /// The components as unit vectors, k rows.
     pub(super) directions: Dense<f64>,
+}
+
+impl HeldOut {
+    /// `None` where nothing was held out.
+    pub(super) fn of<T: Float>(misses: &Misses<T>, h: &Dense<T>) -> Option<Self> {
+        misses.share().map(|figure| Self {
+            figure,
+            directions: stability::directions(h),
+        })
+    }
 }
 
 /// What one fit says.

@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
-use crate::common::planted::{Noise, planted};
+use crate::common::planted::{Noise, around, planted};
 use crate::common::{Storage, Stored};
 use partwise::{
     ConsensusNmf, Dense, Error, Loss, Matrix, Nmf, RankMethod, RankSurvey, Survey, SurveyObserver,
@@ -60,15 +60,10 @@ fn the_method_that_decides_finds_planted_ranks() {
 fn planted_ranks_are_found_as_often_as_ever() {
     let mut hits = std::collections::BTreeMap::new();
     for rank in [3, 5, 8] {
-        for (noise, loss) in [
-            (Noise::Gaussian(0.1), Loss::FROBENIUS),
-            (Noise::Gaussian(0.4), Loss::FROBENIUS),
-            (Noise::Poisson(10.0), Loss::KULLBACK_LEIBLER),
-            (Noise::Poisson(2.0), Loss::KULLBACK_LEIBLER),
-        ] {
+        for noise in Noise::ALL {
             let v = planted(60, 40, rank, noise, 0);
-            let ranks = rank.saturating_sub(4).max(1)..=rank + 4;
-            let found = run(&RankSurvey::new(ranks).nmf(Nmf::new(1).loss(loss)), &v);
+            let survey = RankSurvey::new(around(rank)).nmf(Nmf::new(1).loss(noise.loss()));
+            let found = run(&survey, &v);
             for criterion in &found.criteria {
                 let proposed = criterion.proposal.as_ref().map(|proposal| proposal.rank);
                 *hits.entry(criterion.method.name()).or_insert(0) +=

@@ -5,7 +5,7 @@
     reason = "tests and an example take what they need"
 )]
 
-use partwise::Dense;
+use partwise::{Dense, Loss};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, Exp1, Poisson, StandardNormal, StandardUniform};
@@ -18,6 +18,29 @@ pub enum Noise {
     Gaussian(f64),
     /// Counts with the product, scaled to this mean, as their rates.
     Poisson(f64),
+}
+
+impl Noise {
+    /// Those of the table in `docs/rank.md`.
+    pub const ALL: [Self; 4] = [
+        Self::Gaussian(0.1),
+        Self::Gaussian(0.4),
+        Self::Poisson(10.0),
+        Self::Poisson(2.0),
+    ];
+
+    /// The loss that goes with it.
+    pub fn loss(self) -> Loss {
+        match self {
+            Self::Gaussian(_) => Loss::FROBENIUS,
+            Self::Poisson(_) => Loss::KULLBACK_LEIBLER,
+        }
+    }
+}
+
+/// The ranks that are looked at where this one is planted.
+pub fn around(rank: usize) -> std::ops::RangeInclusive<usize> {
+    rank.saturating_sub(4).max(1)..=rank + 4
 }
 
 /// W (rows × rank) H (rank × cols) with noise. Half of the entries of a factor are zero, the others exponential.
