@@ -236,7 +236,7 @@ class ClusterNMF(BaseNMF):
             # Of what is given nothing is made, whatever the name.
             init = "auto" if self.init in (None, "custom") else self.init
             options = self._fit_options(k, init=init, seed=seed)
-            with _first_ctrl_c_ends(watch) as see:
+            with _ctrl_c_ends(watch) as see:
                 fitted = _partwise.fit_remote(partitions.dtype.name, partitions, options, W, H, see, self.n_init)
             self._learned(fitted)
             self._judged(fitted)
@@ -289,29 +289,43 @@ def _with_inherited_sections(own, inherited):
 
 
 @contextlib.contextmanager
-def _first_ctrl_c_ends(watch):
-    """What the engine calls after each iteration. Where the best factors are kept, the first Ctrl-C, wherever it comes,
-    makes that end the fit after the iteration that is under way. The second one is the usual one.
+def _ctrl_c_ends(watch):
+    """What the engine calls after each iteration; with it Ctrl-C ends the fit wherever it comes. Where the best factors
+    are kept, the first one does so after the iteration that is under way, and the second one is the usual one. Else it
+    is the usual one, but if it comes while an object is deleted, of which Python drops what is raised: it, too, waits
+    for the end of the iteration. Futures are deleted all the time.
     """
     usual = signal.getsignal(signal.SIGINT)
-    in_main = threading.current_thread() is threading.main_thread()
-    if not (watch.keeps_best and in_main and callable(usual)):
+    if threading.current_thread() is not threading.main_thread() or not callable(usual):
         yield watch.function
         return
-    stopping = threading.Event()
+    pressed = threading.Event()
 
-    def stop(number, frame):
-        signal.signal(signal.SIGINT, usual)
-        stopping.set()
+    def note(number, frame):
+        pressed.set()
+        if watch.keeps_best:
+            signal.signal(signal.SIGINT, usual)
+        elif not _is_deleting(frame):
+            usual(number, frame)
 
     def see(*progress):
-        return watch.function(*progress) or stopping.is_set()
+        stops = watch.function is not None and watch.function(*progress)
+        if pressed.is_set() and not watch.keeps_best:
+            raise KeyboardInterrupt
+        return stops or pressed.is_set()
 
-    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGINT, note)
     try:
         yield see
     finally:
         signal.signal(signal.SIGINT, usual)
+
+
+def _is_deleting(frame):
+    """Whether a frame is that of a `__del__`, or of what one called."""
+    while frame is not None and frame.f_code.co_name != "__del__":
+        frame = frame.f_back
+    return frame is not None
 
 
 def _transform(X, H, parameters):

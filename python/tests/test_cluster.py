@@ -6,6 +6,7 @@ import logging
 import os
 import pickle
 import signal
+import sys
 import threading
 
 import numpy as np
@@ -225,6 +226,21 @@ def test_ctrl_c(cluster, monkeypatch, watched):
             model.fit(X)
     interrupter.join()
     assert cluster.works()
+    assert becomes_true(lambda: not cluster.left()), cluster.left()
+
+
+def test_ctrl_c_while_an_object_is_deleted(cluster, monkeypatch):
+    class Pressed:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    dropped = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: dropped.append(unraisable.exc_type))
+    monkeypatch.setattr(Watch, "_print", lambda self, info: info.iteration == 3 and Pressed())
+    model = cluster.NMF(2, max_iter=1000, tol=0, random_state=0, verbose=1)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(cluster.made_there(blocks()))
+    assert dropped == []
     assert becomes_true(lambda: not cluster.left()), cluster.left()
 
 
