@@ -97,6 +97,10 @@ impl Job<'_> {
             nmf = nmf.graph(input::graph(path)?);
             nmf.check()?;
         }
+        if let Some(classes) = &solving.labels {
+            nmf = nmf.labels(classes.labels.clone());
+            nmf.check()?;
+        }
         let what = format!("a fit of {rows} × {cols} with {} components", solving.rank);
         self.memory.require(&what, needed)?;
         let w = self.start(solving.start_w.as_deref())?;
@@ -187,6 +191,10 @@ impl Job<'_> {
                 "the graph" => self.solving.graph.as_deref(),
                 _ => None,
             },
+            Error::Parameter { name: "labels", .. } => {
+                let classes = self.solving.labels.as_ref();
+                classes.map(|classes| classes.path.as_path())
+            }
             _ => None,
         };
         if let Error::HeldWithoutStart { factor } = error {

@@ -14,6 +14,7 @@
 mod arguments;
 mod checkpoint;
 mod choice;
+mod classes;
 mod commands;
 mod counting;
 mod factor;

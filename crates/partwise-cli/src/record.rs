@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use partwise::{Duplicate, Factorization, Penalty, Spread, StopReason};
-use partwise_io::{AnyMatrix, Model, Stored};
+use partwise_io::{AnyMatrix, Classes, Model, Stored};
 use partwise_report::{Run, TracePoint, decimal, duration, percent, stop_in_words};
 use serde_json::{Value, json};
 
@@ -98,6 +98,10 @@ pub(crate) fn parameters(solving: &SolvingArguments) -> BTreeMap<String, Value> 
             ("l1_ratio", json!(penalty.l1_ratio)),
             ("constraint", json!(constraints)),
             ("graph", json!(solving.graph)),
+            (
+                "labels",
+                json!(solving.labels.as_ref().map(|classes| &classes.path)),
+            ),
             ("start_w", json!(solving.start_w)),
             ("start_h", json!(solving.start_h)),
             ("hold", json!(hold)),
@@ -156,6 +160,11 @@ pub(crate) fn run<T: Number>(
             json!(rows.collect::<Vec<_>>()),
         );
     }
+    if let Some(classes) = &solving.labels {
+        let (known, right) = (classes.labels.known(), classes.right(fit));
+        let classes = json!({"names": *classes.names, "known": known, "told_right": right});
+        run.extra.insert("classes".to_owned(), classes);
+    }
     run.set_figure("divergence", fit.divergence)?;
     run.set_figure("residual", fit.residual)?;
     run.extra
@@ -212,10 +221,20 @@ pub(crate) fn trace(points: &[partwise::TracePoint]) -> Vec<TracePoint> {
 
 /// The factors with what a transform must know, taken from the fit.
 pub(crate) fn model<T: Number>(data: Data, run: &Run, fit: Factorization<T>) -> Model {
+    let names = run
+        .extra
+        .get("classes")
+        .and_then(|classes| classes["names"].as_array());
+    let names = names.map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned));
+    let classes = fit.class_parts.zip(names.map(Iterator::collect));
     Model {
         w: to_file(fit.w),
         h: to_file(fit.h),
         c: fit.mixture.map(to_file),
+        classes: classes.map(|(parts, names)| Classes {
+            parts: to_file(parts),
+            names,
+        }),
         meta: meta(run, &data.input),
         row_names: data.row_names,
         col_names: data.col_names,
@@ -346,6 +365,16 @@ pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
     }
     if let Some(picked) = run.extra.get("picked") {
         table.row("rows of V taken", picked.to_string());
+    }
+    if let Some(classes) = run.extra.get("classes") {
+        let count = |name: &str| classes[name].as_u64();
+        if let (Some(known), Some(right)) = (count("known"), count("told_right")) {
+            let share = percent(right as f64 / known as f64);
+            table.row(
+                "classes told right",
+                format!("{share} of {known} that are known"),
+            );
+        }
     }
     table.row("objective", decimal(run.objective, 6));
     if let Some(error) = run.relative_error {

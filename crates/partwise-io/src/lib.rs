@@ -71,7 +71,7 @@ pub use format::{Format, ReadOptions, check_writable, read, write};
 pub use matrix::{
     AnyDense, AnyMatrix, Dense, Indices, Layout, Matrix, Order, Precision, Sparse, Table,
 };
-pub use model::{Model, read_model, write_model};
+pub use model::{Classes, Model, read_model, write_model};
 pub use real::Dtype;
 pub use records::RecordFile;
 pub use rows::panics_are_errors;

@@ -1,4 +1,4 @@
-//! A fitted model in one file: `model.npz` with the arrays `w` and `h`, `c` where H is made of it, the names of rows and columns where there are
+//! A fitted model in one file: `model.npz` with the arrays `w` and `h`, `c` where H is made of it, `b` and `classes` where it tells classes, the names of rows and columns where there are
 //! any, and `meta`, a JSON text in an array of no dimension. `numpy.load(path, allow_pickle=False)` opens it.
 
 use std::path::Path;
@@ -17,6 +17,10 @@ use crate::real::Dtype;
 use crate::source::Source;
 use crate::write::{MatrixToWrite, Values};
 
+/// The arrays of [`Classes`].
+const PARTS: &str = "b";
+const CLASSES: &str = "classes";
+
 /// A factorisation V ≈ W H and what is to be remembered of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
@@ -26,12 +30,23 @@ pub struct Model {
     pub h: AnyDense,
     /// C, k × m, where the components are mixtures of V's rows: H = C V.
     pub c: Option<AnyDense>,
+    /// What the components say of the classes of samples.
+    pub classes: Option<Classes>,
     /// How it was made.
     pub meta: Value,
     /// The names of V's m rows.
     pub row_names: Option<Vec<String>>,
     /// The names of V's n columns.
     pub col_names: Option<Vec<String>>,
+}
+
+/// The classes that a model tells: the largest entry of each row of W B.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Classes {
+    /// B, k × classes.
+    pub parts: AnyDense,
+    /// What they are called.
+    pub names: Vec<String>,
 }
 
 impl Model {
@@ -47,6 +62,15 @@ impl Model {
             return Err(format!(
                 "c is {c_rows} × {c_cols}; expected {k} × {m}, as w is {m} × {k}"
             ));
+        }
+        if let Some(Classes { parts, names }) = &self.classes {
+            let (rows, cols) = parts.shape();
+            if (rows, cols) != (k, names.len()) {
+                let count = names.len();
+                return Err(format!(
+                    "b is {rows} × {cols}; expected {k} × {count}, as there are {count} classes"
+                ));
+            }
         }
         for (what, names, count) in [("row", &self.row_names, m), ("column", &self.col_names, n)] {
             if let Some(names) = names.as_ref().filter(|names| names.len() != count) {
@@ -81,6 +105,10 @@ pub fn write_model(path: impl AsRef<Path>, model: &Model) -> Result<(), Error> {
         }
         if let Some(c) = &model.c {
             archive.add("c", false, |mut out| write_factor(&mut out, c))?;
+        }
+        if let Some(Classes { parts, names }) = &model.classes {
+            archive.add(PARTS, false, |mut out| write_factor(&mut out, parts))?;
+            archive.add_names(CLASSES, Some(names))?;
         }
         archive.add("meta", true, |mut out| {
             write_texts(&mut out, &[model.meta.to_string()], &[])
@@ -151,6 +179,15 @@ pub(crate) fn read_from(archive: &mut Archive, budget: &Budget) -> Result<Model,
         true => Some(archive.dense("c", Dtype::Auto)?.0),
         false => None,
     };
+    let classes = match archive.holds(PARTS) {
+        true => {
+            let (parts, _) = archive.dense(PARTS, Dtype::Auto)?;
+            let names = archive.texts(CLASSES, parts.shape().1)?;
+            let names = names.ok_or_else(|| malformed(format!("{PARTS} needs {CLASSES}")))?;
+            Some(Classes { parts, names })
+        }
+        false => None,
+    };
     let meta = archive.texts("meta", 1)?.unwrap_or_default().concat();
     let meta = serde_json::from_str(&meta)
         .map_err(|error| malformed(format!("meta is no JSON: {error}")))?;
@@ -159,6 +196,7 @@ pub(crate) fn read_from(archive: &mut Archive, budget: &Budget) -> Result<Model,
         w,
         h,
         c,
+        classes,
         meta,
         row_names: archive.texts(ROW_NAMES, rows)?,
         col_names: archive.texts(COL_NAMES, cols)?,

@@ -277,7 +277,7 @@ impl<T: Float> Fit<'_, '_, T> {
         self.problem.quadratic.is_some() && self.shard.counts_all()
     }
 
-    /// What a constraint that couples rows of the right factor says to each component of the left one.
+    /// What a constraint on the right factor says to each component of the left one.
     fn ties(&self) -> Option<Vec<f64>> {
         let rule = self.problem.rules.right.as_ref()?;
         rule.ties(&self.right.rows)
@@ -530,8 +530,12 @@ impl<T: Float> Fit<'_, '_, T> {
             .zip(stats.sums.squares())
             .map(|(a, b)| a * b)
             .sum();
-        let prices =
-            price(&rules.left, &stats.sums) + price(&rules.right, &self.right.sums) + 0.5 * tied;
+        let alone = rules
+            .right
+            .as_ref()
+            .map_or(0.0, |rule| rule.term(&self.right.rows));
+        let prices = price(&rules.left, &stats.sums) + price(&rules.right, &self.right.sums);
+        let prices = prices + alone + 0.5 * tied;
         left.penalty_of(&stats.sums) + right.penalty_of(&self.right.sums) + prices
     }
 

@@ -84,7 +84,7 @@ mod update;
 pub use consensus::{
     ConsensusMember, ConsensusModel, ConsensusNmf, ConsensusPart, ConsensusRun, Intervals,
 };
-pub use constraint::{Constraint, Graph};
+pub use constraint::{Constraint, Graph, Labels};
 pub use convolutive::Convolutive;
 pub use error::{Error, ReadError};
 pub use float::Float;

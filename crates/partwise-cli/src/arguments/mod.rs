@@ -34,6 +34,7 @@ pub(crate) use tree::TreeArguments;
 
 use crate::checkpoint::Every;
 use crate::choice::FromTable;
+use crate::classes::ClassFile;
 use crate::memory::Size;
 
 const EXAMPLES: &str = "\
@@ -225,6 +226,9 @@ pub(crate) struct TransformArguments {
     /// File for W: .npy, .csv, ...
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: PathBuf,
+    /// File for the class of each new sample, a .csv, by a model that was fitted with the constraint labels
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) classes: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) missing: MissingArguments,
     /// Format of NEW, if its first bytes and its name should not decide
@@ -350,6 +354,10 @@ pub(crate) struct SolvingArguments {
     /// h:graph), dense or sparse [default: each with the 5 nearest by angle]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "constraint")]
     pub(crate) graph: Option<PathBuf>,
+    /// The classes of the rows of V for the constraint labels (of its columns for h:labels): a line for each with its name, or an
+    /// empty one where it is not known
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "constraint")]
+    pub(crate) labels: Option<ClassFile>,
     /// W to begin with, m × k, instead of a drawn one
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) start_w: Option<PathBuf>,
@@ -563,7 +571,9 @@ fn rank_unless_chosen(rank: clap::Arg) -> clap::Arg {
 
 /// The starts of many fits are drawn: flags of one start are not offered.
 fn of_one_fit(flag: clap::Arg) -> clap::Arg {
-    let one = ["init", "n_init", "graph", "start_w", "start_h", "hold"];
+    let one = [
+        "init", "n_init", "graph", "labels", "start_w", "start_h", "hold",
+    ];
     let hidden = one.contains(&flag.get_id().as_str());
     flag.hide(hidden)
 }

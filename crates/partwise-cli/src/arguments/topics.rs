@@ -37,6 +37,7 @@ const DECIDED: &[&str] = &[
     "l1_ratio",
     "constraint",
     "graph",
+    "labels",
     "start_w",
     "start_h",
     "hold",

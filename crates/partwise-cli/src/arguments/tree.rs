@@ -52,7 +52,14 @@ pub(crate) struct TreeArguments {
 }
 
 /// Flags of a fit that a tree has no use for.
-const OF_ONE_FIT: [&str; 5] = ["constraint", "graph", "start_w", "start_h", "hold"];
+const OF_ONE_FIT: [&str; 6] = [
+    "constraint",
+    "graph",
+    "labels",
+    "start_w",
+    "start_h",
+    "hold",
+];
 
 /// The flags of solving as a tree has them: the number of components is that of its leaves.
 pub(super) fn flags(flag: Arg) -> Arg {
@@ -76,6 +83,7 @@ impl TreeArguments {
         let given = [
             !solving.constraint.is_empty(),
             solving.graph.is_some(),
+            solving.labels.is_some(),
             solving.start_w.is_some(),
             solving.start_h.is_some(),
             solving.hold.is_some(),

@@ -205,12 +205,17 @@ pub(super) fn finish<T: Number>(
         .extend(counting::parameters(&arguments.counting));
     run.extra.extend(more);
     let stop = fit.stop;
+    let classes = solving.labels.as_ref();
+    let told = classes.and_then(|classes| classes.csv(&fit, data.row_names.as_deref()));
     let mut model = record::model(data, &run, fit);
     if let Some(meta) = model.meta.as_object_mut() {
         meta.extend(counting::remembered(arguments.counting.missing));
     }
     let mut staged = Staged::begin(&arguments.output)?;
     record::stage(&mut staged, &run, &model)?;
+    if let Some(told) = told {
+        staged.write("classes.csv", told.as_bytes())?;
+    }
     let written = staged.commit()?;
     drop(progress);
     match checkpoint {

@@ -117,6 +117,7 @@ fn model_json(name: &str, model: &Model) -> Value {
         "rank": k,
         "dtype": model.h.precision().name(),
         "mixtures": model.c.is_some(),
+        "classes": model.classes.as_ref().map(|classes| &classes.names),
         "meta": model.meta,
         "row_names": model.row_names,
         "col_names": model.col_names,
@@ -132,6 +133,11 @@ fn model_table(name: &str, model: &Model) -> Table {
     table.row("H", format!("{k} × {n}"));
     if let Some((k, m)) = model.c.as_ref().map(AnyDense::shape) {
         table.row("C", format!("{k} × {m}"));
+    }
+    if let Some(classes) = &model.classes {
+        let (k, count) = classes.parts.shape();
+        table.row("B", format!("{k} × {count}"));
+        table.row("classes", some(&classes.names));
     }
     names(
         &mut table,
@@ -157,12 +163,17 @@ fn model_table(name: &str, model: &Model) -> Table {
 
 /// How many names there are and the first of them.
 fn names(table: &mut Table, rows: Option<&[String]>, cols: Option<&[String]>) {
-    const SHOWN: usize = 5;
     for (label, names) in [("row names", rows), ("column names", cols)] {
         if let Some(names) = names {
-            let more = if names.len() > SHOWN { ", …" } else { "" };
-            let first: Vec<_> = names.iter().take(SHOWN).map(String::as_str).collect();
-            table.row(label, format!("{}{more}", first.join(", ")));
+            table.row(label, some(names));
         }
     }
+}
+
+/// The first of some names.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let more = if names.len() > SHOWN { ", …" } else { "" };
+    let first: Vec<_> = names.iter().take(SHOWN).map(String::as_str).collect();
+    format!("{}{more}", first.join(", "))
 }

@@ -299,6 +299,7 @@ impl<T: Number> Learner<T> {
             w: to_file(Dense::<T>::zeros(0, solving.rank)),
             h: to_file(memory.h()),
             c: None,
+            classes: None,
             meta,
             row_names: None,
             col_names: self.col_names,

@@ -1,8 +1,8 @@
 //! `partwise transform`: new samples in the components of a model.
 
 use anyhow::{Context, bail};
-use partwise::{Factorization, Matrix};
-use partwise_io::{Dense, MatrixToWrite, Model};
+use partwise::Factorization;
+use partwise_io::{AnyDense, AnyMatrix, Classes, Dense, Matrix, MatrixToWrite, Model};
 use partwise_report::{duration, percent};
 
 use crate::arguments::{MissingArguments, TransformArguments};
@@ -11,24 +11,35 @@ use crate::memory::Limit;
 use crate::number::{self, Number, at_precision};
 use crate::progress::Progress;
 use crate::table::Table;
-use crate::{counting, factor, input, outputs, record, terminal};
+use crate::{classes, counting, factor, input, outputs, record, terminal};
 
 pub(crate) fn run(arguments: &TransformArguments) -> anyhow::Result<Ending> {
     outputs::check_matrix_file(&arguments.output)?;
     let model = partwise_io::read_model(&arguments.model)?;
-    let Model { h, meta, .. } = model;
+    if let Some(path) = &arguments.classes {
+        outputs::check_file(path)?;
+        if model.classes.is_none() {
+            bail!(
+                "{}: tells no classes; expected a model of fit --constraint labels --labels FILE",
+                input::name(&arguments.model)
+            );
+        }
+    }
+    let Model {
+        h, meta, classes, ..
+    } = model;
     let nmf = record::transforming(&meta, h.shape().0)
         .with_context(|| input::name(&arguments.model))?
         .threads(arguments.threads);
     let missing = counting::recalled(arguments.missing, &meta)
         .with_context(|| input::name(&arguments.model))?;
-    at_precision!(AnyDense, h, h => transform(arguments, &nmf, h, missing))
+    at_precision!(AnyDense, h, h => transform(arguments, &nmf, (h, classes), missing))
 }
 
 fn transform<T: Number>(
     arguments: &TransformArguments,
     nmf: &partwise::Nmf,
-    h: Dense<T>,
+    (h, classes): (Dense<T>, Option<Classes>),
     missing: MissingArguments,
 ) -> anyhow::Result<Ending> {
     let name = input::name(&arguments.input);
@@ -64,7 +75,25 @@ fn transform<T: Number>(
         row_names,
         col_names: None,
     };
+    let told = match (&arguments.classes, classes) {
+        (Some(path), Some(Classes { parts, names })) => {
+            let parts = match parts {
+                AnyDense::F32(parts) => AnyMatrix::F32(Matrix::Dense(parts)),
+                AnyDense::F64(parts) => AnyMatrix::F64(Matrix::Dense(parts)),
+            };
+            let parts = T::from_any(parts).with_context(|| {
+                let model = input::name(&arguments.model);
+                format!("{model}: b and h; expected one precision")
+            })?;
+            let parts = number::dense_from_file(parts)?;
+            Some((path, classes::told_csv((&fit.w, &parts), &names, row_names)))
+        }
+        _ => None,
+    };
     partwise_io::write(&arguments.output, &w)?;
+    if let Some((path, told)) = told {
+        outputs::write_file(path, told.as_bytes())?;
+    }
     drop(progress);
     if !arguments.quiet {
         terminal::print(&table(&name, &v, &fit, arguments).render())?;
@@ -80,7 +109,7 @@ fn transform<T: Number>(
 
 fn table<T: Number>(
     name: &str,
-    v: &Matrix<'_, T>,
+    v: &partwise::Matrix<'_, T>,
     fit: &Factorization<T>,
     arguments: &TransformArguments,
 ) -> Table {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::common::{data, dense, same};
 use partwise_io::{
-    AnyDense, Dense, Description, Error, Format, MatrixToWrite, Model, Order, Precision,
+    AnyDense, Classes, Dense, Description, Error, Format, MatrixToWrite, Model, Order, Precision,
     ReadOptions, Values, describe, read, read_model, write, write_atomically, write_model,
 };
 use proptest::prelude::*;
@@ -154,6 +154,10 @@ proptest! {
             w: factor(case.rows, rank, Order::RowMajor),
             h: factor(rank, case.cols, Order::RowMajor),
             c: (case.cols % 2 == 0).then(|| factor(rank, case.rows, Order::RowMajor)),
+            classes: (case.rows % 2 == 0).then(|| Classes {
+                parts: factor(rank, 2, Order::RowMajor),
+                names: vec!["Ähre".to_owned(), String::new()],
+            }),
             meta: serde_json::json!({"k": rank, "text": case.row_names.clone()}),
             row_names: case.row_names.clone(),
             col_names: case.col_names.clone(),

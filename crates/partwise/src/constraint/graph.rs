@@ -277,15 +277,12 @@ fn column_squares<T: Float>(blocks: &Blocks<'_, T>, threads: &Threads) -> Vec<f6
     total
 }
 
-pub(super) fn project(_: &Rule, rows: &mut [f64], _: usize) {
-    rows.iter_mut().for_each(|x| *x = x.max(0.0));
-}
-
 pub(super) fn improve(step: &Step<'_>, rows: &mut [f64]) {
-    let Some(graph) = &step.rule.graph else {
+    let Some(graph) = step.rule.graph() else {
         return;
     };
     let (k, quadratic) = (step.quadratic.k, &step.quadratic);
+    let pull = pull(step.rule, step.plain, k);
     let mut around = vec![0.0; k];
     for _ in 0..SWEEPS {
         let (mut moved, mut size) = (0.0f64, 0.0f64);
@@ -300,7 +297,7 @@ pub(super) fn improve(step: &Step<'_>, rows: &mut [f64]) {
             let degree = graph.0.degrees[i];
             let row = &mut rows[i * k..(i + 1) * k];
             for t in 0..k {
-                let (pull, curvature) = (step.pull[t], quadratic.gram[t * k + t]);
+                let (pull, curvature) = (pull[t], quadratic.gram[t * k + t]);
                 let all = curvature + pull * degree;
                 // What has no say on the objective stays where it is.
                 if !(curvature > 0.0 && all.is_finite()) {
@@ -319,24 +316,35 @@ pub(super) fn improve(step: &Step<'_>, rows: &mut [f64]) {
     }
 }
 
-/// x_tᵀ L x_t of each column: half the sum of S_ij (x_it − x_jt)², of which nothing cancels.
-pub(super) fn roughness<T: Float>(graph: &Graph, rows: &[T], k: usize) -> Vec<f64> {
+/// λ G_tt.
+fn pull(rule: &Rule, gram: &[f64], k: usize) -> Vec<f64> {
+    (0..k).map(|t| rule.value * gram[t * k + t]).collect()
+}
+
+/// λ x_tᵀ L x_t of each column: half the sum of S_ij (x_it − x_jt)², of which nothing cancels.
+pub(super) fn ties(rule: &Rule, rows: &[f64], k: usize) -> Vec<f64> {
     let mut sums = vec![0.0; k];
+    let Some(graph) = rule.graph() else {
+        return sums;
+    };
     for (i, row) in rows.chunks_exact(k).enumerate() {
         for (j, weight) in graph.around(i) {
             let neighbour = &rows[j * k..(j + 1) * k];
             for ((sum, a), b) in sums.iter_mut().zip(row).zip(neighbour) {
-                *sum += 0.5 * weight * (a.to_f64() - b.to_f64()).powi(2);
+                *sum += 0.5 * weight * (a - b).powi(2);
             }
         }
     }
-    sums
+    sums.iter().map(|x| rule.value * x).collect()
 }
 
 /// L X, times the pull on each column.
-pub(super) fn pulled(graph: &Graph, pull: &[f64], rows: &[f64]) -> Vec<f64> {
-    let k = pull.len();
+pub(super) fn slope(rule: &Rule, gram: &[f64], _: &[f64], rows: &[f64], k: usize) -> Vec<f64> {
     let mut out = vec![0.0; rows.len()];
+    let Some(graph) = rule.graph() else {
+        return out;
+    };
+    let pull = pull(rule, gram, k);
     for (i, (out, row)) in out
         .chunks_exact_mut(k)
         .zip(rows.chunks_exact(k))
@@ -349,7 +357,7 @@ pub(super) fn pulled(graph: &Graph, pull: &[f64], rows: &[f64]) -> Vec<f64> {
             }
         }
         out.iter_mut()
-            .zip(pull)
+            .zip(&pull)
             .for_each(|(out, pull)| *out *= pull);
     }
     out

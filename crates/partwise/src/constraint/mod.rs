@@ -14,7 +14,8 @@
 //! A term of X alone is concave here, and lies below its tangent: [`Set::fold`] adds that tangent, which is quadratic, to
 //! G (majorisation; Leplat, Ang & Gillis 2019). So no half-step raises the objective, which has the term in it.
 //!
-//! A term of both factors is `graph`'s, which couples rows: [`Rule::ties`] is what it says to the other factor.
+//! A term of both factors is `graph`'s, which couples rows: [`Rule::ties`] is what it says to the other factor. One of the rows of a
+//! factor is that of `labels`.
 //!
 //! *Another problem* is `symmetric`'s, V ≈ X Xᵀ, which a shift of V's diagonal makes a plain one, and `convex`'s, V ≈ W C V, which
 //! has a loop of its own.
@@ -22,16 +23,18 @@
 //! *Any sign* is what `semi` allows its factor, and V with it: the other factor's solvers do not ask for the signs of G and B. What
 //! is below zero is refused everywhere else ([`Signs`]).
 //!
-//! *Plain factorisations*: several matrices with a shared factor are blocks of rows (of columns, transposed), and labels are
-//! columns (`tests/all/joint.rs`). A tree of rank 2 is many fits (`tree/`).
+//! *Plain factorisations*: several matrices with a shared factor are blocks of rows, or of columns, transposed (`joint/`). A tree of
+//! rank 2 is many fits (`tree/`).
 //!
 //! Work is in double precision whatever the type of V. Extrapolated factors would leave their set, so there is no lead (with `semi`
 //! they would stay in it, but large components of opposite signs then grow against each other, and it ends in worse minima), and sums of |gradient| need not become small at the edge of one, so every fit with a set ends on a plateau of the objective.
 
+mod beside;
 mod convex;
 mod descent;
 mod graph;
 mod hoyer;
+mod labels;
 mod orthogonal;
 mod rule;
 mod semi;
@@ -42,9 +45,11 @@ mod volume;
 use std::fmt;
 use std::str::FromStr;
 
+pub(crate) use beside::Beside;
 pub(crate) use convex::{Convex, drawn};
 pub(crate) use descent::{Quadratic, descend};
 pub use graph::Graph;
+pub use labels::Labels;
 use rule::over_columns;
 pub(crate) use rule::{Rule, Step};
 pub(crate) use simplex::onto_simplex;
@@ -66,15 +71,19 @@ struct Value {
 
 type Fold = fn(&Rule, &[f64], &mut [f64], usize);
 type Price = fn(&Rule, &[f64], usize) -> f64;
-type Prepare = fn(&[f64], usize) -> Vec<f64>;
+type Term = fn(&Rule, &[f64], usize) -> f64;
+type Ties = fn(&Rule, &[f64], usize) -> Vec<f64>;
+type Prepare = fn(&Rule, &[f64], &[f64], usize) -> Vec<f64>;
+type Slope = fn(&Rule, &[f64], &[f64], &[f64], usize) -> Vec<f64>;
 
 /// A set that a factor stays in. Values are rows of k in double precision: all of the factor, or some rows of it if each row
 /// is constrained alone.
 struct Set {
-    /// Whether each row is constrained alone, so that it means something for new samples.
+    /// Whether each row is improved alone, once what is prepared is there. Without more that is known it means something for
+    /// new samples.
     rowwise: bool,
-    /// Whether rows are coupled by a [`Graph`].
-    coupled: bool,
+    /// Whether it takes what is known of the rows: [`Beside`] of its name.
+    informed: bool,
     /// Whether a column may have any length, so that it is given the length 1 where that costs nothing.
     any_length: bool,
     /// A point of the set for a start: where the set has a scale of its own, the start's is no news.
@@ -87,8 +96,14 @@ struct Set {
     fold: Option<Fold>,
     /// That term, by the Gram matrix of the factor.
     price: Option<Price>,
-    /// What all rows need of the Gram matrix (k × k).
+    /// That term, by the rows of the factor.
+    term: Option<Term>,
+    /// What it says to each component of the other factor: an L2 penalty.
+    ties: Option<Ties>,
+    /// What all rows need of the Gram matrix (k × k), and of each other.
     prepare: Option<Prepare>,
+    /// What it adds to the gradient of the rows, by the Gram matrix as it is and what is prepared.
+    slope: Option<Slope>,
     /// What the factor may hold, and V.
     signs: Signs,
 }
@@ -119,18 +134,25 @@ struct Spec {
 /// What an entry of the table need not say: a set with a scale of its own, of factors whose rows belong together.
 const PLAIN: Set = Set {
     rowwise: false,
-    coupled: false,
+    informed: false,
     any_length: false,
     begin: unchanged,
     project: unchanged,
     improve: |_, _| {},
     fold: None,
     price: None,
+    term: None,
+    ties: None,
     prepare: None,
+    slope: None,
     signs: Signs::NonNegative,
 };
 
 fn unchanged(_: &Rule, _: &mut [f64], _: usize) {}
+
+fn non_negative(_: &Rule, rows: &mut [f64], _: usize) {
+    rows.iter_mut().for_each(|x| *x = x.max(0.0));
+}
 
 /// Every constraint there is. Tests, help texts and bindings iterate over this table.
 static CONSTRAINTS: &[Spec] = &[
@@ -210,10 +232,37 @@ static CONSTRAINTS: &[Spec] = &[
         }),
         init: None,
         kind: Kind::Set(Set {
-            coupled: true,
+            informed: true,
             any_length: true,
-            project: graph::project,
+            project: non_negative,
             improve: graph::improve,
+            ties: Some(graph::ties),
+            slope: Some(graph::slope),
+            ..PLAIN
+        }),
+    },
+    Spec {
+        name: "labels",
+        title: "the components say the classes of the samples, too, as far as these are known",
+        source: "Lee, Yoo & Choi 2010",
+        factors: &[Factor::W, Factor::H],
+        value: Some(Value {
+            title: "weight of a sample's class, relative to the mean sum of squares of a sample",
+            default: 1.0,
+            legal: "expected a weight above 0, at most 1e6",
+            least: f64::MIN_POSITIVE,
+            most: 1e6,
+        }),
+        init: None,
+        kind: Kind::Set(Set {
+            rowwise: true,
+            informed: true,
+            any_length: true,
+            project: non_negative,
+            improve: labels::improve,
+            term: Some(labels::term),
+            prepare: Some(labels::prepare),
+            slope: Some(labels::slope),
             ..PLAIN
         }),
     },
@@ -347,7 +396,7 @@ impl Constraint {
 
     /// Whether it says something of each sample alone (on W), so that it holds for new samples too.
     pub fn is_rowwise(&self) -> bool {
-        self.set().is_some_and(|set| set.rowwise)
+        self.set().is_some_and(|set| set.rowwise && !set.informed)
     }
 
     /// The same on another factor.
@@ -387,9 +436,9 @@ impl Constraint {
         }
     }
 
-    /// Whether it couples the rows of its factor by a [`Graph`].
-    pub fn is_coupled(&self) -> bool {
-        self.set().is_some_and(|set| set.coupled)
+    /// Whether it takes what is known of the rows of its factor: `graph` a [`Graph`], `labels` their [`Labels`].
+    pub fn is_informed(&self) -> bool {
+        self.set().is_some_and(|set| set.informed)
     }
 
     /// Whether the components are chosen by the start and then held.
@@ -414,7 +463,7 @@ impl Constraint {
 
     /// Whether it is on H, and its half-step needs what a pass says of H and no more.
     pub(crate) fn sees_right_sums_alone(&self) -> bool {
-        let alone = |set: &Set| !set.coupled && set.signs != Signs::Any;
+        let alone = |set: &Set| !set.informed && set.signs != Signs::Any;
         self.factor == Factor::H && self.set().is_some_and(alone)
     }
 
@@ -432,13 +481,13 @@ impl Constraint {
 
     /// The half-step of a factor with so many rows, in a fit of a V with this sum of squares; none if the loop holds the
     /// factor.
-    pub(crate) fn rule(&self, rows: usize, squares: f64, graph: Option<&Graph>) -> Option<Rule> {
+    pub(crate) fn rule(&self, rows: usize, squares: f64, beside: Option<&Beside>) -> Option<Rule> {
         self.set().map(|set| Rule {
             set,
             value: self.value.unwrap_or_default(),
             rows,
             squares,
-            graph: graph.filter(|_| set.coupled).cloned(),
+            beside: beside.filter(|_| set.informed).cloned(),
             ties: Vec::new(),
         })
     }

@@ -1,6 +1,6 @@
 //! The half-step of a constrained factor: its set at work, with the terms that are folded in.
 
-use super::{Graph, Quadratic, Set, graph};
+use super::{Beside, Graph, Labels, Quadratic, Set};
 use crate::Float;
 use crate::loss::Weights;
 use crate::matrix::Dense;
@@ -16,8 +16,8 @@ pub(crate) struct Rule {
     pub(super) rows: usize,
     /// Sum of squares of V.
     pub(super) squares: f64,
-    /// Which rows are coupled.
-    pub(super) graph: Option<Graph>,
+    /// What is known of the rows.
+    pub(super) beside: Option<Beside>,
     /// What the other factor's constraint adds to the curvature of each component, if it adds anything.
     pub(crate) ties: Vec<f64>,
 }
@@ -29,9 +29,11 @@ pub(crate) struct Step<'a> {
     pub(super) quadratic: Quadratic<'a>,
     /// B, less the L1 penalty.
     pub(super) rhs: &'a [f64],
-    /// λ G_tt, if rows are coupled.
-    pub(super) pull: &'a [f64],
-    /// What the set makes of the Gram matrix before the rows.
+    /// G as it is.
+    pub(super) plain: &'a [f64],
+    /// The number of the first row.
+    pub(super) first: usize,
+    /// What the set makes of the Gram matrix, or of all rows, before the rows.
     pub(super) prepared: &'a [f64],
 }
 
@@ -51,17 +53,39 @@ impl Rule {
         self.set.price.map_or(0.0, |price| price(self, gram, k))
     }
 
-    /// λ x_tᵀ L x_t of each component, if rows are coupled: the L2 penalty on the same component of the other factor.
+    /// The term of the factor alone, by its rows.
+    pub(crate) fn term<T: Float>(&self, rows: &Dense<T>) -> f64 {
+        let term = self
+            .set
+            .term
+            .map(|term| term(self, &wide(rows.as_slice()), rows.cols()));
+        term.unwrap_or(0.0)
+    }
+
+    /// The L2 penalty on each component of the other factor that comes from the rows of this one.
     pub(crate) fn ties<T: Float>(&self, rows: &Dense<T>) -> Option<Vec<f64>> {
-        let graph = self.graph.as_ref()?;
-        let roughness = graph::roughness(graph, rows.as_slice(), rows.cols());
-        Some(roughness.iter().map(|x| self.value * x).collect())
+        let ties = self.set.ties?;
+        Some(ties(self, &wide(rows.as_slice()), rows.cols()))
+    }
+
+    pub(super) fn graph(&self) -> Option<&Graph> {
+        match &self.beside {
+            Some(Beside::Graph(graph)) => Some(graph),
+            _ => None,
+        }
+    }
+
+    pub(super) fn labels(&self) -> Option<&Labels> {
+        match &self.beside {
+            Some(Beside::Labels(labels)) => Some(labels),
+            _ => None,
+        }
     }
 
     /// Puts a start into the set.
     pub(crate) fn begin<T: Float>(&self, rows: &mut Dense<T>) {
         let k = rows.cols();
-        let mut values: Vec<f64> = rows.as_slice().iter().map(|x| x.to_f64()).collect();
+        let mut values = wide(rows.as_slice());
         (self.set.begin)(self, &mut values, k);
         store(&values, rows.as_mut_slice());
     }
@@ -77,10 +101,11 @@ impl Rule {
         threads: &Threads,
         update: bool,
     ) -> f64 {
-        let mut x: Vec<f64> = rows.iter().map(|x| x.to_f64()).collect();
+        let mut x = wide(rows);
         let rhs: Vec<f64> = numerator.iter().map(|b| b.to_f64() - weights.l1).collect();
+        let plain = gram;
         let folded = |x: &[f64]| {
-            let mut gram = gram.to_vec();
+            let mut gram = plain.to_vec();
             (0..k).for_each(|t| gram[t * k + t] += weights.l2);
             for (t, tie) in self.ties.iter().enumerate() {
                 gram[t * k + t] += tie;
@@ -90,17 +115,15 @@ impl Rule {
             }
             gram
         };
-        let pull: Vec<f64> = match self.graph {
-            Some(_) => (0..k).map(|t| self.value * gram[t * k + t]).collect(),
-            None => Vec::new(),
-        };
         let gram = folded(&x);
+        let prepare = |prepare: super::Prepare| prepare(self, &gram, &x, k);
+        let prepared = self.set.prepare.map(prepare).unwrap_or_default();
         let quadratic = Quadratic::new(&gram, k);
-        let violation = match &self.graph {
+        let violation = match self.set.slope {
             None => self.violation(&quadratic, &rhs, &x, threads),
-            Some(graph) => {
-                let pulled = graph::pulled(graph, &pull, &x);
-                let rhs: Vec<f64> = rhs.iter().zip(pulled).map(|(b, l)| b - l).collect();
+            Some(slope) => {
+                let slopes = slope(self, plain, &prepared, &x, k);
+                let rhs: Vec<f64> = rhs.iter().zip(slopes).map(|(b, s)| b - s).collect();
                 self.violation(&quadratic, &rhs, &x, threads)
             }
         };
@@ -108,15 +131,14 @@ impl Rule {
             let tangents = if self.set.fold.is_some() { TANGENTS } else { 1 };
             for _ in 0..tangents {
                 let gram = folded(&x);
-                let prepared = self.set.prepare.map(|prepare| prepare(&gram, k));
-                let prepared = prepared.as_deref().unwrap_or_default();
                 self.over_rows(&mut x, k, threads, |span, rows| {
                     let step = Step {
                         rule: self,
                         quadratic: Quadratic::new(&gram, k),
+                        first: span.start / k,
                         rhs: &rhs[span],
-                        pull: &pull,
-                        prepared,
+                        plain,
+                        prepared: &prepared,
                     };
                     (self.set.improve)(&step, rows);
                 });
@@ -161,6 +183,10 @@ impl Rule {
             work(from..from + rows.len(), rows)
         })
     }
+}
+
+fn wide<T: Float>(values: &[T]) -> Vec<f64> {
+    values.iter().map(|x| x.to_f64()).collect()
 }
 
 fn store<T: Float>(values: &[f64], rows: &mut [T]) {

@@ -7,10 +7,10 @@
 
 use faer::{MatRef, Side};
 
-use super::Step;
+use super::{Rule, Step};
 
 /// G⁺, the pseudo-inverse of the Gram matrix, k × k.
-pub(super) fn prepare(gram: &[f64], k: usize) -> Vec<f64> {
+pub(super) fn prepare(_: &Rule, gram: &[f64], _: &[f64], k: usize) -> Vec<f64> {
     let mut inverse = vec![0.0; k * k];
     // Only what is not finite has no eigenvalues: then no step is made.
     let Ok(eigen) = MatRef::from_row_major_slice(gram, k, k).self_adjoint_eigen(Side::Lower) else {

@@ -230,6 +230,7 @@ impl Convolutive {
             init: Some("random".parse()?),
             picked: Vec::new(),
             mixture: None,
+            class_parts: None,
             starts: Vec::new(),
             squares: summary.squares,
             positive: summary.positive,

@@ -1,7 +1,7 @@
 //! What can be refused of a fit before any work.
 
 use super::{Factor, Nmf, Start};
-use crate::constraint::{Constraint, asymmetry};
+use crate::constraint::{Beside, Constraint, asymmetry};
 use crate::loss::Penalty;
 use crate::matrix::{Dense, Matrix, Signs, Summary, check_entries};
 use crate::{Error, Float, Init};
@@ -115,10 +115,10 @@ impl Nmf {
         Some(found.value()? * (squares / self.rank as f64).sqrt())
     }
 
-    /// The factor whose rows a constraint couples.
-    pub(crate) fn coupled(&self) -> Option<Factor> {
-        let coupled = self.constraints.iter().find(|x| x.is_coupled());
-        coupled.map(Constraint::factor)
+    /// The factor of whose rows more is known than V, for its constraint.
+    pub(crate) fn informed(&self) -> Option<Factor> {
+        let informed = self.constraints.iter().find(|x| x.is_informed());
+        informed.map(Constraint::factor)
     }
 
     /// The start, or the one that `auto` stands for.
@@ -134,12 +134,15 @@ impl Nmf {
     /// Refuses constraints that the other parameters or each other rule out.
     pub(crate) fn check_constraints(&self) -> Result<(), Error> {
         let refuse = Self::refuse_constraint::<()>;
-        if let (Some(graph), None) = (&self.graph, self.coupled()) {
-            return Err(Error::Parameter {
-                name: "graph",
-                value: format!("{} rows", graph.len()),
-                legal: "expected none without the constraint 'graph'".to_owned(),
-            });
+        if let Some(beside) = &self.beside {
+            let name = beside.name();
+            if !self.constraints.iter().any(|x| x.name() == name) {
+                return Err(Error::Parameter {
+                    name,
+                    value: format!("{} rows", beside.len()),
+                    legal: format!("expected none without the constraint '{name}'"),
+                });
+            }
         }
         for (i, constraint) in self.constraints.iter().enumerate() {
             let same = |other: &&Constraint| other.factor() == constraint.factor();
@@ -148,12 +151,13 @@ impl Nmf {
                     format!("expected one constraint on a factor; there is {other} already");
                 return refuse(constraint, legal);
             }
-            let coupled = |other: &&Constraint| other.is_coupled();
+            let informed = |other: &&Constraint| other.is_informed();
             if let (true, Some(other)) = (
-                constraint.is_coupled(),
-                self.constraints[..i].iter().find(coupled),
+                constraint.is_informed(),
+                self.constraints[..i].iter().find(informed),
             ) {
-                let legal = format!("expected a graph on one factor; there is {other} already");
+                let legal =
+                    format!("expected a graph or labels on one factor; there is {other} already");
                 return refuse(constraint, legal);
             }
             let solver = self.solver;
@@ -290,8 +294,8 @@ impl Nmf {
             if constraint.is_symmetric() {
                 check_symmetric(constraint, given, start.hold)?;
             }
-            if constraint.is_coupled() {
-                self.check_coupled(constraint, given, length)?;
+            if constraint.is_informed() {
+                self.check_informed(constraint, given, (length, name))?;
             }
             if constraint.name() == "hoyer" && length < 2 {
                 let legal = format!("expected at least 2 {name}: one number has no sparseness");
@@ -301,33 +305,42 @@ impl Nmf {
         Ok(())
     }
 
-    /// Refuses a graph of another size, and a V whose lines cannot be walked so that the loop sees the coupled rows together.
-    fn check_coupled<T: Float>(
+    /// Refuses what is known of too many or too few rows, or of none, and a V whose lines cannot be walked so that the loop sees the rows
+    /// of the factor together.
+    fn check_informed<T: Float>(
         &self,
         constraint: &Constraint,
         given: &[Matrix<'_, T>],
-        length: usize,
+        (length, lines): (usize, &str),
     ) -> Result<(), Error> {
         let by_columns = constraint.factor() == Factor::W;
         for block in given {
             if block.prefers_columns() != by_columns {
                 block.check_held(&format!("the constraint {constraint}"))?;
             }
-            if self.graph.is_none() {
-                block.check_held(&format!(
-                    "the constraint {constraint} without a given graph"
-                ))?;
-            }
         }
-        match &self.graph {
-            Some(graph) if graph.len() != length => Err(Error::Shape {
+        match &self.beside {
+            Some(Beside::Graph(graph)) if graph.len() != length => Err(Error::Shape {
                 matrix: "the graph",
                 rows: graph.len(),
                 cols: graph.len(),
                 expected_rows: length,
                 expected_cols: length,
             }),
-            _ => Ok(()),
+            Some(Beside::Labels(labels)) if labels.len() != length => Err(Error::Parameter {
+                name: "labels",
+                value: format!("{} of them", labels.len()),
+                legal: format!("expected one for each of the {length} {lines} of V"),
+            }),
+            Some(_) => Ok(()),
+            None if constraint.name() == "labels" => {
+                let legal = format!("expected labels, one for each of the {length} {lines} of V");
+                Self::refuse_constraint(constraint, legal)
+            }
+            None => {
+                let what = format!("the constraint {constraint} without a given graph");
+                given.iter().try_for_each(|block| block.check_held(&what))
+            }
         }
     }
 

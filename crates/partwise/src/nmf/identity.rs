@@ -3,7 +3,7 @@
 
 use super::{Nmf, Start};
 use crate::archive::{Identity, fingerprint};
-use crate::constraint::Graph;
+use crate::constraint::Beside;
 use crate::kernel;
 use crate::matrix::{Dense, Matrix, Summary};
 use crate::shard::remote::Seen;
@@ -43,10 +43,10 @@ impl Nmf {
             ("l1_ratio", penalty.l1_ratio.to_string()),
             ("constraints", format!("{:?}", self.constraints)),
             (
-                "graph",
-                self.graph
+                "known of the rows",
+                self.beside
                     .as_ref()
-                    .map_or("none".to_owned(), Graph::fingerprint),
+                    .map_or("none".to_owned(), Beside::fingerprint),
             ),
             ("start W", given(start.w)),
             ("start H", given(start.h)),

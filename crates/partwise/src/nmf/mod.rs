@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::constraint::{Constraint, Graph, Shifted};
+use crate::constraint::{Beside, Constraint, Graph, Labels, Shifted};
 use crate::course::Course;
 use crate::fit::Outcome;
 use crate::init::Init;
@@ -58,7 +58,8 @@ impl Factor {
 /// | `max_iter` | 200 | iterations at most | ≥ 1 |
 /// | `penalty` | none | L1 and L2 weights | see [`Penalty`] |
 /// | `constraints` | none | what the factors must be besides non-negative | one on a factor at most, see [`Constraint`] |
-/// | `graph` | none | which rows are neighbours, for a constraint that couples them | see [`Graph`]; none is made of V |
+/// | `graph` | none | which rows are neighbours, for the constraint `graph` | see [`Graph`]; none is made of V |
+/// | `labels` | none | the classes of rows, for the constraint `labels`, which needs them | see [`Labels`] |
 /// | `threads` | all | threads to work with; the answer has the same bits for any number | ≥ 1 |
 ///
 /// ```
@@ -82,7 +83,8 @@ pub struct Nmf {
     pub(crate) max_iter: usize,
     pub(crate) penalty: Penalty,
     pub(crate) constraints: Vec<Constraint>,
-    pub(crate) graph: Option<Graph>,
+    /// What is known of the rows of a factor, for its constraint.
+    pub(crate) beside: Option<Beside>,
     /// The factor that may have entries of any sign, as V then may.
     pub(crate) signed: Option<Factor>,
     /// An L1 penalty of each component on both factors, in the units of the objective.
@@ -184,6 +186,9 @@ pub struct Factorization<T> {
     pub picked: Vec<usize>,
     /// C, k × m, of a constraint `convex`: H = C V, each row summing to one.
     pub mixture: Option<Dense<T>>,
+    /// B, k × classes, of a constraint `labels`: which class each component speaks of. The largest entry of each row of W B is the
+    /// class that is most likely ([`Labels::told`]).
+    pub class_parts: Option<Dense<T>>,
     /// The objective that each of several starts reached in the few iterations that it was tried for, in their order,
     /// on a sketch an estimate; nothing if there was one.
     pub starts: Vec<f64>,
@@ -230,7 +235,7 @@ impl Nmf {
             penalty: Penalty::default(),
             constraints: Vec::new(),
             signed: None,
-            graph: None,
+            beside: None,
             prices: None,
             threads: None,
             brief: false,
@@ -331,12 +336,19 @@ impl Nmf {
         self
     }
 
-    /// Sets the graph of a constraint that couples the rows of W, or those of Hᵀ. Without it such a constraint takes the graph of
+    /// Sets the graph of the constraint `graph`, of the rows of W or those of Hᵀ. Without it the constraint takes the graph of
     /// the [`Graph::NEIGHBOURS`] nearest rows of V, or columns, by the angle between them: that takes m² n operations (n² m), and
     /// V in memory.
     #[must_use]
     pub fn graph(mut self, graph: Graph) -> Self {
-        self.graph = Some(graph);
+        self.beside = Some(Beside::Graph(graph));
+        self
+    }
+
+    /// Sets the classes of the samples (for `h:labels` of the features), as far as they are known, for the constraint `labels`.
+    #[must_use]
+    pub fn labels(mut self, labels: Labels) -> Self {
+        self.beside = Some(Beside::Labels(labels));
         self
     }
 
@@ -345,7 +357,7 @@ impl Nmf {
     pub fn for_new_samples(mut self) -> Self {
         self.constraints
             .retain(|constraint| constraint.factor() == Factor::W && constraint.is_rowwise());
-        self.graph = None;
+        self.beside = None;
         self
     }
 
@@ -536,9 +548,9 @@ impl Nmf {
             _ => Some(init?),
         };
         self.check_n_init(init)?;
-        let coupled = self.coupled();
+        let informed = self.informed();
         let columns = !self.loss.is_quadratic() && start.hold != Some(Factor::H);
-        let blocks = match (weighting, coupled) {
+        let blocks = match (weighting, informed) {
             (Some(weighting), _) => {
                 let fills = self.fills(&start);
                 Blocks::weighted(&blocks[0], weighting, fills, threads)?
@@ -594,9 +606,9 @@ impl Nmf {
             init,
             solver,
             constant: 0.0,
-            graph: coupled.map(|factor| {
-                let made = || Graph::nearest(&blocks, factor, threads);
-                self.graph.clone().unwrap_or_else(made)
+            beside: informed.map(|factor| {
+                let made = || Beside::Graph(Graph::nearest(&blocks, factor, threads));
+                self.beside.clone().unwrap_or_else(made)
             }),
             threads,
         };
@@ -654,6 +666,7 @@ impl Nmf {
             stop,
             quality,
         } = outcome;
+        let class_parts = task.class_parts((&w, &ht));
         Factorization {
             w,
             h: ht.transposed(),
@@ -668,6 +681,7 @@ impl Nmf {
             init: task.init,
             picked: Vec::new(),
             mixture: None,
+            class_parts,
             starts: course.road.starts,
             squares: task.blocks.summary.squares,
             positive: task.blocks.summary.positive,

@@ -96,7 +96,7 @@ impl Nmf {
                 init,
                 solver,
                 constant: 0.0,
-                graph: None,
+                beside: None,
                 threads: &threads,
             };
             let mut driver = Driver::new(transport, &seen, self.rank);

@@ -1,7 +1,7 @@
 //! From checked parameters to factors: where to begin, on what, and in which orientation.
 
 use super::{Factor, Nmf, Start};
-use crate::constraint::{self, Convex, Graph};
+use crate::constraint::{self, Beside, Convex};
 use crate::course::{Course, Tried};
 use crate::fit::{self, Outcome, Plan, Quality, Side};
 use crate::init::{Init, Input, Pair};
@@ -32,8 +32,8 @@ pub(super) struct Task<'a, 'v, T: Float> {
     pub(super) solver: Solver,
     /// A constant of the problem, which is no part of the objective.
     pub(super) constant: f64,
-    /// What couples rows of a factor, if a constraint does.
-    pub(super) graph: Option<Graph>,
+    /// What is known of the rows of a factor, if a constraint takes that.
+    pub(super) beside: Option<Beside>,
     pub(super) threads: &'a Threads,
 }
 
@@ -473,13 +473,25 @@ impl<T: Float> Task<'_, '_, T> {
         }
     }
 
+    /// B of the constraint `labels`, for the factors W and Hᵀ.
+    pub(super) fn class_parts(&self, (w, ht): (&Dense<T>, &Dense<T>)) -> Option<Dense<T>> {
+        let Some(Beside::Labels(labels)) = &self.beside else {
+            return None;
+        };
+        let factor = match self.nmf.informed()? {
+            Factor::W => w,
+            Factor::H => ht,
+        };
+        Some(labels.class_parts(factor))
+    }
+
     /// The half-steps of constrained factors.
     pub(super) fn rules(&self) -> Rules {
         let rule = |factor, rows| {
             let mut constraints = self.nmf.constraints.iter();
             let found = constraints.find(|constraint| constraint.factor() == factor);
-            let (squares, graph) = (self.blocks.summary.squares, self.graph.as_ref());
-            found.and_then(|found| found.rule(rows, squares, graph))
+            let (squares, beside) = (self.blocks.summary.squares, self.beside.as_ref());
+            found.and_then(|found| found.rule(rows, squares, beside))
         };
         let w = rule(Factor::W, self.blocks.rows);
         let h = rule(Factor::H, self.blocks.cols);

@@ -7,8 +7,8 @@ use crate::common::{
     Findings, Storage, Stored, bits, mapped, random, rounding, scale_of, short, uniform,
 };
 use partwise::{
-    Constraint, Dense, Factor, Factorization, Float, Init, Loss, Matrix, Nmf, Penalty, Progress,
-    Solver, Start,
+    Constraint, Dense, Factor, Factorization, Float, Init, Labels, Loss, Matrix, Nmf, Penalty,
+    Progress, Solver, Start,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -34,16 +34,33 @@ pub(crate) fn suited<T: Float>(v: &Dense<T>, constraint: Constraint) -> Dense<T>
     Dense::from_rows((0..n * n).map(mean).collect(), n, n).unwrap()
 }
 
+/// A fit with a constraint, and what it has to know beside a V of this shape.
+pub(crate) fn under(nmf: Nmf, constraint: Constraint, (m, n): (usize, usize)) -> Nmf {
+    let nmf = nmf.constraint(constraint);
+    if constraint.name() != "labels" {
+        return nmf;
+    }
+    let length = match constraint.factor() {
+        Factor::W => m,
+        Factor::H => n,
+    };
+    let class = |i: usize| (i % 5 != 4).then_some(i % 5 % 2);
+    let classes: Vec<_> = (0..length).map(class).collect();
+    nmf.labels(Labels::new(&classes).unwrap())
+}
+
 fn named(text: &str) -> Constraint {
     text.parse().unwrap()
 }
 
 /// A short fit with every constraint and every solver that may have it.
-fn fits(rank: usize, iterations: usize) -> Vec<Nmf> {
+fn fits(rank: usize, iterations: usize, v: &Dense<f64>) -> Vec<Nmf> {
     let solvers = || Solver::all().filter(|solver| solver.handles(Loss::FROBENIUS));
     let fits = constraints().flat_map(|constraint| {
         solvers().map(move |solver| {
-            short(rank, solver, Loss::FROBENIUS, iterations).constraint(constraint)
+            let nmf = short(rank, solver, Loss::FROBENIUS, iterations);
+            let v = suited(v, constraint);
+            under(nmf, constraint, (v.rows(), v.cols()))
         })
     });
     fits.filter(|nmf| nmf.check().is_ok()).collect()
@@ -102,7 +119,7 @@ fn distance<T: Float>(v: &Dense<T>, model: &Factorization<T>, constraint: Constr
             largest(&mut live.map(|column| (sparseness(column) - wanted).abs()))
         }
         // Any factor that is not negative will do.
-        "graph" => 0.0,
+        "graph" | "labels" => 0.0,
         // Any will do.
         "semi" => 0.0,
         "convex" => from_mixtures(v, model),
@@ -145,11 +162,11 @@ fn signed(constraint: Constraint) -> Option<Factor> {
 
 #[test]
 fn constraints_hold_and_objectives_fall() {
-    fn check<T: Float>(v: &Dense<f64>, findings: &mut Findings) {
-        let v: Dense<T> = mapped(v, |v| v);
+    fn check<T: Float>(wide: &Dense<f64>, findings: &mut Findings) {
+        let v: Dense<T> = mapped(wide, |v| v);
         let scale = scale_of(&v, Loss::FROBENIUS);
         for storage in Storage::ALL {
-            for nmf in fits(4, 8) {
+            for nmf in fits(4, 8, wide) {
                 let constraint = constraint_of(&nmf);
                 let v = suited(&v, constraint);
                 let stored = Stored::of(&v, storage);
@@ -188,7 +205,8 @@ fn sparse_equals_dense_and_rows_equal_columns() {
     for constraint in constraints() {
         let v = suited(&v, constraint);
         // A solver that takes the same steps in every storage, from a start that is the same up to rounding.
-        let nmf = short(3, "anls".parse().unwrap(), Loss::FROBENIUS, 4).constraint(constraint);
+        let nmf = short(3, "anls".parse().unwrap(), Loss::FROBENIUS, 4);
+        let nmf = under(nmf, constraint, (v.rows(), v.cols()));
         let objective = |storage| {
             let (w, h) = (random(v.rows(), 3, 1.0, 5), random(3, v.cols(), 1.0, 6));
             let start = match constraint.name() {
@@ -221,8 +239,10 @@ fn answers_have_the_same_bits_for_any_threads() {
     let v = random::<f64>(330, 290, 0.6, 3);
     for storage in Storage::ALL {
         for constraint in constraints() {
-            let stored = Stored::of(&suited(&v, constraint), storage);
-            let nmf = short(4, Solver::auto(), Loss::FROBENIUS, 3).constraint(constraint);
+            let v = suited(&v, constraint);
+            let stored = Stored::of(&v, storage);
+            let nmf = short(4, Solver::auto(), Loss::FROBENIUS, 3);
+            let nmf = under(nmf, constraint, (v.rows(), v.cols()));
             let fit = |count| {
                 let nmf = nmf.clone().threads(NonZeroUsize::new(count));
                 bits(&nmf.fit(&stored.matrix()).unwrap())
@@ -244,7 +264,8 @@ fn blocks_of_rows_can_have_constraints_on_h() {
     let (top, bottom) = (part(0, 25), part(25, 60));
     let blocks = [Matrix::from(&top), Matrix::from(&bottom)];
     for constraint in constraints().filter(|constraint| constraint.factor() == Factor::H) {
-        let nmf = short(3, "anls".parse().unwrap(), Loss::FROBENIUS, 5).constraint(constraint);
+        let nmf = short(3, "anls".parse().unwrap(), Loss::FROBENIUS, 5);
+        let nmf = under(nmf, constraint, (v.rows(), v.cols()));
         let whole = nmf.fit(&Matrix::from(&v)).unwrap();
         let parts = nmf.fit_with(&blocks, Start::default(), &mut go_on).unwrap();
         let ratio = parts.objective / whole.objective;
@@ -285,7 +306,8 @@ fn nasty_input_has_defined_answers() {
                     let v = &suited(v, constraint);
                     let what = format!("{constraint} {name} rank {rank} {init}");
                     let nmf = short(rank, Solver::auto(), Loss::FROBENIUS, 4);
-                    let nmf = nmf.constraint(constraint).init(init.parse().unwrap());
+                    let nmf = under(nmf, constraint, (v.rows(), v.cols()));
+                    let nmf = nmf.init(init.parse().unwrap());
                     match nmf.fit(&v.into()) {
                         Ok(model) => {
                             findings.sound_but(&model, signed(constraint), &what);
@@ -316,7 +338,8 @@ fn penalties_count_beside_constraints() {
             l1_ratio: if constraint.is_signed() { 0.0 } else { 0.4 },
         };
         let nmf = short(3, Solver::auto(), Loss::FROBENIUS, 20).penalty(penalty);
-        let model = nmf.constraint(constraint).fit(&Matrix::from(&v)).unwrap();
+        let nmf = under(nmf, constraint, (v.rows(), v.cols()));
+        let model = nmf.fit(&Matrix::from(&v)).unwrap();
         findings.sound_but(&model, signed(constraint), constraint.name());
         findings.falls(&model, scale_of(&v, Loss::FROBENIUS), constraint.name());
         findings.check(distance(&v, &model, constraint) < 1e-12, || {

@@ -2,12 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use crate::common::{Storage, Stored, random, uniform};
+use crate::common::{Storage, Stored, random};
 use partwise::{Dense, Factorization, Matrix, Nmf, Progress, Start};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
-
-const FEATURES: usize = 27;
 
 fn go_on(_: &Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
@@ -95,52 +91,4 @@ fn a_weight_is_that_of_the_squared_error_of_a_matrix() {
         light.1 > even.1 && even.1 > heavy.1,
         "{light:?} {even:?} {heavy:?}"
     );
-}
-
-/// Samples whose three strong patterns say nothing of their kind, which shows in a few weak features.
-fn kinds(rows: usize, seed: u64) -> (Dense<f64>, Vec<usize>) {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut values = Vec::new();
-    let kinds: Vec<usize> = (0..rows).map(|i| i % 2).collect();
-    for kind in &kinds {
-        let strong: [f64; 3] = std::array::from_fn(|_| 6.0 * uniform(&mut rng));
-        for j in 0..FEATURES {
-            let clean = match j {
-                0..21 => strong[j / 7],
-                _ if j % 2 == *kind => 1.5,
-                _ => 0.0,
-            };
-            values.push(clean + 0.3 * uniform(&mut rng));
-        }
-    }
-    (Dense::from_rows(values, rows, FEATURES).unwrap(), kinds)
-}
-
-#[test]
-fn labels_are_columns_and_new_samples_get_theirs() {
-    let (x, known) = kinds(120, 7);
-    let (new, truth) = kinds(60, 8);
-    let mut labels = Dense::zeros(120, 2);
-    for (i, kind) in known.iter().enumerate() {
-        labels.as_mut_slice()[i * 2 + kind] = 1.0;
-    }
-    let right = |weight: f64| {
-        let v = beside(&[(&x, 1.0), (&labels, weight)]);
-        let nmf = Nmf::new(3).max_iter(2000).tolerance(1e-7);
-        let fit = nmf.fit(&Matrix::from(&v)).unwrap();
-        // H falls into what features and what labels say; new samples are known by their features alone.
-        let columns = |from: usize, to: usize| {
-            let rows = (0..3)
-                .flat_map(|t| fit.h.row(t)[from..to].to_vec())
-                .collect();
-            Dense::from_rows(rows, 3, to - from).unwrap()
-        };
-        let (of_features, of_labels) = (columns(0, FEATURES), columns(FEATURES, FEATURES + 2));
-        let w = nmf.transform(&Matrix::from(&new), &of_features).unwrap().w;
-        let told = partwise::reconstruct(&w, &of_labels);
-        let hits = (0..60).filter(|&i| usize::from(told.get(i, 1) > told.get(i, 0)) == truth[i]);
-        hits.count()
-    };
-    let (without, with) = (right(1e-6), right(1000.0));
-    assert!(with >= 57 && without <= 45, "{without} {with} of 60");
 }

@@ -12,6 +12,7 @@ mod graph;
 mod interruption;
 mod invariance;
 mod joint;
+mod labels;
 mod minibatch;
 mod oracles;
 mod precise;

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use crate::common::{Findings, Keeper, bits, losses, mapped, pairs, random, short};
-use crate::constraints::{constraints, suited};
+use crate::constraints::{constraints, suited, under};
 use partwise::{
     Dense, Error, Factor, Factorization, Float, Loss, Matrix, Nmf, Progress, Solver, Start,
 };
@@ -52,8 +52,9 @@ fn constrained_fits_go_on_to_the_same_bits() {
     let mut findings = Findings::default();
     let v = random::<f64>(30, 17, 0.8, 9);
     for constraint in constraints() {
-        let nmf = short(3, Solver::auto(), Loss::FROBENIUS, 4).constraint(constraint);
         let v = suited(&v, constraint);
+        let nmf = short(3, Solver::auto(), Loss::FROBENIUS, 4);
+        let nmf = under(nmf, constraint, (v.rows(), v.cols()));
         let (what, v) = (constraint.to_string(), Matrix::from(&v));
         check(&mut findings, &what, &nmf, &[v], Start::default());
     }

@@ -10,6 +10,7 @@ use crate::arguments::ConsensusArguments;
 use crate::number::Number;
 use crate::outputs::Staged;
 use crate::record::Data;
+use crate::table::quoted;
 
 /// Components of runs that the picture shows at most; of more, so many evenly spread ones of each component's.
 const SHOWN: usize = 1000;
@@ -109,15 +110,6 @@ fn intervals<T: Number>(found: &ConsensusModel<T>, data: &Data) -> Option<String
         }
     }
     Some(text)
-}
-
-/// A name as a field of CSV.
-fn quoted(name: &str) -> String {
-    if name.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", name.replace('"', "\"\""))
-    } else {
-        name.to_owned()
-    }
 }
 
 /// What run.json says of the consensus.

@@ -10,6 +10,7 @@ use crate::arguments::TreeArguments;
 use crate::number::Number;
 use crate::outputs::Staged;
 use crate::record::Data;
+use crate::table::quoted;
 
 /// The columns that stand for each node, the largest first.
 pub(super) struct Terms(Vec<Vec<String>>);
@@ -89,15 +90,6 @@ fn assignments<T: Number>(found: &TreeModel<T>, data: &Data) -> String {
         let _ = writeln!(text, "{row},{}", field(label.map(|leaf| leaf + 1)));
     }
     text
-}
-
-/// Text as a field of CSV.
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
 }
 
 /// What run.json says of the tree: its nodes, counted from 0.
