@@ -2,6 +2,7 @@
 
 from . import plot
 from ._consensus import ConsensusNMF
+from ._joint import JointNMF
 from ._minibatch import MiniBatchNMF
 from ._nmf import NMF, non_negative_factorization
 from ._partwise import __version__
@@ -16,6 +17,7 @@ __all__ = [
     "ConsensusNMF",
     "FitQuality",
     "IterationInfo",
+    "JointNMF",
     "MiniBatchNMF",
     "NMFTree",
     "RankCurve",

@@ -1,8 +1,9 @@
 """Models in files: the program's `model.npz`, without pickle.
 
 An .npz of the arrays `w` (m × k) and `h` (k × n), `col_names` where features have names, and `meta`: a JSON text that
-says how the model was made. One whose components are mixtures of samples has `c` (k × m), with H = C X; one of
-mini-batches the statistics behind H, `numerator` and `denominator`.
+says how the model was made. One whose components are mixtures of samples has `c` (k × m), with H = C X; one that tells
+classes `b` (k × classes) and their names, `classes`; one of mini-batches the statistics behind H, `numerator` and
+`denominator`.
 """
 
 import json

@@ -7,11 +7,13 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_non_negative
 
 from . import _partwise, _rank, _starts
 from ._arrays import DTYPES, WholeNumbers, checked_factor, engine_input, refuse_malformed
 from ._base import SOLVERS, BaseNMF
+from ._labels import classes_of, from_text, takes_labels, to_text
 from ._model import ModelFile
 from ._quality import FitQuality
 from ._watch import SurveyWatch, Watch
@@ -70,13 +72,14 @@ class NMF(ModelFile, BaseNMF):
         What a sparse X does not store: zeros, or entries that are not known, as in a matrix of ratings.
     constraint : str, list of str or None, default=None
         What a factor must be besides non-negative: "separable", "min-volume", "simplex", "orthogonal", "hoyer",
-        "graph", "symmetric", "convex" or "semi", on another factor than the usual one ("h:orthogonal") and with a
-        number ("w:hoyer=0.7"); a list has one for each factor. The loss is then Frobenius ("separable" takes any). In
-        `transform` those that say something of each sample alone hold too. With "convex", and with "semi" on H, X and
-        the components may have entries of any sign; with "semi" on W, X and W.
+        "graph", "labels", "symmetric", "convex" or "semi", on another factor than the usual one ("h:orthogonal") and
+        with a number ("w:hoyer=0.7"); a list has one for each factor. The loss is then Frobenius ("separable" takes
+        any). In `transform` those that say something of each sample alone hold too. With "convex", and with "semi" on
+        H, X and the components may have entries of any sign; with "semi" on W, X and W.
     graph : {array-like, sparse matrix} of shape (n_samples, n_samples) or None, default=None
         For ``constraint="graph"``: who is a neighbour of whom, a symmetric matrix of weights. With ``"h:graph"`` it is
-        of the features. None takes the 5 nearest of each sample by angle.
+        of the features. None takes the 5 nearest of each sample by angle. (``constraint="labels"`` takes the classes of
+        the samples from y.)
     memory : {"fast", "lean"}, default="fast"
         "lean": no copy of a sparse X by its other axis, which takes as much memory as X itself; its entries are sorted
         piece by piece in each iteration instead. The answer for a CSR matrix is the same, but that ``solver="newton"``
@@ -133,6 +136,11 @@ class NMF(ModelFile, BaseNMF):
         With ``constraint="separable"``: the rows of X that the components are.
     mixture_ : ndarray of shape (n_components, n_samples)
         With ``constraint="convex"``: ``components_ = mixture_ @ X``, each row with a sum of one.
+    classes_ : ndarray of shape (n_classes,)
+        With ``constraint="labels"``: the classes in y.
+    class_parts_ : ndarray of shape (n_components, n_classes)
+        With ``constraint="labels"``: which class each component speaks of. ``W @ class_parts_`` is near one in the
+        column of a sample's class, and near zero in others.
     survey_ : RankSurvey
         With ``n_components="cv"``: the curve over the numbers of components, and why one was taken.
 
@@ -231,7 +239,7 @@ class NMF(ModelFile, BaseNMF):
             The fitted estimator.
         """
         ours = {"sample_weight": sample_weight, "entry_weight": entry_weight, "fixed_W": fixed_W, "fixed_H": fixed_H}
-        self.fit_transform(X, **ours, **params)
+        self.fit_transform(X, y, **ours, **params)
         return self
 
     def fit_transform(
@@ -248,8 +256,9 @@ class NMF(ModelFile, BaseNMF):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Non-negative data. Read in place if it is an array of float64 or float32, or a CSR or CSC matrix of them.
-        y : Ignored
-            Present for API consistency by convention.
+        y : array-like of shape (n_samples,), default=None
+            The classes of the samples for ``constraint="labels"``, with -1, None or NaN where one is not known (for
+            ``"h:labels"`` those of the features). Ignored without that constraint.
         W : array-like of shape (n_samples, n_components), default=None
             The start of W for ``init="custom"``.
         H : array-like of shape (n_components, n_features), default=None
@@ -271,7 +280,8 @@ class NMF(ModelFile, BaseNMF):
         self._validate_params()
         X = self._checked(X, reset=True, whole=self._takes_whole(sample_weight, entry_weight))
         weights = self._weighting(X, sample_weight, entry_weight)
-        fitted = self._factor(X, W, H, weights, fixed={"fixed_W": fixed_W, "fixed_H": fixed_H})
+        classes, labels = classes_of(y) if any(map(takes_labels, self._constraints())) else (None, None)
+        fitted = self._factor(X, W, H, weights, fixed={"fixed_W": fixed_W, "fixed_H": fixed_H}, labels=labels)
         self._learned(fitted)
         self._judged(fitted)
         self.objectives_ = np.array(fitted["objectives"])
@@ -279,6 +289,8 @@ class NMF(ModelFile, BaseNMF):
             self.picked_ = np.array(fitted["picked"], dtype=np.intp)
         if fitted["mixture"] is not None:
             self.mixture_ = fitted["mixture"]
+        if labels is not None:
+            self.classes_, self.class_parts_ = classes, fitted["class_parts"]
         if self.warm_start:
             self._last_W = fitted["W"]
         return fitted["W"]
@@ -301,6 +313,32 @@ class NMF(ModelFile, BaseNMF):
         H = self.components_.astype(X.dtype, copy=False)
         watch = {"verbose": self.verbose}
         return self._run(X, H.shape[0], self._weighting(X), H=H, hold="H", watch=watch)["W"]
+
+    @available_if(lambda self: any(takes_labels(text) and text[:2] != "h:" for text in self._constraints()))
+    def predict(self, X):
+        """Tell the classes of new samples, with ``constraint="labels"``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Non-negative data.
+
+        Returns
+        -------
+        classes : ndarray of shape (n_samples,)
+            The class with the largest entry in each row of ``transform(X) @ class_parts_``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from partwise import NMF
+        >>> X = [[5, 1, 0], [1, 4, 0], [5, 1, 3], [2, 5, 3]]
+        >>> model = NMF(3, constraint="labels", random_state=0, max_iter=1000).fit(X, ["a", "a", "b", "b"])
+        >>> model.predict([[2, 2, 0], [2, 2, 3]])
+        array(['a', 'b'], dtype='<U1')
+        """
+        check_is_fitted(self)
+        return self.classes_[(self.transform(X) @ self.class_parts_).argmax(axis=1)]
 
     def quality(self, X):
         """Compare the error of the components on X with the least that any matrix of their rank has.
@@ -351,6 +389,8 @@ class NMF(ModelFile, BaseNMF):
     def _own_meta(self):
         nan = None if self.missing_values is None else "nan"
         kept = {"solver": self.solver_, "missing_values": nan, "zeros": self.zeros}
+        if hasattr(self, "classes_"):
+            kept["class_type"] = to_text(self.classes_)[1]
         return kept | ({"constraint": self._constraints()} if self._constraints() else {})
 
     @classmethod
@@ -366,11 +406,20 @@ class NMF(ModelFile, BaseNMF):
         self.solver_ = meta["solver"]
         if "c" in arrays:
             self.mixture_ = arrays["c"]
+        if "b" in arrays:
+            self.class_parts_ = arrays["b"]
+            self.classes_ = from_text(arrays.get("classes", np.array([])), meta.get("class_type"))
+            expected = self.n_components_, len(self.classes_)
+            if self.class_parts_.shape != expected:
+                raise ValueError(f"b has the shape {self.class_parts_.shape}; expected {expected}")
 
     def _own_arrays(self):
-        return {"c": self.mixture_} if hasattr(self, "mixture_") else {}
+        arrays = {"c": self.mixture_} if hasattr(self, "mixture_") else {}
+        if hasattr(self, "classes_"):
+            arrays |= {"b": self.class_parts_, "classes": to_text(self.classes_)[0]}
+        return arrays
 
-    def _factor(self, X, W, H, weights, update_W=True, update_H=True, fixed=None):
+    def _factor(self, X, W, H, weights, update_W=True, update_H=True, fixed=None, labels=None):
         """Factors X from the start that the parameters ask for."""
         self._check_solver()
         if not (update_W and update_H):
@@ -400,7 +449,7 @@ class NMF(ModelFile, BaseNMF):
                 start = last
             elif init != "custom":
                 start = self._start(X, k, init, random_state, weights)
-            fitted = self._run(X, k, weights, **start, fixed=fixed)
+            fitted = self._run(X, k, weights, **start, fixed=fixed, labels=labels)
             objectives.append(fitted["objective"])
             if best is None or fitted["objective"] < best["objective"]:
                 best = fitted
@@ -556,6 +605,7 @@ class NMF(ModelFile, BaseNMF):
         watch=None,
         warn=True,
         fixed=None,
+        labels=None,
         quality=False,
     ):
         """One fit by the engine, watched as the parameters say unless `watch` says otherwise."""
@@ -580,6 +630,7 @@ class NMF(ModelFile, BaseNMF):
                 watch.keeps_best,
                 weights,
                 self._graph(hold),
+                labels,
                 self.memory == "lean",
                 quality,
             )

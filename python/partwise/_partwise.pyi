@@ -25,6 +25,7 @@ class _Fit(TypedDict):
     solver: str
     seconds: float
     picked: list[int]
+    class_parts: _Real | None
     trace: list[tuple[int, float, float, float, bool]]
     dead: list[int]
     duplicates: list[tuple[int, int]]
@@ -130,9 +131,18 @@ def fit(
     keep_best: bool = False,
     weights: tuple[str | None, _Real | None, _Stored | None] | None = None,
     graph: _Stored | None = None,
+    labels: list[int | None] | None = None,
     lean: bool = False,
     quality: bool = False,
 ) -> _Fit: ...
+def fit_joint(
+    xs: list[_Stored],
+    options: dict[str, Any],
+    counting: tuple[bool, list[float]],
+    callback: _Callback | None = None,
+    keep_best: bool = False,
+) -> tuple[_Fit, list[tuple[_Real, float, float, float, float]]]: ...
+def transform_joint(xs: list[_Stored | None], options: dict[str, Any], parts: list[tuple[_Real, float]]) -> _Real: ...
 def add_answers(answers: list[bytes]) -> bytes: ...
 def fit_remote(
     dtype: str,

@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 
 use numpy::PyReadonlyArray1;
 use partwise::{
-    Factor, Factorization, FitQuality, Flaws, Graph, Loss, Matrix, Missing, Nmf, Penalty, Start,
-    Weighting,
+    Factor, Factorization, FitQuality, Flaws, Graph, Labels, Loss, Matrix, Missing, Nmf, Penalty,
+    Start, Weighting,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -91,6 +91,8 @@ pub(crate) struct Fit<'py> {
     picked: Vec<usize>,
     /// C (k × m) with H = C X, where a constraint says so.
     mixture: Option<Bound<'py, PyAny>>,
+    /// B (k × classes) where a constraint takes labels: W B tells them.
+    class_parts: Option<Bound<'py, PyAny>>,
     /// The objectives of all starts after their tries, where the engine tried several.
     starts: Vec<f64>,
     /// (iteration, seconds, objective, residual or NaN, whether on a sketch) after each iteration.
@@ -125,10 +127,10 @@ impl Weights<'_> {
     }
 }
 
-/// Factors X ≈ W H. `hold` is "W", "H" or None; W and H are starts, or held. `lean` makes no copy of a sparse X.
+/// Factors X ≈ W H. `labels` are numbers of classes, or None where that is not known. `hold` is "W", "H" or None; W and H are starts, or held. `lean` makes no copy of a sparse X.
 /// `quality` compares with the least error of the rank.
 #[pyfunction]
-#[pyo3(signature = (x, options, w=None, h=None, hold=None, callback=None, keep_best=false, weights=None, graph=None, lean=false, quality=false))]
+#[pyo3(signature = (x, options, w=None, h=None, hold=None, callback=None, keep_best=false, weights=None, graph=None, labels=None, lean=false, quality=false))]
 #[expect(clippy::too_many_arguments, reason = "Python's arguments by name")]
 pub(crate) fn fit<'py>(
     py: Python<'py>,
@@ -141,6 +143,7 @@ pub(crate) fn fit<'py>(
     keep_best: bool,
     weights: Option<Weights<'py>>,
     graph: Option<&Bound<'py, PyAny>>,
+    labels: Option<Vec<Option<usize>>>,
     lean: bool,
     quality: bool,
 ) -> PyResult<Fit<'py>> {
@@ -161,6 +164,9 @@ pub(crate) fn fit<'py>(
     let mut nmf = configured(&common, &road).map_err(to_python)?;
     if let Some(graph) = graph {
         nmf = nmf.graph(graph_of(graph)?);
+    }
+    if let Some(labels) = labels {
+        nmf = nmf.labels(Labels::new(&labels).map_err(to_python)?);
     }
     if hold == Some(Factor::H) {
         nmf = nmf.for_new_samples();
@@ -334,6 +340,9 @@ impl<'py> Fit<'py> {
             seconds: fitted.seconds,
             picked: fitted.picked,
             starts: fitted.starts,
+            class_parts: (fitted.class_parts)
+                .map(|parts| arrays::to_numpy(py, parts))
+                .transpose()?,
             mixture: (fitted.mixture)
                 .map(|mixture| arrays::to_numpy(py, mixture))
                 .transpose()?,

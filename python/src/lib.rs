@@ -5,6 +5,7 @@ mod arrays;
 mod consensus;
 mod errors;
 mod fit;
+mod joint;
 mod minibatch;
 mod rank;
 mod remote;
@@ -101,6 +102,8 @@ fn _partwise(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(handles, module)?)?;
     module.add_function(wrap_pyfunction!(check, module)?)?;
     module.add_function(wrap_pyfunction!(fit::fit, module)?)?;
+    module.add_function(wrap_pyfunction!(joint::fit_joint, module)?)?;
+    module.add_function(wrap_pyfunction!(joint::transform_joint, module)?)?;
     module.add_function(wrap_pyfunction!(consensus::fit_consensus, module)?)?;
     module.add_function(wrap_pyfunction!(tree::split_rules, module)?)?;
     module.add_function(wrap_pyfunction!(tree::fit_tree, module)?)?;

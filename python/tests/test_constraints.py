@@ -1,9 +1,11 @@
 """Constraints on the factors."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from scipy.optimize import nnls
+from sklearn.model_selection import cross_val_score
 
 from partwise import NMF, _partwise, non_negative_factorization
 
@@ -25,7 +27,7 @@ def test_every_constraint_fits_arrays_and_sparse_matrices(X, text, dtype):
     X = (X @ X.T if "symmetric" in text else X).astype(dtype)
     model = NMF(3, constraint=text, random_state=0, max_iter=30, tol=0)
     for data in (X, np.asfortranarray(X), sp.csr_matrix(X), sp.csc_matrix(X)):
-        W = model.fit_transform(data)
+        W = model.fit_transform(data, np.arange(60 if text[0] == "w" else 20) % 3)
         assert W.shape == (60, 3) and W.dtype == dtype
         assert model.components_.shape == (3, X.shape[1])
         objective = model.history_["objective"]
@@ -63,6 +65,74 @@ def test_neighbours_are_alike(X, kind):
     assert model.transform(X[:4]).shape == (4, 3)
     model = NMF(3, constraint="h:graph", graph=sp.eye(20, k=1) + sp.eye(20, k=-1), random_state=0).fit(X)
     assert model.components_.shape == (3, 20)
+
+
+def kinds(n, rng):
+    """Samples whose three strong patterns say nothing of their kind, which shows in a few weak features."""
+    kinds = np.arange(n) % 2
+    strong = np.repeat(6 * rng.random((n, 3)), 7, axis=1)
+    weak = 1.5 * (np.arange(6) % 2 == kinds[:, None])
+    return np.hstack([strong, weak]) + 0.3 * rng.random((n, 27)), kinds
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix, sp.csc_matrix, lambda X: X.astype(np.float32)])
+def test_labels_shape_the_components(kind):
+    rng = np.random.default_rng(0)
+    (X, y), (new, of_new) = kinds(200, rng), kinds(100, rng)
+    y[::20] = -1
+    parameters = {"init": "random", "n_init": 5, "random_state": 0, "max_iter": 3000}
+    model = NMF(3, constraint="labels", **parameters)
+    W = model.fit_transform(kind(X), y)
+    B, known = model.class_parts_, y >= 0
+    np.testing.assert_array_equal(model.classes_, [0, 1])
+    missed = np.square(np.eye(2)[y[known]] - W[known] @ B).sum()
+    loss = 0.5 * np.square(X - W @ model.components_).sum()
+    expected = loss + 0.5 * np.square(X).sum() / 200 * missed
+    np.testing.assert_allclose(model.objective_, expected, rtol=1e-9 if W.dtype == float else 1e-4)
+    assert np.mean(model.predict(kind(new)) == of_new) >= 0.9
+    plain = NMF(3, constraint="labels=1e-6", **parameters).fit(kind(X), y)
+    assert np.mean(plain.predict(kind(new)) == of_new) <= 0.75
+
+
+def test_classes_are_what_y_says(X, tmp_path):
+    for y, classes in [
+        (np.where(np.arange(60) % 4, np.arange(60) % 3, -1), [0, 1, 2]),
+        (np.where(np.arange(60) % 4, np.arange(60) % 3 / 2, np.nan), [0, 0.5, 1]),
+        (np.array(["old", "new", None] * 20, dtype=object), ["new", "old"]),
+        (pd.Series(["b", "a", np.nan, "a"] * 15), ["a", "b"]),
+        ([True, False] * 30, [False, True]),
+    ]:
+        model = NMF(3, constraint="labels=2", random_state=0).fit(X, y)
+        np.testing.assert_array_equal(model.classes_, classes)
+        assert set(model.predict(X)) <= set(classes)
+        model.save(tmp_path / "model.npz")
+        again = NMF.load(tmp_path / "model.npz")
+        np.testing.assert_array_equal(again.predict(X), model.predict(X))
+        assert again.classes_.dtype.kind == np.asarray(classes).dtype.kind
+    # Features have classes, too; without the constraint y says nothing, and nothing is told.
+    model = NMF(3, constraint="h:labels", random_state=0).fit(X, np.arange(20) % 2)
+    assert model.class_parts_.shape == (3, 2) and not hasattr(model, "predict")
+    np.testing.assert_array_equal(
+        NMF(3, random_state=0).fit(X, np.arange(7)).components_, NMF(3, random_state=0).fit(X).components_
+    )
+    assert not hasattr(NMF(3), "predict")
+    assert cross_val_score(NMF(3, constraint="labels"), X, np.arange(60) % 2, scoring="accuracy").shape == (5,)
+
+
+def test_labels_that_cannot_be_are_refused(X):
+    model = NMF(3, constraint="labels")
+    for y, match in [
+        (None, "requires y to be passed"),
+        (np.arange(59) % 2, "59 of them.* 60 rows"),
+        (-np.ones(60), "no class for any of its 60"),
+        (np.zeros((60, 2)), r"1d array, got an array of shape \(60, 2\)"),
+    ]:
+        with pytest.raises(ValueError, match=match):
+            model.fit(X, y)
+    with pytest.raises(TypeError, match="cannot be compared"):
+        model.fit(X, np.array([1, "a"] * 30, dtype=object))
+    with pytest.raises(ValueError, match="labels, one for each of the 60 rows"):
+        non_negative_factorization(X, n_components=3, constraint="labels")
 
 
 def test_a_symmetric_matrix_has_one_factor(X):

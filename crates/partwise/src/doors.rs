@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::consensus::{ConsensusModel, ConsensusNmf};
+use crate::joint::{Joint, JointModel};
 use crate::matrix::{Dense, Matrix, Weighting};
 use crate::observe::Observer;
 use crate::rank::{RankSurvey, Survey, SurveyObserver};
@@ -82,6 +83,11 @@ doors! {
         v: &Matrix<'_, Self>,
         observer: &mut dyn Observer
     ) -> Result<Factorization<Self>, Error> = Convolutive::fit_here;
+    join(
+        joint: &Joint,
+        matrices: &[Matrix<'_, Self>],
+        observer: &mut dyn Observer
+    ) -> Result<JointModel<Self>, Error> = Joint::fit_here;
     agree(
         consensus: &ConsensusNmf,
         v: &Matrix<'_, Self>,

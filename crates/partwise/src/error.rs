@@ -163,6 +163,14 @@ pub enum Error {
         /// What the transport says.
         reason: String,
     },
+    /// What is wrong with one of several matrices.
+    #[error("matrix {number}: {error}")]
+    OfMatrix {
+        /// Its number, counted from 1.
+        number: usize,
+        /// What is wrong with it.
+        error: Box<Error>,
+    },
     /// A factor is held fixed but no value was given for it.
     #[error(
         "{factor} is held fixed, but no start was given for it; give {factor} with the builder's start method"

@@ -58,6 +58,7 @@ mod error;
 mod fit;
 mod float;
 mod init;
+mod joint;
 mod kernel;
 #[cfg(feature = "kernels")]
 #[doc(hidden)]
@@ -89,6 +90,7 @@ pub use convolutive::Convolutive;
 pub use error::{Error, ReadError};
 pub use float::Float;
 pub use init::Init;
+pub use joint::{Joint, JointModel, JointPart};
 pub use loss::{Loss, Penalty};
 pub use matrix::{
     Compressed, Dense, Held, IndexSlice, Matrix, Missing, RowBlocks, RunSize, SparseRows,

@@ -5,6 +5,7 @@ mod compress;
 mod consensus;
 mod convert;
 mod counting;
+mod joint;
 mod parts;
 mod rank;
 pub(crate) mod report;
@@ -25,6 +26,7 @@ pub(crate) use compress::{CompressArguments, DecompressArguments};
 pub(crate) use consensus::ConsensusArguments;
 pub(crate) use convert::ConvertArguments;
 pub(crate) use counting::{CountingArguments, MissingArguments, MissingValue, Zeros};
+pub(crate) use joint::JointArguments;
 pub(crate) use parts::{PartsArguments, Shape};
 pub(crate) use rank::RankArguments;
 pub(crate) use topics::{
@@ -124,6 +126,9 @@ pub(crate) enum Command {
     /// Grow a tree of samples: split them in two by what they hold, again and again
     #[command(after_help = tree::EXAMPLES, mut_args(tree::flags))]
     Tree(TreeArguments),
+    /// Factor several matrices of the same samples with one W: writes a model for each
+    #[command(after_help = joint::EXAMPLES, mut_args(joint::flags))]
+    Joint(JointArguments),
     /// Express new samples in the components of a model
     #[command(after_help = TRANSFORM_EXAMPLES)]
     Transform(TransformArguments),
@@ -372,7 +377,37 @@ pub(crate) struct SolvingArguments {
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
+/// Flags of a fit that is alone with its matrix.
+const OF_ONE_FIT: [&str; 6] = [
+    "constraint",
+    "graph",
+    "labels",
+    "start_w",
+    "start_h",
+    "hold",
+];
+
 impl SolvingArguments {
+    /// Refuses those flags where there is more than one fit, or one matrix.
+    ///
+    /// # Errors
+    /// With the flag and why.
+    fn refuse_of_one_fit(&self, why: &str) -> anyhow::Result<()> {
+        let given = [
+            !self.constraint.is_empty(),
+            self.graph.is_some(),
+            self.labels.is_some(),
+            self.start_w.is_some(),
+            self.start_h.is_some(),
+            self.hold.is_some(),
+        ];
+        if let Some(at) = given.iter().position(|given| *given) {
+            let flag = OF_ONE_FIT[at].replace('_', "-");
+            anyhow::bail!("--{flag} {why}");
+        }
+        Ok(())
+    }
+
     /// The engine's builder with these parameters, checked as far as that can be done without V.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Arg, Args, ValueHint};
 use partwise::{NmfTree, SplitRule};
 
-use super::{ReadingArguments, ReportingArguments, SolvingArguments};
+use super::{OF_ONE_FIT, ReadingArguments, ReportingArguments, SolvingArguments};
 use crate::choice::FromTable;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -51,16 +51,6 @@ pub(crate) struct TreeArguments {
     pub(crate) reporting: ReportingArguments,
 }
 
-/// Flags of a fit that a tree has no use for.
-const OF_ONE_FIT: [&str; 6] = [
-    "constraint",
-    "graph",
-    "labels",
-    "start_w",
-    "start_h",
-    "hold",
-];
-
 /// The flags of solving as a tree has them: the number of components is that of its leaves.
 pub(super) fn flags(flag: Arg) -> Arg {
     let name = flag.get_id().as_str();
@@ -80,18 +70,7 @@ impl TreeArguments {
     /// The engine's; flags that belong to one fit.
     pub(crate) fn tree(&self) -> anyhow::Result<NmfTree> {
         let solving = &self.solving;
-        let given = [
-            !solving.constraint.is_empty(),
-            solving.graph.is_some(),
-            solving.labels.is_some(),
-            solving.start_w.is_some(),
-            solving.start_h.is_some(),
-            solving.hold.is_some(),
-        ];
-        if let Some(at) = given.iter().position(|given| *given) {
-            let flag = OF_ONE_FIT[at].replace('_', "-");
-            anyhow::bail!("--{flag} belongs to one fit; a tree makes many");
-        }
+        solving.refuse_of_one_fit("belongs to one fit; a tree makes many")?;
         let tree = NmfTree::new(solving.rank)
             .nmf(solving.nmf_of(2)?)
             .rule(self.rule)

@@ -10,6 +10,7 @@ mod distributed;
 mod fit;
 mod image;
 mod info;
+mod joint;
 mod man;
 mod parts;
 mod pieces;
@@ -32,6 +33,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<Ending> {
         Command::Rank(arguments) => rank::run(arguments),
         Command::Consensus(arguments) => consensus::run(arguments),
         Command::Tree(arguments) => tree::run(arguments),
+        Command::Joint(arguments) => joint::run(arguments),
         Command::Transform(arguments) => transform::run(arguments),
         Command::Reconstruct(arguments) => reconstruct::run(arguments),
         Command::Convert(arguments) => convert::run(arguments),

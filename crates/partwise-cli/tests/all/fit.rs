@@ -256,6 +256,58 @@ fn a_graph_comes_from_a_file_or_from_the_matrix() {
 }
 
 #[test]
+fn labels_come_from_a_file_and_new_samples_get_theirs() {
+    let place = Place::new();
+    place.file("v.csv", NAMED_CSV);
+    let rows = NAMED_CSV.lines().count() - 1;
+    let label = |i: usize| if i == 1 { "" } else { ["10", "9"][i % 2] };
+    let labels: Vec<_> = (0..rows).map(label).collect();
+    place.file("labels.txt", labels.join("\n") + "\n");
+    let fit = "fit v.csv -k 2 --constraint labels=1000 --labels labels.txt --max-iter 2000 -o out";
+    let table = place.succeed(fit);
+    assert!(table.contains("classes told right"), "{table}");
+    assert!(table.contains("w:labels=1000"), "{table}");
+    let run = place.json("out/run.json");
+    // Numbers by size.
+    assert_eq!(run["classes"]["names"], serde_json::json!(["9", "10"]));
+    assert_eq!(run["classes"]["known"], rows - 1);
+    let model = place.model("out/model.npz");
+    let names = model.row_names.as_ref().unwrap();
+    let classes = model.classes.unwrap();
+    assert_eq!(classes.parts.shape(), (2, 2));
+    assert_eq!(classes.names, ["9", "10"]);
+    let told = std::fs::read_to_string(place.path("out/classes.csv")).unwrap();
+    let lines: Vec<_> = told.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("sample,known,told", rows + 1));
+    assert!(lines[1].starts_with(&format!("{},10,", names[0])), "{told}");
+    assert!(lines[2].starts_with(&format!("{},,", names[1])), "{told}");
+    let right = lines[1..].iter().filter(|line| {
+        let fields: Vec<_> = line.split(',').collect();
+        fields[1] == fields[2]
+    });
+    assert_eq!(run["classes"]["told_right"], right.count());
+    place.succeed("transform out/model.npz v.csv -o w.npy --classes told.csv");
+    let told = std::fs::read_to_string(place.path("told.csv")).unwrap();
+    assert_eq!(told.lines().count(), rows + 1);
+    let line = told.lines().nth(1).unwrap();
+    assert!(
+        line.starts_with(&format!("{},", names[0]))
+            && (line.ends_with(",9") || line.ends_with(",10")),
+        "{told}"
+    );
+    let table = place.succeed("info out/model.npz");
+    assert!(
+        table.contains("2 × 2") && table.contains("9, 10"),
+        "{table}"
+    );
+    place.succeed("fit v.csv -k 2 -o plain");
+    place.refused(
+        "transform plain/model.npz v.csv -o x.npy --classes y.csv",
+        &["plain/model.npz", "no classes", "--constraint labels"],
+    );
+}
+
+#[test]
 fn a_graph_is_factored_into_its_groups() {
     let place = Place::new();
     // Two triangles with an edge between them.

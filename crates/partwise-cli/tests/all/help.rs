@@ -2,7 +2,7 @@
 
 use crate::common::Place;
 
-const SOLVING: [&str; 16] = [
+const SOLVING: [&str; 17] = [
     "rank",
     "solver",
     "loss",
@@ -15,6 +15,7 @@ const SOLVING: [&str; 16] = [
     "l1-ratio",
     "constraint",
     "graph",
+    "labels",
     "start-w",
     "start-h",
     "hold",

@@ -18,6 +18,7 @@ mod help;
 mod image;
 #[cfg(unix)]
 mod interrupt;
+mod joint;
 mod large;
 mod missing;
 #[cfg(all(feature = "mpi", target_os = "linux"))]

@@ -12,6 +12,8 @@ fn place() -> Place {
     place
         .file("v.txt", plain_text())
         .file("square.txt", "0 1\n1 0\n")
+        .file("two.txt", "a\nb\n")
+        .file("blank.txt", "\n\n")
         .file("v.npy", npy_f64(6, 4, &plain_values()));
     place
 }
@@ -196,6 +198,20 @@ fn parameters_out_of_range() {
             "--constraint graph --graph square.txt",
             ["square.txt", "graph"],
         ),
+        (
+            "--constraint labels --labels none.txt",
+            ["none.txt", "--labels"],
+        ),
+        (
+            "--constraint labels --labels two.txt",
+            ["two.txt: labels", "6 rows of V"],
+        ),
+        (
+            "--constraint labels --labels blank.txt",
+            ["blank.txt", "none of the 2 rows"],
+        ),
+        ("--constraint labels", ["w:labels=1", "6 rows of V"]),
+        ("--labels two.txt", ["required", "--constraint"]),
         ("--constraint convex --n-init 3", ["h:convex", "n_init"]),
         (
             "--constraint semi --constraint w:simplex",

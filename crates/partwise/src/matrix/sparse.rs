@@ -272,6 +272,15 @@ impl<'a, T> Compressed<'a, T> {
     }
 
     /// The values of all entries.
+    /// The same places with other values, as many.
+    pub(crate) fn with_values<'b>(&self, values: &'b [T]) -> Compressed<'b, T>
+    where
+        'a: 'b,
+    {
+        debug_assert_eq!(values.len(), self.values.len());
+        Compressed { values, ..*self }
+    }
+
     pub(crate) fn values(&self) -> &'a [T] {
         self.values
     }

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use crate::constraint::{Beside, Constraint, Graph, Labels, Shifted};
 use crate::course::Course;
-use crate::fit::Outcome;
+use crate::fit::{Outcome, Quality};
 use crate::init::Init;
 use crate::loss::{Loss, Penalty};
 use crate::matrix::{Blocks, Dense, Lines, Matrix, Signs, Weighting};
@@ -650,6 +650,30 @@ impl Nmf {
             picked,
             ..Self::factorization(&task, course, outcome, clock)
         })
+    }
+
+    /// How good W (m × k) and H (k × n) are for a V.
+    pub(crate) fn look<T: Float>(
+        &self,
+        v: &Matrix<'_, T>,
+        (w, h): (&Dense<T>, &Dense<T>),
+        threads: &Threads,
+    ) -> Result<Quality, Error> {
+        let columns = !self.loss.is_quadratic();
+        let blocks = Blocks::new(std::slice::from_ref(v), columns, self.signs(), threads)?;
+        let (w, ht) = (w.clone(), h.transposed());
+        let (left, right) = if blocks.transposed { (ht, w) } else { (w, ht) };
+        let task = Task {
+            nmf: self,
+            blocks: &blocks,
+            given: &Start::default(),
+            init: None,
+            solver: self.solver.road(self.loss, false)?,
+            constant: 0.0,
+            beside: None,
+            threads,
+        };
+        Ok(task.look(left, right).2)
     }
 
     /// What a fit that began at `clock` gives back.

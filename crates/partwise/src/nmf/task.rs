@@ -460,17 +460,22 @@ impl<T: Float> Task<'_, '_, T> {
         for (x, &y) in left.as_mut_slice().iter_mut().zip(right.as_slice()) {
             *x = T::from_f64(f64::midpoint(x.to_f64(), y.to_f64()));
         }
-        let (problem, plan) = (self.problem((1.0, 1.0)), self.plan());
-        let (right, summary) = (left.clone(), &self.blocks.summary);
-        let shard = self.blocks_with(left);
-        let (left, right, quality) =
-            fit::look(shard, right, &problem, &plan, summary, self.threads);
+        let right = left.clone();
+        let (left, right, quality) = self.look(left, right);
         Outcome {
             left,
             right,
             quality,
             ..outcome
         }
+    }
+
+    /// A pair of factors as it is, and how good it is.
+    pub(super) fn look(&self, left: Dense<T>, right: Dense<T>) -> (Dense<T>, Dense<T>, Quality) {
+        let (problem, plan) = (self.problem((1.0, 1.0)), self.plan());
+        let shard = self.blocks_with(left);
+        let summary = &self.blocks.summary;
+        fit::look(shard, right, &problem, &plan, summary, self.threads)
     }
 
     /// B of the constraint `labels`, for the factors W and Hᵀ.
