@@ -114,6 +114,21 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             **others,
         }
 
+    def _check_solver(self):
+        """Refuses a loss that the solver does not minimise, and warns of a start that it cannot leave."""
+        if not _partwise.handles(self.solver, self._beta()):
+            raise ValueError(
+                f"Invalid beta_loss parameter: solver {self.solver!r} does not handle beta_loss = {self.beta_loss!r}"
+            )
+        if self.solver == "mu" and self.init == "nndsvd":
+            warnings.warn(
+                "The multiplicative update ('mu') solver cannot update zeros present in the initialization, and so "
+                "leads to poorer results when used jointly with init='nndsvd'. You may try init='nndsvda' or "
+                "init='nndsvdar' instead.",
+                UserWarning,
+                stacklevel=4,
+            )
+
     def _signed(self):
         """The factor, "W" or "H", that may have entries of any sign, as X then may; None if there is none."""
 

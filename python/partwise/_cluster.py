@@ -16,7 +16,7 @@ from . import _nmf, _partwise
 from ._base import SOLVERS, BaseNMF
 from ._watch import Watch
 
-WAIT = 30
+WAIT = 120
 """Seconds to wait for a cluster's first worker."""
 
 
@@ -223,10 +223,7 @@ class ClusterNMF(BaseNMF):
     def _fit(self, X, W, H, then):
         """Fits, and returns what the partitions are asked for then."""
         self._validate_params()
-        if not _partwise.handles(self.solver, self._beta()):
-            raise ValueError(
-                f"Invalid beta_loss parameter: solver {self.solver!r} does not handle beta_loss = {self.beta_loss!r}"
-            )
+        self._check_solver()
         with (
             Watch(solver=self.solver, callback=self.callback, verbose=self.verbose, progress=self.progress) as watch,
             self._partitions(X) as partitions,

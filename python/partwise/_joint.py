@@ -148,6 +148,7 @@ class JointNMF(BaseNMF):
             How much of each component each sample holds.
         """
         self._validate_params()
+        self._check_solver()
         names = [_get_feature_names(A) for A in self._listed(X)]
         matrices = _of_one_type([self._matrix(p, A) for p, A in enumerate(X)])
         weights = [] if self.weights is None else np.asarray(self.weights, dtype=float).ravel().tolist()

@@ -495,20 +495,6 @@ class NMF(ModelFile, BaseNMF):
         k = held.shape[0] if update_W else held.shape[1]
         return self._run(X, k, weights, **{hold: held}, hold=hold)
 
-    def _check_solver(self):
-        if not _partwise.handles(self.solver, self._beta()):
-            raise ValueError(
-                f"Invalid beta_loss parameter: solver {self.solver!r} does not handle beta_loss = {self.beta_loss!r}"
-            )
-        if self.solver == "mu" and self.init == "nndsvd":
-            warnings.warn(
-                "The multiplicative update ('mu') solver cannot update zeros present in the initialization, and so "
-                "leads to poorer results when used jointly with init='nndsvd'. You may try init='nndsvda' or "
-                "init='nndsvdar' instead.",
-                UserWarning,
-                stacklevel=4,
-            )
-
     def _tries(self, n_components, shape, weights):
         """(init, random_state) of each start; those after the first are random and take seeds of their own."""
         init = self.init

@@ -38,7 +38,7 @@ def mortal(cluster):
 
 @pytest.fixture(autouse=True)
 def no_hang():
-    with limited(120):
+    with limited(300):
         yield
 
 
@@ -269,6 +269,8 @@ def test_refusals(cluster):
     refused(ValueError, "needs both W and H", parts, init="custom")
     refused(ValueError, "does not handle", parts, solver="cd", beta_loss=1)
     refused(ValueError, "empty", [np.empty((0, 3))])
+    with pytest.warns(UserWarning, match="cannot update zeros"):
+        cluster.NMF(2, solver="mu", init="nndsvd", max_iter=3, **ONE).fit(parts)
 
 
 def test_another_version_is_refused(cluster, monkeypatch):

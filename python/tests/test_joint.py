@@ -131,6 +131,8 @@ def test_what_cannot_be_joined_is_refused(matrices):
     refused(ValueError, "weights = 2", [counts + 1, measured], weights=[1, 2], beta_loss="itakura-saito")
     refused(ValueError, "'init' parameter", matrices, init="custom")
     refused(ValueError, "does not handle", matrices, solver="cd", beta_loss=1)
+    with pytest.warns(UserWarning, match="cannot update zeros"):
+        JointNMF(2, solver="mu", init="nndsvd", max_iter=10).fit(matrices)
     model.fit(matrices)
     for X, match in [
         ([counts], "1 matrices; expected 2"),
