@@ -7,7 +7,7 @@ PROGRAM = target/release/partwise
 # Built with the tests: alone, they would have other features, for which all dependencies are built again.
 EXAMPLES = target/debug/examples
 # Each fails if what it shows does not come out. (`rank` takes minutes.)
-SHOWN = factor constraints counts disk missing stream transform tree
+SHOWN = factor constraints counts disk joint missing stream transform tree
 DEMO = demo-out
 PYTHON ?= python3
 VENV = bench/.venv

@@ -4,7 +4,7 @@
 
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
-use partwise::{Constraint, Dense, Matrix, Nmf, reconstruct};
+use partwise::{Constraint, Dense, Labels, Matrix, Nmf, reconstruct};
 
 fn main() -> Result<(), partwise::Error> {
     let (samples, bands, k) = (300, 60, 3);
@@ -21,12 +21,24 @@ fn main() -> Result<(), partwise::Error> {
         })
         .collect();
     let truth = Dense::from_rows(spectra, k, bands)?;
-    let v = reconstruct(&Dense::from_rows(shares, samples, k)?, &truth);
+    let shares = Dense::from_rows(shares, samples, k)?;
+    let v = reconstruct(&shares, &truth);
+    // Of every other sample it is known which spectrum it has most of.
+    let most = |i: usize| (0..k).max_by(|&a, &b| shares.get(i, a).total_cmp(&shares.get(i, b)));
+    let known: Vec<_> = (0..samples)
+        .map(|i| most(i).filter(|_| i % 2 == 0))
+        .collect();
+    let labels = Labels::new(&known)?;
     let plain = Nmf::new(k).max_iter(1000).tolerance(1e-6);
     let mut fits = vec![("none".to_owned(), plain.clone())];
     // A symmetric V is another problem.
     let all = Constraint::all().filter(|constraint| !constraint.is_symmetric());
     fits.extend(all.map(|c| (c.to_string(), plain.clone().constraint(c))));
+    for (name, nmf) in &mut fits {
+        if name.contains("labels") {
+            *nmf = nmf.clone().labels(labels.clone());
+        }
+    }
     for (name, nmf) in fits {
         let model = nmf.fit(&Matrix::from(&v))?;
         println!(
