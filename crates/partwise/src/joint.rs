@@ -23,7 +23,7 @@ use crate::{Error, Factor, Factorization, Float, Nmf, Penalty, Start};
 /// ```
 /// use partwise::{Joint, Matrix, Nmf};
 /// // The same four samples, counted and measured.
-/// let counts = [4.0, 0.0, 2.0, 2.0, 6.0, 3.0, 0.0, 9.0, 6.0, 8.0, 3.0, 7.0];
+/// let counts = [4.0, 0.0, 2.0, 2.0, 6.0, 3.0, 0.0, 9.0, 3.0, 8.0, 3.0, 5.0];
 /// let measured = [0.2, 0.0, 0.1, 0.3, 0.0, 0.45, 0.4, 0.15];
 /// let matrices = [Matrix::row_major(&counts, 4, 3)?, Matrix::row_major(&measured, 4, 2)?];
 /// let joint = Joint::new(Nmf::new(2).max_iter(1000));
