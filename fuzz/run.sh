@@ -4,7 +4,10 @@
 #     sh fuzz/run.sh 30              30 seconds each
 #     sh fuzz/run.sh 600 npz pwz     10 minutes for each of these
 #     SANITIZER=address sh fuzz/run.sh 30 engine
-#     SEED=1 RUNS=2000 sh fuzz/run.sh 300      the same 2000 inputs as the last time, as long as targets and code are the same
+#     SEED=1 RUNS=5000 sh fuzz/run.sh 300      5000 inputs each, that begin as the last time
+#
+# They do not stay the same: what is new to a target is seen by counters, which threads, names of files and the seeds of hash tables
+# change from run to run.
 #
 # What is found is in fuzz/artifacts, to be tried again by the program with that file as its argument; what teaches a target something
 # new in target/fuzz/corpus. cargo-fuzz works as well (`RUSTC_BOOTSTRAP=1 cargo fuzz run npz`), and is not needed.
