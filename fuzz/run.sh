@@ -4,7 +4,10 @@
 #     sh fuzz/run.sh 30              30 seconds each
 #     sh fuzz/run.sh 600 npz pwz     10 minutes for each of these
 #     SANITIZER=address sh fuzz/run.sh 30 engine
-#     SEED=1 sh fuzz/run.sh 30       the same inputs as the last time, as far as the time goes
+#     SEED=1 RUNS=5000 sh fuzz/run.sh 300      5000 inputs each, that begin as the last time
+#
+# They do not stay the same: what is new to a target is seen by counters, which threads, names of files and the seeds of hash tables
+# change from run to run.
 #
 # What is found is in fuzz/artifacts, to be tried again by the program with that file as its argument; what teaches a target something
 # new in target/fuzz/corpus. cargo-fuzz works as well (`RUSTC_BOOTSTRAP=1 cargo fuzz run npz`), and is not needed.
@@ -45,7 +48,7 @@ turn() {
     log=target/fuzz/$target.log
     if "target/fuzz/$machine/release/$target" "target/fuzz/corpus/$target" "fuzz/corpus/$target" \
         -max_total_time="$seconds" -timeout=60 -rss_limit_mb=1024 -max_len=16384 -print_final_stats=1 \
-        ${SEED:+-seed="$SEED"} -artifact_prefix="fuzz/artifacts/$target/" >"$log" 2>&1; then
+        ${SEED:+-seed="$SEED"} ${RUNS:+-runs="$RUNS"} -artifact_prefix="fuzz/artifacts/$target/" >"$log" 2>&1; then
         echo "fuzz: $target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") executions, nothing found"
     else
         tail -n 40 "$log" >&2

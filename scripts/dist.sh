@@ -31,10 +31,18 @@ tree=$stage/$name
 mkdir -p "$tree/completions" "$tree/man"
 cp "$program" "$tree/partwise"
 strip "$tree/partwise" 2>/dev/null || true
-for shell in bash zsh fish elvish powershell; do "$program" completions $shell >"$tree/completions/partwise.$shell"; done
+while read -r shell file; do "$program" completions "$shell" >"$tree/completions/$file"; done <<COMPLETIONS
+bash partwise.bash
+zsh _partwise
+fish partwise.fish
+elvish partwise.elv
+powershell _partwise.ps1
+COMPLETIONS
 "$program" man >"$tree/man/partwise.1"
-cp README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE CITATION.cff "$tree"
-tar --owner=0 --group=0 --sort=name --mtime="@$(git log -1 --format=%ct)" -C "$stage" -cf - "$name" | gzip -9n >"dist/$name.tar.gz"
+git archive HEAD README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE CITATION.cff docs | tar -C "$tree" -xf -
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+export SOURCE_DATE_EPOCH
+tar --owner=0 --group=0 --sort=name --mtime="@$SOURCE_DATE_EPOCH" -C "$stage" -cf - "$name" | gzip -9n >"dist/$name.tar.gz"
 
 # The same as a Debian package, where there is what makes one.
 if command -v dpkg-deb >/dev/null 2>&1; then
@@ -44,9 +52,10 @@ if command -v dpkg-deb >/dev/null 2>&1; then
     cp "$tree/partwise" "$deb/usr/bin/"
     gzip -9nc "$tree/man/partwise.1" >"$deb/usr/share/man/man1/partwise.1.gz"
     cp "$tree/completions/partwise.bash" "$deb/usr/share/bash-completion/completions/partwise"
-    cp "$tree/completions/partwise.zsh" "$deb/usr/share/zsh/vendor-completions/_partwise"
+    cp "$tree/completions/_partwise" "$deb/usr/share/zsh/vendor-completions/_partwise"
     cp "$tree/completions/partwise.fish" "$deb/usr/share/fish/vendor_completions.d/partwise.fish"
     { cat LICENSE-MIT; echo; cat LICENSE-APACHE; } >"$deb/usr/share/doc/partwise/copyright"
+    gzip -9nc CHANGELOG.md >"$deb/usr/share/doc/partwise/changelog.gz"
     # The newest symbol of the C library that the program asks for.
     libc=$(objdump -T "$tree/partwise" 2>/dev/null | sed -n 's/.*GLIBC_\([0-9.]*\).*/\1/p' | sort -uV | tail -n 1)
     cat >"$deb/DEBIAN/control" <<CONTROL

@@ -152,8 +152,15 @@ pub enum AppError {
         expected: String,
     },
 
-    /// The file's content is not a sound that can be decoded.
+    /// The file is no sound of a kind that is known.
     #[error("{name} is not a readable sound; WAV, FLAC, Ogg Vorbis, MP3, AAC and ALAC are")]
+    UnknownSound {
+        /// The file.
+        name: String,
+    },
+
+    /// The file's content is not a sound that can be decoded.
+    #[error("{name} cannot be decoded as a sound")]
     DecodeSound {
         /// The file.
         name: String,

@@ -34,7 +34,7 @@ impl<'a, T: Number> Counting<'a, T> {
             let (rows, cols) = weights.shape();
             anyhow::ensure!(
                 (rows, cols) == (v.rows(), v.cols()),
-                "{}: has {rows} x {cols} weights; expected the shape of {name}, {} x {}",
+                "{}: has {rows} × {cols} weights; expected the shape of {name}, {} × {}",
                 input::name(path),
                 v.rows(),
                 v.cols()
@@ -46,7 +46,7 @@ impl<'a, T: Number> Counting<'a, T> {
             let (rows, cols) = (weights.rows(), weights.cols());
             anyhow::ensure!(
                 rows.min(cols) == 1 && rows.max(cols) == v.rows(),
-                "{}: has {rows} x {cols} weights; expected one for each of the {} rows of {name}",
+                "{}: has {rows} × {cols} weights; expected one for each of the {} rows of {name}",
                 input::name(path),
                 v.rows()
             );

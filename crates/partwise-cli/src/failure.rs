@@ -1,6 +1,7 @@
 //! What went wrong, in one line, and the exit code that says whose fault it is.
 
 use std::io;
+use std::num::{IntErrorKind, ParseFloatError, ParseIntError};
 
 use clap::error::ErrorKind;
 use partwise::Error;
@@ -31,7 +32,8 @@ pub(crate) fn with_advice(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-/// The chain of causes joined by ": ". A cause that its parent already quotes is not repeated.
+/// The chain of causes joined by ": ". A cause that its parent already quotes is not repeated. Control characters, as of a
+/// damaged file, are written out, so that they cannot steer a terminal.
 pub(crate) fn one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain() {
@@ -39,11 +41,32 @@ pub(crate) fn one_line(error: &anyhow::Error) -> String {
         if line.is_empty() {
             line = text;
         } else if !line.contains(text.as_str()) {
+            let system = cause.downcast_ref::<io::Error>().and_then(in_words);
             line.push_str(": ");
-            line.push_str(&text);
+            line.push_str(system.unwrap_or(&text));
         }
     }
-    joined(&line, " ")
+    let mut shown = String::with_capacity(line.len());
+    for letter in joined(&line, " ").chars() {
+        if letter.is_control() {
+            shown.extend(letter.escape_default());
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
+}
+
+/// What the system says most often of a path, in this program's words.
+fn in_words(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::NotFound => Some("no such file or folder"),
+        io::ErrorKind::IsADirectory => Some("is a folder; expected a file"),
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            Some("a file is where a folder is needed")
+        }
+        _ => None,
+    }
 }
 
 /// 2 if the request, a path or the input is at fault; 1 if the system failed, as when a disk is full.
@@ -78,7 +101,12 @@ pub(crate) fn usage(error: &clap::Error) -> anyhow::Error {
     if error.kind() == ErrorKind::MissingSubcommand {
         return anyhow::anyhow!("no command given; try 'partwise --help'");
     }
-    let text = error.render().to_string();
+    let mut text = error.render().to_string();
+    if let Some(source) = std::error::Error::source(error)
+        && let Some(expected) = number_in_words(source)
+    {
+        text = text.replace(&source.to_string(), expected);
+    }
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let text = text.split("\n\nUsage:").next().unwrap_or(text);
     let text = text
@@ -87,6 +115,16 @@ pub(crate) fn usage(error: &clap::Error) -> anyhow::Error {
         .unwrap_or(text);
     let paragraphs: Vec<_> = text.split("\n\n").map(|part| joined(part, " ")).collect();
     anyhow::anyhow!(paragraphs.join("; "))
+}
+
+/// What a value that is no number should have been; the library speaks of digits and literals.
+fn number_in_words(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    let whole = error.downcast_ref::<ParseIntError>();
+    match whole.map(ParseIntError::kind) {
+        Some(IntErrorKind::PosOverflow) => Some("expected a smaller number"),
+        Some(_) => Some("expected a whole number"),
+        None => error.is::<ParseFloatError>().then_some("expected a number"),
+    }
 }
 
 /// The words of all lines, with `separator` for every break.
@@ -111,6 +149,21 @@ mod tests {
         let cause = io::Error::other("no\nroom");
         let error = anyhow::Error::new(cause).context("cannot write");
         assert_eq!(one_line(&error), "cannot write: no room");
+    }
+
+    #[test]
+    fn the_system_is_quoted_in_our_words_and_cannot_steer_a_terminal() {
+        let said = |kind: io::ErrorKind| {
+            one_line(&anyhow::Error::new(io::Error::from(kind)).context("cannot read a\x1b[2J.png"))
+        };
+        assert_eq!(
+            said(io::ErrorKind::NotFound),
+            "cannot read a\\u{1b}[2J.png: no such file or folder"
+        );
+        assert_eq!(
+            said(io::ErrorKind::IsADirectory),
+            "cannot read a\\u{1b}[2J.png: is a folder; expected a file"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use partwise::{Dense, Graph, Nmf};
 use partwise_io::{Dtype, Format, Indices, Matrix, Precision, ReadOptions, Stored};
 
@@ -74,6 +74,16 @@ pub(crate) fn name(path: &Path) -> String {
     } else {
         path.display().to_string()
     }
+}
+
+/// All of a file of text.
+///
+/// # Errors
+/// What the system says; bytes that are no text.
+pub(crate) fn text(path: &Path) -> anyhow::Result<String> {
+    let bytes = std::fs::read(path).with_context(|| name(path))?;
+    String::from_utf8(bytes)
+        .map_err(|_| anyhow!("{}: is no UTF-8 text; save the file as UTF-8", name(path)))
 }
 
 /// A matrix in a precision that was asked for.

@@ -35,6 +35,20 @@ pub(crate) fn check_file(path: &Path) -> anyhow::Result<()> {
     check_folder(folder_of(path))
 }
 
+/// As [`check_file`], for a file of one format, whose name must end as such names do.
+///
+/// # Errors
+/// As [`check_file`]; another extension.
+pub(crate) fn check_named(path: &Path, extension: &str) -> anyhow::Result<()> {
+    let found = path.extension().unwrap_or_default();
+    anyhow::ensure!(
+        found.eq_ignore_ascii_case(extension),
+        "{}: expected the name of a .{extension} file",
+        path.display()
+    );
+    check_file(path)
+}
+
 /// As [`check_file`], for a matrix; its extension must be that of a format that can be written.
 ///
 /// # Errors

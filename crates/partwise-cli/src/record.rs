@@ -128,6 +128,7 @@ pub(crate) fn run<T: Number>(
     fit: &Factorization<T>,
 ) -> anyhow::Result<Run> {
     let mut run = Run {
+        batches: false,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         command: command(),
         parameters: parameters(solving),

@@ -137,11 +137,13 @@ fn pour(
         options,
         folder,
     };
-    if input.is_dir() && Format::of_folder(input).is_none() {
+    let named = options.array.is_some();
+    if !named && input.is_dir() && Format::of_folder(input).is_none() {
         pour.arrays(input)?;
         return Ok(("npy", false));
     }
-    if options.format.is_none_or(|format| format.name() == "pws")
+    if !named
+        && options.format.is_none_or(|format| format.name() == "pws")
         && let Some(stored) = open_store(input, options.dtype)?
     {
         at_precision!(stored.precision(), T => pour.again::<T>(&stored)?);

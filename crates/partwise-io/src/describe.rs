@@ -68,7 +68,8 @@ pub struct MatrixDescription {
 /// As [`read`](crate::read()).
 pub fn describe(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Description, Error> {
     let (path, options) = &options.at(path.as_ref());
-    if options.format.is_none_or(|format| format.name() == "pws")
+    if options.array.is_none()
+        && options.format.is_none_or(|format| format.name() == "pws")
         && let Some(store) = open_store(path, options.dtype)?
     {
         return describe_store(&store);

@@ -66,6 +66,11 @@ pub(crate) trait FileFormat: Sync {
         false
     }
 
+    /// Whether a file may hold several arrays, of which [`ReadOptions::array`] names one.
+    fn has_arrays(&self) -> bool {
+        false
+    }
+
     /// Reads the matrix.
     fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error>;
 
@@ -101,6 +106,11 @@ pub(crate) trait RowsFormat: Sync {
         false
     }
 
+    /// As [`FileFormat::has_arrays`].
+    fn has_arrays(&self) -> bool {
+        false
+    }
+
     /// What is in the file.
     fn open(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, Error>;
 }
@@ -120,6 +130,10 @@ impl<F: RowsFormat> FileFormat for F {
 
     fn recognises_folder(&self, folder: &Path) -> bool {
         RowsFormat::recognises_folder(self, folder)
+    }
+
+    fn has_arrays(&self) -> bool {
+        RowsFormat::has_arrays(self)
     }
 
     fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error> {
@@ -171,11 +185,16 @@ impl Format {
         Self::all().find(|format| format.0.recognises_folder(folder))
     }
 
-    /// That a source is a folder if and only if the format is one of folders.
-    fn check_kind(self, source: &Source) -> Result<(), Error> {
-        match source.folder() {
-            Some(folder) if !self.0.recognises_folder(folder) => Err(Error::IsFolder {
-                file: source.name.clone(),
+    /// That a source is a folder only where the format is one of folders, and an array named only where there may be several.
+    fn check(self, source: &Source, options: &ReadOptions) -> Result<(), Error> {
+        let file = || source.name.clone();
+        match (source.folder(), &options.array) {
+            (Some(folder), _) if !self.0.recognises_folder(folder) => {
+                Err(Error::IsFolder { file: file() })
+            }
+            (_, Some(array)) if !self.0.has_arrays() => Err(Error::Unsupported {
+                file: file(),
+                problem: format!("holds one matrix, and no array '{array}'"),
             }),
             _ => Ok(()),
         }
@@ -354,7 +373,7 @@ pub(crate) fn read_source(source: Source, options: &ReadOptions) -> Result<Table
         file: source.name.clone(),
         limit: options.memory_limit,
     };
-    format.check_kind(&source)?;
+    format.check(&source, options)?;
     format.0.read(source, &budget, options)
 }
 
@@ -364,7 +383,7 @@ pub(crate) fn pour(
     source: Source,
     pour: &mut Pour<'_, '_>,
 ) -> Result<Option<Source>, Error> {
-    format.check_kind(&source)?;
+    format.check(&source, pour.options)?;
     format.0.pour(source, pour)
 }
 
@@ -382,20 +401,8 @@ pub(crate) fn rows(source: Source, options: &ReadOptions) -> Result<Option<Rows>
         file: source.name.clone(),
         limit: options.memory_limit,
     };
-    format.check_kind(&source)?;
+    format.check(&source, options)?;
     format.0.rows(source, &budget, options)
-}
-
-/// Refuses the name of an array where a file has but one.
-#[cfg(feature = "arrow")]
-fn no_array(file: &str, options: &ReadOptions) -> Result<(), Error> {
-    match &options.array {
-        None => Ok(()),
-        Some(array) => Err(Error::Unsupported {
-            file: file.to_owned(),
-            problem: format!("is one table, and has no array '{array}'"),
-        }),
-    }
 }
 
 /// Writes a matrix to a file, in the format of its extension, whole or not at all.

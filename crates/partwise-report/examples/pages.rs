@@ -92,6 +92,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn run(input: &str, rank: u64, shape: [u64; 2]) -> Run {
     let mut run = Run {
+        batches: false,
         version: "0.1.0".to_owned(),
         command: [
             "partwise",

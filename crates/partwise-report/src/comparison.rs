@@ -135,7 +135,7 @@ pub fn comparison(comparison: &Comparison<'_>) -> Result<Figure, ReportError> {
 }
 
 /// The figures of a reconstruction in one line: "rank 20: PSNR 24.3 dB, SSIM 0.71, 7.9 % of the
-/// stored values".
+/// picture's values".
 ///
 /// `psnr_db` may be infinite; `stored_values_ratio` is the share of the plain matrix's numbers that
 /// the factors hold. The spaces before units do not break.
@@ -143,7 +143,7 @@ pub fn quality_caption(rank: u64, psnr_db: f64, ssim: f64, stored_values_ratio: 
     // Two decimals of a similarity near 1 would call everything above 0.995 perfect.
     let digits = if (0.995..1.0).contains(&ssim) { 4 } else { 2 };
     format!(
-        "rank{space}{rank}: PSNR{space}{}{space}dB, SSIM{space}{}, {} of the stored values",
+        "rank{space}{rank}: PSNR{space}{}{space}dB, SSIM{space}{}, {} of the picture's values",
         decimal(psnr_db, 3),
         signed(ssim, format!("{:.digits$}", ssim.abs())),
         percent(stored_values_ratio),
@@ -199,11 +199,11 @@ mod tests {
         let plain = |text: String| text.replace(UNIT_SPACE, " ");
         assert_eq!(
             plain(quality_caption(20, 24.31, 0.7062, 0.0789)),
-            "rank 20: PSNR 24.3 dB, SSIM 0.71, 7.9 % of the stored values"
+            "rank 20: PSNR 24.3 dB, SSIM 0.71, 7.9 % of the picture's values"
         );
         assert_eq!(
             plain(quality_caption(1, f64::INFINITY, 1.0, 2.0)),
-            "rank 1: PSNR ∞ dB, SSIM 1.00, 200.0 % of the stored values"
+            "rank 1: PSNR ∞ dB, SSIM 1.00, 200.0 % of the picture's values"
         );
         assert!(plain(quality_caption(9, 50.0, 0.9973, 0.5)).contains("SSIM 0.9973"));
         assert!(plain(quality_caption(9, 5.0, -0.02, 0.5)).contains("SSIM −0.02"));

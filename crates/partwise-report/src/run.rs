@@ -42,6 +42,9 @@ pub struct Run {
     pub stop_reason: String,
     /// Wall-clock seconds of the fit.
     pub seconds: f64,
+    /// Whether an iteration saw a batch of rows alone: its objective is then the cost of one of these rows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub batches: bool,
     /// The course of the run, in order.
     pub trace: Vec<TracePoint>,
     /// What one kind of run adds, side by side with the fields above, such as `psnr_db`.
@@ -187,12 +190,16 @@ pub fn convergence(run: &Run) -> Figure {
             .map(|point| (point.iteration as f64, point.objective))
             .collect()
     };
-    let mut series = vec![Series::new("objective", stretch(false))];
+    let (iteration, measure) = match run.batches {
+        true => ("batch", "cost of a row"),
+        false => ("iteration", "objective"),
+    };
+    let mut series = vec![Series::new(measure, stretch(false))];
     let estimates = stretch(true);
     if !estimates.is_empty() {
         series.push(Series::new("estimate on a sketch of the data", estimates));
     }
-    let mut panels = vec![Panel::new(Axis::new("objective").scaled(scale), series).weighted(2.4)];
+    let mut panels = vec![Panel::new(Axis::new(measure).scaled(scale), series).weighted(2.4)];
     let residual = course(|point| point.residual);
     if !residual.is_empty() {
         panels.push(Panel::new(
@@ -203,7 +210,7 @@ pub fn convergence(run: &Run) -> Figure {
     line_chart(&Chart {
         title: format!("Convergence at rank {}", run.rank),
         caption: Some(caption(run)),
-        x: Axis::new("iteration").scaled(Scale::Linear),
+        x: Axis::new(iteration).scaled(Scale::Linear),
         panels,
     })
 }
@@ -220,12 +227,17 @@ pub fn stop_in_words(stop_reason: &str) -> &str {
 /// How the run went, in one line.
 pub(crate) fn caption(run: &Run) -> String {
     let [m, n] = run.shape;
-    let plural = if run.iterations == 1 { "" } else { "s" };
+    let steps = match (run.batches, run.iterations) {
+        (true, 1) => "batch",
+        (true, _) => "batches",
+        (false, 1) => "iteration",
+        (false, _) => "iterations",
+    };
     let error = run.relative_error.map_or_else(String::new, |error| {
         format!(", relative error {}", decimal(error, 3))
     });
     format!(
-        "{} × {} matrix, {} loss, solver {}: {} iteration{plural} in {}{error}; {}",
+        "{} × {} matrix, {} loss, solver {}: {} {steps} in {}{error}; {}",
         whole(m),
         whole(n),
         run.loss,

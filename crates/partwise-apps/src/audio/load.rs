@@ -20,7 +20,7 @@ use crate::AppError;
 ///
 /// # Errors
 ///
-/// [`AppError::Read`], [`AppError::DecodeSound`] for what is no sound or has an unsupported codec,
+/// [`AppError::Read`], [`AppError::UnknownSound`] for what is no sound or has an unsupported codec, [`AppError::DecodeSound`],
 /// [`AppError::SoundTooLarge`], and those of [`Sound::new`].
 pub fn load(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
     let name = path.display().to_string();
@@ -38,6 +38,7 @@ pub fn load(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
         name: name.clone(),
         source,
     };
+    let unknown = || AppError::UnknownSound { name: name.clone() };
     let mut hint = Hint::new();
     if let Some(extension) = path.extension().and_then(|extension| extension.to_str()) {
         hint.with_extension(extension);
@@ -52,18 +53,16 @@ pub fn load(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
         )
         .map_err(|error| match error {
             // Every kind was tried to the end of the file.
-            Error::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                refused(Error::Unsupported("no known kind of sound file"))
-            }
+            Error::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => unknown(),
+            Error::Unsupported(_) => unknown(),
             error => refused(error),
         })?;
-    let none = || refused(Error::Unsupported("no sound track with a known codec"));
-    let track = format.default_track(TrackType::Audio).ok_or_else(none)?;
+    let track = format.default_track(TrackType::Audio).ok_or_else(unknown)?;
     let parameters = track
         .codec_params
         .as_ref()
         .and_then(|parameters| parameters.audio())
-        .ok_or_else(none)?;
+        .ok_or_else(unknown)?;
     let track_id = track.id;
     let announced = track.num_frames.unwrap_or(0);
     let count = parameters
@@ -86,7 +85,10 @@ pub fn load(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
     within(announced, count)?;
     let mut decoder = symphonia::default::get_codecs()
         .make_audio_decoder(parameters, &AudioDecoderOptions::default())
-        .map_err(&refused)?;
+        .map_err(|error| match error {
+            Error::Unsupported(_) => unknown(),
+            error => refused(error),
+        })?;
 
     let mut rate = parameters.sample_rate.unwrap_or(0);
     let mut channels: Vec<Vec<f32>> = Vec::new();

@@ -117,10 +117,7 @@ fn run(
         Ok::<_, AppError>(())
     })?;
     if sum.ids.is_empty() {
-        return Err(AppError::Corpus {
-            name: corpus.name().to_owned(),
-            problem: "holds no documents".to_owned(),
-        });
+        return Err(corpus.empty());
     }
     if !sum.is_closed && sum.vocabulary.texts().is_empty() {
         return Err(AppError::EmptyVocabulary {

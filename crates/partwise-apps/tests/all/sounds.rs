@@ -59,6 +59,6 @@ fn every_kind_holds_the_sound_that_was_written() {
 #[test]
 fn an_unknown_codec_is_refused_with_the_known_ones() {
     let error = load(&fixture("two-tones.opus"), 1 << 30).unwrap_err();
-    assert!(matches!(error, AppError::DecodeSound { .. }), "{error}");
+    assert!(matches!(error, AppError::UnknownSound { .. }), "{error}");
     assert!(error.to_string().contains("Ogg Vorbis"), "{error}");
 }

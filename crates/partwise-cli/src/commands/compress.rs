@@ -20,7 +20,7 @@ const BYTES_PER_SAMPLE: u64 = 160;
 pub(crate) fn run(arguments: &CompressArguments) -> anyhow::Result<Ending> {
     let target = arguments.target();
     target.check()?;
-    outputs::check_file(&arguments.output)?;
+    outputs::check_named(&arguments.output, "pwz")?;
     let name = input::name(&arguments.input);
     let reporting = &arguments.reporting;
     let progress = Progress::begin(format!("reading {name}"), reporting.quiet);
@@ -95,19 +95,16 @@ impl Outcome<'_> {
 
     fn table(&self, name: &str, written: &str) -> Table {
         let picture = &self.original.picture;
-        let kind = match picture.channels() {
-            Channels::Grey => "grey",
-            Channels::Colour => "colour",
-        };
         let bytes = self.compressed.bytes.len() as u64;
         let mut table = Table::default();
         table.row("picture", name);
         table.row(
             "size",
             format!(
-                "{} × {} pixels, {kind}, {} bits",
+                "{} × {} pixels, {}, {} bits",
                 picture.width(),
                 picture.height(),
+                kind(picture.channels()),
                 self.original.depth.bits()
             ),
         );
@@ -178,6 +175,14 @@ impl Outcome<'_> {
                 "ssim": jpeg.ssim,
             })),
         })
+    }
+}
+
+/// Channels in words.
+pub(super) fn kind(channels: Channels) -> &'static str {
+    match channels {
+        Channels::Grey => "grey",
+        Channels::Colour => "colour",
     }
 }
 

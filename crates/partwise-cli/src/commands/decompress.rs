@@ -6,6 +6,7 @@ use std::io::Read;
 use anyhow::{Context, bail};
 use partwise_apps::compress::decompress;
 
+use super::compress::kind;
 use crate::arguments::DecompressArguments;
 use crate::interrupt::Ending;
 use crate::progress::Progress;
@@ -13,14 +14,7 @@ use crate::table::Table;
 use crate::{input, memory, outputs, terminal};
 
 pub(crate) fn run(arguments: &DecompressArguments) -> anyhow::Result<Ending> {
-    let extension = arguments.output.extension().unwrap_or_default();
-    if !extension.eq_ignore_ascii_case("png") {
-        bail!(
-            "{}: expected the name of a .png file",
-            arguments.output.display()
-        );
-    }
-    outputs::check_file(&arguments.output)?;
+    outputs::check_named(&arguments.output, "png")?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), arguments.quiet);
     let limit = arguments.limit.unwrap_or_else(memory::available);
@@ -48,9 +42,10 @@ pub(crate) fn run(arguments: &DecompressArguments) -> anyhow::Result<Ending> {
         table.row(
             "picture",
             format!(
-                "{} × {} pixels, {} bits",
+                "{} × {} pixels, {}, {} bits",
                 picture.width(),
                 picture.height(),
+                kind(picture.channels()),
                 photo.depth.bits()
             ),
         );

@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
 
 use crate::arguments::Arguments;
 use crate::interrupt::Ending;
@@ -32,7 +33,7 @@ pub(crate) fn run() -> anyhow::Result<Ending> {
         man.render_synopsis_section(&mut section)?;
         man.render_description_section(&mut section)?;
         man.render_options_section(&mut section)?;
-        man.render_extra_section(&mut section)?;
+        extra(sub).to_writer(&mut section)?;
         // The sections of a command's own page are parts of a section here.
         for line in String::from_utf8(section)?.lines() {
             if let Some(title) = line.strip_prefix(".SH ") {
@@ -42,8 +43,31 @@ pub(crate) fn run() -> anyhow::Result<Ending> {
             }
         }
     }
-    man.render_extra_section(&mut page)?;
+    extra(&command).to_writer(&mut page)?;
     man.render_version_section(&mut page)?;
     terminal::print(&String::from_utf8(page)?)?;
     Ok(Ending::Done)
+}
+
+/// What a command's help says behind its flags: examples a line each, as they stand, and paragraphs.
+fn extra(command: &Command) -> Roff {
+    let text = command.get_after_long_help().or(command.get_after_help());
+    let text = text.map(ToString::to_string).unwrap_or_default();
+    let mut roff = Roff::new();
+    for paragraph in text.split("\n\n").map(str::trim_end) {
+        match paragraph.strip_prefix("Examples:\n") {
+            Some(examples) => {
+                roff.control("SH", ["EXAMPLES"]).control("nf", []);
+                for line in examples.lines() {
+                    roff.text([roman(line.trim_start())]);
+                }
+                roff.control("fi", []);
+            }
+            None if paragraph.is_empty() => {}
+            None => {
+                roff.control("PP", []).text([roman(paragraph)]);
+            }
+        }
+    }
+    roff
 }

@@ -1,8 +1,6 @@
 //! `partwise report`: the page of a run, from what the run left behind.
 
-use std::fs;
-
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use partwise_report::Run;
 
 use crate::arguments::report::ReportArguments;
@@ -17,8 +15,7 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Ending> {
         Some(output) => output.clone(),
         None => folder.join(page::REPORT),
     };
-    let text =
-        fs::read_to_string(&arguments.run).with_context(|| format!("{name}: cannot read"))?;
+    let text = input::text(&arguments.run)?;
     let run = Run::from_json(&text)
         .map_err(|error| anyhow!("{name}: {}", failure::one_line(&error.into())))?;
     outputs::check_file(&output)?;

@@ -270,6 +270,7 @@ impl<T: Number> Learner<T> {
         parameters.insert("batch".into(), json!(arguments.streaming.batch.get()));
         parameters.insert("half_life".into(), json!(self.half_life));
         let mut run = Run {
+            batches: true,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             command: record::command(),
             parameters,

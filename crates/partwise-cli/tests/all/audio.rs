@@ -359,7 +359,7 @@ fn bad_sounds_are_refused_with_the_place() {
         ("empty.wav -k 2", &["empty.wav"]),
         ("speech.opus -k 2", &["speech.opus"]),
         ("missing.wav -k 2", &["missing.wav"]),
-        (". -k 2", &["directory"]),
+        (". -k 2", &["is a folder"]),
         (
             "tone.wav -k 2 --channel 2",
             &["channel 2", "numbered from 1"],

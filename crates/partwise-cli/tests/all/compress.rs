@@ -17,7 +17,7 @@ fn a_picture_comes_back_as_reported() {
         assert!(table.contains(word), "no {word} in {table}");
     }
     let table = place.succeed("decompress photo.pwz -o back.png");
-    assert!(table.contains("40 × 30 pixels, 8 bits"), "{table}");
+    assert!(table.contains("40 × 30 pixels, colour, 8 bits"), "{table}");
     let back = image::open(place.path("back.png")).unwrap();
     assert_eq!((back.width(), back.height()), (40, 30));
     assert_eq!(back.color(), image::ColorType::Rgb8);
@@ -111,5 +111,6 @@ fn bad_input_is_refused() {
         &["--psnr"],
     );
     place.refused("compress notes.pwz -o x.pwz", &["not a readable picture"]);
-    place.refused("compress photo.png -o none/deep/..", &["name of a file"]);
+    place.refused("compress photo.png -o none/deep/..", &[".pwz file"]);
+    place.refused("compress photo.png -o x.png", &["x.png", ".pwz file"]);
 }

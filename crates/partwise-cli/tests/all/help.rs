@@ -104,4 +104,18 @@ fn every_command_has_a_section_in_the_manual() {
             "no {command}"
         );
     }
+    // Each example is on a line of its own, which is not filled.
+    let mut filled = true;
+    for line in manual.lines() {
+        match line {
+            ".nf" => filled = false,
+            ".fi" => filled = true,
+            line => assert!(!filled || !line.starts_with("partwise fit"), "{line}"),
+        }
+    }
+    assert!(
+        manual.contains(".SS EXAMPLES\n.nf\npartwise fit"),
+        "{manual}"
+    );
+    assert!(!manual.contains("EXTRA"));
 }

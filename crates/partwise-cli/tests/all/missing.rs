@@ -169,11 +169,11 @@ fn refusals() {
         ("ratings.mtx --zeros none", &["none", "--zeros", "missing"]),
         (
             "v.txt --weights short.txt",
-            &["short.txt", "1 x 3", "v.txt", "6 x 4"],
+            &["short.txt", "1 × 3", "v.txt", "6 × 4"],
         ),
         (
             "v.txt --row-weights short.txt",
-            &["short.txt", "1 x 3", "6 rows of v.txt"],
+            &["short.txt", "1 × 3", "6 rows of v.txt"],
         ),
         ("v.txt --weights none.npy", &["none.npy"]),
         (

@@ -252,7 +252,7 @@ fn what_does_not_fit_together_is_refused_with_one_line() {
     };
     refuses(
         "fit nowhere.npy -k 3 -o out",
-        &["nowhere.npy", "No such file"],
+        &["nowhere.npy", "no such file"],
     );
     refuses(
         "fit v.mtx -k 3 -o out",

@@ -82,6 +82,6 @@ fn what_is_no_run_is_refused() {
         "report not.json",
         &["not.json: this is not a run.json: invalid type"],
     );
-    place.refused("report missing.json", &["missing.json: cannot read: "]);
+    place.refused("report missing.json", &["missing.json: no such file"]);
     assert!(!place.path("report.html").exists());
 }

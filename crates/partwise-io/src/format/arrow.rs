@@ -52,7 +52,6 @@ impl RowsFormat for Arrow {
 
 fn open(source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, Error> {
     let name = source.name.clone();
-    super::no_array(&name, options)?;
     if source.head.starts_with(OLD_FEATHER) {
         return Err(Error::Unsupported {
             file: name,

@@ -31,6 +31,10 @@ impl RowsFormat for Hdf5 {
             .any(|&at| head.get(at..).is_some_and(|head| head.starts_with(MAGIC)))
     }
 
+    fn has_arrays(&self) -> bool {
+        true
+    }
+
     fn open(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, Error> {
         open(source, budget, options)
     }

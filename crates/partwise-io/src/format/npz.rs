@@ -32,6 +32,10 @@ impl FileFormat for Npz {
         head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06")
     }
 
+    fn has_arrays(&self) -> bool {
+        true
+    }
+
     fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error> {
         let mut archive = Archive::open(source, budget)?;
         if options.array.is_none() && scipy::is_sparse(&archive) {

@@ -44,7 +44,6 @@ impl RowsFormat for Parquet {
 
 fn open(source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, Error> {
     let name = source.name.clone();
-    super::no_array(&name, options)?;
     let (file, length) = source.into_seekable()?;
     guarded(&name, || {
         let file = Pages::new(&name, file, length)?;

@@ -37,6 +37,10 @@ impl RowsFormat for Zarr {
         MARKS.iter().any(|mark| folder.join(mark).is_file())
     }
 
+    fn has_arrays(&self) -> bool {
+        true
+    }
+
     fn open(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, Error> {
         open(&source, budget, options)
     }

@@ -92,7 +92,10 @@ impl Stored {
         if path == Path::new("-") {
             return Ok(None);
         }
-        let wants = |name| options.format.is_none_or(|format| format.name() == name);
+        // Neither of the two that have readers of their own has an array to name.
+        let wants = |name| {
+            options.array.is_none() && options.format.is_none_or(|format| format.name() == name)
+        };
         if wants("pws")
             && let Some(store) = open_store(path, options.dtype)?
         {

@@ -270,7 +270,7 @@ fn what_is_wrong_is_named() {
         ),
         (
             "index.parquet#X",
-            "index.parquet: is one table, and has no array 'X'",
+            "index.parquet: holds one matrix, and no array 'X'",
         ),
         (
             "cells.h5ad#layers/nothing",

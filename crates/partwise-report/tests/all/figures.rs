@@ -147,7 +147,7 @@ fn comparisons_of_every_shape_are_sound() {
             }
             assert_says(&figure, &format!("{width} × {height} pixels"));
             assert_says(&figure, &format!("PSNR{TIE}24.3{TIE}dB"));
-            assert_says(&figure, &format!("7.9{TIE}% of the stored"));
+            assert_says(&figure, &format!("7.9{TIE}% of the picture's"));
             assert_eq!(pictures(&figure).len(), 4, "three pictures and the bar");
             assert!(figure.width() <= 1400.0 && figure.height() <= 1400.0);
         }

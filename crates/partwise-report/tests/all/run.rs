@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 fn run() -> Run {
     Run {
+        batches: false,
         version: "0.1.0".to_owned(),
         command: ["partwise", "image", "photo.png", "-k", "20"]
             .map(str::to_owned)
@@ -148,6 +149,19 @@ fn runs_without_a_course_or_a_residual_are_drawn() {
     let single = convergence(&short);
     assert_eq!(single.svg().matches("<circle").count(), 1);
     assert!(!single.svg().contains("NaN"));
+}
+
+#[test]
+fn the_course_of_a_stream_is_one_of_batches() {
+    let mut run = run();
+    assert!(!run.to_json().unwrap().contains("batches"));
+    run.batches = true;
+    let drawn = convergence(&run);
+    for words in [">cost of a row<", ">batch<", "3 batches in"] {
+        assert!(drawn.svg().contains(words), "{words:?} is missing");
+    }
+    assert!(!drawn.svg().contains("iteration"));
+    assert!(Run::from_json(&run.to_json().unwrap()).unwrap().batches);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use walkdir::WalkDir;
 
 use super::record::Record;
 use super::table::{Rows, TableBlocks};
-use super::{BLOCK_BYTES, Corpus, CorpusFormat, Document, Place, decompressed, extension};
+use super::{BLOCK_BYTES, Corpus, CorpusFormat, Document, NO_TEXT, Place, decompressed, extension};
 use crate::AppError;
 
 /// Files of a block.
@@ -195,8 +195,7 @@ fn visit_line(
     visit: &mut impl FnMut(Document<'_>),
 ) -> Result<(), AppError> {
     if corpus.format == CorpusFormat::Lines {
-        let text = std::str::from_utf8(bytes)
-            .map_err(|_| corpus.line(line, "is no UTF-8 text; save the file as UTF-8"))?;
+        let text = std::str::from_utf8(bytes).map_err(|_| corpus.line(line, NO_TEXT))?;
         visit(Document {
             id: &line.to_string(),
             text,
@@ -240,7 +239,7 @@ fn visit_file(
         AppError::Line {
             file: path.display().to_string(),
             line: memchr_iter(b'\n', valid).count() as u64 + 1,
-            problem: "is no UTF-8 text; save the file as UTF-8".to_owned(),
+            problem: NO_TEXT.to_owned(),
         }
     })?;
     let folder = match &corpus.place {

@@ -21,6 +21,8 @@ use crate::AppError;
 const BLOCK_BYTES: usize = 1 << 20;
 /// Bytes of a buffer between a file and its decompression.
 const BUFFER_BYTES: usize = 1 << 16;
+/// What is said of bytes that should be text.
+const NO_TEXT: &str = "is no UTF-8 text; save the file as UTF-8";
 /// The one field that a file in a folder has: the folder that it lies in.
 pub const FOLDER_FIELD: &str = "folder";
 
@@ -168,7 +170,7 @@ impl Corpus {
         }
         let format = format.or_else(|| CorpusFormat::by_path(path)).ok_or_else(|| {
             fault(
-                "nothing says how its documents are stored; name the format: jsonl, csv, tsv or lines"
+                "its name does not say how documents are stored; name the format: jsonl, csv, tsv or lines"
                     .to_owned(),
             )
         })?;
@@ -274,6 +276,14 @@ impl Corpus {
         }
     }
 
+    /// What is said where nothing is in it.
+    pub(super) fn empty(&self) -> AppError {
+        AppError::Corpus {
+            name: self.name.clone(),
+            problem: "holds no documents".to_owned(),
+        }
+    }
+
     fn unreadable(&self, source: io::Error) -> AppError {
         AppError::Read {
             path: PathBuf::from(&self.name),
@@ -328,6 +338,19 @@ fn extension(path: &Path) -> String {
     }
 }
 
+/// Names of fields, as far as a message has room for them.
+fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 12;
+    const LETTERS: usize = 40;
+    let more = (names.len() > SHOWN).then(|| "…".to_owned());
+    let shown = names.take(SHOWN).map(|name| opening(name, LETTERS));
+    let shown: Vec<_> = shown.chain(more).collect();
+    match shown.is_empty() {
+        true => "none".to_owned(),
+        false => shown.join(", "),
+    }
+}
+
 fn opening(text: &str, most: usize) -> String {
     let mut short = String::new();
     let mut count = 0;
@@ -368,12 +391,18 @@ mod tests {
             (
                 CorpusFormat::Csv,
                 "id,text,\"green\ntree\"\n1,one,2\n",
-                "line 1: has no column 'label'; its columns are id, text, green\u{fffd}tree",
+                "line 1: has no column 'label'; it has id, text, green tree",
             ),
+            (
+                CorpusFormat::Csv,
+                "a,b,c,d,e,f,g,h,i,j,k,l,m\n",
+                "line 1: has no column 'text'; it has a, b, c, d, e, f, g, h, i, j, k, l, …",
+            ),
+            (CorpusFormat::Csv, "", ": holds no documents"),
             (
                 CorpusFormat::JsonLines,
                 r#"{"green\ntree": "one"}"#,
-                "line 1: has no field 'text'; it has green\u{fffd}tree",
+                "line 1: has no field 'text'; it has green tree",
             ),
         ] {
             let mut file = tempfile::NamedTempFile::new().unwrap();

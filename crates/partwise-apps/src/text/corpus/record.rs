@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::Fields;
+use super::{Fields, NO_TEXT, listed};
 
 /// What is wanted of an object.
 pub(super) struct Record<'a> {
@@ -18,7 +18,7 @@ impl<'a> Record<'a> {
     /// Reads one line; else what is wrong with it.
     pub(super) fn parse(line: &'a [u8], fields: &Fields) -> Result<Self, String> {
         if std::str::from_utf8(line).is_err() {
-            return Err("is no UTF-8 text; save the file as UTF-8".to_owned());
+            return Err(NO_TEXT.to_owned());
         }
         if line[0] != b'{' {
             return Err("is no JSON object; expected one object a line".to_owned());
@@ -28,7 +28,7 @@ impl<'a> Record<'a> {
             .deserialize(&mut parser)
             .and_then(|found| parser.end().map(|()| found))
             .map_err(|error| format!("is broken JSON: {}", placed(&error)))?;
-        let absent = |name: &str| format!("has no field '{name}'; {}", present(line));
+        let absent = |name: &str| format!("has no field '{name}'; it has {}", present(line));
         let text = match found.text {
             Some(Value::Text(text)) => text,
             Some(Value::Number(_) | Value::Other) => {
@@ -63,17 +63,9 @@ fn placed(error: &serde_json::Error) -> String {
 
 /// The fields that an object has.
 fn present(line: &[u8]) -> String {
-    const SHOWN: usize = 12;
     let object: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(line).unwrap_or_default();
-    let mut names: Vec<_> = object.keys().take(SHOWN).cloned().collect();
-    if object.len() > SHOWN {
-        names.push("…".to_owned());
-    }
-    match names.is_empty() {
-        true => "it has none".to_owned(),
-        false => format!("it has {}", names.join(", ")),
-    }
+    listed(object.keys().map(String::as_str))
 }
 
 #[derive(Default)]

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
-use super::{BLOCK_BYTES, Corpus, CorpusFormat, Document};
+use super::{BLOCK_BYTES, Corpus, CorpusFormat, Document, NO_TEXT, listed};
 use crate::AppError;
 use crate::text::Texts;
 
@@ -61,15 +61,17 @@ impl<'a> TableBlocks<'a> {
             .byte_headers()
             .map_err(|error| broken(corpus, error))?;
         let find = |name: &str| names.iter().position(|field| field == name.as_bytes());
+        let known = names
+            .iter()
+            .map(std::str::from_utf8)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| corpus.line(1, NO_TEXT))?;
+        if known.is_empty() {
+            return Err(corpus.empty());
+        }
         let absent = |name: &str| {
-            let names: Vec<_> = names.iter().map(String::from_utf8_lossy).collect();
-            corpus.line(
-                1,
-                format!(
-                    "has no column '{name}'; its columns are {}",
-                    names.join(", ")
-                ),
-            )
+            let known = listed(known.iter().copied());
+            corpus.line(1, format!("has no column '{name}'; it has {known}"))
         };
         let fields = &corpus.fields;
         let id = find(fields.id_name());
@@ -104,10 +106,7 @@ impl<'a> TableBlocks<'a> {
             }
             let line = record.position().map_or(0, csv::Position::line);
             let field = |column: usize| {
-                std::str::from_utf8(&record[column]).map_err(|_| {
-                    self.corpus
-                        .line(line, "is no UTF-8 text; save the file as UTF-8")
-                })
+                std::str::from_utf8(&record[column]).map_err(|_| self.corpus.line(line, NO_TEXT))
             };
             let text = field(self.text)?;
             bytes += text.len();

@@ -19,9 +19,9 @@ pub(super) fn read(path: &Path, channel: Option<usize>, quiet: bool) -> anyhow::
     let sound = load(path, memory::available() / (2 * SHARE_OF_MEMORY))?;
     if sound.damaged() > 0 && !quiet {
         terminal::warning(&format!(
-            "{} of {} cannot be decoded and count as silence",
-            counted(sound.damaged(), "piece"),
-            input::name(path)
+            "{}: {} cannot be decoded; there is silence instead",
+            input::name(path),
+            counted(sound.damaged(), "piece")
         ));
     }
     Ok(match channel {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use partwise_apps::text::{
     Analysis, Corpus, CorpusFormat, Counts, Fields, Filters, Ids, Labels, Language, TermRows,
     Texts, Weight, Weighting, WordRule, count, known, select,
@@ -229,8 +229,10 @@ fn analysis(terms: &TermArguments) -> anyhow::Result<Analysis> {
     let mut stop_words = Vec::new();
     for source in &terms.stop_words {
         let path = Path::new(source);
-        if Language::by_name(source).is_none() && path.is_file() {
-            let text = std::fs::read_to_string(path).with_context(|| source.clone())?;
+        // No language is written with a dot.
+        let is_path = path.exists() || path.extension().is_some();
+        if Language::by_name(source).is_none() && is_path {
+            let text = input::text(path)?;
             stop_words.extend(text.lines().map(str::trim).map(str::to_owned));
         } else {
             let words = Language::to_stop(source)?.stop_words().unwrap_or_default();

@@ -11,6 +11,7 @@ use partwise_io::{Layout, Matrix};
 use super::data::{Prepared, Recipe};
 use crate::input;
 use crate::number::Number;
+use crate::table::counted;
 
 /// A matrix of counts and the names of its rows and columns.
 pub(super) struct Ready<T> {
@@ -29,7 +30,7 @@ impl<T: Number + Weight> Ready<T> {
         let rows = by_rows(matrix, &name)?;
         let terms: Texts = match (vocabulary, table.col_names) {
             (Some(file), _) => {
-                let text = std::fs::read_to_string(file).with_context(|| input::name(file))?;
+                let text = input::text(file)?;
                 text.lines().map(str::trim_end).collect()
             }
             (None, Some(names)) => names.iter().collect(),
@@ -40,9 +41,9 @@ impl<T: Number + Weight> Ready<T> {
         let source = vocabulary.map_or_else(|| name.clone(), input::name);
         if terms.len() != rows.cols {
             bail!(
-                "{source}: {} terms for a matrix of {} columns",
-                terms.len(),
-                rows.cols
+                "{source}: {} for a matrix of {}",
+                counted(terms.len() as u64, "term"),
+                counted(rows.cols as u64, "column")
             );
         }
         let mut seen = std::collections::HashMap::new();

@@ -37,7 +37,7 @@ fn vocabulary(arguments: &TreeArguments, columns: usize) -> anyhow::Result<Optio
     let Some(path) = &arguments.vocabulary else {
         return Ok(None);
     };
-    let text = std::fs::read_to_string(path).with_context(|| input::name(path))?;
+    let text = input::text(path)?;
     let names: Vec<String> = text
         .lines()
         .map(|line| line.trim_end().to_owned())
