@@ -8,9 +8,9 @@ use std::num::NonZeroUsize;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use partwise::{
-    ConsensusNmf, Constraint, Convolutive, Dense, Factor, Factorization, Float, Graph, Init, Loss,
-    MatRef, Matrix, Memory, MiniBatch, Missing, Nmf, Penalty, RankMethod, RankSurvey, Solver,
-    Start, Weighting, truncated_svd,
+    ConsensusNmf, Constraint, Convolutive, Dense, Factor, Factorization, Float, Graph, Init, Joint,
+    Labels, Loss, MatRef, Matrix, Memory, MiniBatch, Missing, Nmf, Penalty, RankMethod, RankSurvey,
+    Solver, Start, Weighting, truncated_svd,
 };
 use partwise_fuzz::checked;
 use partwise_fuzz::fits::observer;
@@ -236,6 +236,15 @@ fn nmf<T: Float>(
             nmf = nmf.graph(graph);
         }
     }
+    if choice >> 8 & 7 == 2 {
+        let side = if input.arbitrary()? { shape.0 } else { shape.1 };
+        let class = |_| Ok(usize::from(input.arbitrary::<u8>()?).checked_sub(64));
+        let classes: Vec<_> = (0..side).map(class).collect::<Result<_>>()?;
+        let classes: Vec<_> = classes.iter().map(|x| x.map(|x| x % 3)).collect();
+        if let Some(labels) = checked(Labels::new(&classes)) {
+            nmf = nmf.labels(labels);
+        }
+    }
     Ok((nmf, rank, signed))
 }
 
@@ -359,6 +368,22 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
             let _ = survey.memory_needed(&v);
             let go_on = &mut |_: &partwise::SurveyProgress| std::ops::ControlFlow::Continue(());
             checked(survey.run(&v, go_on));
+        }
+        9 => {
+            let rows = if input.arbitrary()? { m } else { count(input)? };
+            let other = Stuff::<T>::new(input, (rows, small(input, MOST)?))?;
+            let weights = [number(input)?, number(input)?];
+            let joint = Joint::new(nmf)
+                .balanced(input.arbitrary()?)
+                .weights(&weights[..usize::from(input.arbitrary::<u8>()?) % 3]);
+            let matrices: Vec<_> = std::iter::once(v).chain(other.matrix()).collect();
+            let _ = joint.memory_needed(&matrices);
+            if let Some(model) = checked(joint.fit_with(&matrices, &mut observer)) {
+                let n = matrices.iter().map(|v| v.cols()).sum();
+                sound(&model.fit, (m, n), (rank, false));
+                let given: Vec<_> = matrices.iter().map(|&v| Some(v)).collect();
+                checked(joint.transform(&given, &model));
+            }
         }
         _ => {
             if let Some(model) = checked(nmf.fit(&v)) {

@@ -9,6 +9,7 @@ use partwise::{Dense, Factorization, Labels};
 
 use crate::number::Number;
 use crate::table::quoted;
+use crate::{failure, input};
 
 /// A file of labels: a line for each sample with the name of its class, or an empty one where that is not known.
 #[derive(Debug, Clone)]
@@ -25,7 +26,7 @@ impl FromStr for ClassFile {
     type Err = String;
 
     fn from_str(path: &str) -> Result<Self, String> {
-        let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+        let text = input::text(path.as_ref()).map_err(|error| failure::one_line(&error))?;
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         let mut names: Vec<&str> = lines
             .iter()
