@@ -3,6 +3,7 @@
 mod checks;
 mod identity;
 mod memory;
+mod ready;
 mod remote;
 mod task;
 
@@ -24,6 +25,7 @@ use crate::stop::StopReason;
 use crate::threads::Threads;
 use crate::{Error, Float, Solver};
 use identity::Shape;
+pub(crate) use ready::Ready;
 use task::Task;
 
 /// One of the two factors.
@@ -593,6 +595,7 @@ impl Nmf {
             given: &start,
             init,
             solver,
+            sketch: None,
             constant: 0.0,
             graph: coupled.map(|factor| {
                 let made = || Graph::nearest(&blocks, factor, threads);
