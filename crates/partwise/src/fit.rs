@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) rule: StopRule,
     pub(crate) tolerance: f64,
     pub(crate) max_iter: usize,
+    /// Whether the factors are looked at once more at the end. Else what is known of them from their iteration does, if that is all.
+    pub(crate) looks_back: bool,
     /// The factor that is not changed.
     pub(crate) held: Option<Side>,
     /// The factor that is improved first in an iteration.
@@ -55,6 +57,15 @@ pub(crate) struct Quality {
     pub(crate) objective: f64,
     pub(crate) relative_error: f64,
     pub(crate) residual: f64,
+}
+
+impl Quality {
+    pub(crate) fn archive(&mut self, archive: &mut Archive<'_>) {
+        archive.float(&mut self.divergence);
+        archive.float(&mut self.objective);
+        archive.float(&mut self.relative_error);
+        archive.float(&mut self.residual);
+    }
 }
 
 /// A fit at work.
@@ -143,7 +154,13 @@ pub(crate) fn run<'s, T: Float>(
         let divergence = fit.divergence(&now);
         let mut objective = fit.objective(divergence, &now);
         if plan.solver.strays() {
-            let best = fit.best.offer(objective, &fit.right);
+            let found = Quality {
+                divergence,
+                objective,
+                relative_error: fit.relative_error(divergence),
+                residual: met[0].residual.max(met[1].residual),
+            };
+            let best = fit.best.offer(found, &fit.right);
             if fit.lead.is_some() {
                 fit.extrapolate();
                 objective = best;
@@ -180,7 +197,11 @@ pub(crate) fn run<'s, T: Float>(
         fit.balance();
     }
     fit.normalise();
-    let quality = fit.quality();
+    let known = fit.best.quality().filter(|_| fit.expands());
+    let quality = match known {
+        Some(known) if !plan.looks_back => known,
+        _ => fit.quality(),
+    };
     Outcome {
         left: fit.shard.into_rows(),
         right: fit.right.rows,
@@ -555,15 +576,19 @@ impl<T: Float> Fit<'_, '_, T> {
         } else {
             self.squared_look()
         };
-        let relative_error = match (self.data.squares, squared) {
-            (_, 0.0) => 0.0,
-            (squares, squared) => (2.0 * squared / squares).sqrt(),
-        };
         Quality {
             divergence,
             objective: self.objective(divergence, &look),
-            relative_error,
+            relative_error: self.relative_error(squared),
             residual,
+        }
+    }
+
+    /// ‖V − WH‖ / ‖V‖ of half the square of the former.
+    fn relative_error(&self, squared: f64) -> f64 {
+        match (self.data.squares, squared) {
+            (_, 0.0) => 0.0,
+            (squares, squared) => (2.0 * squared / squares).sqrt(),
         }
     }
 

@@ -2,12 +2,13 @@
 
 use crate::Float;
 use crate::archive::Archive;
+use crate::fit::Quality;
 use crate::matrix::Dense;
 use crate::pass::Fixed;
 
 /// The best factors of a solver that may stray from them. The left one is kept by the shard, before it is changed.
 pub(crate) struct Best<T> {
-    objective: f64,
+    quality: Quality,
     /// Iterations since the best one.
     since: usize,
     pub(crate) right: Option<Fixed<T>>,
@@ -16,7 +17,12 @@ pub(crate) struct Best<T> {
 impl<T> Default for Best<T> {
     fn default() -> Self {
         Self {
-            objective: f64::INFINITY,
+            quality: Quality {
+                divergence: f64::INFINITY,
+                objective: f64::INFINITY,
+                relative_error: f64::INFINITY,
+                residual: 1.0,
+            },
             since: 0,
             right: None,
         }
@@ -30,21 +36,26 @@ impl<T: Float> Best<T> {
 
     /// `right` is a factor of the same shape.
     pub(crate) fn archive(&mut self, archive: &mut Archive<'_>, right: &Fixed<T>) {
-        archive.float(&mut self.objective);
+        self.quality.archive(archive);
         archive.count(&mut self.since);
         archive.option(&mut self.right, || right.clone(), Fixed::archive);
     }
 
     /// Looks at the latest factors; returns the best objective so far.
-    pub(crate) fn offer(&mut self, objective: f64, right: &Fixed<T>) -> f64 {
-        if objective <= self.objective {
-            self.objective = objective;
+    pub(crate) fn offer(&mut self, quality: Quality, right: &Fixed<T>) -> f64 {
+        if quality.objective <= self.quality.objective {
+            self.quality = quality;
             self.right = Some(right.clone());
             self.since = 0;
         } else {
             self.since += 1;
         }
-        self.objective
+        self.quality.objective
+    }
+
+    /// How good the best factors are, if there are any.
+    pub(crate) fn quality(&self) -> Option<Quality> {
+        self.right.as_ref().map(|_| self.quality)
     }
 
     /// Whether the latest factors are the best ones.
@@ -119,20 +130,28 @@ mod tests {
     fn a_pair_that_stays_worse_is_lost_until_the_best_is_gone_back_to() {
         let threads = Threads::new(None);
         let right = |value: f64| Fixed::new(Dense::filled(2, 1, value), &threads);
+        let quality = |objective: f64| Quality {
+            divergence: objective,
+            objective,
+            relative_error: 0.1 * objective,
+            residual: 0.5,
+        };
         let mut best = Best::default();
+        assert!(best.quality().is_none());
         assert!(!best.is_latest() && !best.is_lost());
-        assert_eq!(best.offer(5.0, &right(1.0)), 5.0);
+        assert_eq!(best.offer(quality(5.0), &right(1.0)), 5.0);
         assert!(best.is_latest());
         for objective in [7.0, 6.0] {
-            assert_eq!(best.offer(objective, &right(2.0)), 5.0);
+            assert_eq!(best.offer(quality(objective), &right(2.0)), 5.0);
             assert!(!best.is_latest() && !best.is_lost());
         }
-        best.offer(5.5, &right(3.0));
+        best.offer(quality(5.5), &right(3.0));
         assert!(best.is_lost());
         assert_eq!(best.right.as_ref().unwrap().rows.as_slice(), [1.0, 1.0]);
+        assert_eq!(best.quality().unwrap().relative_error, 0.5);
         best.returned();
         assert!(best.is_latest() && !best.is_lost());
-        assert_eq!(best.offer(4.0, &right(4.0)), 4.0);
+        assert_eq!(best.offer(quality(4.0), &right(4.0)), 4.0);
         assert_eq!(best.right.unwrap().rows.as_slice(), [4.0, 4.0]);
     }
 }

@@ -16,7 +16,7 @@ use std::num::NonZeroUsize;
 
 use crate::archive::{Archive, Identity};
 use crate::matrix::{Dense, Matrix, Signs, Summary};
-use crate::nmf::{Nmf, Start};
+use crate::nmf::{Nmf, Ready};
 use crate::rank::kept::{self, Kept};
 use crate::rank::work::{self, Course};
 use crate::rank::{SurveyObserver, stability};
@@ -27,6 +27,7 @@ pub use found::{ConsensusMember, ConsensusModel, ConsensusPart, ConsensusRun, In
 /// A consensus of many fits to be made.
 ///
 /// The runs end earlier than a fit alone: once the objective falls by less than the tolerance an iteration, relatively, over five.
+/// They share one sketch of V, where they begin on one.
 ///
 /// | name | default | purpose | range |
 /// |---|---|---|---|
@@ -305,10 +306,11 @@ impl ConsensusNmf {
         course: &Course<'_>,
     ) -> Result<Vec<Run>, Error> {
         let nmf = work::drawn(&self.nmf, v, self.nmf.rank).brief();
+        let ready = Ready::new(&nmf, v, threads)?;
         let hands = (threads, work::beside(v));
         let runs = course.each_kept(self.nmf.rank, self.runs, hands, |job, number| {
             let seeded = nmf.clone().seed(seed(&self.nmf, number));
-            let fit = seeded.fit_with(&[*v], Start::default(), job)?;
+            let fit = ready.fit(&seeded, job)?;
             Ok(Some(Run {
                 number,
                 directions: stability::directions(&fit.h),

@@ -3,6 +3,7 @@
 mod checks;
 mod identity;
 mod memory;
+mod ready;
 mod remote;
 mod task;
 
@@ -24,6 +25,7 @@ use crate::stop::StopReason;
 use crate::threads::Threads;
 use crate::{Error, Float, Solver};
 use identity::Shape;
+pub(crate) use ready::Ready;
 use task::Task;
 
 /// One of the two factors.
@@ -605,6 +607,7 @@ impl Nmf {
             given: &start,
             init,
             solver,
+            sketch: None,
             constant: 0.0,
             beside: informed.map(|factor| {
                 let made = || Beside::Graph(Graph::nearest(&blocks, factor, threads));

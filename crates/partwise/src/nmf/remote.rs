@@ -95,6 +95,7 @@ impl Nmf {
                 given: &start,
                 init,
                 solver,
+                sketch: None,
                 constant: 0.0,
                 beside: None,
                 threads: &threads,

@@ -30,6 +30,8 @@ pub(super) struct Task<'a, 'v, T: Float> {
     /// How to make what of the start is not given; `None` if nothing is to be made.
     pub(super) init: Option<Init>,
     pub(super) solver: Solver,
+    /// The sketch of V, where it was made before.
+    pub(super) sketch: Option<&'a Sketch<T>>,
     /// A constant of the problem, which is no part of the objective.
     pub(super) constant: f64,
     /// What is known of the rows of a factor, if a constraint takes that.
@@ -43,8 +45,9 @@ impl<T: Float> Task<'_, '_, T> {
         let pair = if course.road.begun {
             self.placeholder()
         } else {
-            let sketch = self.sketches().then(|| self.sketch());
-            self.begin(sketch.as_ref(), course)
+            let makes = self.sketches() && self.sketch.is_none();
+            let made = makes.then(|| self.make_sketch());
+            self.begin(self.sketch.or(made.as_ref()), course)
         };
         course.road.begun = true;
         let outcome = self.on_v(pair, self.nmf.max_iter, course);
@@ -67,7 +70,7 @@ impl<T: Float> Task<'_, '_, T> {
         sketch::width(self.blocks.rows, self.blocks.cols, self.nmf.rank)
     }
 
-    fn sketch(&self) -> Sketch<T> {
+    fn make_sketch(&self) -> Sketch<T> {
         let (width, seed) = (self.sketch_width(), self.nmf.seed);
         Sketch::of(self.blocks, width, seed, self.threads)
     }
@@ -216,6 +219,7 @@ impl<T: Float> Task<'_, '_, T> {
             rule,
             tolerance,
             max_iter: sketch::iterations(self.nmf.max_iter),
+            looks_back: false,
             ..self.plan()
         };
         let shard = Sketched::new(basis, projected, summary.squares, self.threads);
@@ -435,6 +439,7 @@ impl<T: Float> Task<'_, '_, T> {
             rule,
             tolerance,
             max_iter: self.nmf.max_iter,
+            looks_back: !self.nmf.brief,
             constant: self.constant,
             held: self.given.hold.map(|factor| match factor {
                 Factor::W => w_side,

@@ -44,6 +44,7 @@ const TRIES: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 /// A survey of ranks to be made.
 ///
 /// Its fits end earlier than one alone: once the objective falls by less than the tolerance an iteration, relatively, over five.
+/// The starts of a rank share one sketch of V, where they begin on one.
 ///
 /// | name | default | purpose | range |
 /// |---|---|---|---|

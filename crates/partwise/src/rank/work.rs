@@ -19,7 +19,7 @@ use super::{
 use crate::archive::{Archive, Identity};
 use crate::init::Init;
 use crate::matrix::{Dense, Matrix};
-use crate::nmf::{Nmf, Start};
+use crate::nmf::{Nmf, Ready};
 use crate::observe::{Observer, Progress};
 use crate::threads::Threads;
 use crate::{Error, Float};
@@ -487,9 +487,17 @@ pub(super) fn look_at_rank<T: Float>(
     (tasks, components): (&[Task], &mut [Option<Dense<f64>>]),
 ) -> Result<Option<Evidence>, Error> {
     let before = course.done.load(Ordering::Relaxed);
+    let starts = tasks.iter().any(|task| matches!(task, Task::Start(_)));
+    let ready = starts.then(|| Ready::new(&data.drawn(rank), data.v, threads));
+    let ready = ready.transpose()?;
     let hands = (threads, beside(data.v));
     let answers = course.each_kept(rank, tasks.len(), hands, |job, i| {
-        answer(data, job, tasks[i], components[i].as_ref())
+        answer(
+            (data, ready.as_ref()),
+            job,
+            tasks[i],
+            components[i].as_ref(),
+        )
     })?;
     let mut evidence = Evidence {
         size: data.size,
@@ -516,7 +524,7 @@ pub(super) fn look_at_rank<T: Float>(
 }
 
 fn answer<T: Float>(
-    data: &Data<'_, '_, T>,
+    (data, ready): (&Data<'_, '_, T>, Option<&Ready<'_, T>>),
     job: &mut Job<'_, '_>,
     task: Task,
     components: Option<&Dense<f64>>,
@@ -525,7 +533,8 @@ fn answer<T: Float>(
         Task::Start(number) => {
             let seed = data.nmf.seed.wrapping_add(number as u64);
             let nmf = data.drawn(job.rank).seed(seed);
-            let fit = nmf.fit_with(&[*data.v], Start::default(), job)?;
+            let ready = ready.expect("V is ready for starts");
+            let fit = ready.fit(&nmf, job)?;
             Some(Answer::Start(Found {
                 groups: consensus::groups(&fit.w, &fit.h, data.samples),
                 directions: stability::directions(&fit.h),
