@@ -672,6 +672,7 @@ impl Nmf {
             given: &Start::default(),
             init: None,
             solver: self.solver.road(self.loss, false)?,
+            sketch: None,
             constant: 0.0,
             beside: None,
             threads,

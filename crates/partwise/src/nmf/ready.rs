@@ -65,7 +65,7 @@ impl<'v, T: Float> Ready<'v, T> {
                 solver: self.solver,
                 sketch: self.sketch.as_ref(),
                 constant: 0.0,
-                graph: None,
+                beside: None,
                 threads: &threads,
             };
             let mut course = Course::unkept(nmf, observer, (blocks.rows, blocks.cols, nmf.rank));

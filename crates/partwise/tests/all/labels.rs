@@ -180,7 +180,7 @@ fn kinds(rows: usize, seed: u64) -> (Dense<f64>, Vec<usize>) {
 fn labels_tell_the_classes_of_new_samples() {
     let (x, truth) = kinds(200, 7);
     let (new, of_new) = kinds(100, 8);
-    let known = |i: usize| (i % 9 > 0).then_some(truth[i]);
+    let known = |i: usize| (!i.is_multiple_of(9)).then_some(truth[i]);
     let labels = Labels::new(&(0..200).map(known).collect::<Vec<_>>()).unwrap();
     assert_eq!(
         (labels.len(), labels.known(), labels.classes()),
