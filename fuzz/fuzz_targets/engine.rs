@@ -371,7 +371,8 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
         }
         9 => {
             let rows = if input.arbitrary()? { m } else { count(input)? };
-            let other = Stuff::<T>::new(input, (rows, small(input, MOST)?))?;
+            let cols = small(input, MOST)?;
+            let other = Stuff::<T>::new(input, (rows, cols))?;
             let weights = [number(input)?, number(input)?];
             let joint = Joint::new(nmf)
                 .balanced(input.arbitrary()?)
