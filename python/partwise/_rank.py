@@ -166,7 +166,7 @@ def rank_survey(
         less.
     methods : str or sequence of str, default=None
         Of "cv", "bcv", "consensus", "dispersion", "stability", "relevance", "bic" and "elbow"; the first decides.
-        None: all that handle the loss, "cv" first.
+        None: all that handle the loss; "cv" decides, but no more than "stability" says.
     repeats : int, default=10
         Fits from drawn starts that are compared at each rank.
     folds : int, default=5

@@ -32,7 +32,7 @@ pub(crate) struct RankArguments {
     /// The ranks: numbers and ranges, both ends included, such as 2..30 or 2,4,8..12
     #[arg(long, value_name = "RANKS")]
     pub(crate) ranks: Ranks,
-    /// How ranks are judged; the first decides [default: all that handle the loss]
+    /// How ranks are judged; the first decides [default: all that handle the loss; cv decides, but no more than stability says]
     #[arg(
         long, value_name = "METHODS", value_delimiter = ',', value_parser = FromTable::<RankMethod>::new()
     )]

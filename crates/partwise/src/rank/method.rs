@@ -28,6 +28,8 @@ struct Spec {
     look: Look,
     /// Whether it is shown for comparison only.
     weak: bool,
+    /// Whether the rank that all methods together choose is no larger than what it says.
+    limits: bool,
     handles: fn(Loss) -> bool,
     score: fn(&Evidence) -> Option<Score>,
     rule: Rule,
@@ -42,6 +44,7 @@ static METHODS: &[Spec] = &[
         measure: "held-out error",
         look: Look::Entries,
         weak: false,
+        limits: false,
         handles: |_| true,
         score: |seen| Score::mean(&seen.entries),
         rule: choose::within_one_error,
@@ -53,6 +56,7 @@ static METHODS: &[Spec] = &[
         measure: "held-out error",
         look: Look::Blocks,
         weak: false,
+        limits: false,
         handles: |_| true,
         score: |seen| Score::mean(&seen.blocks),
         rule: choose::within_one_error,
@@ -64,6 +68,7 @@ static METHODS: &[Spec] = &[
         measure: "cophenetic corr.",
         look: Look::Starts,
         weak: false,
+        limits: false,
         handles: |_| true,
         score: |seen| consensus::cophenetic(&seen.groupings()),
         rule: choose::highest,
@@ -75,6 +80,7 @@ static METHODS: &[Spec] = &[
         measure: "dispersion",
         look: Look::Starts,
         weak: false,
+        limits: false,
         handles: |_| true,
         score: |seen| consensus::dispersion(&seen.groupings()),
         rule: choose::highest,
@@ -86,6 +92,7 @@ static METHODS: &[Spec] = &[
         measure: "worst silhouette",
         look: Look::Starts,
         weak: false,
+        limits: true,
         handles: |_| true,
         score: |seen| stability::score(&seen.directions(), seen.best_start()),
         rule: choose::last_stable,
@@ -97,6 +104,7 @@ static METHODS: &[Spec] = &[
         measure: "components left",
         look: Look::Pruned,
         weak: false,
+        limits: false,
         handles: |_| true,
         score: |seen| relevance::score(seen.left),
         rule: choose::left,
@@ -108,6 +116,7 @@ static METHODS: &[Spec] = &[
         measure: "BIC an entry",
         look: Look::Starts,
         weak: true,
+        limits: false,
         handles: fitted::has_likelihood,
         score: |seen| fitted::information(&seen.size, seen.rank, &seen.divergences()),
         rule: choose::lowest,
@@ -119,6 +128,7 @@ static METHODS: &[Spec] = &[
         measure: "relative error",
         look: Look::Starts,
         weak: true,
+        limits: false,
         handles: |_| true,
         score: |seen| fitted::error(&seen.relative_errors()),
         rule: choose::elbow,
@@ -158,6 +168,11 @@ impl RankMethod {
     /// Whether it is shown for comparison and should not decide.
     pub fn is_weak(self) -> bool {
         self.0.weak
+    }
+
+    /// Whether the rank that all methods together choose is no larger than what it says.
+    pub(super) fn limits(self) -> bool {
+        self.0.limits
     }
 
     /// Whether it has a figure for this loss.

@@ -50,7 +50,7 @@ const TRIES: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 /// |---|---|---|---|
 /// | `ranks` | | the ranks to look at | 1 to min(m, n), at least one |
 /// | `nmf` | `Nmf::new` | loss, solver, tolerance, limits, penalty, seed and threads of all fits; its rank and start are not used | |
-/// | `methods` | all that handle the loss | how ranks are judged; the first decides | see [`RankMethod::all`] |
+/// | `methods` | all that handle the loss | how ranks are judged; of those given the first decides, of all `cv`, but no more than `stability` says | see [`RankMethod::all`] |
 /// | `starts` | 10 | fits from drawn starts, for methods that compare starts | ≥ 2 |
 /// | `folds` | 5 | folds of single entries; each fold is held out once | 2 to min(m, n) |
 ///
@@ -141,7 +141,8 @@ impl RankSurvey {
         self
     }
 
-    /// Sets the methods; the first decides.
+    /// Sets the methods; the first decides. Without them all are looked at, and the rank is that of the first, cross-validation, but no
+    /// larger than the largest whose components are all found again from other starts.
     #[must_use]
     pub fn methods(mut self, methods: impl IntoIterator<Item = RankMethod>) -> Self {
         self.methods = Some(methods.into_iter().collect());
@@ -385,9 +386,10 @@ impl RankSurvey {
                 points,
             });
         let criteria: Vec<Criterion> = criteria.collect();
-        let choice = criteria
-            .first()
-            .and_then(|criterion| choice(criterion, &ranks));
+        let choice = match &self.methods {
+            Some(_) => criteria.first().and_then(|first| choice(first, &ranks)),
+            None => choice_of_all(&criteria, &ranks),
+        };
         Ok(Survey {
             complete: ranks.len() == self.ranks.len(),
             ranks,
@@ -410,6 +412,30 @@ fn point(method: RankMethod, evidence: &work::Evidence) -> Option<RankPoint> {
         error: choose::standard_error(&score.repeats).filter(|_| held_out),
         repeats: score.repeats,
     })
+}
+
+/// The rank that the first method says, unless one that limits it says a smaller one: what predicts best must be found again, too.
+fn choice_of_all(criteria: &[Criterion], ranks: &[usize]) -> Option<RankChoice> {
+    let first = criteria.first()?;
+    let said = |criterion: &Criterion| criterion.proposal.as_ref().map(|proposal| proposal.rank);
+    let limits = criteria
+        .iter()
+        .filter(|criterion| criterion.method.limits());
+    let least = limits
+        .filter_map(|limit| Some((said(limit)?, limit)))
+        .min_by_key(|limit| limit.0);
+    match (said(first), least) {
+        (Some(rank), Some((least, limit))) if least < rank => {
+            let mut found = choice(limit, ranks)?;
+            found.reason.pop();
+            found.reason.push_str(&format!(
+                "; {} says {rank}, but not all of those are found again.",
+                first.method
+            ));
+            Some(found)
+        }
+        _ => choice(first, ranks),
+    }
 }
 
 /// The rank of the method that decides, and why in a sentence.

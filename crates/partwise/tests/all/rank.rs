@@ -64,6 +64,8 @@ fn planted_ranks_are_found_as_often_as_ever() {
             let v = planted(60, 40, rank, noise, 0);
             let survey = RankSurvey::new(around(rank)).nmf(Nmf::new(1).loss(noise.loss()));
             let found = run(&survey, &v);
+            let chosen = found.choice.as_ref().map(|choice| choice.rank);
+            *hits.entry("all").or_insert(0) += i32::from(chosen == Some(rank));
             for criterion in &found.criteria {
                 let proposed = criterion.proposal.as_ref().map(|proposal| proposal.rank);
                 *hits.entry(criterion.method.name()).or_insert(0) +=
@@ -80,11 +82,43 @@ fn planted_ranks_are_found_as_often_as_ever() {
         ("relevance", 9),
         ("bic", 6),
         ("elbow", 7),
+        ("all", 8),
     ];
     assert_eq!(least.len(), hits.len());
     for (method, least) in least {
         assert!(hits[method] >= least, "{method}: {} of 12", hits[method]);
     }
+}
+
+/// Counts of which cross-validation says more components than other starts find again.
+#[test]
+fn the_choice_of_all_methods_is_found_again() {
+    let noise = Noise::Poisson(10.0);
+    let v = planted(60, 40, 8, noise, 0);
+    let survey = RankSurvey::new(around(8)).nmf(Nmf::new(1).loss(noise.loss()));
+    let found = run(&survey, &v);
+    let said = |name: &str| {
+        let mut criteria = found.criteria.iter();
+        let criterion = criteria.find(|criterion| criterion.method.name() == name);
+        criterion.unwrap().proposal.as_ref().unwrap().rank
+    };
+    let choice = found.choice.as_ref().unwrap();
+    assert!(
+        said("cv") > said("stability"),
+        "{} {}",
+        said("cv"),
+        said("stability")
+    );
+    assert_eq!(
+        (choice.rank, choice.method.name()),
+        (said("stability"), "stability")
+    );
+    let words = format!("; cv says {}, but not all", said("cv"));
+    assert!(choice.reason.contains(&words), "{}", choice.reason);
+    // Of those that are named the first decides.
+    let named = survey.methods(["cv", "stability"].map(|name| name.parse().unwrap()));
+    let choice = run(&named, &v).choice.unwrap();
+    assert_eq!((choice.rank, choice.method.name()), (said("cv"), "cv"));
 }
 
 /// One fit from far too many components, in double and single precision.
