@@ -86,7 +86,7 @@ class RankSurvey:
     ranks : ndarray of int
         The ranks that were looked at, rising.
     curves : dict of str to RankCurve
-        What each method says, by its name; the first decides.
+        What each method says, by its name, in the order of the methods.
     complete : bool
         Whether all ranks were looked at: False after a callback or Ctrl-C ended the survey.
     seconds : float
@@ -154,8 +154,8 @@ def rank_survey(
 
     Cross-validation ("cv" and "bcv") asks how well entries are predicted that a fit has not seen. The methods on
     several starts ask whether groups of samples ("consensus", "dispersion") or components ("stability") are found
-    again. "relevance" is one fit that prunes its components. "bic" and "elbow" are weak and for comparison. The
-    first method decides.
+    again. "relevance" is one fit that prunes its components. "bic" and "elbow" are weak and for comparison. Of methods
+    that are given the first decides; of all it is "cv", but no more components than "stability" finds again.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ use crate::ReportError;
 /// What several methods say of several ranks.
 #[derive(Debug, Clone)]
 pub struct SurveySection {
-    /// The methods, the one that decides first.
+    /// The methods, in their order.
     pub curves: Vec<SurveyCurve>,
     /// The ranks that were looked at, rising; at least one.
     pub ranks: Vec<SurveyRank>,
