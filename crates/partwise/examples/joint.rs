@@ -10,7 +10,7 @@ fn main() -> Result<(), partwise::Error> {
     let (samples, k) = (200, 4);
     let truth = drawn(samples, k, 1)?;
     // Many columns with much noise, and few with little, in other units.
-    let counts = noisy(&reconstruct(&truth, &drawn(k, 60, 2)?), 1.5, 100.0)?;
+    let counts = noisy(&reconstruct(&truth, &drawn(k, 60, 2)?), 0.5, 100.0)?;
     let measured = noisy(&reconstruct(&truth, &drawn(k, 6, 3)?), 0.02, 0.001)?;
     let nmf = Nmf::new(k).max_iter(1000).tolerance(1e-6);
     for (name, v) in [("counts alone", &counts), ("measurements alone", &measured)] {
