@@ -370,7 +370,11 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
             checked(survey.run(&v, go_on));
         }
         9 => {
-            let rows = if input.arbitrary()? { m } else { count(input)? };
+            let rows = if input.arbitrary()? {
+                m
+            } else {
+                small(input, MOST)?
+            };
             let cols = small(input, MOST)?;
             let other = Stuff::<T>::new(input, (rows, cols))?;
             let weights = [number(input)?, number(input)?];

@@ -255,6 +255,7 @@ impl Joint {
             false => (lambda / lambdas[largest]).powf(beta.recip()),
         };
         let scales: Vec<f64> = lambdas.iter().map(scale).collect();
+        check_scales::<T>(&lambdas, &scales)?;
         let found = Scaled::of(matrices, &scales)
             .run(|blocks| self.turned().fit_with(blocks, Start::default(), observer))?;
         // What is minimised is divided by this.
@@ -410,6 +411,25 @@ fn within(number: usize, error: Error) -> Error {
     Error::OfMatrix {
         number: number + 1,
         error: Box::new(error),
+    }
+}
+
+/// Refuses what a matrix counts for where a sum of its powers, or that beside the widest one, leaves the range of numbers.
+fn check_scales<T: Float>(lambdas: &[f64], scales: &[f64]) -> Result<(), Error> {
+    let most = T::LARGEST.to_f64().sqrt();
+    let legal = |value: f64| (most.recip()..=most).contains(&value);
+    let mut pairs = lambdas.iter().zip(scales);
+    match pairs.position(|(&lambda, &scale)| !(lambda.is_normal() && legal(scale))) {
+        Some(p) => {
+            let error = Error::Parameter {
+                name: "weight",
+                value: format!("{:e}", lambdas[p]),
+                legal: "it leaves the range of numbers beside the widest matrix; multiply the matrix by a constant first"
+                    .to_owned(),
+            };
+            Err(within(p, error))
+        }
+        None => Ok(()),
     }
 }
 

@@ -256,6 +256,12 @@ fn what_cannot_be_joined_is_refused() {
     says(&text, &["matrix 2", "row 0, column 0"]);
     let constrained = Joint::new(Nmf::new(2).constraint("simplex".parse().unwrap()));
     says(&message(constrained, &views), &["w:simplex", "joint"]);
+    // Squares of these are no numbers any more, nor are weights so far apart.
+    let tiny = mapped(&matrices[1], |v| 1e-200 * v);
+    let text = message(plain(), &[views[0], Matrix::from(&tiny)]);
+    says(&text, &["matrix 2", "weight", "range of numbers"]);
+    let text = message(plain().weights([1.0, 1e-300, 1.0]), &views);
+    says(&text, &["matrix 2", "weight", "range of numbers"]);
     // All zeros have no size, and no error.
     let model = plain().fit(&[views[0], Matrix::from(&zero)]).unwrap();
     assert!(model.parts[1].h.as_slice().iter().all(|x| *x < 1e-12));
