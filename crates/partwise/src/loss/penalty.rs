@@ -61,8 +61,30 @@ impl Penalty {
 impl Weights {
     /// The penalty of a factor with this sum and this sum of squares.
     pub(crate) fn of(&self, sum: f64, squares: f64) -> f64 {
-        // A weight of zero must not meet an infinite sum.
-        let term = |weight: f64, value: f64| if weight > 0.0 { weight * value } else { 0.0 };
+        // A weight of zero must not meet an infinite sum, nor one that has overflowed a sum of zero.
+        let term = |weight: f64, value: f64| match weight > 0.0 && value > 0.0 {
+            true => weight * value,
+            false => 0.0,
+        };
         term(self.l1, sum) + 0.5 * term(self.l2, squares)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_nothing_costs_nothing() {
+        let penalty = Penalty {
+            alpha_w: 0.0,
+            alpha_h: f64::MAX,
+            l1_ratio: 0.5,
+        };
+        let (w, h) = penalty.weights(4, 3);
+        assert_eq!(h.l2, f64::INFINITY);
+        assert_eq!(h.of(0.0, 0.0), 0.0);
+        assert_eq!(h.of(1.0, 1.0), f64::INFINITY);
+        assert_eq!(w.of(f64::INFINITY, f64::INFINITY), 0.0);
     }
 }
