@@ -5,10 +5,9 @@
 //! together for it: V_pᵀ are blocks of rows of the transposed one. As D(c V, c Y) = c^β D(V, Y), a matrix counts for λ where it and H_p are
 //! multiplied by λ^(1/β). The widest one keeps its scale, and only the others are copied.
 
-use std::ops::ControlFlow;
-
 use crate::matrix::{Dense, Matrix, Signs, Summary};
-use crate::observe::{Observer, Progress};
+use crate::nmf::go_on;
+use crate::observe::Observer;
 use crate::threads::Threads;
 use crate::{Error, Factor, Factorization, Float, Nmf, Penalty, Start};
 
@@ -135,18 +134,13 @@ impl Joint {
 
     /// Bytes that a fit needs beyond the matrices, with the copies of those that are multiplied by a scale.
     pub fn memory_needed<T: Float>(&self, matrices: &[Matrix<'_, T>]) -> u64 {
-        let widest = matrices.iter().map(Matrix::cols).max().unwrap_or(0);
-        let mut copied = 0u64;
-        let mut met = false;
-        for v in matrices {
-            let kept = !met && v.cols() == widest;
-            met |= kept;
-            let values = if kept { 0 } else { v.stored() as u64 };
-            let work = self.nmf.memory_needed(&v.transpose());
-            copied = copied.saturating_add(values.saturating_mul(size_of::<T>() as u64));
-            copied = copied.saturating_add(work);
-        }
-        copied
+        let widest = widest(matrices);
+        let needed = matrices.iter().enumerate().map(|(p, v)| {
+            let copied = if p == widest { 0 } else { v.stored() as u64 };
+            let copied = copied.saturating_mul(size_of::<T>() as u64);
+            copied.saturating_add(self.nmf.memory_needed(&v.transpose()))
+        });
+        needed.fold(0, u64::saturating_add)
     }
 
     /// Factors matrices with the same samples in their rows.
@@ -154,7 +148,7 @@ impl Joint {
     /// # Errors
     /// As [`Nmf::fit`], with the number of the matrix; [`Error::Shape`] if they differ in rows; one that is not in memory.
     pub fn fit<T: Float>(&self, matrices: &[Matrix<'_, T>]) -> Result<JointModel<T>, Error> {
-        self.fit_with(matrices, &mut |_: &Progress| ControlFlow::Continue(()))
+        self.fit_with(matrices, &mut go_on)
     }
 
     /// The same, watched by an observer.
@@ -226,10 +220,8 @@ impl Joint {
             ..Start::default()
         };
         let given: Vec<_> = there.iter().map(|(_, v, _)| *v).collect();
-        let fit = Scaled::of(&given, &scales).run(|blocks| {
-            let go_on = &mut |_: &Progress| ControlFlow::Continue(());
-            self.turned().fit_with(blocks, start, go_on)
-        })?;
+        let fit = Scaled::of(&given, &scales)
+            .run(|blocks| self.turned().fit_with(blocks, start, &mut go_on))?;
         Ok(fit.h.transposed())
     }
 
@@ -247,19 +239,16 @@ impl Joint {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
         let lambdas = threads.until_ended(|| self.lambdas(matrices, &threads))?;
         let beta = self.nmf.loss.exponent();
-        // The same one in every storage, as a start may know the scale.
-        let cols = |p: &usize| matrices[*p].cols();
-        let largest = (0..matrices.len()).rev().max_by_key(cols).unwrap_or(0);
+        // What is minimised is divided by this.
+        let unit = lambdas[widest(matrices)];
         let scale = |lambda: &f64| match beta <= 0.0 {
             true => 1.0,
-            false => (lambda / lambdas[largest]).powf(beta.recip()),
+            false => (lambda / unit).powf(beta.recip()),
         };
         let scales: Vec<f64> = lambdas.iter().map(scale).collect();
         check_scales::<T>(&lambdas, &scales)?;
         let found = Scaled::of(matrices, &scales)
             .run(|blocks| self.turned().fit_with(blocks, Start::default(), observer))?;
-        // What is minimised is divided by this.
-        let unit = lambdas[largest];
         let mut fit = Factorization {
             w: found.h.transposed(),
             h: found.w.transposed(),
@@ -302,7 +291,6 @@ impl Joint {
         let beta = self.nmf.loss.exponent();
         let lambda = |(p, v): (usize, &Matrix<'_, T>)| {
             let look = || {
-                v.check_held("a joint factorisation")?;
                 let summary = Summary::of(v, Signs::NonNegative, threads)?;
                 summary.check_scale()?;
                 summary.check_loss(self.nmf.loss)?;
@@ -335,6 +323,12 @@ impl Joint {
             l1_ratio,
         })
     }
+}
+
+/// The matrix that keeps its scale: the same one in every storage, as a start may know the scale.
+fn widest<T: Float>(matrices: &[Matrix<'_, T>]) -> usize {
+    let cols = |p: &usize| matrices[*p].cols();
+    (0..matrices.len()).rev().max_by_key(cols).unwrap_or(0)
 }
 
 /// Σ v^β of the entries above zero.

@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use super::rule::wide;
 use super::{Quadratic, Rule, Step};
 use crate::archive::fingerprint;
 use crate::matrix::Dense;
@@ -153,9 +154,11 @@ impl Labels {
 
     /// B (k × classes), the best for a factor (rows × k).
     pub(crate) fn class_parts<T: Float>(&self, factor: &Dense<T>) -> Dense<T> {
-        let (rows, k) = (factor.as_slice(), factor.cols());
-        let rows: Vec<f64> = rows.iter().map(|x| x.to_f64()).collect();
-        let parts = self.best(&rows, k).into_iter().map(T::from_f64);
+        let k = factor.cols();
+        let parts = self
+            .best(&wide(factor.as_slice()), k)
+            .into_iter()
+            .map(T::from_f64);
         let parts = Dense::from_rows(parts.collect(), self.classes(), k);
         parts.expect("a row for each class").transposed()
     }

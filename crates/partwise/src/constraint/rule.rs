@@ -95,7 +95,7 @@ impl Rule {
     pub(crate) fn half_step<T: Float>(
         &self,
         weights: &Weights,
-        (gram, numerator): (&[f64], &[T]),
+        (plain, numerator): (&[f64], &[T]),
         rows: &mut [T],
         k: usize,
         threads: &Threads,
@@ -103,7 +103,6 @@ impl Rule {
     ) -> f64 {
         let mut x = wide(rows);
         let rhs: Vec<f64> = numerator.iter().map(|b| b.to_f64() - weights.l1).collect();
-        let plain = gram;
         let folded = |x: &[f64]| {
             let mut gram = plain.to_vec();
             (0..k).for_each(|t| gram[t * k + t] += weights.l2);
@@ -185,7 +184,7 @@ impl Rule {
     }
 }
 
-fn wide<T: Float>(values: &[T]) -> Vec<f64> {
+pub(super) fn wide<T: Float>(values: &[T]) -> Vec<f64> {
     values.iter().map(|x| x.to_f64()).collect()
 }
 

@@ -719,6 +719,6 @@ impl Nmf {
 }
 
 /// An observer that never stops a fit.
-fn go_on(_: &Progress) -> ControlFlow<()> {
+pub(crate) fn go_on(_: &Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
