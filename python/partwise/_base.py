@@ -155,6 +155,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.relative_error_ = fitted["relative_error"]
         self.residual_ = fitted["residual"]
         self.n_iter_ = fitted["n_iter"]
+        self.n_iter_single_ = fitted["n_iter_single"]
         self.solver_ = fitted["solver"]
         self.stop_reason_ = fitted["stop"]
         columns = np.array(fitted["trace"], dtype=float).reshape(-1, 5).T

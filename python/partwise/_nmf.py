@@ -127,6 +127,8 @@ class NMF(ModelFile, BaseNMF):
         component would do as well as both, to a hundredth of the squared error.
     solver_ : str
         The solver that did the work.
+    n_iter_single_ : int
+        How many of the iterations, the first ones, were done in single precision, where `solver="auto"` chose so.
     stop_reason_ : {"converged", "max_iter", "stopped"}
         Why the fit ended.
     history_ : dict of ndarray

@@ -93,6 +93,8 @@ pub(crate) struct Fit<'py> {
     mixture: Option<Bound<'py, PyAny>>,
     /// B (k × classes) where a constraint takes labels: W B tells them.
     class_parts: Option<Bound<'py, PyAny>>,
+    /// Iterations in single precision.
+    n_iter_single: usize,
     /// The objectives of all starts after their tries, where the engine tried several.
     starts: Vec<f64>,
     /// (iteration, seconds, objective, residual or NaN, whether on a sketch) after each iteration.
@@ -335,6 +337,7 @@ impl<'py> Fit<'py> {
             relative_error: fitted.relative_error,
             residual: fitted.residual,
             n_iter: fitted.iterations,
+            n_iter_single: fitted.single_iterations,
             stop: fitted.stop.to_string(),
             solver: fitted.solver.name(),
             seconds: fitted.seconds,

@@ -151,6 +151,10 @@ pub(crate) fn run<T: Number>(
         .insert("init".to_owned(), json!(fit.init.map(partwise::Init::name)));
     run.extra.insert("seed".to_owned(), json!(solving.seed));
     run.extra.insert("dtype".to_owned(), json!(T::NAME));
+    if fit.single_iterations > 0 {
+        let single = json!(fit.single_iterations);
+        run.extra.insert("single_iterations".to_owned(), single);
+    }
     if !fit.picked.is_empty() {
         run.extra.insert("picked".to_owned(), json!(fit.picked));
     }
@@ -397,6 +401,9 @@ pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
     let mut count = iterations(run.iterations, &run.stop_reason);
     if let Some(last) = run.trace.iter().rfind(|point| point.sketched) {
         count.push_str(&format!(", the first {} on a sketch", last.iteration));
+    }
+    if let Some(single) = run.extra.get("single_iterations") {
+        count.push_str(&format!(", the first {single} in single precision"));
     }
     table.row("iterations", count);
     table.row("time", duration(run.seconds));

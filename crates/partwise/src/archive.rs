@@ -9,7 +9,7 @@ use crate::matrix::Dense;
 use crate::{Error, Float};
 
 /// The version of what follows: another one has other fields.
-const VERSION: u64 = 4;
+const VERSION: u64 = 5;
 /// Begins every state.
 const NAME: &str = "partwise state";
 /// Bytes of a text at most.
@@ -405,7 +405,7 @@ mod tests {
         assert!(reason(b"something else entirely", "3").ends_with("it is not the state of a fit"));
         bytes[8 + NAME.len()] = 9;
         assert!(
-            reason(&bytes, "3").ends_with("it has the newer version 9; this one reads version 4")
+            reason(&bytes, "3").ends_with("it has the newer version 9; this one reads version 5")
         );
     }
 }

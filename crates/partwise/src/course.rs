@@ -1,12 +1,13 @@
 //! A fit on its way: how far it has come, who watches it, and the states that are kept of it and gone on from.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use crate::archive::{self, Archive, Identity};
 use crate::matrix::Dense;
 use crate::observe::{Observer, Progress, State, TracePoint};
+use crate::stop::Stopper;
 use crate::threads;
 use crate::{Error, Float, Nmf};
 
@@ -56,6 +57,8 @@ pub(crate) struct Road<T> {
     pub(crate) tried: Option<Tried<T>>,
     /// The objectives of the starts that were tried, if there are several.
     pub(crate) starts: Vec<f64>,
+    /// Iterations that were done in single precision, of a fit in double precision.
+    pub(crate) single: usize,
     /// Seconds that earlier fits took, of which this one is the continuation.
     seconds: f64,
 }
@@ -68,6 +71,7 @@ impl<T: Float> Road<T> {
             begun: false,
             tried: None,
             starts: Vec::new(),
+            single: 0,
             seconds: 0.0,
         }
     }
@@ -85,6 +89,7 @@ impl<T: Float> Road<T> {
         archive.flag(&mut self.begun);
         archive.float(&mut self.seconds);
         archive.floats(&mut self.starts);
+        archive.count(&mut self.single);
         let (lines, columns, k) = shape;
         let empty = || Tried {
             left: Dense::zeros(lines, k),
@@ -116,11 +121,15 @@ pub(crate) struct Course<'a, T> {
     shape: (usize, usize, usize),
     /// The state of a loop to go on from.
     resumed: Option<&'a mut dyn Read>,
+    /// Whether the fit is in the part that is done in single precision.
+    in_single: bool,
+    /// The rule to stop of the part before this one, which the next loop takes over.
+    pub(crate) stopper: Option<Stopper>,
 }
 
 impl<'a, T: Float> Course<'a, T> {
     /// `identity` is only asked for where there is a state. `shape`: rows of the left factor and of the right one, and
-    /// components. `state` is what to go on from.
+    /// components. `state` is what to go on from; it may be one in single precision where the fit `begins_in_single`.
     ///
     /// # Errors
     /// [`Error::State`] if it is none, or that of another fit.
@@ -130,22 +139,70 @@ impl<'a, T: Float> Course<'a, T> {
         identity: &'a dyn Fn() -> Identity,
         shape: (usize, usize, usize),
         state: Option<&'a mut dyn Read>,
+        begins_in_single: bool,
     ) -> Result<Self, Error> {
-        let mut road = Road::new();
-        let mut state = state;
-        if let Some(state) = &mut state {
-            archive::check(&mut **state, &identity())?;
-            let mut archive = Archive::reading(&mut **state);
-            road.archive(&mut archive, shape);
-            archive.require((1..=nmf.n_init.get()).contains(&road.start));
-            archive.finish().map_err(archive::cut_short)?;
-        }
-        Ok(Self {
-            road,
+        let mut course = Self {
             identity: Some(identity),
             resumed: state,
             ..Self::unkept(nmf, observer, shape)
-        })
+        };
+        if let Some(state) = &mut course.resumed {
+            archive::check(&mut **state, &identity())?;
+            let mut archive = Archive::reading(&mut **state);
+            archive.flag(&mut course.in_single);
+            archive.require(begins_in_single || !course.in_single);
+            archive.finish().map_err(archive::cut_short)?;
+            if !course.in_single {
+                course.read_road().map_err(archive::cut_short)?;
+            }
+        }
+        Ok(course)
+    }
+
+    /// Reads how far the fit of the state has come.
+    fn read_road(&mut self) -> io::Result<()> {
+        let Some(state) = &mut self.resumed else {
+            return Ok(());
+        };
+        let mut archive = Archive::reading(&mut **state);
+        self.road.archive(&mut archive, self.shape);
+        archive.require((1..=self.nmf.n_init.get()).contains(&self.road.start));
+        archive.finish()
+    }
+
+    /// Goes the part of the way that is gone in single precision, which may begin in a state.
+    pub(crate) fn in_single<R>(&mut self, go: impl FnOnce(&mut Course<'_, T::Single>) -> R) -> R {
+        let mut course = Course {
+            road: Road::new(),
+            in_single: true,
+            started: self.started,
+            identity: self.identity,
+            resumed: None,
+            ..Course::unkept(self.nmf, &mut *self.observer, self.shape)
+        };
+        if self.in_single {
+            course.resumed = self.resumed.take().map(|state| state as &mut dyn Read);
+            if let Err(error) = course.read_road() {
+                threads::end(archive::cut_short(error));
+            }
+        }
+        let answer = go(&mut course);
+        let Road {
+            past,
+            starts,
+            seconds,
+            ..
+        } = course.road;
+        self.stopped = course.stopped;
+        self.road = Road {
+            single: past.iteration,
+            past,
+            starts,
+            seconds,
+            ..Road::new()
+        };
+        self.in_single = false;
+        answer
     }
 
     /// A fit of which no state is kept.
@@ -164,6 +221,8 @@ impl<'a, T: Float> Course<'a, T> {
             identity: None,
             shape,
             resumed: None,
+            in_single: false,
+            stopper: None,
         }
     }
 
@@ -215,10 +274,12 @@ impl<'a, T: Float> Course<'a, T> {
         }
         let before = std::mem::replace(&mut self.road.seconds, now);
         let (road, shape) = (&mut self.road, self.shape);
+        let mut in_single = self.in_single;
         self.observer.keep(&mut State {
             write: &mut |out: &mut dyn Write| {
                 let mut archive = Archive::writing(out);
                 archive::sign(&mut archive, identity());
+                archive.flag(&mut in_single);
                 road.archive(&mut archive, shape);
                 walk(&mut archive);
                 archive.finish()

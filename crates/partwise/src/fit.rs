@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) max_iter: usize,
     /// Whether the factors are looked at once more at the end. Else what is known of them from their iteration does, if that is all.
     pub(crate) looks_back: bool,
+    /// Whether another fit goes on from the factors, and looks at them.
+    pub(crate) goes_on: bool,
     /// The factor that is not changed.
     pub(crate) held: Option<Side>,
     /// The factor that is improved first in an iteration.
@@ -48,6 +50,8 @@ pub(crate) struct Outcome<T> {
     pub(crate) right: Dense<T>,
     pub(crate) stop: StopReason,
     pub(crate) quality: Quality,
+    /// The rule to stop, as it was at the end.
+    pub(crate) stopper: Stopper,
 }
 
 /// How good a pair of factors is.
@@ -143,6 +147,10 @@ pub(crate) fn run<'s, T: Float>(
         stopper = Stopper::new(rule, plan.tolerance, at_start);
         stats = Some(look);
     }
+    if let Some(earlier) = course.stopper.take() {
+        stopper = stopper.following(earlier);
+        before = 0;
+    }
     let mut stop = StopReason::MaxIterations;
     while course.road.past.iteration < plan.max_iter && !course.stopped() {
         course.road.past.iteration += 1;
@@ -186,6 +194,9 @@ pub(crate) fn run<'s, T: Float>(
             stop = StopReason::Converged;
             break;
         }
+        if plan.goes_on && !fit.is_told(divergence) {
+            break;
+        }
         course.save(|archive| fit.archive(archive, &mut stats, &mut stopper, &mut before));
     }
     if course.stopped() && stop != StopReason::Converged {
@@ -197,9 +208,10 @@ pub(crate) fn run<'s, T: Float>(
         fit.balance();
     }
     fit.normalise();
-    let known = fit.best.quality().filter(|_| fit.expands());
+    let known = fit.best.quality();
+    let known = known.filter(|_| plan.goes_on || fit.expands());
     let quality = match known {
-        Some(known) if !plan.looks_back => known,
+        Some(known) if plan.goes_on || !plan.looks_back => known,
         _ => fit.quality(),
     };
     Outcome {
@@ -207,6 +219,7 @@ pub(crate) fn run<'s, T: Float>(
         right: fit.right.rows,
         stop,
         quality,
+        stopper,
     }
 }
 
@@ -511,6 +524,11 @@ impl<T: Float> Fit<'_, '_, T> {
             return self.squared_loss(stats);
         }
         self.shard.divergence(elementwise, &self.right) * elementwise.unit()
+    }
+
+    /// Whether a divergence has the digits that sums have, and is not one that only a look at every entry tells.
+    fn is_told(&self, divergence: f64) -> bool {
+        !self.expands() || divergence > 0.5 * T::CANCELLATION * self.data.squares
     }
 
     /// ½‖V − WH‖² by expansion, or entry by entry where the expansion has lost its digits.

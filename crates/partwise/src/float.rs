@@ -31,6 +31,8 @@ pub trait Float:
     + Sync
     + 'static
 {
+    /// Single precision: half as wide as `f64`, and no wider than `f32`, which is that.
+    type Single: Float;
     /// Its name as NumPy writes it: `float32` or `float64`.
     const NAME: &'static str;
     /// Zero.
@@ -87,6 +89,7 @@ pub(crate) fn power_of_two_near<T: Float>(size: f64) -> f64 {
 macro_rules! float {
     ($type:ident, $name:literal, $largest:literal, $cancellation:literal) => {
         impl Float for $type {
+            type Single = f32;
             const NAME: &'static str = $name;
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;

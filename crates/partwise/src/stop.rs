@@ -87,6 +87,18 @@ impl Stopper {
         }
     }
 
+    /// This rule for a fit that goes on where another one has ended: a plateau that began there has lasted as long.
+    pub(crate) fn following(self, earlier: Self) -> Self {
+        match (self.rule, earlier.rule) {
+            (StopRule::Plateau(lasting), StopRule::Plateau(before)) if lasting == before => Self {
+                first: earlier.first,
+                latest: earlier.latest,
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     /// What is remembered of earlier iterations.
     pub(crate) fn archive(&mut self, archive: &mut Archive<'_>) {
         archive.float(&mut self.first);
@@ -169,6 +181,19 @@ mod tests {
         assert!(!(1..=20).any(|i| stopper.converged(&look(i, 3.0 - 0.1 * i as f64))));
         assert!(!(21..40).any(|i| stopper.converged(&look(i, 1.0))));
         assert!(stopper.converged(&look(40, 1.0)));
+    }
+
+    #[test]
+    fn a_plateau_may_begin_in_the_fit_before() {
+        let fall = |i: usize| 2.0 - 0.01 * i.min(30) as f64;
+        let mut earlier = Stopper::new(StopRule::PLATEAU, 1e-2, 0.0);
+        assert!(!(1..=40).any(|i| earlier.converged(&look(i, fall(i)))));
+        let other = Stopper::new(StopRule::SHORT_PLATEAU, 1e-2, 0.0);
+        let mut stopper = Stopper::new(StopRule::PLATEAU, 1e-3, 0.0).following(other);
+        assert!(!stopper.converged(&look(41, fall(41))));
+        let mut stopper = Stopper::new(StopRule::PLATEAU, 1e-3, 0.0).following(earlier);
+        assert!(!(41..50).any(|i| stopper.converged(&look(i, fall(i)))));
+        assert!(stopper.converged(&look(50, fall(50))));
     }
 
     #[test]

@@ -306,7 +306,8 @@ impl ConsensusNmf {
         course: &Course<'_>,
     ) -> Result<Vec<Run>, Error> {
         let nmf = work::drawn(&self.nmf, v, self.nmf.rank).brief();
-        let ready = Ready::new(&nmf, v, threads)?;
+        let rounded = nmf.rounded(v, threads);
+        let ready = Ready::new(&nmf, v, rounded.as_ref(), threads)?;
         let hands = (threads, work::beside(v));
         let runs = course.each_kept(self.nmf.rank, self.runs, hands, |job, number| {
             let seeded = nmf.clone().seed(seed(&self.nmf, number));

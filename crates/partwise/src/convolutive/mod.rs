@@ -217,6 +217,7 @@ impl Convolutive {
             0.0
         };
         Ok(Factorization {
+            single_iterations: 0,
             w: work.w,
             h: work.ht.transposed(),
             divergence,

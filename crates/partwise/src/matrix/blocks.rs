@@ -1,5 +1,7 @@
 //! V as one or more blocks of rows, ready to be walked both ways.
 
+use std::sync::Arc;
+
 use super::{Dense, Holes, Matrix, Signs, Source, Summary, Weighed, Weighting};
 use crate::shard::remote::Seen;
 use crate::shard::sum;
@@ -83,14 +85,10 @@ impl<'a, T: Float> Blocks<'a, T> {
                     .to_owned(),
             });
         }
-        let prepare = if columns {
-            Source::new
-        } else {
-            Source::by_rows
-        };
-        let sources = blocks
-            .iter()
-            .map(|&block| prepare(if transposed { block.transpose() } else { block }));
+        let sources = blocks.iter().map(|&block| {
+            let lines = if transposed { block.transpose() } else { block };
+            Self::prepared(lines, columns)
+        });
         Ok(Self {
             sources: sources.collect(),
             weighed: None,
@@ -101,6 +99,34 @@ impl<'a, T: Float> Blocks<'a, T> {
             walked,
             summary,
         })
+    }
+
+    /// The only block of others, rounded, which need not be looked at again.
+    pub(crate) fn rounded<W: Float>(wide: &Blocks<'_, W>, v: Matrix<'a, T>, columns: bool) -> Self {
+        let lines = if wide.transposed { v.transpose() } else { v };
+        let source = match wide.sources.first().and_then(Source::twin) {
+            Some(twin) => Source::with_twin(lines, Some(Arc::new(twin.converted()))),
+            None => Self::prepared(lines, columns),
+        };
+        Self {
+            sources: vec![source],
+            weighed: None,
+            holes: None,
+            transposed: wide.transposed,
+            rows: wide.rows,
+            cols: wide.cols,
+            walked: wide.walked,
+            summary: wide.summary,
+        }
+    }
+
+    /// A block to be walked; `columns` says whether whole columns are wanted of a sparse one.
+    fn prepared(lines: Matrix<'a, T>, columns: bool) -> Source<'a, T> {
+        if columns {
+            Source::new(lines)
+        } else {
+            Source::by_rows(lines)
+        }
     }
 
     /// Looks at every entry that counts, and prepares the only block; `fills` says whether what is missing may be filled.

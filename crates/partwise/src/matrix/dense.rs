@@ -73,6 +73,16 @@ impl<T: Float> Dense<T> {
         Self { rows, cols, values }
     }
 
+    /// The same numbers as another type has them.
+    pub(crate) fn converted<S: Float>(&self) -> Dense<S> {
+        let values = self.values.iter().map(|x| S::from_f64(x.to_f64()));
+        Dense {
+            rows: self.rows,
+            cols: self.cols,
+            values: values.collect(),
+        }
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows

@@ -271,16 +271,22 @@ impl<'a, T> Compressed<'a, T> {
         self.indices
     }
 
-    /// The values of all entries.
     /// The same places with other values, as many.
-    pub(crate) fn with_values<'b>(&self, values: &'b [T]) -> Compressed<'b, T>
+    pub(crate) fn with_values<'b, U>(&self, values: &'b [U]) -> Compressed<'b, U>
     where
         'a: 'b,
     {
         debug_assert_eq!(values.len(), self.values.len());
-        Compressed { values, ..*self }
+        Compressed {
+            major: self.major,
+            minor: self.minor,
+            offsets: self.offsets,
+            indices: self.indices,
+            values,
+        }
     }
 
+    /// The values of all entries.
     pub(crate) fn values(&self) -> &'a [T] {
         self.values
     }
@@ -305,6 +311,18 @@ pub(crate) struct Twin<T> {
 }
 
 impl<T: Float> Twin<T> {
+    /// The twin of the same entries as another type has them.
+    pub(super) fn converted<S: Float>(&self) -> Twin<S> {
+        let values = self.values.iter().map(|x| S::from_f64(x.to_f64()));
+        Twin {
+            major: self.major,
+            minor: self.minor,
+            offsets: self.offsets.clone(),
+            indices: self.indices.clone(),
+            values: values.collect(),
+        }
+    }
+
     /// Sorts the entries of `matrix` by their minor index: two passes over it and no other memory than the twin.
     pub(crate) fn of(matrix: &Compressed<'_, T>) -> Self {
         let (major, minor) = (matrix.minor, matrix.major);

@@ -26,6 +26,14 @@ macro_rules! whole {
 }
 whole!(u8, u16, u32, u64, i8, i16, i32, i64);
 
+/// Floating point, which becomes floating point of another width.
+impl<T: Float> Whole for T {
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        Float::to_f64(self)
+    }
+}
+
 /// A dense matrix of whole numbers, of any strides.
 #[derive(Clone, Copy, Debug)]
 pub struct WholeDense<'a, N> {

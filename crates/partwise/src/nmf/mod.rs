@@ -5,6 +5,7 @@ mod identity;
 mod memory;
 mod ready;
 mod remote;
+mod single;
 mod task;
 
 use std::io::Read;
@@ -175,6 +176,8 @@ pub struct Factorization<T> {
     pub residual: f64,
     /// Iterations done.
     pub iterations: usize,
+    /// How many of them, the first ones, were done in single precision: of a fit in double precision, where `auto` chose so.
+    pub single_iterations: usize,
     /// Why the fit ended.
     pub stop: StopReason,
     /// The objective after each iteration; from iteration 0, the start, where it is known. Of several starts that of the one
@@ -600,7 +603,18 @@ impl Nmf {
         };
         let shape = (left, right, self.rank);
         let state = state.map(|state| state as &mut dyn Read);
-        let mut course = Course::new(self, observer, &identity, shape, state)?;
+        let rounded = match (weighting, given) {
+            (None, [v]) => self.rounded(v, threads),
+            _ => None,
+        };
+        let single = self.in_single((&given[0], rounded.as_ref()), &blocks, &start)?;
+        let begins_in_single = single.is_some();
+        let mut course = Course::new(self, observer, &identity, shape, state, begins_in_single)?;
+        let begun = single.filter(|_| !course.road.begun).map(|single| {
+            let begin = (&start, init, solver);
+            single.first_part(self, begin, threads, &mut course)
+        });
+        drop(rounded);
         let mut task = Task {
             nmf: self,
             blocks: &blocks,
@@ -613,6 +627,7 @@ impl Nmf {
                 let made = || Beside::Graph(Graph::nearest(&blocks, factor, threads));
                 self.beside.clone().unwrap_or_else(made)
             }),
+            goes_on: false,
             threads,
         };
         if let (Some(price), Some(plain)) = (price, &plain) {
@@ -625,7 +640,7 @@ impl Nmf {
             });
             (task.nmf, task.constant) =
                 (&nmf, 0.5 * (blocks.summary.squares - plain.summary.squares));
-            let outcome = task.run(&mut course);
+            let outcome = task.run(None, &mut course);
             (task.nmf, task.blocks, task.constant) = (self, plain, 0.0);
             let outcome = task.symmetrised(outcome);
             return Ok(Self::factorization(&task, course, outcome, clock));
@@ -638,7 +653,7 @@ impl Nmf {
             });
         }
         let Some((h, picked)) = task.rows_of_v() else {
-            let outcome = task.run(&mut course);
+            let outcome = task.run(begun, &mut course);
             return Ok(Self::factorization(&task, course, outcome, clock));
         };
         let held = Start {
@@ -647,7 +662,7 @@ impl Nmf {
             ..start
         };
         (task.given, task.init) = (&held, None);
-        let outcome = task.run(&mut course);
+        let outcome = task.run(None, &mut course);
         Ok(Factorization {
             init,
             picked,
@@ -675,6 +690,7 @@ impl Nmf {
             sketch: None,
             constant: 0.0,
             beside: None,
+            goes_on: false,
             threads,
         };
         Ok(task.look(left, right).2)
@@ -693,6 +709,7 @@ impl Nmf {
             right: ht,
             stop,
             quality,
+            ..
         } = outcome;
         let class_parts = task.class_parts((&w, &ht));
         Factorization {
@@ -711,6 +728,7 @@ impl Nmf {
             mixture: None,
             class_parts,
             starts: course.road.starts,
+            single_iterations: course.road.single,
             squares: task.blocks.summary.squares,
             positive: task.blocks.summary.positive,
             seconds,

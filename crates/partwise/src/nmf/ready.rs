@@ -6,41 +6,62 @@ use std::time::Instant;
 use super::task::Task;
 use super::{Factorization, Nmf, Start};
 use crate::course::Course;
-use crate::matrix::{Blocks, Matrix};
+use crate::matrix::{Blocks, Matrix, Rounded};
 use crate::observe::Observer;
 use crate::sketch::{self, Sketch};
 use crate::threads::Threads;
 use crate::{Error, Float, Solver};
 
-/// V as fits of one rank walk over it: looked at, with its twin if it is sparse, and with its sketch where they begin on one.
+/// V as fits walk over it: looked at, with its twin if it is sparse, and with its sketch where they begin on one that was made before.
+pub(crate) struct Prepared<'v, T: Float> {
+    pub(super) blocks: Blocks<'v, T>,
+    pub(super) sketch: Option<Sketch<T>>,
+}
+
+impl<T: Float> Prepared<'_, T> {
+    /// Makes the sketch of V.
+    fn draw_sketch(&mut self, nmf: &Nmf, threads: &Threads) {
+        let width = sketch::width(self.blocks.rows, self.blocks.cols, nmf.rank);
+        self.sketch = Some(Sketch::of(&self.blocks, width, nmf.seed, threads));
+    }
+}
+
+/// V for fits of one rank, in single precision, too, where they begin in that.
 pub(crate) struct Ready<'v, T: Float> {
-    blocks: Blocks<'v, T>,
+    v: Prepared<'v, T>,
+    single: Option<Prepared<'v, T::Single>>,
     solver: Solver,
-    sketch: Option<Sketch<T>>,
 }
 
 impl<'v, T: Float> Ready<'v, T> {
-    /// A V in memory for fits like this one, which have no constraints; a sketch is drawn with this one's seed.
+    /// A V in memory for fits like this one, which have no constraints; a sketch is drawn with this one's seed. `rounded` is what
+    /// [`Nmf::rounded`] made of V.
     ///
     /// # Errors
     /// As [`Nmf::fit`].
-    pub(crate) fn new(nmf: &Nmf, v: &Matrix<'v, T>, threads: &Threads) -> Result<Self, Error> {
+    pub(crate) fn new(
+        nmf: &Nmf,
+        v: &Matrix<'v, T>,
+        rounded: Option<&'v Rounded<'v, T>>,
+        threads: &Threads,
+    ) -> Result<Self, Error> {
         let (rows, cols) = (v.rows(), v.cols());
         nmf.check()?;
         nmf.check_rank_size::<T>(rows, cols)?;
         let blocks = Blocks::new(&[*v], !nmf.loss.is_quadratic(), nmf.signs(), threads)?;
         blocks.summary.check_loss(nmf.loss)?;
-        nmf.check_start_size(&Start::<T>::default(), &blocks.summary)?;
+        let start = Start::<T>::default();
+        nmf.check_start_size(&start, &blocks.summary)?;
         let solver = nmf.road(blocks.is_dense(), rows, cols)?;
-        let width = sketch::width(rows, cols, nmf.rank);
-        let sketch = solver
-            .sketches()
-            .then(|| Sketch::of(&blocks, width, nmf.seed, threads));
-        Ok(Self {
-            blocks,
-            solver,
-            sketch,
-        })
+        let mut single = nmf.in_single((v, rounded), &blocks, &start)?;
+        let sketch = None;
+        let mut v = Prepared { blocks, sketch };
+        match &mut single {
+            _ if !solver.sketches() => {}
+            Some(single) => single.draw_sketch(nmf, threads),
+            None => v.draw_sketch(nmf, threads),
+        }
+        Ok(Self { v, single, solver })
     }
 
     /// A fit like the one that V was made ready for, with another seed and other threads at most: [`Nmf::fit`] bit by bit, but
@@ -56,20 +77,25 @@ impl<'v, T: Float> Ready<'v, T> {
         let threads = Threads::new(nmf.threads).interruptible(observer.interrupt());
         threads.until_ended(|| {
             let clock = Instant::now();
-            let (blocks, start) = (&self.blocks, Start::default());
+            let (blocks, start) = (&self.v.blocks, Start::default());
             let task = Task {
                 nmf,
                 blocks,
                 given: &start,
                 init: Some(nmf.init),
                 solver: self.solver,
-                sketch: self.sketch.as_ref(),
+                sketch: self.v.sketch.as_ref(),
                 constant: 0.0,
                 beside: None,
+                goes_on: false,
                 threads: &threads,
             };
             let mut course = Course::unkept(nmf, observer, (blocks.rows, blocks.cols, nmf.rank));
-            let outcome = task.run(&mut course);
+            let begun = self.single.as_ref().map(|single| {
+                let begin = (&start, task.init, task.solver);
+                single.first_part(nmf, begin, &threads, &mut course)
+            });
+            let outcome = task.run(begun, &mut course);
             Ok(Nmf::factorization(&task, course, outcome, clock))
         })
     }
@@ -111,7 +137,7 @@ mod tests {
             let one = NonZeroUsize::new(1);
             let ready = [1, 3].map(|count| {
                 let threads = Threads::new(NonZeroUsize::new(count));
-                Ready::new(&nmf, &v, &threads).unwrap()
+                Ready::new(&nmf, &v, None, &threads).unwrap()
             });
             for seed in [5, 6] {
                 let nmf = nmf.clone().seed(seed).threads(one);

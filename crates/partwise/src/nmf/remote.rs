@@ -85,7 +85,7 @@ impl Nmf {
             let shape = (rows, cols, self.rank);
             let state = state.map(|state| state as &mut dyn Read);
             let mut course = if gathers {
-                Course::new(self, observer, &identity, shape, state)?
+                Course::new(self, observer, &identity, shape, state, false)?
             } else {
                 Course::unkept(self, observer, shape)
             };
@@ -98,6 +98,7 @@ impl Nmf {
                 sketch: None,
                 constant: 0.0,
                 beside: None,
+                goes_on: false,
                 threads: &threads,
             };
             let mut driver = Driver::new(transport, &seen, self.rank);

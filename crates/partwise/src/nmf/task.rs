@@ -36,21 +36,38 @@ pub(super) struct Task<'a, 'v, T: Float> {
     pub(super) constant: f64,
     /// What is known of the rows of a factor, if a constraint takes that.
     pub(super) beside: Option<Beside>,
+    /// Whether another fit goes on from what this one finds.
+    pub(super) goes_on: bool,
     pub(super) threads: &'a Threads,
 }
 
 impl<T: Float> Task<'_, '_, T> {
-    /// The factors W and Hᵀ, as left and right.
-    pub(super) fn run(&self, course: &mut Course<'_, T>) -> Outcome<T> {
-        let pair = if course.road.begun {
-            self.placeholder()
-        } else {
-            let makes = self.sketches() && self.sketch.is_none();
-            let made = makes.then(|| self.make_sketch());
-            self.begin(self.sketch.or(made.as_ref()), course)
+    /// The left and the right factor, from `begun` ones on if there are any.
+    pub(super) fn descend(
+        &self,
+        begun: Option<(Dense<T>, Dense<T>)>,
+        course: &mut Course<'_, T>,
+    ) -> Outcome<T> {
+        let pair = match begun {
+            Some(pair) => pair,
+            None if course.road.begun => self.placeholder(),
+            None => {
+                let makes = self.sketches() && self.sketch.is_none();
+                let made = makes.then(|| self.make_sketch());
+                self.begin(self.sketch.or(made.as_ref()), course)
+            }
         };
         course.road.begun = true;
-        let outcome = self.on_v(pair, self.nmf.max_iter, course);
+        self.on_v(pair, self.nmf.max_iter, course)
+    }
+
+    /// The factors W and Hᵀ, as left and right; as [`Self::descend`].
+    pub(super) fn run(
+        &self,
+        begun: Option<(Dense<T>, Dense<T>)>,
+        course: &mut Course<'_, T>,
+    ) -> Outcome<T> {
+        let outcome = self.descend(begun, course);
         if !self.blocks.transposed {
             return outcome;
         }
@@ -220,6 +237,7 @@ impl<T: Float> Task<'_, '_, T> {
             tolerance,
             max_iter: sketch::iterations(self.nmf.max_iter),
             looks_back: false,
+            goes_on: false,
             ..self.plan()
         };
         let shard = Sketched::new(basis, projected, summary.squares, self.threads);
@@ -347,6 +365,7 @@ impl<T: Float> Task<'_, '_, T> {
             left,
             right,
             stop,
+            stopper,
             quality: Quality {
                 residual: quality.residual.max(of_mixture),
                 ..quality
@@ -440,6 +459,7 @@ impl<T: Float> Task<'_, '_, T> {
             tolerance,
             max_iter: self.nmf.max_iter,
             looks_back: !self.nmf.brief,
+            goes_on: self.goes_on,
             constant: self.constant,
             held: self.given.hold.map(|factor| match factor {
                 Factor::W => w_side,

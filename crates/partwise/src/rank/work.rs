@@ -488,7 +488,9 @@ pub(super) fn look_at_rank<T: Float>(
 ) -> Result<Option<Evidence>, Error> {
     let before = course.done.load(Ordering::Relaxed);
     let starts = tasks.iter().any(|task| matches!(task, Task::Start(_)));
-    let ready = starts.then(|| Ready::new(&data.drawn(rank), data.v, threads));
+    let nmf = data.drawn(rank);
+    let rounded = starts.then(|| nmf.rounded(data.v, threads)).flatten();
+    let ready = starts.then(|| Ready::new(&nmf, data.v, rounded.as_ref(), threads));
     let ready = ready.transpose()?;
     let hands = (threads, beside(data.v));
     let answers = course.each_kept(rank, tasks.len(), hands, |job, i| {

@@ -124,7 +124,8 @@ fn outliers_are_left_out_and_parts_still_found() {
 #[test]
 fn figures_are_those_of_the_definitions() {
     let v = planted(40, 25, 4, Noise::Gaussian(0.2), 3);
-    let found = run(&ConsensusNmf::new(Nmf::new(5)).runs(9).threshold(0.4), &v);
+    let nmf = Nmf::new(5).solver("hals".parse().unwrap());
+    let found = run(&ConsensusNmf::new(nmf.clone()).runs(9).threshold(0.4), &v);
     assert_eq!(found.members.len(), 9 * 5);
     let (h, w) = (&found.fit.h, &found.fit.w);
     let total: f64 = v.as_slice().iter().sum();
@@ -188,7 +189,7 @@ fn figures_are_those_of_the_definitions() {
             .iter()
             .filter(|member| member.run == place && member.kept);
         assert_eq!(run.kept, kept.count());
-        let alone = Nmf::new(5).init("random".parse().unwrap()).seed(run.seed);
+        let alone = nmf.clone().init("random".parse().unwrap()).seed(run.seed);
         let alone = alone.fit(&Matrix::from(&v)).unwrap();
         // A run is that fit, but it waits less long for its end.
         let passed = alone

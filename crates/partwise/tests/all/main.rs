@@ -26,6 +26,7 @@ mod remote;
 mod remote_starts;
 mod resume;
 mod signed;
+mod single;
 mod sklearn;
 mod streamed;
 mod streamed_sparse;

@@ -238,9 +238,15 @@ impl Findings {
 
     /// Notes a rise of the objective from one point of the trace to the next beyond rounding of terms of size `scale`.
     pub fn falls<T: Float>(&mut self, model: &Factorization<T>, scale: f64, what: &str) {
-        let slack = rounding::<T>() * scale;
         for pair in model.trace.windows(2) {
             let (before, after) = (pair[0].objective, pair[1].objective);
+            let in_single = (1..=model.single_iterations).contains(&pair[0].iteration);
+            let slack = scale
+                * if in_single {
+                    rounding::<f32>()
+                } else {
+                    rounding::<T>()
+                };
             self.check(after <= before + slack, || {
                 format!(
                     "{what}: objective rises from {before:e} by {:e} in iteration {}; {slack:e} would be rounding",

@@ -1,0 +1,115 @@
+//! The first part of a fit in double precision, which is done in single precision: half of the bytes to walk over, and twice as many
+//! numbers in a vector.
+//!
+//! What rounding does to a half-step changes the objective by its square, so iterations gain what they would gain in double
+//! precision for as long as the objective itself has the digits that the rule to stop needs. From there the fit goes on in double
+//! precision, and takes over what the rule remembers: mostly an iteration or two are left.
+
+use super::ready::Prepared;
+use super::task::Task;
+use super::{Nmf, Start};
+use crate::course::Course;
+use crate::init::Init;
+use crate::matrix::{Blocks, Dense, Matrix, Rounded, Summary};
+use crate::threads::Threads;
+use crate::{Error, Float, Solver};
+
+/// The least tolerance for which the objective in single precision has the digits.
+const TOLERANCE: f64 = 1e-5;
+/// Entries of V and of a start, and penalties, are between its inverse and this.
+const LARGEST: f64 = (1u64 << 40) as f64;
+/// Of so many iterations one is left for double precision at least; and fits that may take no more are not worth a copy of V.
+const SHARE: usize = 20;
+
+impl Nmf {
+    /// V in single precision, if a fit from a drawn start begins so: where `auto` chooses the solver, and nothing else than V and
+    /// the penalty has a say.
+    pub(crate) fn rounded<'v, T: Float>(
+        &self,
+        v: &Matrix<'v, T>,
+        threads: &Threads,
+    ) -> Option<Rounded<'v, T>> {
+        let free = self.constraints.is_empty() && self.signed.is_none() && self.prices.is_none();
+        let narrower = size_of::<T::Single>() < size_of::<T>();
+        let rounds = narrower && free && self.solver == Solver::auto() && self.max_iter > SHARE;
+        let solver = self.solver.road(self.loss, false);
+        let strong = solver.is_ok_and(Solver::extrapolates);
+        let rounds = rounds && strong && Rounded::fits(v);
+        rounds.then(|| Rounded::of(v, threads))
+    }
+
+    /// Whether nothing of V, the start and the penalty leaves the range of single precision.
+    fn fits_in_single<T: Float>(&self, v: &Summary, start: &Start<'_, T>, blocks: usize) -> bool {
+        let whole = blocks == 1 && start.hold.is_none();
+        let whole = whole && start.held_w.is_empty() && start.held_h.is_empty();
+        let factors = start.w.into_iter().chain(start.h);
+        let mut entries = factors.flat_map(|factor| factor.as_slice());
+        let (mean, largest) = (v.mean(), v.largest);
+        whole
+            && mean >= LARGEST.recip()
+            && largest <= LARGEST
+            && self.penalty.alpha_w.max(self.penalty.alpha_h) <= LARGEST
+            && entries.all(|x| x.to_f64() <= LARGEST)
+    }
+
+    /// What fits of V that begin in single precision walk over at first, if those from that start do; `blocks` is V, looked at.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if V is streamed and too large.
+    pub(super) fn in_single<'r, T: Float>(
+        &self,
+        (v, rounded): (&Matrix<'r, T>, Option<&'r Rounded<'r, T>>),
+        blocks: &Blocks<'_, T>,
+        start: &Start<'_, T>,
+    ) -> Result<Option<Prepared<'r, T::Single>>, Error> {
+        let fits = self.fits_in_single(&blocks.summary, start, blocks.sources.len());
+        let Some(rounded) = rounded.filter(|_| fits) else {
+            return Ok(None);
+        };
+        let columns = !self.loss.is_quadratic();
+        Ok(Some(Prepared {
+            blocks: Blocks::rounded(blocks, rounded.matrix(v)?, columns),
+            sketch: None,
+        }))
+    }
+}
+
+impl<S: Float> Prepared<'_, S> {
+    /// The left and the right factor from which a fit in double precision goes on.
+    pub(super) fn first_part<T: Float<Single = S>>(
+        &self,
+        nmf: &Nmf,
+        (start, init, solver): (&Start<'_, T>, Option<Init>, Solver),
+        threads: &Threads,
+        course: &mut Course<'_, T>,
+    ) -> (Dense<T>, Dense<T>) {
+        let rounded = |factor: &Dense<T>| factor.converted::<S>();
+        let (w, h) = (start.w.map(rounded), start.h.map(rounded));
+        let given = Start {
+            w: w.as_ref(),
+            h: h.as_ref(),
+            ..Start::default()
+        };
+        let task = Task {
+            nmf: &Nmf {
+                max_iter: nmf.max_iter - nmf.max_iter.div_ceil(SHARE),
+                tolerance: nmf.tolerance.max(TOLERANCE),
+                ..nmf.clone()
+            },
+            blocks: &self.blocks,
+            given: &given,
+            init,
+            solver,
+            sketch: self.sketch.as_ref(),
+            constant: 0.0,
+            beside: None,
+            goes_on: true,
+            threads,
+        };
+        let outcome = course.in_single(|course| task.descend(None, course));
+        if nmf.tolerance >= TOLERANCE {
+            course.stopper = Some(outcome.stopper);
+        }
+        (outcome.left.converted(), outcome.right.converted())
+    }
+}
