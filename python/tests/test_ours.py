@@ -31,7 +31,9 @@ def test_every_solver(solver, X):
     assert model.solver_ == solver or solver == "auto" and model.solver_ in ("hals", "sketched")
     assert_allclose(model.transform(X), W, atol=0.3 * W.max())
     of_X = model.history_["sketched"] == 0
-    assert model.history_["objective"][of_X].min() == pytest.approx(model.objective_, rel=1e-6)
+    assert 0 < model.n_iter_single_ < model.n_iter_ if solver == "auto" else model.n_iter_single_ == 0
+    # In single precision an objective has six digits.
+    assert model.history_["objective"][of_X].min() == pytest.approx(model.objective_, rel=5e-6)
 
 
 @pytest.mark.parametrize("init", _base.INITS)

@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) first: Side,
     /// Whether an extrapolation carries on the left factor, too, and not only the right one, which it follows.
     pub(crate) carries_left: bool,
+    /// The share of ‖V‖² below which sums do not tell a squared error well enough: [`Float::CANCELLATION`], but on a sketch.
+    pub(crate) cancellation: f64,
     /// A constant of the problem, which is no part of the objective.
     pub(crate) constant: f64,
 }
@@ -528,7 +530,7 @@ impl<T: Float> Fit<'_, '_, T> {
 
     /// Whether a divergence has the digits that sums have, and is not one that only a look at every entry tells.
     fn is_told(&self, divergence: f64) -> bool {
-        !self.expands() || divergence > 0.5 * T::CANCELLATION * self.data.squares
+        !self.expands() || divergence > 0.5 * self.plan.cancellation * self.data.squares
     }
 
     /// ½‖V − WH‖² by expansion, or entry by entry where the expansion has lost its digits.
@@ -540,7 +542,7 @@ impl<T: Float> Fit<'_, '_, T> {
             kernel::inner(&stats.parts.numerator, self.right.rows.as_slice())
         };
         let expanded = half_squares - cross + 0.5 * stats.sums.inner(&self.right.sums);
-        if expanded > T::CANCELLATION * half_squares {
+        if expanded > self.plan.cancellation * half_squares {
             return expanded;
         }
         let squared = Elementwise::new(Loss::FROBENIUS, 0.0);

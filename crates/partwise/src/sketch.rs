@@ -45,6 +45,9 @@ pub(crate) fn pays(rows: usize, cols: usize, k: usize) -> bool {
     price(width * (m + n)) <= PRICE * price(m * n)
 }
 
+/// The squared error relative to ‖V‖² below which sums over a sketch do not tell it well enough for [`rule`], in single precision, too.
+pub(crate) const CANCELLATION: f64 = 1e-5;
+
 /// When iterations on a sketch end, and the tolerance: what it cannot tell of V soon outweighs what they still gain.
 pub(crate) fn rule(brief: bool) -> (StopRule, f64) {
     if brief {

@@ -115,6 +115,42 @@ fn a_large_dense_matrix_is_not_copied() {
 }
 
 #[test]
+fn a_fit_that_begins_in_single_precision_takes_no_more() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let nmf = |loss| short(3, Solver::auto(), loss, 22).init("random".parse().unwrap());
+    let fits = |nmf: &Nmf, v: &Matrix<'_, f64>| nmf.fit(v).unwrap().single_iterations > 0;
+    let (rows, cols) = (3000, 2000);
+    let values = filled::<f64>(rows * cols);
+    for v in [
+        Matrix::row_major(&values, rows, cols).unwrap(),
+        Matrix::column_major(&values, rows, cols).unwrap(),
+    ] {
+        let nmf = nmf(Loss::FROBENIUS);
+        assert!(fits(&nmf, &v));
+        let promised = promise::<f64>(rows, cols, 3, "random".parse().unwrap());
+        check(&nmf, &v, promised, "dense");
+    }
+    let (major, minor) = (40_000, 30_000);
+    let Entries {
+        offsets,
+        indices,
+        values,
+    } = entries(major, minor, 110);
+    let v = Matrix::csr(major, minor, &offsets, &indices, &values).unwrap();
+    let twin = values.len() * 12 + 16 * 2 * minor;
+    let promised = promise::<f64>(major, minor, 3, "random".parse().unwrap()) + twin as u64;
+    let nmf = nmf(Loss::FROBENIUS);
+    assert!(fits(&nmf, &v));
+    let (peak, needed) = measure(&nmf, &v);
+    assert!(peak <= needed, "took {peak}, said {needed}");
+    assert!(peak <= promised, "took {peak}, promised {promised}");
+    // Of a V that is too large no copy is made.
+    let values = filled::<f64>(4100 * 3200);
+    let v = Matrix::row_major(&values, 4100, 3200).unwrap();
+    assert!(!fits(&nmf, &v));
+}
+
+#[test]
 fn the_factors_are_held_a_few_times_only() {
     // Factors far larger than the work space. Row by row the long one goes with the lines, column by column the other.
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);

@@ -52,6 +52,13 @@ impl Nmf {
                 Across::<T>::bytes(length, columns.max(sketch as u64))
             }
         };
+        // Values and a twin in single precision at first. Twins of tiles are made when those are gone.
+        let single = match matrix {
+            Matrix::Csr(_) | Matrix::Csc(_) if !tiled && self.rounds(matrix) => {
+                (matrix.stored() as u64).saturating_mul(12) + 8 * (m + n)
+            }
+            _ => 0,
+        };
         let sketch = (m + n).saturating_mul(sketch as u64 * value);
         let factors = (m + n)
             .saturating_mul(columns)
@@ -76,6 +83,7 @@ impl Nmf {
             shifted,
             grams,
             twin,
+            single,
             across,
             sketch,
             work,

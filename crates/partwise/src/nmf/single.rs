@@ -22,20 +22,24 @@ const LARGEST: f64 = (1u64 << 40) as f64;
 const SHARE: usize = 20;
 
 impl Nmf {
-    /// V in single precision, if a fit from a drawn start begins so: where `auto` chooses the solver, and nothing else than V and
-    /// the penalty has a say.
+    /// Whether fits of V may begin in single precision: where `auto` chooses the solver, and nothing else than V and the penalty
+    /// has a say.
+    pub(super) fn rounds<T: Float>(&self, v: &Matrix<'_, T>) -> bool {
+        let free = self.constraints.is_empty() && self.signed.is_none() && self.prices.is_none();
+        let narrower = size_of::<T::Single>() < size_of::<T>();
+        let solver = self.solver.road(self.loss, false);
+        let strong = solver.is_ok_and(Solver::extrapolates);
+        let chosen = self.solver == Solver::auto() && self.max_iter > SHARE;
+        narrower && free && strong && chosen && Rounded::fits(v)
+    }
+
+    /// V in single precision, if fits of it may begin so.
     pub(crate) fn rounded<'v, T: Float>(
         &self,
         v: &Matrix<'v, T>,
         threads: &Threads,
     ) -> Option<Rounded<'v, T>> {
-        let free = self.constraints.is_empty() && self.signed.is_none() && self.prices.is_none();
-        let narrower = size_of::<T::Single>() < size_of::<T>();
-        let rounds = narrower && free && self.solver == Solver::auto() && self.max_iter > SHARE;
-        let solver = self.solver.road(self.loss, false);
-        let strong = solver.is_ok_and(Solver::extrapolates);
-        let rounds = rounds && strong && Rounded::fits(v);
-        rounds.then(|| Rounded::of(v, threads))
+        self.rounds(v).then(|| Rounded::of(v, threads))
     }
 
     /// Whether nothing of V, the start and the penalty leaves the range of single precision.

@@ -238,6 +238,7 @@ impl<T: Float> Task<'_, '_, T> {
             max_iter: sketch::iterations(self.nmf.max_iter),
             looks_back: false,
             goes_on: false,
+            cancellation: sketch::CANCELLATION,
             ..self.plan()
         };
         let shard = Sketched::new(basis, projected, summary.squares, self.threads);
@@ -460,6 +461,7 @@ impl<T: Float> Task<'_, '_, T> {
             max_iter: self.nmf.max_iter,
             looks_back: !self.nmf.brief,
             goes_on: self.goes_on,
+            cancellation: T::CANCELLATION,
             constant: self.constant,
             held: self.given.hold.map(|factor| match factor {
                 Factor::W => w_side,

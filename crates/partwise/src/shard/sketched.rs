@@ -7,6 +7,7 @@ use crate::kernel::{self, Packed};
 use crate::loss::Elementwise;
 use crate::matrix::Dense;
 use crate::pass::{Fixed, Problem};
+use crate::sketch;
 use crate::threads::Threads;
 use crate::update::LinesMet;
 
@@ -35,7 +36,7 @@ impl<'a, T: Float> Sketched<'a, T> {
         Self {
             basis,
             projected,
-            floor: 0.5 * T::CANCELLATION * squares,
+            floor: 0.5 * sketch::CANCELLATION * squares,
             threads: threads.clone(),
         }
     }
