@@ -87,7 +87,7 @@ def fit(program, folder, v, k, processes=None, pieces=None, threads=1, solver="c
     figures = {"seconds": statistics.median(steps), "fastest": min(steps)}
     if processes:
         mpi = run["mpi"]
-        figures["pieces"] = mpi["pieces"]
+        figures |= {"pieces": mpi["pieces"], "slices": mpi["slices"]}
         figures["sent"] = [count / QUESTIONS for count in mpi["bytes_sent"]]
         figures["working"] = [count / QUESTIONS for count in mpi["working_seconds"]]
     return figures
@@ -95,9 +95,9 @@ def fit(program, folder, v, k, processes=None, pieces=None, threads=1, solver="c
 
 def overhead(program, folder, quick):
     """An iteration of the plain engine, of its pieces, and of one process, in turns; the fastest of each."""
-    rows, cols, k = (4000, 1000, 50) if quick else (16000, 4000, 50)
+    rows, cols, k = (4000, 1000, 50) if quick else (8000, 4000, 50)
     v = dense(folder, rows, cols)
-    kinds = {"plain": {}, "pieces": {"pieces": 15}, "mpi": {"pieces": 15, "processes": 1}}
+    kinds = {"plain": {}, "pieces": {"pieces": 7}, "mpi": {"pieces": 7, "processes": 1}}
     fastest = dict.fromkeys(kinds, float("inf"))
     for _ in range(1 if quick else 3):
         for kind, how in kinds.items():
@@ -107,26 +107,28 @@ def overhead(program, folder, quick):
 
 def traffic(program, folder, quick):
     """Bytes that each process sends in an iteration."""
-    shapes = [(256, 500, 20)] if quick else [(256, 500, 20), (256, 4000, 20), (256, 500, 80)]
+    shapes = [(256, 500, 20)] if quick else [(256, 500, 20), (256, 4000, 20), (256, 8000, 50)]
     found = []
     for rows, cols, k in shapes:
         v = dense(folder, rows, cols)
         for processes in (2, 4):
             figures = fit(program, folder, v, k, processes=processes, pieces=processes)
-            found.append(
-                {"rows": rows, "cols": cols, "k": k, "processes": processes, "sent": figures["sent"]}
-            )
+            figures = {name: figures[name] for name in ("sent", "slices")}
+            found.append({"rows": rows, "cols": cols, "k": k, "processes": processes, **figures})
     return found
 
 
 def weak(program, folder, quick):
-    """As many rows for each process: the work of the busiest, and of the lead beside its own rows."""
-    rows, cols, k = (1000, 1000, 50) if quick else (6000, 1000, 50)
+    """As many rows for each process, and a small and a large H: the work of each process."""
+    shapes = [(1000, 1000, 50)] if quick else [(6000, 1000, 50), (1000, 16000, 50)]
     found = []
-    for processes in (1, 2, 4):
-        v = dense(folder, rows * processes, cols)
-        figures = fit(program, folder, v, k, processes=processes, pieces=4 * processes)
-        found.append({"rows": rows * processes, "cols": cols, "k": k, "processes": processes, **figures})
+    for rows, cols, k in shapes:
+        for processes in (1, 2, 4):
+            v = dense(folder, rows * processes, cols)
+            figures = fit(program, folder, v, k, processes=processes, pieces=4 * processes)
+            found.append(
+                {"rows": rows * processes, "cols": cols, "k": k, "processes": processes, **figures}
+            )
     return found
 
 

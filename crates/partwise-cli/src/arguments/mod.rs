@@ -208,6 +208,14 @@ pub(crate) struct FitArguments {
         conflicts_with = "stream"
     )]
     pub(crate) pieces: Option<NonZeroUsize>,
+    /// Leave W out of model.npz, in the folder W of .npy files, one a piece: each process writes its own rows, and none needs
+    /// room for all
+    #[arg(
+        long,
+        help_heading = "Several processes",
+        conflicts_with_all = ["stream", "checkpoint", "labels"]
+    )]
+    pub(crate) split_w: bool,
     #[command(flatten)]
     pub(crate) streaming: StreamArguments,
     #[command(flatten)]
