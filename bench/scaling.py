@@ -8,8 +8,8 @@ An iteration of p processes takes
 - pieces: what a process spends on the answer of a piece, b k n;
 - broadcast: H and its Gram matrix, twice their bytes over the bandwidth (a scatter and an all-gather), and a
   latency a level;
-- exchange: H has s = min(p, n/1024) slices, each in a process that receives and adds p answers for it: p/s times
-  the bytes of an answer and b k n, and a latency for each;
+- exchange: H has s = min(p, n/1024) slices, each in a process that receives and adds p answers for it: p/s
+  times the bytes of an answer and b k n, and a latency for each;
 - step: the step of H in slices, e n k^2 / s, which come to rank 0: their bytes, and a latency for each;
 - lead: what else only rank 0 does, d k n.
 
@@ -63,7 +63,7 @@ def parts_of(run):
 def fitted(results):
     """The coefficients, and the largest relative error."""
     runs = results["costs"]
-    found, error = non_negative([parts_of(run) for run in runs], [run["seconds"] for run in runs])
+    found, error = non_negative([parts_of(run) for run in runs], [run["processor"] for run in runs])
     return dict(zip(["dense", "sparse", "piece", "line", "step"], found, strict=True)), error
 
 
@@ -117,10 +117,11 @@ def seconds(value):
 
 def measured(results):
     over = results["overhead"]
-    plain, pieces, mpi = (over["seconds"][kind] for kind in ("plain", "pieces", "mpi"))
-    print(f"Overhead at {over['rows']} x {over['cols']}, k = {over['k']}: plain {plain:.3f} s,", end=" ")
-    print(f"in pieces {pieces:.3f} s ({pieces / plain - 1:+.1%}),", end=" ")
-    print(f"one process of MPI {mpi:.3f} s ({mpi / plain - 1:+.1%})\n")
+    print(f"Processor seconds of an iteration at {over['rows']} x {over['cols']}, k = {over['k']}:")
+    plain = over["seconds"]["plain"]
+    for kind, found in over["seconds"].items():
+        print(f"  {kind:20} {found:.3f} ({found / plain - 1:+.1%})")
+    print()
     rows = []
     for run in results["traffic"]:
         formula = 8 * (run["k"] * run["cols"] + run["k"] ** 2)
@@ -130,11 +131,12 @@ def measured(results):
             [
                 shape,
                 run["processes"],
+                run["slices"],
                 formula,
                 *(f"{x:.0f} ({x / formula:.2f})" for x in (run["sent"][0], others)),
             ]
         )
-    table(["V, k", "processes", "8 (k n + k²)", "sent by rank 0", "most by another"], rows)
+    table(["V, k", "processes", "slices", "8 (k n + k²)", "sent by rank 0", "most by another"], rows)
     rows = []
     for run in results["weak"]:
         busiest = max(run["working"])

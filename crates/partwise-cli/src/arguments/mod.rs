@@ -200,7 +200,7 @@ pub(crate) struct FitArguments {
     #[arg(long, value_name = "SIZE", help_heading = "Reading")]
     pub(crate) memory: Option<Size>,
     /// Cut V into this many pieces of rows, whose statistics are added in a fixed order: the bits depend on it and not on the
-    /// processes of MPI that hold the pieces [default there: one for 1024 rows, at most 64]
+    /// processes of MPI that hold the pieces [default there: one for 2048 rows, at most 64]
     #[arg(
         long,
         value_name = "N",

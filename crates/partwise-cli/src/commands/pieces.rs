@@ -21,7 +21,7 @@ use crate::record::Data;
 use super::{fit, rows_of_w};
 
 /// Rows of a piece at least, where nothing else is asked for: what pieces say of H has to be added, and takes k·n numbers each.
-const ROWS: usize = 1024;
+const ROWS: usize = 2048;
 /// Pieces at most, where nothing else is asked for.
 const MOST: usize = 64;
 
