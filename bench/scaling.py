@@ -158,11 +158,15 @@ def measured(results):
 def predicted(model):
     rows = []
     for p in (16, 64, 256, 1024, 4096, 16384):
-        now, at_one, (grid, shape) = (how(model, p, **TARGET) for how in (sliced, whole, two_d))
+        in_slices, at_one, (grid, shape) = (how(model, p, **TARGET) for how in (sliced, whole, two_d))
+        # The program's rule: see `Slices::of`.
+        slices = min(p, math.ceil(TARGET["n"] / BLOCK))
+        now = in_slices if p <= slices * int(math.log2(p)) else at_one
         total = sum(now.values())
         efficiency = model["sparse"] * TARGET["nonzeros"] * TARGET["k"] / p / total
         parts = [seconds(now[part]) for part in ("pass", "broadcast", "exchange", "step", "lead")]
-        cells = [p, *parts, seconds(total), f"{efficiency:.0%}", seconds(sum(at_one.values()))]
+        others = (seconds(sum(how.values())) for how in (in_slices, at_one))
+        cells = [p, *parts, seconds(total), f"{efficiency:.0%}", *others]
         rows.append([*cells, f"{seconds(sum(grid.values()))} ({shape[0]} × {shape[1]})"])
     head = [
         "ranks",
@@ -171,9 +175,10 @@ def predicted(model):
         "exchange",
         "step",
         "lead",
-        "by rows, H in slices",
+        "by rows",
         "efficiency",
-        "by rows, H at rank 0",
+        "H in slices",
+        "H at rank 0",
         "2-D (grid)",
     ]
     table(head, rows)

@@ -26,10 +26,12 @@ pub struct Slices {
 }
 
 impl Slices {
-    /// The cut of an H (`rank` × `columns`) for so many processes; `None` if one takes the whole step sooner.
+    /// The cut of an H (`rank` × `columns`) for so many processes; `None` where that costs more than it gains: H is small, or so many
+    /// processes have to say something to each slice that a tree of pairs has all of it sooner.
     pub fn of(columns: usize, rank: usize, processes: usize) -> Option<Self> {
-        let worth = columns.saturating_mul(rank) >= WORTH;
         let count = processes.min(columns.div_ceil(BLOCK_ROWS));
+        let levels = processes.max(1).ilog2() as usize;
+        let worth = columns.saturating_mul(rank) >= WORTH && processes <= count * levels;
         (worth && count > 1).then_some(Self {
             columns,
             rank,
