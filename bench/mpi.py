@@ -1,14 +1,15 @@
 """Measures fits in several processes of MPI, for docs/scaling.md: python bench/mpi.py [PROGRAM] [--quick]
 
 Needs numpy, mpirun, and the program built by `make mpi`. The figures go to bench/mpi.json, which
-bench/scaling.py reads. Seconds of work are those of the processor, and leave out what a process waits for
-others: so they mean the same however many processes share the cores of the machine.
+bench/scaling.py reads. Seconds of work and of one process are those of the processor, and leave out what a
+process waits for others: so they mean the same however many processes share the cores of the machine.
 """
 
 import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -57,8 +58,8 @@ def sparse(folder, program, rows, cols, per_row):
     return store
 
 
-def fit(program, folder, v, k, processes=None, pieces=None, threads=1, solver="cd"):
-    """One fit: seconds an iteration, and what processes sent and worked in one."""
+def fit(program, folder, v, k, processes=None, pieces=None, iterations=ITERATIONS):
+    """One fit on one thread: seconds an iteration, and what processes sent and worked in one."""
     out = folder / "out"
     command = [
         program,
@@ -69,64 +70,83 @@ def fit(program, folder, v, k, processes=None, pieces=None, threads=1, solver="c
         "-o",
         out,
         "--solver",
-        solver,
+        "cd",
         "--init",
         "random",
         "--tol",
         0,
         "-q",
     ]
-    command += ["--max-iter", ITERATIONS, "--threads", threads]
+    command += ["--max-iter", iterations, "--threads", 1]
     command += ["--pieces", pieces] if pieces else []
     if processes:
         command = [*MPIRUN, "-n", processes, *command]
+    before = processor_time()
     subprocess.run([str(word) for word in command], check=True, env=ENVIRONMENT)
+    whole = processor_time() - before
     run = json.loads((out / "run.json").read_text())
     seconds = [point["seconds"] for point in run["trace"]]
     steps = [after - before for before, after in zip(seconds, seconds[1:], strict=False)]
-    figures = {"seconds": statistics.median(steps), "fastest": min(steps)}
+    figures = {"seconds": statistics.median(steps), "processor": whole}
     if processes:
         mpi = run["mpi"]
-        figures["pieces"] = mpi["pieces"]
+        figures |= {"pieces": mpi["pieces"], "slices": mpi["slices"]}
         figures["sent"] = [count / QUESTIONS for count in mpi["bytes_sent"]]
         figures["working"] = [count / QUESTIONS for count in mpi["working_seconds"]]
     return figures
 
 
+def processor_time():
+    """Processor seconds of all commands so far."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def iteration(program, folder, v, k, **how):
+    """Figures of a fit in one process, and processor seconds of an iteration: what more of them add."""
+    few = fit(program, folder, v, k, iterations=2, **how)
+    figures = fit(program, folder, v, k, iterations=2 + ITERATIONS, **how)
+    return figures | {"processor": (figures["processor"] - few["processor"]) / ITERATIONS}
+
+
 def overhead(program, folder, quick):
-    """An iteration of the plain engine, of its pieces, and of one process, in turns; the fastest of each."""
-    rows, cols, k = (4000, 1000, 50) if quick else (16000, 4000, 50)
+    """An iteration of the plain engine, of pieces, and of one process, in turns; the least of each."""
+    rows, cols, k = (4000, 1000, 50) if quick else (24000, 4000, 50)
     v = dense(folder, rows, cols)
-    kinds = {"plain": {}, "pieces": {"pieces": 15}, "mpi": {"pieces": 15, "processes": 1}}
-    fastest = dict.fromkeys(kinds, float("inf"))
+    kinds = {"plain": {}}
+    for pieces in (4, rows // 2048):
+        kinds[f"{pieces} pieces"] = {"pieces": pieces}
+        kinds[f"{pieces} pieces, mpi"] = {"pieces": pieces, "processes": 1}
+    least = dict.fromkeys(kinds, float("inf"))
     for _ in range(1 if quick else 3):
         for kind, how in kinds.items():
-            fastest[kind] = min(fastest[kind], fit(program, folder, v, k, **how)["fastest"])
-    return {"rows": rows, "cols": cols, "k": k, "seconds": fastest}
+            found = iteration(program, folder, v, k, **how)["processor"]
+            least[kind] = min(least[kind], found)
+    return {"rows": rows, "cols": cols, "k": k, "seconds": least}
 
 
 def traffic(program, folder, quick):
     """Bytes that each process sends in an iteration."""
-    shapes = [(256, 500, 20)] if quick else [(256, 500, 20), (256, 4000, 20), (256, 500, 80)]
+    shapes = [(256, 500, 20)] if quick else [(256, 500, 20), (256, 4000, 20), (256, 8000, 50)]
     found = []
     for rows, cols, k in shapes:
         v = dense(folder, rows, cols)
         for processes in (2, 4):
             figures = fit(program, folder, v, k, processes=processes, pieces=processes)
-            found.append(
-                {"rows": rows, "cols": cols, "k": k, "processes": processes, "sent": figures["sent"]}
-            )
+            figures = {name: figures[name] for name in ("sent", "slices")}
+            found.append({"rows": rows, "cols": cols, "k": k, "processes": processes, **figures})
     return found
 
 
 def weak(program, folder, quick):
-    """As many rows for each process: the work of the busiest, and of the lead beside its own rows."""
-    rows, cols, k = (1000, 1000, 50) if quick else (6000, 1000, 50)
+    """As many rows for each process, and a small and a large H: the work of each process."""
+    shapes = [(1000, 1000, 50)] if quick else [(6000, 1000, 50), (1000, 16000, 50)]
     found = []
-    for processes in (1, 2, 4):
-        v = dense(folder, rows * processes, cols)
-        figures = fit(program, folder, v, k, processes=processes, pieces=4 * processes)
-        found.append({"rows": rows * processes, "cols": cols, "k": k, "processes": processes, **figures})
+    for rows, cols, k in shapes:
+        for processes in (1, 2, 4):
+            v = dense(folder, rows * processes, cols)
+            figures = fit(program, folder, v, k, processes=processes, pieces=4 * processes)
+            found.append({"rows": rows * processes, "cols": cols, "k": k, "processes": processes, **figures})
     return found
 
 
@@ -141,7 +161,7 @@ def costs(program, folder, quick):
     ]
     found = []
     for rows, cols, k, pieces in runs[:3] if quick else runs:
-        figures = fit(program, folder, dense(folder, rows, cols), k, processes=1, pieces=pieces)
+        figures = iteration(program, folder, dense(folder, rows, cols), k, processes=1, pieces=pieces)
         found.append(
             {"rows": rows, "cols": cols, "nonzeros": rows * cols, "sparse": False, "k": k, **figures}
         )
@@ -149,7 +169,7 @@ def costs(program, folder, quick):
         : 1 if quick else 3
     ]:
         v = sparse(folder, program, rows, cols, per_row)
-        figures = fit(program, folder, v, k, processes=1, pieces=4)
+        figures = iteration(program, folder, v, k, processes=1, pieces=4)
         found.append(
             {"rows": rows, "cols": cols, "nonzeros": rows * per_row, "sparse": True, "k": k, **figures}
         )

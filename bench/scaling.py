@@ -2,15 +2,19 @@
 
 An iteration of p processes takes
 
-    T(p) = pass/p + pieces/p + broadcast(p) + tree(p) + lead
+    T(p) = pass/p + pieces/p + broadcast(p) + exchange(p) + step(p) + lead
 
 - pass: a Z k for Z entries of V, by dense and sparse V;
 - pieces: what a process spends on the answer of a piece, b k n;
 - broadcast: H and its Gram matrix, twice their bytes over the bandwidth (a scatter and an all-gather), and a
   latency a level;
-- tree: at each of ceil(log8 p) levels the busiest process receives and adds 7 answers: their bytes,
-  and b k n each;
-- lead: the step of H and what else only rank 0 does, d k n + e n k^2.
+- exchange: H has s = min(p, n/1024) slices, each in a process that receives and adds p answers for it: p/s
+  times the bytes of an answer and b k n, and a latency for each;
+- step: the step of H in slices, e n k^2 / s, which come to rank 0: their bytes, and a latency for each;
+- lead: what else only rank 0 does, d k n.
+
+With H whole at rank 0, a tree of log2 p levels takes the place of the exchange, at each of which the busiest
+process receives and adds an answer, and the step is not divided.
 
 a to e are measured on the processor; the network is assumed.
 """
@@ -26,7 +30,8 @@ RESULTS = Path(__file__).resolve().parent / "mpi.json"
 BANDWIDTH = 12.5e9
 """Bytes a second: 100 Gbit/s."""
 LATENCY = 2e-6
-FAN_IN = 8
+BLOCK = 1024
+"""Columns of H in a slice at least."""
 TARGET = {"m": 1e9, "n": 1e5, "nonzeros": 1e12, "k": 50}
 
 
@@ -58,31 +63,32 @@ def parts_of(run):
 def fitted(results):
     """The coefficients, and the largest relative error."""
     runs = results["costs"]
-    found, error = non_negative([parts_of(run) for run in runs], [run["seconds"] for run in runs])
+    found, error = non_negative([parts_of(run) for run in runs], [run["processor"] for run in runs])
     return dict(zip(["dense", "sparse", "piece", "line", "step"], found, strict=True)), error
 
 
-def one_d(model, p, m, n, nonzeros, k):
-    """Seconds of an iteration as the program does it, by their parts."""
-    numbers = k * n + k * k
-    levels = math.ceil(math.log(p, FAN_IN) - 1e-9)
+def common(model, p, n, nonzeros, k):
+    """Seconds of the parts that do not depend on where H is improved."""
     return {
         "pass": model["sparse"] * nonzeros * k / p + model["piece"] * k * n,
-        "broadcast": 2 * 8 * numbers / BANDWIDTH + LATENCY * math.log2(p),
-        "tree": levels * (FAN_IN - 1) * (8 * numbers / BANDWIDTH + LATENCY + model["piece"] * k * n),
-        "lead": model["line"] * k * n + model["step"] * n * k * k,
+        "broadcast": 16 * (k * n + k * k) / BANDWIDTH + LATENCY * math.log2(p),
+        "lead": model["line"] * k * n,
     }
+
+
+def whole(model, p, m, n, nonzeros, k):
+    """Blocks of rows, and H at rank 0."""
+    answer = 8 * (k * n + k * k) / BANDWIDTH + LATENCY + model["piece"] * k * n
+    tree = math.ceil(math.log2(p)) * answer
+    return common(model, p, n, nonzeros, k) | {"exchange": tree, "step": model["step"] * n * k * k}
 
 
 def sliced(model, p, m, n, nonzeros, k):
-    """The same rows with a reduce-scatter, H improved in p slices of columns, and an all-gather."""
-    exchange = 2 * 8 * (k * n + k * k) / BANDWIDTH + 2 * LATENCY * math.log2(p)
-    lead = one_d(model, p, m, n, nonzeros, k)["lead"]
-    return {
-        "pass": model["sparse"] * nonzeros * k / p + model["piece"] * k * n,
-        "exchange": exchange,
-        "H": lead / p,
-    }
+    """Blocks of rows, and H in slices, as the program does it."""
+    slices = min(p, math.ceil(n / BLOCK))
+    answers = 8 * (k * n / slices + k * k) / BANDWIDTH + LATENCY + model["piece"] * k * n / slices
+    step = model["step"] * n * k * k / slices + 8 * k * n / BANDWIDTH + slices * LATENCY
+    return common(model, p, n, nonzeros, k) | {"exchange": p * answers, "step": step}
 
 
 def two_d(model, p, m, n, nonzeros, k):
@@ -92,10 +98,10 @@ def two_d(model, p, m, n, nonzeros, k):
         columns = p // rows
         words[rows] = 2 * k * (n / columns * (1 - 1 / rows) + m / rows * (1 - 1 / columns))
     rows = min(words, key=words.get)
-    lead = one_d(model, p, m, n, nonzeros, k)["lead"]
     exchange = 8 * words[rows] / BANDWIDTH + 4 * LATENCY * math.log2(p)
     parts = {"pass": model["sparse"] * nonzeros * k / p + model["piece"] * k * n / (p // rows)}
-    return parts | {"exchange": exchange, "H": lead / p}, (rows, p // rows)
+    step = (model["step"] * n * k * k + model["line"] * k * n) / p
+    return parts | {"exchange": exchange, "step": step}, (rows, p // rows)
 
 
 def table(head, rows):
@@ -111,10 +117,11 @@ def seconds(value):
 
 def measured(results):
     over = results["overhead"]
-    plain, pieces, mpi = (over["seconds"][kind] for kind in ("plain", "pieces", "mpi"))
-    print(f"Overhead at {over['rows']} x {over['cols']}, k = {over['k']}: plain {plain:.3f} s,", end=" ")
-    print(f"in pieces {pieces:.3f} s ({pieces / plain - 1:+.1%}),", end=" ")
-    print(f"one process of MPI {mpi:.3f} s ({mpi / plain - 1:+.1%})\n")
+    print(f"Processor seconds of an iteration at {over['rows']} x {over['cols']}, k = {over['k']}:")
+    plain = over["seconds"]["plain"]
+    for kind, found in over["seconds"].items():
+        print(f"  {kind:20} {found:.3f} ({found / plain - 1:+.1%})")
+    print()
     rows = []
     for run in results["traffic"]:
         formula = 8 * (run["k"] * run["cols"] + run["k"] ** 2)
@@ -124,44 +131,54 @@ def measured(results):
             [
                 shape,
                 run["processes"],
+                run["slices"],
                 formula,
                 *(f"{x:.0f} ({x / formula:.2f})" for x in (run["sent"][0], others)),
             ]
         )
-    table(["V, k", "processes", "8 (k n + k²)", "sent by rank 0", "most by another"], rows)
-    rows, first = [], results["weak"][0]["working"][0]
+    table(["V, k", "processes", "slices", "8 (k n + k²)", "sent by rank 0", "most by another"], rows)
+    rows = []
     for run in results["weak"]:
         busiest = max(run["working"])
+        if run["processes"] == 1:
+            first = busiest
         cells = [
+            f"{run['rows']} × {run['cols']}",
             run["processes"],
-            run["rows"],
+            run["slices"],
             f"{busiest:.4f}",
             f"{first / busiest:.2f}",
             f"{run['seconds']:.3f}",
         ]
         rows.append(cells)
-    head = ["processes", "rows", "work of the busiest, s", "efficiency", "iteration, s"]
+    head = ["V", "processes", "slices", "work of the busiest, s", "efficiency", "iteration, s"]
     table(head, rows)
 
 
 def predicted(model):
     rows = []
-    for p in (16, 64, 256, 1024, 4096, 16384, 65536):
-        now, slices, (grid, shape) = (how(model, p, **TARGET) for how in (one_d, sliced, two_d))
+    for p in (16, 64, 256, 1024, 4096, 16384):
+        in_slices, at_one, (grid, shape) = (how(model, p, **TARGET) for how in (sliced, whole, two_d))
+        # The program's rule: see `Slices::of`.
+        slices = min(p, math.ceil(TARGET["n"] / BLOCK))
+        now = in_slices if p <= slices * int(math.log2(p)) else at_one
         total = sum(now.values())
-        efficiency = one_d(model, 16, **TARGET)["pass"] * 16 / p / total
-        parts = [seconds(now[part]) for part in ("pass", "broadcast", "tree", "lead")]
-        cells = [p, *parts, seconds(total), f"{efficiency:.0%}", seconds(sum(slices.values()))]
+        efficiency = model["sparse"] * TARGET["nonzeros"] * TARGET["k"] / p / total
+        parts = [seconds(now[part]) for part in ("pass", "broadcast", "exchange", "step", "lead")]
+        others = (seconds(sum(how.values())) for how in (in_slices, at_one))
+        cells = [p, *parts, seconds(total), f"{efficiency:.0%}", *others]
         rows.append([*cells, f"{seconds(sum(grid.values()))} ({shape[0]} × {shape[1]})"])
     head = [
         "ranks",
         "pass",
         "broadcast",
-        "tree",
+        "exchange",
+        "step",
         "lead",
-        "1-D as it is",
+        "by rows",
         "efficiency",
-        "1-D in slices",
+        "H in slices",
+        "H at rank 0",
         "2-D (grid)",
     ]
     table(head, rows)

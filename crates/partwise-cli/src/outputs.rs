@@ -116,6 +116,16 @@ impl Staged {
         self.stage.path().join(name)
     }
 
+    /// Makes a folder to write files into, before the commit.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub(crate) fn folder(&mut self, name: &str) -> anyhow::Result<PathBuf> {
+        let place = self.place(name);
+        fs::create_dir(&place).with_context(|| self.refused(name))?;
+        Ok(place)
+    }
+
     /// Lets a writer of `partwise_io` write a file.
     ///
     /// # Errors
@@ -147,20 +157,28 @@ impl Staged {
         write().with_context(|| self.refused(name))
     }
 
-    /// Gives all files their names; what has been written, in words.
+    /// Gives all files and folders their names; what has been written, in words. A folder takes the place of one of that name with
+    /// all that is in there.
     ///
     /// # Errors
-    /// If the system refuses; files that this call has made are removed again.
+    /// If the system refuses; files and folders that this call has made are removed again.
     pub(crate) fn commit(mut self) -> anyhow::Result<String> {
-        let mut fresh = Vec::new();
+        let mut fresh: Vec<PathBuf> = Vec::new();
         for name in &self.names {
-            let target = self.folder.join(name);
+            let (place, target) = (self.stage.path().join(name), self.folder.join(name));
             let is_new = !target.exists();
-            let moved = fs::rename(self.stage.path().join(name), &target);
+            let aside = || match place.is_dir() && !is_new {
+                true => fs::rename(&target, self.stage.path().join(format!("{name}.old"))),
+                false => Ok(()),
+            };
+            let moved = aside().and_then(|()| fs::rename(&place, &target));
             if let Err(error) = moved {
                 for path in fresh {
                     // The first failure is the one to report.
-                    let _ = fs::remove_file(path);
+                    let _ = match path.is_dir() {
+                        true => fs::remove_dir_all(path),
+                        false => fs::remove_file(path),
+                    };
                 }
                 return Err(error).with_context(|| self.refused(name));
             }
@@ -263,6 +281,28 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["x", "y"]);
+    }
+
+    #[test]
+    fn a_folder_takes_the_place_of_an_older_one() {
+        let root = tempfile::tempdir().unwrap();
+        for files in [&["a", "b"][..], &["c"]] {
+            let mut staged = Staged::begin(root.path()).unwrap();
+            let folder = staged.folder("W").unwrap();
+            files
+                .iter()
+                .for_each(|file| fs::write(folder.join(file), b"1").unwrap());
+            staged.commit().unwrap();
+            let names = |folder: &Path| {
+                let entries = fs::read_dir(folder).unwrap();
+                let names = entries.map(|entry| entry.unwrap().file_name());
+                let mut names: Vec<_> = names.collect();
+                names.sort();
+                names
+            };
+            assert_eq!(names(root.path()), ["W"]);
+            assert_eq!(names(&root.path().join("W")), files);
+        }
     }
 
     #[test]

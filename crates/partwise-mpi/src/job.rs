@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use mpi::environment::Universe;
+use mpi::point_to_point::{send_receive, send_receive_into};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator, Destination, Root, Source};
 use mpi::{Threading, environment};
@@ -147,6 +148,13 @@ impl Job {
         self.verdict(&mut verdict.unwrap_or_default().into_bytes())
     }
 
+    /// What rank 0 says, in every process.
+    pub fn announce(&self, said: &str) -> String {
+        let mut said = said.as_bytes().to_vec();
+        self.broadcast(&mut said);
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
     fn verdict(&self, verdict: &mut Vec<u8>) -> Result<(), Disagreement> {
         self.broadcast(verdict);
         let verdict = String::from_utf8_lossy(verdict);
@@ -177,6 +185,30 @@ impl Job {
             from.receive_into(part);
         }
         bytes
+    }
+
+    /// Sends to one process what comes from another, which may be the same, to this one.
+    pub(crate) fn exchange(&self, to: usize, bytes: &[u8], from: usize) -> Vec<u8> {
+        let world = SimpleCommunicator::world();
+        let [to, from] = [to, from].map(|rank| world.process_at_rank(rank as i32));
+        let length = bytes.len() as u64;
+        let (coming, _): (u64, _) = send_receive(&length, &to, &from);
+        let mut received = vec![0; coming as usize];
+        let (mut parts, mut places) = (bytes.chunks(MOST), received.chunks_mut(MOST));
+        loop {
+            match (parts.next(), places.next()) {
+                (Some(part), Some(place)) => {
+                    send_receive_into(part, &to, place, &from);
+                }
+                (Some(part), None) => to.send(part),
+                (None, Some(place)) => {
+                    from.receive_into(place);
+                }
+                (None, None) => break,
+            }
+        }
+        self.sent.fetch_add(length, Ordering::Relaxed);
+        received
     }
 
     /// Gives what rank 0 has to all others.

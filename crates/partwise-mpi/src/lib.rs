@@ -8,8 +8,9 @@
 //! - answers are added on the way to it, in the order of the engine's tree over **pieces** and not over processes: so the
 //!   bits of a fit do not depend on the number of processes.
 //!
-//! A question of a pass holds H, an answer WᵀV and WᵀW: with p processes each sends and gets about k·n + k² numbers an
-//! iteration, log p times on the longest way.
+//! A question of a pass holds H, an answer WᵀV and WᵀW: with p processes each sends about k·n + k² numbers an iteration, and the
+//! busiest gets as many log p times. Where H is large ([`Slices`](partwise::remote::Slices)) every process gets them once: all
+//! exchange what they have of a slice of columns, each takes the step of its own slice, and the lead gathers H.
 //!
 //! **Failure.** An error in any process comes to the lead as the answer to its question and ends the fit there. A process
 //! that dies ends the job: its launcher sees to that.
@@ -26,7 +27,7 @@ mod tree;
 #[cfg(feature = "mpi")]
 pub use job::{Disagreement, Figures, Job};
 #[cfg(feature = "mpi")]
-pub use lead::{Answers, Lead, serve, share};
+pub use lead::{Answers, Held, Lead, serve, share};
 
 /// What launchers tell a process of MPI: its rank, and the number of processes. Open MPI; PMIx and PMI under Slurm; PMI of MPICH
 /// and Intel MPI.

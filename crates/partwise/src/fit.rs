@@ -7,7 +7,6 @@
 use crate::archive::Archive;
 use crate::constraint::{self, Rule};
 use crate::course::Course;
-use crate::kernel;
 use crate::lead::{Best, Lead};
 use crate::loss::Elementwise;
 use crate::matrix::{Dense, Summary};
@@ -321,7 +320,9 @@ impl<T: Float> Fit<'_, '_, T> {
 
     fn pass(&mut self, update: bool, statistics: bool) -> Stats<T> {
         let tied = self.ties().map(|ties| self.problem.tied(ties));
-        self.shard.pass(&Request {
+        let free = self.problem.rules.right.is_none();
+        let step = self.plan.first == Side::Left && update && statistics && free;
+        let mut stats = self.shard.pass(&Request {
             problem: tied.as_ref().unwrap_or(self.problem),
             right: &self.right,
             update,
@@ -332,7 +333,13 @@ impl<T: Float> Fit<'_, '_, T> {
                 .filter(|_| update && self.plan.carries_left)
                 .map(|lead| lead.share),
             sweeps: self.sweeps,
-        })
+            step,
+        });
+        if statistics && !step {
+            let (rows, k) = (self.right.rows.as_slice(), self.right.rows.cols());
+            stats.inner = pass::inner(&stats.parts.numerator, rows, k);
+        }
+        stats
     }
 
     /// Carries the right factor on beyond its step.
@@ -445,13 +452,13 @@ impl<T: Float> Fit<'_, '_, T> {
         let mut met = [Met::default(); 2];
         let mut stats = stats;
         if self.plan.first == Side::Right
-            && let Some(stats) = &stats
+            && let Some(stats) = &mut stats
         {
             met[1] = self.step_right(stats);
         }
         // Nothing of a quadratic problem changes while its left factor is held.
         let unchanged = self.holds(Side::Left) && self.expands();
-        let now = if let (true, Some(stats)) = (unchanged, stats.take()) {
+        let mut now = if let (true, Some(stats)) = (unchanged, stats.take()) {
             stats
         } else {
             // The old statistics are gone by now: two of them would take the room of a factor.
@@ -464,59 +471,55 @@ impl<T: Float> Fit<'_, '_, T> {
             now
         };
         if self.plan.first == Side::Left {
-            met[1] = self.step_right(&now);
+            met[1] = self.step_right(&mut now);
         }
         (now, met)
     }
 
-    /// The half-step of the right factor, from V itself or from the statistics of a pass.
-    fn step_right(&mut self, stats: &Stats<T>) -> Met {
+    /// The half-step of the right factor, from V itself or from the statistics of a pass, unless the shard took it.
+    fn step_right(&mut self, stats: &mut Stats<T>) -> Met {
         if self.holds(Side::Right) {
             return Met::default();
         }
-        let met = self.meet_right(stats, true);
-        self.right.refresh(self.threads);
-        met
+        if let Some(step) = stats.step.take() {
+            self.right.rows.as_mut_slice().copy_from_slice(&step.rows);
+            return self.stepped(stats, &step.blocks);
+        }
+        self.meet_right(stats, true)
     }
 
     /// Improves the right factor, or only looks at it.
-    fn meet_right(&mut self, stats: &Stats<T>, update: bool) -> Met {
-        if self.improves_both() {
-            let right = self.right.rows.as_mut_slice();
-            let met = self
-                .shard
-                .meet_columns(self.problem, self.sweeps, right, update);
-            return Met::new(met.violation, met.magnitude);
-        }
-        /// Rows in a task.
-        const ROWS: usize = 128;
-        let k = self.right.rows.cols();
-        let (problem, parts) = (self.problem, &stats.parts);
-        if let Some(rule) = &problem.rules.right {
-            let (weights, sums) = (&problem.right.penalty, &stats.sums.gram);
-            let (rows, both) = (
-                self.right.rows.as_mut_slice(),
-                (&sums[..], &parts.numerator[..]),
-            );
-            let violation = rule.half_step(weights, both, rows, k, self.threads, update);
-            return Met::new(violation, pass::magnitude(problem, &parts.numerator));
-        }
-        let terms = problem.right.at_most(self.sweeps);
-        let shared = parts.denominator.len() != parts.numerator.len();
+    fn meet_right(&mut self, stats: &mut Stats<T>, update: bool) -> Met {
+        let (problem, threads, sweeps) = (self.problem, self.threads, self.sweeps);
+        let (k, both) = (self.right.rows.cols(), self.improves_both());
         let rows = self.right.rows.as_mut_slice();
-        let violations = self.threads.map_chunks(rows, ROWS * k, |index, rows| {
-            let span = index * ROWS * k..index * ROWS * k + rows.len();
-            let denominator = if shared {
-                &parts.denominator[..]
-            } else {
-                &parts.denominator[span.clone()]
-            };
-            let parts = (&parts.numerator[span], denominator);
-            let gram = &stats.sums.gram;
-            pass::half_step(problem, &terms, gram, parts, rows, k, update)
-        });
-        let magnitude = pass::magnitude(problem, &parts.numerator);
-        Met::new(violations.iter().sum(), magnitude)
+        let parts = &stats.parts;
+        let met = if both {
+            let met = self.shard.meet_columns(problem, sweeps, rows, update);
+            Met::new(met.violation, met.magnitude)
+        } else if let Some(rule) = &problem.rules.right {
+            let (weights, sums) = (&problem.right.penalty, &stats.sums.gram);
+            let both = (&sums[..], &parts.numerator[..]);
+            let violation = rule.half_step(weights, both, rows, k, threads, update);
+            stats.inner = pass::inner(&parts.numerator, rows, k);
+            Met::new(violation, pass::magnitude(problem, &parts.numerator))
+        } else {
+            let (gram, how) = (&stats.sums.gram, (sweeps, update));
+            let both = (&parts.numerator[..], &parts.denominator[..]);
+            let blocks = pass::step(problem, how, gram, both, (rows, k), threads);
+            return self.stepped(stats, &blocks);
+        };
+        if update {
+            self.right.refresh(threads);
+        }
+        met
+    }
+
+    /// Notes what a step of the right factor met, and what its rows say now.
+    fn stepped(&mut self, stats: &mut Stats<T>, blocks: &[pass::Block]) -> Met {
+        let total = pass::Block::total(blocks);
+        (self.right.sums, stats.inner) = (total.sums, total.inner);
+        Met::new(total.violation, total.magnitude)
     }
 
     /// D(V, WH) of the factors as they are; `stats` belong to the left one.
@@ -536,12 +539,7 @@ impl<T: Float> Fit<'_, '_, T> {
     /// ½‖V − WH‖² by expansion, or entry by entry where the expansion has lost its digits.
     fn squared_loss(&self, stats: &Stats<T>) -> f64 {
         let half_squares = 0.5 * self.data.squares;
-        let cross = if stats.parts.numerator.is_empty() {
-            stats.inner
-        } else {
-            kernel::inner(&stats.parts.numerator, self.right.rows.as_slice())
-        };
-        let expanded = half_squares - cross + 0.5 * stats.sums.inner(&self.right.sums);
+        let expanded = half_squares - stats.inner + 0.5 * stats.sums.inner(&self.right.sums);
         if expanded > self.plan.cancellation * half_squares {
             return expanded;
         }
@@ -582,13 +580,13 @@ impl<T: Float> Fit<'_, '_, T> {
 
     /// A last look at the factors as they are returned.
     fn quality(&mut self) -> Quality {
-        let look = self.pass(false, !self.improves_both());
+        let mut look = self.pass(false, !self.improves_both());
         let mut residual = 0.0f64;
         if !self.holds(Side::Left) {
             residual = Met::new(look.violation, look.magnitude).residual;
         }
         if !self.holds(Side::Right) {
-            residual = residual.max(self.meet_right(&look, false).residual);
+            residual = residual.max(self.meet_right(&mut look, false).residual);
         }
         let divergence = self.divergence(&look);
         let squared = if self.problem.elementwise.beta == 2.0 {
@@ -631,6 +629,7 @@ impl<T: Float> Fit<'_, '_, T> {
             keep: false,
             lead: None,
             sweeps: 0,
+            step: false,
         });
         self.squared_loss(&stats)
     }

@@ -111,7 +111,7 @@ pub use update::Solver;
 
 /// A V whose blocks of rows are in other processes: see [`Nmf::fit_remote`].
 pub mod remote {
-    pub use crate::shard::remote::{FAN_IN, Partition, Transport, add, piece};
+    pub use crate::shard::remote::{FAN_IN, Partition, Slices, Transport, add, piece};
 }
 
 /// The matrix views that [`Matrix::Dense`] is made of.

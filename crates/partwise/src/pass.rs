@@ -10,6 +10,7 @@
 //! is cheap and scattering is not.
 
 mod problem;
+mod step;
 mod sums;
 
 use faer::MatRef;
@@ -22,6 +23,7 @@ use crate::stored;
 use crate::update::{MultiplicativeRule, Quadratic, settle, settle_signed};
 
 pub(crate) use problem::{Problem, Rules, Terms};
+pub(crate) use step::{BLOCK_ROWS, Block, Step, inner, step};
 pub(crate) use sums::{Fixed, Parts, Sums};
 
 /// Rows and columns of a tile of the reconstruction: it and its line of V stay in the second-level cache.

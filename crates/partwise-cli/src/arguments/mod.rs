@@ -200,7 +200,7 @@ pub(crate) struct FitArguments {
     #[arg(long, value_name = "SIZE", help_heading = "Reading")]
     pub(crate) memory: Option<Size>,
     /// Cut V into this many pieces of rows, whose statistics are added in a fixed order: the bits depend on it and not on the
-    /// processes of MPI that hold the pieces [default there: one for 1024 rows, at most 64]
+    /// processes of MPI that hold the pieces [default there: one for 2048 rows, at most 64]
     #[arg(
         long,
         value_name = "N",
@@ -208,6 +208,14 @@ pub(crate) struct FitArguments {
         conflicts_with = "stream"
     )]
     pub(crate) pieces: Option<NonZeroUsize>,
+    /// Leave W out of model.npz, in the folder W of .npy files, one a piece: each process writes its own rows, and none needs
+    /// room for all
+    #[arg(
+        long,
+        help_heading = "Several processes",
+        conflicts_with_all = ["stream", "checkpoint", "labels"]
+    )]
+    pub(crate) split_w: bool,
     #[command(flatten)]
     pub(crate) streaming: StreamArguments,
     #[command(flatten)]

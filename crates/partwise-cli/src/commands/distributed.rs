@@ -33,24 +33,24 @@ mod with_mpi {
     use std::collections::hash_map::DefaultHasher;
     use std::hash::{Hash, Hasher};
 
-    use anyhow::{anyhow, bail};
+    use anyhow::{Context, anyhow, bail};
     use partwise::Held;
-    use partwise::remote::Partition;
+    use partwise::remote::{Partition, Slices};
     use partwise_io::Precision;
-    use partwise_mpi::{Job, Lead, serve, share};
+    use partwise_mpi::{self as mpi, Job, Lead, serve, share};
     use serde_json::json;
 
     use crate::arguments::FitArguments;
     use crate::checkpoint::{Checkpoint, Kept};
-    use crate::commands::fit;
     use crate::commands::pieces::Cut;
+    use crate::commands::{fit, rows_of_w};
     use crate::failure::one_line;
     use crate::interrupt::{self, Ending};
     use crate::memory::Limit;
     use crate::number::Number;
-    use crate::outputs;
+    use crate::outputs::{self, Staged};
     use crate::progress::Progress;
-    use crate::record::{self, Data};
+    use crate::record;
     use crate::terminal;
 
     /// Names and values that all processes must share.
@@ -129,6 +129,8 @@ mod with_mpi {
             ("rows with", names(row_names)),
             ("columns with", names(col_names)),
             ("pieces", cut.pieces.to_string()),
+            ("results in", arguments.output.display().to_string()),
+            ("--split-w", arguments.split_w.to_string()),
         ];
         let facts = facts.map(|(name, value)| (name.to_owned(), value));
         let flags = record::parameters(&arguments.solving).into_iter();
@@ -181,16 +183,28 @@ mod with_mpi {
             let answer = partitions[at].answer(&blocks[at], question);
             answer.map_err(|error| error.to_string())
         };
+        let part = mpi::Held {
+            pieces,
+            threads,
+            answers: &mut answers,
+        };
         if !job.leads() {
-            serve(job, pieces, &mut answers);
+            serve(job, part);
             job.figures();
+            if arguments.split_w {
+                write_rows(arguments, job, "", (share.start, &partitions))?;
+            }
             return Ok(Ending::Done);
         }
-        let needed = cut.needed(&arguments.solving.nmf()?, &blocks);
+        let nmf = arguments.solving.nmf()?;
+        let needed = match arguments.split_w {
+            true => cut.needed_here((&nmf, arguments.solving.rank), &blocks),
+            false => cut.needed(&nmf, &blocks),
+        };
         let bytes = cut.stored.bytes_in_memory() / size as u64;
         let fitted = fit::job(arguments, &cut.name, limit.less(bytes), &progress);
         let mut kept = kept;
-        let mut lead = Lead::new(job, pieces, &mut answers);
+        let mut lead = Lead::new(job, part, !arguments.split_w);
         let fit = fitted.run_by::<T>(
             (cut.stored.shape(), needed),
             kept.as_mut(),
@@ -201,18 +215,58 @@ mod with_mpi {
         );
         drop(lead);
         let figures = job.figures();
-        let fit = fit?;
+        let ready = fit.and_then(|fit| Ok((fit, Staged::begin(&arguments.output)?)));
+        let ready = ready.and_then(|(fit, mut staged)| {
+            let folder = arguments
+                .split_w
+                .then(|| staged.folder(rows_of_w::FOLDER))
+                .transpose()?;
+            Ok((fit, staged, folder))
+        });
+        if arguments.split_w {
+            let folder = ready
+                .as_ref()
+                .ok()
+                .and_then(|(_, _, folder)| folder.as_ref());
+            // Each process may have another path to it.
+            let stage = folder.and_then(|folder| folder.parent()?.file_name()?.to_str());
+            let stage = stage.unwrap_or_default();
+            write_rows(arguments, job, stage, (share.start, &partitions))?;
+        }
+        let (fit, staged, _) = ready?;
         let sent: Vec<_> = figures.iter().map(|figures| figures.sent).collect();
         let working: Vec<_> = figures.iter().map(|figures| figures.working).collect();
         let processes = json!({
             "processes": size,
             "pieces": pieces,
+            "slices": Slices::of(cut.stored.shape().1, arguments.solving.rank, size).map_or(1, |slices| slices.count()),
             "bytes_sent": sent,
             "working_seconds": working,
         });
-        let data = Data::stored(cut.name.clone(), &cut.stored, fit.positive);
+        let data = cut.data(fit.positive, arguments.split_w);
         let solved = (fit, kept.map(|kept| kept.0));
         let processes = Some(("mpi".to_owned(), processes));
-        fit::finish(arguments, data, solved, progress, processes)
+        fit::finish(arguments, data, solved, (staged, progress), processes)
+    }
+
+    /// Writes the rows of W that are here, as every process does, into what rank 0 has `made` in the folder of the results ("": it
+    /// has failed).
+    fn write_rows<T: Number>(
+        arguments: &FitArguments,
+        job: &Job,
+        made: &str,
+        (first, partitions): (usize, &[Partition<T>]),
+    ) -> anyhow::Result<()> {
+        let made = job.announce(made);
+        if made.is_empty() {
+            return Ok(());
+        }
+        let folder = arguments.output.join(made).join(rows_of_w::FOLDER);
+        let mut rows = partitions.iter().map(Partition::rows).enumerate();
+        let written = rows.try_for_each(|(index, rows)| {
+            let rows = rows.context("rows of W are gone")?;
+            rows_of_w::write(&folder, first + index, rows.as_slice(), rows.cols())
+        });
+        agreed(job, written.map(|()| (Facts::new(), ()))).map(drop)
     }
 }

@@ -1,6 +1,6 @@
 //! `partwise fit`: a matrix into factors.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use partwise::{Factorization, Matrix, StopReason};
 use partwise_io::{Precision, Stored};
 use partwise_report::{decimal, percent};
@@ -48,6 +48,11 @@ fn fit(arguments: &FitArguments) -> anyhow::Result<Ending> {
         counting.check_even("--pieces adds sums over all entries")?;
         return pieces::run(arguments);
     }
+    if arguments.split_w {
+        bail!(
+            "--split-w writes W in the pieces that V is cut into; give --pieces too, or start it with mpirun"
+        );
+    }
     if arguments.keeping.checkpoint.is_some() {
         counting.check_even("--checkpoint keeps fits in which every entry counts alike")?;
     }
@@ -72,7 +77,8 @@ fn fit(arguments: &FitArguments) -> anyhow::Result<Ending> {
         let (solved, figures) =
             solve(arguments, (&view, &data.input), limit.less(held), (kept, &progress))?;
         drop(matrix);
-        finish(arguments, data, solved, progress, figures)
+        let staged = Staged::begin(&arguments.output)?;
+        finish(arguments, data, solved, (staged, progress), figures)
     })
 }
 
@@ -90,7 +96,8 @@ fn fit_stored<T: Number>(
         (kept, &progress),
     )?;
     let data = Data::stored(name, stored, solved.0.positive);
-    finish(arguments, data, solved, progress, figures)
+    let staged = Staged::begin(&arguments.output)?;
+    finish(arguments, data, solved, (staged, progress), figures)
 }
 
 /// A fit, and where its state is kept.
@@ -188,12 +195,12 @@ pub(super) fn job<'a>(
     }
 }
 
-/// Writes the results, with more fields of run.json.
+/// Writes the results beside those that are staged, with more fields of run.json.
 pub(super) fn finish<T: Number>(
     arguments: &FitArguments,
     data: Data,
     (fit, checkpoint): Solved<T>,
-    progress: Progress,
+    (mut staged, progress): (Staged, Progress),
     more: impl IntoIterator<Item = Field>,
 ) -> anyhow::Result<Ending> {
     let FitArguments {
@@ -211,7 +218,6 @@ pub(super) fn finish<T: Number>(
     if let Some(meta) = model.meta.as_object_mut() {
         meta.extend(counting::remembered(arguments.counting.missing));
     }
-    let mut staged = Staged::begin(&arguments.output)?;
     record::stage(&mut staged, &run, &model)?;
     if let Some(told) = told {
         staged.write("classes.csv", told.as_bytes())?;

@@ -17,6 +17,7 @@ mod pieces;
 mod rank;
 mod reconstruct;
 mod report;
+mod rows_of_w;
 mod stream;
 mod topics;
 mod transform;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use anyhow::{Context, anyhow, bail};
 use partwise::remote::piece;
-use partwise::{Held, Matrix, Nmf};
+use partwise::{Dense, Held, Matrix, Nmf};
 use partwise_io::{Precision, Stored};
 
 use crate::arguments::FitArguments;
@@ -14,14 +14,14 @@ use crate::input;
 use crate::interrupt::Ending;
 use crate::memory::Limit;
 use crate::number::Number;
-use crate::outputs;
+use crate::outputs::{self, Staged};
 use crate::progress::Progress;
 use crate::record::Data;
 
-use super::fit;
+use super::{fit, rows_of_w};
 
 /// Rows of a piece at least, where nothing else is asked for: what pieces say of H has to be added, and takes k·n numbers each.
-const ROWS: usize = 1024;
+const ROWS: usize = 2048;
 /// Pieces at most, where nothing else is asked for.
 const MOST: usize = 64;
 
@@ -95,12 +95,34 @@ impl Cut {
         streamed.hold(&ranges).with_context(|| self.name.clone())
     }
 
+    /// What is remembered of the data. Where W is `split` the model has no rows to name.
+    pub(crate) fn data(&self, nonzeros: usize, split: bool) -> Data {
+        let data = Data::stored(self.name.clone(), &self.stored, nonzeros);
+        let row_names = data.row_names.filter(|_| !split);
+        Data { row_names, ..data }
+    }
+
     /// Bytes that a fit needs beside the pieces: their work space, and factors of the shape of V.
     pub(crate) fn needed<T: Number>(&self, nmf: &Nmf, pieces: &[Matrix<'_, T>]) -> u64 {
         let twins = pieces.iter().filter(|piece| piece.is_sparse());
         let twins = twins.map(|piece| piece.stored() as u64 * (size_of::<T>() as u64 + 4));
         let whole = nmf.memory_needed(&self.stored.view::<T>());
         twins.fold(whole, u64::saturating_add)
+    }
+
+    /// The same where `pieces` are some of all, and the rows of a W of `rank` columns stay with those of V.
+    pub(crate) fn needed_here<T: Number>(
+        &self,
+        (nmf, rank): (&Nmf, usize),
+        pieces: &[Matrix<'_, T>],
+    ) -> u64 {
+        /// Copies of a factor that [`Nmf::memory_needed`] counts.
+        const COPIES: u64 = 4;
+        let here: usize = pieces.iter().map(Matrix::rows).sum();
+        let elsewhere = self.stored.shape().0.saturating_sub(here) as u64;
+        let row = (rank * size_of::<T>()) as u64;
+        let rows = elsewhere.saturating_mul(row).saturating_mul(COPIES);
+        self.needed(nmf, pieces).saturating_sub(rows)
     }
 }
 
@@ -136,7 +158,18 @@ fn fit_here<T: Number>(
             None => nmf.fit_with(&blocks, start, observer),
         },
     )?;
-    let data = Data::stored(cut.name.clone(), &cut.stored, fit.positive);
+    let mut fit = fit;
+    let mut staged = Staged::begin(&arguments.output)?;
+    if arguments.split_w {
+        let (folder, k) = (staged.folder(rows_of_w::FOLDER)?, fit.w.cols());
+        let w = std::mem::replace(&mut fit.w, Dense::zeros(0, k));
+        for index in 0..cut.pieces {
+            let rows = piece(w.rows(), cut.pieces, index);
+            let rows = &w.as_slice()[rows.start * k..rows.end * k];
+            rows_of_w::write(&folder, index, rows, k)?;
+        }
+    }
+    let data = cut.data(fit.positive, arguments.split_w);
     let solved = (fit, kept.map(|kept| kept.0));
-    fit::finish(arguments, data, solved, progress, None)
+    fit::finish(arguments, data, solved, (staged, progress), None)
 }

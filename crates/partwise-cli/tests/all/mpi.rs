@@ -4,6 +4,8 @@ use std::fs;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use partwise_io::{AnyDense, AnyMatrix, Matrix, ReadOptions};
+
 use crate::common::{Place, npy_f64, program};
 
 /// A launcher of processes, in a machine with fewer processors, as whoever runs the tests.
@@ -158,6 +160,72 @@ fn starts_by_singular_vectors_and_sketches_give_the_bits_of_one_process() {
     let run = place.json("out/run.json");
     assert_eq!(run["solver"], "sketched", "{run}");
     assert_eq!(run["trace"][0]["sketched"], true, "{run}");
+}
+
+#[test]
+fn an_h_in_slices_has_the_bits_of_one_process() {
+    let place = Place::new();
+    let (rows, cols) = (60, 4400);
+    let value = |i: usize| (i.wrapping_mul(2_654_435_761) % 10_007) as f64 / 1e4;
+    let wide: Vec<f64> = (0..rows * cols).map(|i| 0.05 + value(i)).collect();
+    place.file("wide.npy", npy_f64(rows, cols, &wide));
+    // No equal shares of the pieces, a process without any, and more processes than slices.
+    for flags in [
+        "--solver hals --init random --max-iter 4 --pieces 9",
+        "--loss kl --init random --max-iter 3 --pieces 5",
+    ] {
+        alike(&place, &format!("wide.npy -k 30 {flags}"), &[2, 3, 6]);
+    }
+    succeed(
+        &place,
+        2,
+        "fit wide.npy -k 30 --max-iter 2 --pieces 4 -o out -q",
+    );
+    let run = place.json("out/run.json");
+    assert_eq!(run["mpi"]["slices"], 2, "{run}");
+}
+
+#[test]
+fn each_process_writes_its_rows_of_w() {
+    let place = place();
+    for flags in [
+        "v.npy -k 4 --solver cd --init random --max-iter 10 --pieces 7",
+        "v.pws -k 4 --n-init 2 --dtype f32 --max-iter 20 --pieces 12",
+    ] {
+        place.succeed(&format!("fit {flags} -o whole -q"));
+        let (w, h, trace) = outcome(&place, "whole");
+        // More pieces than the next, of which nothing may stay.
+        place.succeed("fit v.npy -k 4 --max-iter 1 --pieces 20 --split-w -o out -q");
+        for count in [0, 1, 3] {
+            let fit = format!("fit {flags} --split-w -o out -q");
+            match count {
+                0 => drop(place.succeed(&fit)),
+                _ => succeed(&place, count, &fit),
+            }
+            let (none, same_h, same_trace) = outcome(&place, "out");
+            assert_eq!(none.shape(), (0, 4), "{flags}");
+            assert!((&h, &trace) == (&same_h, &same_trace), "{flags}");
+            // The folder is a matrix like any other.
+            place.succeed("convert out/W -o w.pws -q");
+            let read = partwise_io::read(place.path("w.pws"), &ReadOptions::default());
+            let dense = match read.unwrap().matrix {
+                AnyMatrix::F32(Matrix::Dense(dense)) => AnyDense::F32(dense),
+                AnyMatrix::F64(Matrix::Dense(dense)) => AnyDense::F64(dense),
+                _ => panic!("W is dense"),
+            };
+            assert!(dense == w, "{flags}");
+            fs::remove_file(place.path("w.pws")).unwrap();
+        }
+        // The components are a model for new samples.
+        place.succeed("transform out/model.npz v.npy -o new.npy -q");
+        fs::remove_dir_all(place.path("out")).unwrap();
+    }
+    let refuses = |arguments: &str, words: &[&str]| {
+        refused(&processes(&place, 2, arguments).output().unwrap(), words);
+    };
+    place.file("taken", "a file");
+    refuses("fit v.npy -k 2 --split-w -o taken -q", &["taken"]);
+    assert_eq!(fs::read(place.path("taken")).unwrap(), b"a file");
 }
 
 #[test]

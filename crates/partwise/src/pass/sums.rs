@@ -9,7 +9,7 @@ use crate::matrix::Dense;
 use crate::threads::Threads;
 
 /// Rows for one partial Gram matrix.
-const GRAM_ROWS: usize = 1024;
+pub(super) const GRAM_ROWS: usize = 1024;
 
 /// A factor (rows × k) that stands still, with the sums that its half-step needs.
 #[derive(Clone, Debug)]

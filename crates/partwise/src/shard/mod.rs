@@ -24,7 +24,7 @@ use crate::Float;
 use crate::archive::Archive;
 use crate::loss::Elementwise;
 use crate::matrix::Dense;
-use crate::pass::{Fixed, Parts, Problem, Sums};
+use crate::pass::{Fixed, Parts, Problem, Step, Sums};
 use crate::update::LinesMet;
 
 /// What is asked of a pass.
@@ -44,6 +44,8 @@ pub(crate) struct Request<'a, T: Float> {
     pub(crate) lead: Option<f64>,
     /// Sweeps over a row at most.
     pub(crate) sweeps: usize,
+    /// Whether the statistics are for a step of the other factor ([`crate::pass::step`]), which the shard may take itself.
+    pub(crate) step: bool,
 }
 
 impl<T: Float> Request<'_, T> {
@@ -61,14 +63,16 @@ impl<T: Float> Request<'_, T> {
 /// What a pass leaves behind. Added over shards.
 #[derive(Clone, Debug)]
 pub(crate) struct Stats<T> {
-    /// The parts of the other factor's half-step (n × k), if asked for.
+    /// The parts of the other factor's half-step (n × k), if asked for and not used up by a step.
     pub(crate) parts: Parts<T>,
+    /// The step of the other factor, if the shard took it.
+    pub(crate) step: Option<Step<T>>,
     /// Sums of the rows as they are now.
     pub(crate) sums: Sums,
     /// Σ |projected gradient| met, and Σ of the data's part of the gradient.
     pub(crate) violation: f64,
     pub(crate) magnitude: f64,
-    /// Squared loss: ⟨V Hᵀ, W⟩ with the rows as they are now.
+    /// Squared loss: ⟨V Hᵀ, W⟩ with both factors as they are now.
     pub(crate) inner: f64,
 }
 
@@ -77,6 +81,7 @@ impl<T: Float> Stats<T> {
     pub(crate) fn new(parts: Parts<T>) -> Self {
         Self {
             parts,
+            step: None,
             sums: Sums::default(),
             violation: 0.0,
             magnitude: 0.0,

@@ -62,6 +62,8 @@ impl<T: Float> Shard<T> for Sketched<'_, T> {
         let seen = self.seen_through(request.right);
         let mut stats = self.basis.pass(&Request {
             right: &seen,
+            // What is gathered there is not yet of the columns of V.
+            step: false,
             ..*request
         });
         if request.statistics {
@@ -147,6 +149,7 @@ mod tests {
             keep: false,
             lead: None,
             sweeps: usize::MAX,
+            step: false,
         };
         let (of_basis, of_product) = (Source::Dense(basis.view()), Source::Dense(product.view()));
         let lines = Local::new(&of_basis, left.clone(), threads.clone());

@@ -2,13 +2,14 @@
 
 use crate::Error;
 
-/// Terms that are added one after another; their sums are the terms of the next level.
+/// Terms in a row of which a transport may make one, and of as many of those sums in a row another, and so on. Sums are made of pairs,
+/// and so groups of any power of two come to the same.
 pub const FAN_IN: usize = 8;
 
-/// A sum in the making: of every [`FAN_IN`] terms in a row, of every [`FAN_IN`] of those sums, and so on. Holds one
-/// sum a level, whatever the number of terms.
+/// A sum in the making: of every two terms in a row, of every two of those sums, and so on. Holds one sum a level, whatever
+/// the number of terms.
 pub(crate) struct Tree<S, A> {
-    levels: Vec<Option<(S, usize)>>,
+    levels: Vec<Option<S>>,
     add: A,
 }
 
@@ -20,25 +21,20 @@ impl<S, A: FnMut(&mut S, S) -> Result<(), Error>> Tree<S, A> {
         }
     }
 
-    pub(crate) fn push(&mut self, term: S) -> Result<(), Error> {
-        let mut term = Some(term);
-        for level in 0.. {
-            if level == self.levels.len() {
-                self.levels.push(None);
-            }
-            let slot = &mut self.levels[level];
-            match (slot.as_mut(), term.take()) {
-                (_, None) => break,
-                (None, Some(first)) => *slot = Some((first, 1)),
-                (Some((sum, count)), Some(next)) => {
-                    (self.add)(sum, next)?;
-                    *count += 1;
-                    if *count == FAN_IN {
-                        term = slot.take().map(|(sum, _)| sum);
-                    }
+    pub(crate) fn push(&mut self, mut term: S) -> Result<(), Error> {
+        for level in &mut self.levels {
+            match level.take() {
+                None => {
+                    *level = Some(term);
+                    return Ok(());
+                }
+                Some(mut sum) => {
+                    (self.add)(&mut sum, term)?;
+                    term = sum;
                 }
             }
         }
+        self.levels.push(Some(term));
         Ok(())
     }
 
@@ -47,11 +43,11 @@ impl<S, A: FnMut(&mut S, S) -> Result<(), Error>> Tree<S, A> {
         let mut rest: Option<S> = None;
         for level in self.levels {
             rest = match (level, rest) {
-                (Some((mut sum, _)), Some(rest)) => {
+                (Some(mut sum), Some(rest)) => {
                     (self.add)(&mut sum, rest)?;
                     Some(sum)
                 }
-                (level, rest) => level.map(|(sum, _)| sum).or(rest),
+                (level, rest) => level.or(rest),
             };
         }
         Ok(rest)
@@ -114,7 +110,11 @@ mod tests {
     }
 
     #[test]
-    fn few_terms_are_added_one_after_another() {
-        assert_eq!(tree((0..4).map(|i| i.to_string())).unwrap(), "(((01)2)3)");
+    fn terms_are_added_in_pairs() {
+        assert_eq!(tree((0..4).map(|i| i.to_string())).unwrap(), "((01)(23))");
+        assert_eq!(
+            tree((0..7).map(|i| i.to_string())).unwrap(),
+            "(((01)(23))((45)6))"
+        );
     }
 }

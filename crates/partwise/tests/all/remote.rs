@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use crate::common::elsewhere::{Elsewhere, blocks, check, go_on, here, there};
 use crate::common::{Storage, Stored, bits, mapped, pairs, random, short};
-use partwise::remote::{Partition, Transport};
+use partwise::remote::{Partition, Slices, Transport};
 use partwise::{
     Dense, Error, Factor, Factorization, Loss, Nmf, Penalty, Progress, Solver, Start, StopReason,
 };
@@ -148,6 +148,96 @@ fn so_do_constraints_on_h_that_need_sums_alone() {
                 .n_init(NonZeroUsize::new(starts).unwrap());
             check(&nmf, &blocks, Start::default(), 3, name);
         }
+    }
+}
+
+#[test]
+fn so_do_slices_of_a_large_h() {
+    let (n, k) = (4400, 30);
+    let v = random::<f64>(60, n, 1.0, 21);
+    let sparse = random::<f64>(60, n, 0.2, 22);
+    let lengths = [25, 0, 35];
+    let iterations = 2;
+    for (solver, loss) in pairs() {
+        let (v, storage) = match loss.needs_positive() {
+            true => (&v, Storage::RowMajor),
+            false => (&sparse, Storage::Csr),
+        };
+        let blocks = blocks(v, &lengths, storage);
+        let nmf = drawn(k, solver, loss, iterations);
+        let expected = here(&nmf, &blocks, Start::default());
+        // More than there are blocks of columns at last.
+        for processes in [2, 3, 9] {
+            let mut transport = Elsewhere::new(&blocks);
+            (transport.processes, transport.loses) = (processes, processes == 3);
+            let mut found = there(&nmf, &mut transport, Start::default()).unwrap();
+            assert!(transport.sliced >= 1, "{solver} {loss}");
+            found.w = transport.w(k);
+            assert!(
+                bits(&found) == bits(&expected),
+                "{solver} {loss}, {processes} processes"
+            );
+        }
+    }
+}
+
+#[test]
+fn slices_take_penalties_given_starts_and_losses_of_partitions() {
+    let (n, k) = (4400, 30);
+    let v = random::<f32>(60, n, 1.0, 23);
+    let blocks = blocks(&v, &[10, 20, 30], Storage::RowMajor);
+    let (w, h) = (random::<f32>(60, k, 1.0, 8), random::<f32>(k, n, 1.0, 9));
+    let given = Start {
+        w: Some(&w),
+        h: Some(&h),
+        ..Start::default()
+    };
+    let held = Start {
+        held_h: &[1],
+        ..given
+    };
+    let penalty = Penalty {
+        alpha_w: 0.01,
+        alpha_h: 0.02,
+        l1_ratio: 0.3,
+    };
+    let holding = |factor| Start {
+        hold: Some(factor),
+        ..given
+    };
+    for (solver, start, sliced) in [
+        ("hals", given, true),
+        ("cd", held, true),
+        ("mu", holding(Factor::H), false),
+        ("cd", holding(Factor::W), false),
+        ("sketched", Start::default(), true),
+    ] {
+        let nmf = drawn(k, solver.parse().unwrap(), Loss::FROBENIUS, 12).penalty(penalty);
+        let expected = here(&nmf, &blocks, start);
+        for fate in [None, Some(ChaCha8Rng::seed_from_u64(5))] {
+            let mut transport = Elsewhere::new(&blocks);
+            (transport.processes, transport.fate) = (4, fate);
+            let mut found = there(&nmf, &mut transport, start).unwrap();
+            assert_eq!(transport.sliced > 0, sliced, "{solver}");
+            found.w = expected.w.clone();
+            assert!(bits(&found) == bits(&expected), "{solver}");
+        }
+    }
+}
+
+#[test]
+fn a_small_h_is_left_whole() {
+    assert_eq!(Slices::of(100_000, 1, 8), None);
+    assert_eq!(Slices::of(1000, 500, 8), None);
+    assert_eq!(Slices::of(100_000, 50, 1), None);
+    let slices = Slices::of(100_000, 50, 8).unwrap();
+    assert_eq!((slices.count(), slices.shape()), (8, (100_000, 50)));
+    assert_eq!(Slices::of(100_000, 50, 512).unwrap().count(), 98);
+    assert_eq!(Slices::of(100_000, 50, 4096), None);
+    // Answers about another H are refused, and so is what is none.
+    for bytes in [&b""[..], b"nonsense"] {
+        assert!(slices.cut(bytes).is_err());
+        assert!(slices.step(0, bytes, bytes, None).is_err());
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::message::{Answer, Answered, Begin, Halve, Narrow, Order, Slot, Versions, different};
 use super::wire::{self, Wire};
-use super::{Remote, Seen, Transport, asked, sum};
+use super::{Remote, Seen, Slices, Transport, asked, sum};
 use crate::archive::Archive;
 use crate::float::power_of_two_near;
 use crate::init::{Halved, Spread};
@@ -211,17 +211,45 @@ impl<'a, T: Float> Driver<'a, T> {
 
     /// Asks all partitions; ends the fit if that cannot be done.
     pub(super) fn ask(&mut self, name: &str, order: Order<T>) -> Answer<T> {
-        self.try_ask(name, order)
+        self.ask_in(name, order, None)
+    }
+
+    /// The same, where the step of these columns is taken in slices.
+    pub(super) fn ask_in(
+        &mut self,
+        name: &str,
+        order: Order<T>,
+        slices: Option<Slices>,
+    ) -> Answer<T> {
+        self.try_ask(name, order, slices)
             .unwrap_or_else(|error| threads::end(error))
     }
 
-    fn try_ask(&mut self, name: &str, order: Order<T>) -> Result<Answer<T>, Error> {
+    /// How H is cut for the processes that partitions are in, if at all.
+    pub(super) fn slices(&self, columns: usize) -> Option<Slices> {
+        Slices::of(columns, self.rank, self.transport.processes())
+    }
+
+    fn try_ask(
+        &mut self,
+        name: &str,
+        order: Order<T>,
+        slices: Option<Slices>,
+    ) -> Result<Answer<T>, Error> {
         let (made, ends) = (order.writes(), order.ends());
         let on_rows = made == Some(Slot::Rows) || order.reads().contains(&Slot::Rows);
         self.push(order);
         let question = self.question(None);
-        let answer = asked(name, self.transport.ask(name, &question))?;
-        let mut answer = self.opened(&answer)?;
+        let mut answer = match slices {
+            None => {
+                let answer = asked(name, self.transport.ask(name, &question))?;
+                self.opened(&answer)?
+            }
+            Some(slices) => {
+                let answers = self.transport.ask_in_slices(name, &question, &slices);
+                self.joined(&asked(name, answers)?)?
+            }
+        };
         if let Answer::Lost(lost) = answer {
             answer = sum(&self.ask_again(name, &lost)?)?.answer;
         }
@@ -275,6 +303,15 @@ impl<'a, T: Float> Driver<'a, T> {
         }
     }
 
+    /// Answers to the latest question for one slice of H after another.
+    fn joined(&self, answers: &[Vec<u8>]) -> Result<Answer<T>, Error> {
+        let mut answers = answers.iter().map(|answer| self.opened(answer));
+        let none = || wire::malformed("no answer");
+        let mut whole = answers.next().ok_or_else(none)??;
+        answers.try_for_each(|answer| whole.join(answer?))?;
+        Ok(whole)
+    }
+
     /// The latest order as a question, to a partition that has lost what it is about with what leads to that.
     fn question(&self, lost: Option<usize>) -> Vec<u8> {
         let latest = self.log.len() - 1;
@@ -282,6 +319,7 @@ impl<'a, T: Float> Driver<'a, T> {
         // As an `Asked`, whose parts are only lent here.
         let mut out = wire::header(T::NAME);
         self.number.write(&mut out);
+        self.transport.loses().write(&mut out);
         steps.len().write(&mut out);
         for step in steps {
             step.reads.write(&mut out);

@@ -12,9 +12,11 @@ use crate::{Error, Float, Loss, Solver};
 pub(super) struct Asked<T> {
     /// The number of the question, which its answers repeat.
     pub(super) number: u64,
+    /// Whether it may be asked again, so that answers are kept.
+    pub(super) again: bool,
     pub(super) steps: Vec<Step<T>>,
 }
-wire!(Asked<T> { number, steps } where T);
+wire!(Asked<T> { number, again, steps } where T);
 
 /// What a partition holds of a fit beside its rows of V. What is there has a version, the number of changes of any of them until it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,6 +168,7 @@ impl<T: Float> Pass<T> {
             keep: self.keep,
             lead: self.lead,
             sweeps: self.sweeps,
+            step: false,
         }
     }
 
@@ -347,6 +350,21 @@ pub(super) enum Answer<T> {
 }
 
 impl<T: Float> Answer<T> {
+    /// Takes the answer for the columns that follow. A lost partition is all that matters then.
+    pub(super) fn join(&mut self, following: Self) -> Result<(), Error> {
+        match (&mut *self, following) {
+            (Self::Lost(_), _) => (),
+            (_, lost @ Self::Lost(_)) => *self = lost,
+            (Self::Stats(stats), Self::Stats(more)) => {
+                let (step, more) = (stats.step.as_mut(), more.step);
+                let (step, more) = step.zip(more).ok_or_else(different)?;
+                step.join(more);
+            }
+            _ => return Err(different()),
+        }
+        Ok(())
+    }
+
     /// Adds the answer of the partitions that follow. A lost partition is all that matters then.
     pub(super) fn add(&mut self, following: Self) -> Result<(), Error> {
         match (&mut *self, following) {

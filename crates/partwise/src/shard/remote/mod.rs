@@ -16,11 +16,13 @@
 mod driver;
 mod message;
 mod partition;
+mod slices;
 pub(crate) mod wire;
 
 pub use super::tree::FAN_IN;
 pub(crate) use driver::Driver;
 pub use partition::Partition;
+pub use slices::Slices;
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -61,6 +63,31 @@ pub trait Transport: Send {
         let answers = self.ask_each(name, &vec![question; self.partitions()])?;
         let answers: Vec<_> = answers.iter().map(Vec::as_slice).collect();
         add(&answers).map_err(|error| error.to_string())
+    }
+
+    /// Processes that can each take the step of H of some columns, if they are asked in slices.
+    fn processes(&self) -> usize {
+        1
+    }
+
+    /// Gives all partitions the same question; what it comes to for the columns of each slice, in order. Every answer is cut
+    /// ([`Slices::cut`]), the parts of a slice are added where it is decided, as [`Self::ask`] adds answers, and
+    /// their sum becomes its step ([`Slices::step`]).
+    ///
+    /// # Errors
+    /// As [`Self::ask_each`].
+    fn ask_in_slices(
+        &mut self,
+        name: &str,
+        question: &[u8],
+        slices: &Slices,
+    ) -> Result<Vec<Vec<u8>>, String> {
+        let sum = self.ask(name, question)?;
+        let parts = slices.cut(&sum).map_err(|error| error.to_string())?;
+        let steps = parts.iter().enumerate();
+        let steps = steps.map(|(index, sum)| slices.step(index, question, sum, None));
+        let steps: Result<_, Error> = steps.collect();
+        steps.map_err(|error| error.to_string())
     }
 
     /// Changes of W after which its rows are fetched, so that those of a lost partition need not be made from the first one
@@ -223,8 +250,14 @@ impl<T: Float> Shard<T> for Remote<'_, '_, T> {
         driver.passes += usize::from(request.update);
         let name = if request.update { "pass" } else { "look" };
         let name = format!("{place}{name}-{}", driver.passes);
-        match driver.ask(&name, order) {
+        let columns = request.right.rows.rows();
+        let slices = request.step.then(|| driver.slices(columns)).flatten();
+        match driver.ask_in(&name, order, slices) {
             Answer::Stats(mut stats) => {
+                let (step, wanted) = (stats.step.as_ref(), request.right.rows.as_slice());
+                if step.is_some_and(|step| step.rows.len() != wanted.len()) {
+                    threads::end(wire::malformed("an answer with another number of columns"));
+                }
                 stats.finish(request);
                 stats
             }

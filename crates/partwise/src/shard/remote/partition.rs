@@ -35,7 +35,7 @@ pub struct Partition<T: Float> {
 struct Held<T> {
     version: u64,
     rows: Rows<T>,
-    /// What was answered to the order that led to this version.
+    /// What was answered to the order that led to this version, if it may be asked again.
     answer: Vec<u8>,
 }
 wire!(Held<T> { version, rows, answer } where T);
@@ -95,7 +95,7 @@ impl<T: Float> Partition<T> {
         let asked: Asked<T> = wire::body::<T, _>(question)?;
         let mut answer = None;
         for step in &asked.steps {
-            answer = Some(self.follow(v, asked.number, step)?);
+            answer = Some(self.follow(v, &asked, step)?);
         }
         answer.ok_or_else(|| malformed("a question without an order"))
     }
@@ -107,15 +107,20 @@ impl<T: Float> Partition<T> {
     }
 
     /// Does one thing with what has the right versions, unless it is done.
-    fn follow(&mut self, v: &Matrix<'_, T>, number: u64, step: &Step<T>) -> Result<Vec<u8>, Error> {
-        let (index, order) = (self.index, &step.order);
+    fn follow(
+        &mut self,
+        v: &Matrix<'_, T>,
+        asked: &Asked<T>,
+        step: &Step<T>,
+    ) -> Result<Vec<u8>, Error> {
+        let (index, number, order) = (self.index, asked.number, &step.order);
         let message = |answer| wire::message(T::NAME, &Answered::<T> { number, answer });
         let lost = || message(Answer::Lost(vec![index]));
         let made = order.writes();
         let now = made.map_or(0, |slot| self.version(slot));
         if let (Some(slot), true) = (made, now >= step.makes) {
             let held = self.held[slot as usize].as_ref();
-            let again = held.filter(|_| now == step.makes);
+            let again = held.filter(|held| now == step.makes && !held.answer.is_empty());
             return Ok(again.map_or_else(lost, |held| held.answer.clone()));
         }
         let there = |&slot: &Slot| self.version(slot) == step.reads[slot as usize];
@@ -125,7 +130,11 @@ impl<T: Float> Partition<T> {
         let answer = message(self.work(v, order)?);
         if let Some(held) = made.and_then(|slot| self.held[slot as usize].as_mut()) {
             held.version = step.makes;
-            held.answer.clone_from(&answer);
+            // It has the statistics of H, as many numbers as H itself.
+            held.answer = match asked.again {
+                true => answer.clone(),
+                false => Vec::new(),
+            };
         }
         Ok(answer)
     }

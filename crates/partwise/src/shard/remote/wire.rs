@@ -10,7 +10,7 @@ use crate::Float;
 use crate::init::{Column, Half, Halved, Spread};
 use crate::loss::Weights;
 use crate::matrix::{Dense, Summary};
-use crate::pass::{Fixed, Parts, Sums, Terms};
+use crate::pass::{Block, Fixed, Parts, Step, Sums, Terms};
 use crate::shard::Stats;
 use crate::shard::piece::Rows;
 
@@ -34,6 +34,22 @@ pub trait Wire: Sized {
     /// # Errors
     /// [`Error::Malformed`] if the bytes do not hold one.
     fn read(from: &mut Reader<'_>) -> Result<Self, Error>;
+
+    /// Appends many values.
+    fn write_all(values: &[Self], out: &mut Vec<u8>) {
+        values.iter().for_each(|x| x.write(out));
+    }
+
+    /// Takes so many values off the front.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    fn read_all(count: usize, from: &mut Reader<'_>) -> Result<Vec<Self>, Error> {
+        if count > from.0.len() {
+            return Err(malformed(format!("{count} values in too few bytes")));
+        }
+        (0..count).map(|_| Self::read(from)).collect()
+    }
 }
 
 /// What is left of a message.
@@ -108,6 +124,21 @@ macro_rules! numbers {
             let bytes = from.take(size_of::<Self>())?;
             Ok(Self::from_le_bytes(bytes.try_into().expect("as many bytes as asked for")))
         }
+        // Factors and statistics are most of what is sent: a copy, and not a loop over checks.
+        fn write_all(values: &[Self], out: &mut Vec<u8>) {
+            let from = out.len();
+            out.resize(from + size_of_val(values), 0);
+            let places = out[from..].chunks_exact_mut(size_of::<Self>());
+            for (place, x) in places.zip(values) {
+                place.copy_from_slice(&x.to_le_bytes());
+            }
+        }
+        fn read_all(count: usize, from: &mut Reader<'_>) -> Result<Vec<Self>, Error> {
+            let length = count.checked_mul(size_of::<Self>());
+            let bytes = from.take(length.unwrap_or(usize::MAX))?.chunks_exact(size_of::<Self>());
+            let value = |bytes: &[u8]| bytes.try_into().expect("as many bytes as asked for");
+            Ok(bytes.map(|bytes| Self::from_le_bytes(value(bytes))).collect())
+        }
     })*};
 }
 numbers!(u8, u64, f32, f64);
@@ -134,15 +165,11 @@ impl Wire for bool {
 impl<X: Wire> Wire for Vec<X> {
     fn write(&self, out: &mut Vec<u8>) {
         self.len().write(out);
-        out.reserve(size_of_val(&self[..]));
-        self.iter().for_each(|x| x.write(out));
+        X::write_all(self, out);
     }
     fn read(from: &mut Reader<'_>) -> Result<Self, Error> {
         let count = usize::read(from)?;
-        if count > from.0.len() {
-            return Err(malformed(format!("{count} values in too few bytes")));
-        }
-        (0..count).map(|_| X::read(from)).collect()
+        X::read_all(count, from)
     }
 }
 
@@ -241,7 +268,14 @@ wire!(Terms {
 });
 wire!(Sums { gram, columns });
 wire!(Parts<T> { numerator, denominator } where T);
-wire!(Stats<T> { parts, sums, violation, magnitude, inner } where T);
+wire!(Block {
+    violation,
+    magnitude,
+    inner,
+    sums
+});
+wire!(Step<T> { rows, blocks } where T);
+wire!(Stats<T> { parts, step, sums, violation, magnitude, inner } where T);
 wire!(Fixed<T> { rows, sums } where T);
 wire!(Rows<T> { now, kept, previous } where T);
 wire!(Spread { squares, most });
@@ -266,18 +300,14 @@ wire!(Summary {
 impl<T: Float> Wire for Dense<T> {
     fn write(&self, out: &mut Vec<u8>) {
         (self.rows(), self.cols()).write(out);
-        out.reserve(size_of_val(self.as_slice()));
-        self.as_slice().iter().for_each(|x| x.write(out));
+        T::write_all(self.as_slice(), out);
     }
     fn read(from: &mut Reader<'_>) -> Result<Self, Error> {
         let (rows, cols) = <(usize, usize)>::read(from)?;
-        let count = rows
-            .checked_mul(cols)
-            .filter(|&count| count <= from.0.len());
+        let count = rows.checked_mul(cols);
         let count =
             count.ok_or_else(|| malformed(format!("{rows} × {cols} values in too few bytes")))?;
-        let values = (0..count).map(|_| T::read(from));
-        Self::from_rows(values.collect::<Result<_, _>>()?, rows, cols)
+        Self::from_rows(T::read_all(count, from)?, rows, cols)
     }
 }
 

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use super::{Storage, Stored, bits, uniform};
-use partwise::remote::{FAN_IN, Partition, Transport, add};
+use partwise::remote::{FAN_IN, Partition, Slices, Transport, add};
 use partwise::{Dense, Error, Factorization, Float, Nmf, Progress, Start};
 use rand_chacha::ChaCha8Rng;
 
@@ -23,6 +23,9 @@ pub struct Elsewhere<'a, T: Float> {
     pub gathers: bool,
     /// Whether partitions may be lost, and what leads to their rows is kept.
     pub loses: bool,
+    /// Processes that H is cut for, and steps that were taken in slices.
+    pub processes: usize,
+    pub sliced: usize,
 }
 
 impl<'a, T: Float> Elsewhere<'a, T> {
@@ -38,6 +41,8 @@ impl<'a, T: Float> Elsewhere<'a, T> {
             refuses: None,
             gathers: false,
             loses: true,
+            processes: 1,
+            sliced: 0,
         }
     }
 
@@ -98,19 +103,31 @@ impl<T: Float> Transport for Elsewhere<'_, T> {
             .collect()
     }
 
-    /// Adds answers in groups, as those who share the work do.
     fn ask(&mut self, name: &str, question: &[u8]) -> Result<Vec<u8>, String> {
-        let mut answers = self.ask_each(name, &vec![question; self.partitions.len()])?;
-        loop {
-            let groups = answers.chunks(FAN_IN).map(|group| {
-                let group: Vec<_> = group.iter().map(Vec::as_slice).collect();
-                add(&group).map_err(|error| error.to_string())
-            });
-            answers = groups.collect::<Result<_, _>>()?;
-            if answers.len() == 1 {
-                return Ok(answers.remove(0));
-            }
-        }
+        in_groups(self.ask_each(name, &vec![question; self.partitions.len()])?)
+    }
+
+    fn processes(&self) -> usize {
+        self.processes
+    }
+
+    /// Adds each slice alone, as processes do that answer for one.
+    fn ask_in_slices(
+        &mut self,
+        name: &str,
+        question: &[u8],
+        slices: &Slices,
+    ) -> Result<Vec<Vec<u8>>, String> {
+        self.sliced += 1;
+        let answers = self.ask_each(name, &vec![question; self.partitions.len()])?;
+        let cut = answers.iter().map(|answer| slices.cut(answer).unwrap());
+        let cut: Vec<_> = cut.collect();
+        let step = |index: usize| {
+            let sum = in_groups(cut.iter().map(|parts| parts[index].clone()).collect())?;
+            let step = slices.step(index, question, &sum, NonZeroUsize::new(1));
+            step.map_err(|error| error.to_string())
+        };
+        (0..slices.count()).map(step).collect()
     }
 
     fn checkpoint(&self) -> Option<usize> {
@@ -123,6 +140,20 @@ impl<T: Float> Transport for Elsewhere<'_, T> {
 
     fn gathers(&self) -> bool {
         self.gathers
+    }
+}
+
+/// Adds answers in groups, as those who share the work do.
+fn in_groups(mut answers: Vec<Vec<u8>>) -> Result<Vec<u8>, String> {
+    loop {
+        let groups = answers.chunks(FAN_IN).map(|group| {
+            let group: Vec<_> = group.iter().map(Vec::as_slice).collect();
+            add(&group).map_err(|error| error.to_string())
+        });
+        answers = groups.collect::<Result<_, _>>()?;
+        if answers.len() == 1 {
+            return Ok(answers.remove(0));
+        }
     }
 }
 
