@@ -230,7 +230,7 @@ impl MiniBatch {
             };
             let seen = self.summarised(v, &start, &threads)?;
             let rows = RowsOf::new(*v);
-            let mut work = Work::new(self, &rows, &seen, memory.ht.clone(), &threads);
+            let mut work = Work::new(self, &rows, (&seen, true), memory.ht.clone(), &threads);
             let batch = rows.whole(seen.squares);
             let mut w = Dense::zeros(rows.count, self.nmf.rank);
             let fresh = Some(self.fresh_iterations);
@@ -264,7 +264,7 @@ impl MiniBatch {
         threads.until_ended(|| {
             let seen = self.look(v, None, h, &threads)?;
             let rows = RowsOf::new(*v);
-            let work = Work::new(self, &rows, &seen, h.transposed(), &threads);
+            let work = Work::new(self, &rows, (&seen, true), h.transposed(), &threads);
             let mut w = Dense::zeros(rows.count, self.nmf.rank);
             work.solve(
                 &rows.lines(0, rows.count),
@@ -334,7 +334,7 @@ impl MiniBatch {
         let keep = self.forget_factor.powf(size as f64 / m as f64);
         let mut memory = Memory::new(h);
         let right = std::mem::replace(&mut memory.ht, Dense::zeros(0, k));
-        let mut work = Work::new(self, rows, seen, right, threads);
+        let mut work = Work::new(self, rows, (seen, self.fresh_restarts), right, threads);
         let span = |batch: usize| (batch * size, ((batch + 1) * size).min(m));
         let ready = rows.keeps_twins(batches);
         let ready: Vec<_> = (0..if ready { batches } else { 0 })

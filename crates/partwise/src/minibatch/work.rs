@@ -45,10 +45,11 @@ pub(super) struct Work<'a, T: Float> {
 }
 
 impl<'a, T: Float> Work<'a, T> {
+    /// `solves` says that rows of W are solved for, in many steps from the same lines.
     pub(super) fn new(
         parameters: &MiniBatch,
         rows: &RowsOf<'_, T>,
-        seen: &Summary,
+        (seen, solves): (&Summary, bool),
         right: Dense<T>,
         threads: &'a Threads,
     ) -> Self {
@@ -70,7 +71,8 @@ impl<'a, T: Float> Work<'a, T> {
             right: Fixed::new(right, threads),
             alpha,
             tolerance: nmf.tolerance,
-            thin: nmf.loss.exponent() == 1.0 && seen.is_thin(),
+            // A single step costs less than finding the entries.
+            thin: solves && nmf.loss.exponent() == 1.0 && seen.is_thin(),
             k: nmf.rank,
             threads,
         }
@@ -266,8 +268,10 @@ impl<'a, T: Float> Work<'a, T> {
                 l2: self.alpha.0.l2 / unit,
             },
         };
+        // A single step costs less than the transposed copy.
         if let Lines::Sparse(sparse) = lines
             && rule.beta == 1.0
+            && steps > 1
         {
             let rules = (&problem.elementwise, &rule);
             let mut parts = Parts::zeros(problem, 0, self.k);
