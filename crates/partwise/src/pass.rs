@@ -412,9 +412,8 @@ pub(crate) fn divergence<T: Float>(
     if let Lines::Sparse(sparse) = lines
         && elementwise.beta == 1.0
     {
-        let (sum, data) = stored::divergence(elementwise, sparse, from, rows, fixed);
-        // Where nothing is stored nothing cancels: empty lines are not walked entry by entry.
-        if data == 0.0 || sum > T::CANCELLATION * data {
+        let met = stored::meet(elementwise, sparse, from, rows, fixed);
+        if let Some(sum) = met.divergence(elementwise, rows, &fixed.sums) {
             return sum;
         }
     }
@@ -422,7 +421,7 @@ pub(crate) fn divergence<T: Float>(
 }
 
 /// Σ D(v, y) over every entry of lines `from..to` that counts, in scaled units.
-fn entry_divergence<T: Float>(
+pub(crate) fn entry_divergence<T: Float>(
     elementwise: &Elementwise<T>,
     (lines, absent): (&Lines<'_, T>, Option<(&Places, usize)>),
     (from, to): (usize, usize),

@@ -6,7 +6,39 @@ use crate::Float;
 use crate::kernel::{self, ENTRIES};
 use crate::loss::Elementwise;
 use crate::matrix::Compressed;
-use crate::pass::Fixed;
+use crate::pass::{Fixed, Sums};
+
+/// What the stored entries of some lines add to their Kullback–Leibler divergence, in scaled units.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Met {
+    /// Σ (D(v, y) − y).
+    beyond: f64,
+    /// Σ v.
+    data: f64,
+}
+
+impl Met {
+    #[inline(always)]
+    fn add<T: Float>(&mut self, elementwise: &Elementwise<T>, v: &[T], y: &[T]) {
+        self.beyond += elementwise.divergences(v, y) - elementwise.sum_in_units(y);
+        self.data += elementwise.sum_in_units(v);
+    }
+
+    /// The divergence of all entries of the lines, stored or not, with their `rows`; `None` where it cancels.
+    pub(crate) fn divergence<T: Float>(
+        &self,
+        elementwise: &Elementwise<T>,
+        rows: &[T],
+        other: &Sums,
+    ) -> Option<f64> {
+        let sums = kernel::column_sums(rows, other.columns.len());
+        let pairs = sums.iter().zip(&other.columns);
+        let all: f64 = pairs.map(|(a, b)| a * b).sum();
+        let sum = all * elementwise.in_units(T::ONE) + self.beyond;
+        // Where nothing is stored nothing cancels: empty lines are not walked entry by entry.
+        (self.data == 0.0 || sum > T::CANCELLATION * self.data).then_some(sum)
+    }
+}
 
 /// Adds Σ (v·y^(β−2)) h to the row of sums (r × k) of each of the lines from `from` on, with y = x h of their `rows`.
 pub(crate) fn add_numerators<T: Float>(
@@ -25,6 +57,28 @@ pub(crate) fn add_numerators<T: Float>(
         rows,
         other,
         numerators,
+        met: None,
+        k,
+    });
+}
+
+/// The same, and to `met` what the entries are like.
+pub(crate) fn add_numerators_and<T: Float>(
+    elementwise: &Elementwise<T>,
+    sparse: &Compressed<'_, T>,
+    from: usize,
+    (rows, other, k): (&[T], &[T], usize),
+    numerators: &mut [T],
+    met: &mut Met,
+) {
+    kernel::machine_for::<T>(k).dispatch(Numerators {
+        elementwise,
+        sparse,
+        from,
+        rows,
+        other,
+        numerators,
+        met: Some(met),
         k,
     });
 }
@@ -36,6 +90,7 @@ struct Numerators<'a, T: Float> {
     rows: &'a [T],
     other: &'a [T],
     numerators: &'a mut [T],
+    met: Option<&'a mut Met>,
     k: usize,
 }
 
@@ -43,7 +98,7 @@ impl<T: Float> WithSimd for Numerators<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(mut self, simd: S) {
         let (other, k) = (self.other, self.k);
         let rows = self.rows.chunks_exact(k);
         let mut ratios = [T::ZERO; ENTRIES];
@@ -51,6 +106,9 @@ impl<T: Float> WithSimd for Numerators<'_, T> {
             kernel::for_each_group(self.sparse.row(self.from + i), |places, values| {
                 let ratios = &mut ratios[..places.len()];
                 kernel::reconstruct(simd, x, other, places, ratios);
+                if let Some(met) = &mut self.met {
+                    met.add(self.elementwise, values, ratios);
+                }
                 self.elementwise.ratio(values, ratios);
                 kernel::add_rows(simd, sums, other, places, ratios);
             });
@@ -58,16 +116,15 @@ impl<T: Float> WithSimd for Numerators<'_, T> {
     }
 }
 
-/// The Kullback–Leibler divergence of the lines from `from` on, Σ_stored (D(v, y) − y) + Σ_all y, and Σ v, in scaled
-/// units.
-pub(crate) fn divergence<T: Float>(
+/// What the entries of the lines from `from` on are like, with y = x h of their `rows`.
+pub(crate) fn meet<T: Float>(
     elementwise: &Elementwise<T>,
     sparse: &Compressed<'_, T>,
     from: usize,
     rows: &[T],
     fixed: &Fixed<T>,
-) -> (f64, f64) {
-    kernel::machine_for::<T>(fixed.rows.cols()).dispatch(Divergence {
+) -> Met {
+    kernel::machine_for::<T>(fixed.rows.cols()).dispatch(Meet {
         elementwise,
         sparse,
         from,
@@ -76,7 +133,7 @@ pub(crate) fn divergence<T: Float>(
     })
 }
 
-struct Divergence<'a, T: Float> {
+struct Meet<'a, T: Float> {
     elementwise: &'a Elementwise<T>,
     sparse: &'a Compressed<'a, T>,
     from: usize,
@@ -84,25 +141,21 @@ struct Divergence<'a, T: Float> {
     fixed: &'a Fixed<T>,
 }
 
-impl<T: Float> WithSimd for Divergence<'_, T> {
-    type Output = (f64, f64);
+impl<T: Float> WithSimd for Meet<'_, T> {
+    type Output = Met;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> (f64, f64) {
+    fn with_simd<S: Simd>(self, simd: S) -> Met {
         let (other, k) = (self.fixed.rows.as_slice(), self.fixed.rows.cols());
-        let elementwise = self.elementwise;
-        let (mut all, mut stored, mut data) = (0.0, 0.0, 0.0);
+        let mut met = Met::default();
         let mut y = [T::ZERO; ENTRIES];
         for (i, x) in self.rows.chunks_exact(k).enumerate() {
-            let sums = x.iter().zip(&self.fixed.sums.columns);
-            all += sums.map(|(x, sum)| x.to_f64() * sum).sum::<f64>();
             kernel::for_each_group(self.sparse.row(self.from + i), |places, v| {
                 let y = &mut y[..places.len()];
                 kernel::reconstruct(simd, x, other, places, y);
-                stored += elementwise.divergences(v, y) - elementwise.sum_in_units(y);
-                data += elementwise.sum_in_units(v);
+                met.add(self.elementwise, v, y);
             });
         }
-        (all * elementwise.in_units(T::ONE) + stored, data)
+        met
     }
 }

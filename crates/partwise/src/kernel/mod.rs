@@ -17,7 +17,9 @@ pub(crate) mod view;
 
 use pulp::Arch;
 
-pub(crate) use coordinates::{PADDING, advance, slope_and_curvature, slope_without};
+pub(crate) use coordinates::{
+    PADDING, add_ratios, advance, slope_and_curvature, slope_without, stride, totals, turn,
+};
 pub(crate) use dense::{Packed, has_rows, times_packed};
 pub(crate) use entries::{ENTRIES, add_rows, fetch, for_each_group, reconstruct};
 pub(crate) use lanes::{Lanes, QUAD, padded};
@@ -25,7 +27,7 @@ pub(crate) use logarithm::Logarithm;
 use prefetch::prefetch;
 pub(crate) use products::{add_times, add_transposed_times, gram, lines, outer, pack, times};
 pub(crate) use sparse::{Sums, dot, for_each_entry, gather_lines};
-pub(crate) use sums::{column_sums, inner, sum, total};
+pub(crate) use sums::{column_sums, inner, largest, sum, total};
 
 /// How wide the vectors of a thread may be.
 #[cfg(feature = "kernels")]
@@ -63,10 +65,15 @@ pub(crate) fn machine() -> Arch {
 pub(crate) fn machine_for<T>(k: usize) -> Arch {
     const TWO: usize = 2 * 64;
     if k * size_of::<T>() <= TWO {
-        narrowed(machine())
+        narrow_machine()
     } else {
         machine()
     }
+}
+
+/// The instruction set with vectors of at most 256 bits: for many short sums, whose lanes are soon added up.
+pub(crate) fn narrow_machine() -> Arch {
+    narrowed(machine())
 }
 
 /// The same with vectors of at most 256 bits.
@@ -247,6 +254,79 @@ mod tests {
                 entries_agree::<f32>(count, k);
             }
         }
+    }
+
+    /// Sums of ratios over a padded line, by the kernel.
+    struct Ratios<'a, T: Float> {
+        v: &'a [T],
+        x: &'a [T],
+        turned: (&'a [T], usize),
+    }
+
+    impl<T: Float> pulp::WithSimd for Ratios<'_, T> {
+        type Output = Vec<T>;
+
+        fn with_simd<S: pulp::Simd>(self, simd: S) -> Vec<T> {
+            let k = self.x.len();
+            let mut sums = vec![T::ONE; k];
+            let mut lanes = vec![T::ZERO; k * T::count::<S>()];
+            let floor = T::from_f64(0.5);
+            add_ratios(simd, self.v, self.x, self.turned, floor, &mut lanes);
+            totals(simd, &lanes, &mut sums);
+            sums
+        }
+    }
+
+    fn ratios_agree<T: Float>(count: usize, k: usize) {
+        let (x, rows) = (values::<T>(k), values::<T>(count * k));
+        let mut v = values::<T>(count);
+        v.resize(count.next_multiple_of(PADDING), T::ZERO);
+        let stride = stride::<T>(count);
+        let mut turned = vec![T::ZERO; stride * k];
+        turn(&mut turned, stride, &rows, k, (0, k), count, |e| {
+            count - 1 - e
+        });
+        let at = |e: usize, t: usize| rows[(count - 1 - e) * k + t].to_f64();
+        let y = |e: usize| {
+            (0..k)
+                .map(|t| x[t].to_f64() * at(e, t))
+                .sum::<f64>()
+                .max(0.5)
+        };
+        let sum = |t: usize| {
+            let terms = (0..count).map(|e| v[e].to_f64() / y(e) * at(e, t));
+            terms.sum::<f64>()
+        };
+        for arch in [machine(), narrow_machine()] {
+            let found = arch.dispatch(Ratios {
+                v: &v,
+                x: &x,
+                turned: (&turned, stride),
+            });
+            assert_close(&found, sum, count + k);
+        }
+    }
+
+    #[test]
+    fn sums_of_ratios_agree_with_loops() {
+        for count in [1, 15, 16, 40, 150, 512] {
+            for k in SIZES {
+                ratios_agree::<f64>(count, k);
+                ratios_agree::<f32>(count, k);
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_entry_is_found_wherever_it_is() {
+        for count in [1, 7, 16, 33] {
+            for at in 0..count {
+                let mut numbers = values::<f64>(count);
+                numbers[at] = -3.0;
+                assert_eq!(largest(&numbers), 3.0);
+            }
+        }
+        assert_eq!(largest::<f32>(&[]), 0.0);
     }
 
     #[test]

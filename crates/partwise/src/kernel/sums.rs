@@ -1,6 +1,6 @@
 //! Sums in double precision, over lanes that do not wait for each other, always in the same order.
 
-use super::vectorised;
+use super::{padded, vectorised};
 use crate::Float;
 
 const LANES: usize = 16;
@@ -51,4 +51,20 @@ pub(crate) fn column_sums<T: Float>(rows: &[T], k: usize) -> Vec<f64> {
         }
     });
     sums
+}
+
+/// The largest |aᵢ|; 0 of nothing.
+pub(crate) fn largest<T: Float>(a: &[T]) -> f64 {
+    let mut largest = [T::ZERO; LANES];
+    vectorised!({
+        let (whole, rest) = a.as_chunks::<LANES>();
+        for chunk in whole.iter().chain([&padded(rest)]) {
+            for (largest, x) in largest.iter_mut().zip(chunk) {
+                let size = x.abs();
+                *largest = if size > *largest { size } else { *largest };
+            }
+        }
+    });
+    let largest = largest.iter().map(|x| x.to_f64());
+    largest.fold(0.0, f64::max)
 }

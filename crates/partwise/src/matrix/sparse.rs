@@ -1,5 +1,8 @@
 //! Sparse matrices: compressed rows or columns over borrowed arrays, and the twin that gives the other axis.
 
+use faer::MatRef;
+
+use crate::kernel::{self, padded, vectorised};
 use crate::{Error, Float};
 
 /// A borrowed array of indices of any common integer type.
@@ -221,6 +224,9 @@ impl<'a, T> Compressed<'a, T> {
         let mut seen: Vec<u32> = Vec::new();
         for line in 0..self.major {
             let (from, to) = (self.offsets.get(line), self.offsets.get(line + 1));
+            if self.rises(from, to) {
+                continue;
+            }
             let mut previous = -1i128;
             let mut sorted = true;
             for position in from..to {
@@ -255,6 +261,15 @@ impl<'a, T> Compressed<'a, T> {
             }
         }
         Ok(())
+    }
+
+    /// Whether indices rise and are in range, as those of most lines do: a look without numbers that hold any index.
+    fn rises(&self, from: usize, to: usize) -> bool {
+        with_indices!(self.indices.slice(from, to), indices => {
+            // One below zero is above every length.
+            let falls = indices.windows(2).filter(|pair| pair[0].at() >= pair[1].at()).count();
+            falls == 0 && indices.last().is_none_or(|last| last.at() < self.minor)
+        })
     }
 
     /// Lines `from..to` of the major axis: offsets then count from the first entry of the whole matrix.
@@ -299,6 +314,9 @@ impl<'a, T> Compressed<'a, T> {
         }
     }
 }
+
+/// Dense entries that are looked at together.
+const RUN: usize = 16;
 
 /// The same entries compressed along the other axis, indices in rising order.
 #[derive(Debug)]
@@ -359,6 +377,56 @@ impl<T: Float> Twin<T> {
         }
     }
 
+    /// The entries of a dense matrix that are not zero, by rows.
+    pub(crate) fn of_dense(view: MatRef<'_, T>) -> Self {
+        let (major, minor) = (view.nrows(), view.ncols());
+        let together = view.col_stride() == 1;
+        let mut room = vec![T::ZERO; if together { 0 } else { major * minor }];
+        let mut made = Self {
+            major,
+            minor,
+            offsets: Vec::with_capacity(major + 1),
+            indices: Vec::new(),
+            values: Vec::new(),
+        };
+        made.offsets.push(0);
+        for line in kernel::lines(view, &mut room) {
+            vectorised!({
+                let (runs, rest) = line.as_chunks::<RUN>();
+                for (first, run) in (0..).step_by(RUN).zip(runs.iter().chain([&padded(rest)])) {
+                    made.take(first, run);
+                }
+            });
+            made.offsets.push(made.values.len());
+        }
+        made
+    }
+
+    /// Takes the entries that are not zero of some dense ones beside each other.
+    #[inline(always)]
+    fn take(&mut self, first: u32, run: &[T; RUN]) {
+        // Zeros often come together.
+        let mut any = false;
+        for value in run {
+            any |= *value != T::ZERO;
+        }
+        if !any {
+            return;
+        }
+        let (mut indices, mut values, mut used) = ([0; RUN], [T::ZERO; RUN], 0);
+        for (index, &value) in (first..).zip(run) {
+            // Every entry is written, and the next one over it where it is zero: a branch would be foreseen wrong too often.
+            indices[used % RUN] = index;
+            values[used % RUN] = value;
+            used += usize::from(value != T::ZERO);
+        }
+        let count = self.values.len() + used;
+        self.indices.extend_from_slice(&indices);
+        self.values.extend_from_slice(&values);
+        self.indices.truncate(count);
+        self.values.truncate(count);
+    }
+
     /// The same entries in the same order, without those that are NaN.
     pub(crate) fn of_known(matrix: &Compressed<'_, T>) -> Self {
         let mut known = Self {
@@ -390,6 +458,49 @@ impl<T: Float> Twin<T> {
             offsets: IndexSlice::Usize(&self.offsets),
             indices: IndexSlice::U32(&self.indices),
             values: &self.values,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_of_a_dense_matrix_has_its_entries_other_than_zero() {
+        let (rows, cols) = (5, 37);
+        let filled = |i: usize, j: usize| (i * j) % 4 == 1 || (i == 2 && j < 9);
+        let dense = faer::Mat::from_fn(rows, cols, |i, j| {
+            if filled(i, j) {
+                (i * cols + j) as f64
+            } else {
+                0.0
+            }
+        });
+        let turned = dense.transpose().to_owned();
+        for view in [
+            dense.as_ref(),
+            turned.transpose(),
+            dense.as_ref().reverse_rows().reverse_rows(),
+        ] {
+            let found = Twin::of_dense(view);
+            for i in 0..rows {
+                let mut entries = Vec::new();
+                kernel::for_each_entry(found.view().row(i), |j, value| entries.push((j, value)));
+                let expected: Vec<_> = (0..cols)
+                    .filter(|j| filled(i, *j))
+                    .map(|j| (j, (i * cols + j) as f64))
+                    .collect();
+                assert_eq!(entries, expected, "row {i}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_index_below_zero_is_met_wherever_it_is() {
+        for indices in [[-1i32, 0, 1], [0, -1, 1], [0, 1, -1], [-3, -2, -1]] {
+            let error = Compressed::new("m", 1, 3, &[0i64, 3][..], &indices[..], &[1.0; 3]);
+            assert!(matches!(error, Err(Error::Malformed { .. })), "{indices:?}");
         }
     }
 }

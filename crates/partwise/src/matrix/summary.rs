@@ -197,6 +197,15 @@ impl Summary {
         true
     }
 
+    /// Whether a dense matrix has so many zeros that the others of its entries cost less one by one than all of them together,
+    /// where the zeros say nothing: to the Kullback–Leibler divergence.
+    pub(crate) fn is_thin(&self) -> bool {
+        /// The share of entries other than zero at which both cost the same, or less: 0.3 to 0.5 and more, least for many components in
+        /// single precision.
+        const SHARE: f64 = 0.3;
+        (self.positive as f64) < SHARE * self.counted as f64
+    }
+
     /// The mean of the entries, by their weights.
     pub(crate) fn mean(&self) -> f64 {
         self.sum / self.weight
@@ -371,18 +380,25 @@ pub(crate) fn check_entries<T: Float>(
     signs: Signs,
 ) -> Result<(), Error> {
     let values = factor.as_slice();
-    match values.iter().position(|x| !signs.allow(x.to_f64())) {
-        None => Ok(()),
-        Some(bad) => {
-            let (line, entry) = (bad / factor.cols(), bad % factor.cols());
-            let (row, col) = if transposed {
-                (entry, line)
-            } else {
-                (line, entry)
-            };
-            Err(bad_entry(name, values[bad].to_f64(), row, col))
-        }
+    // Counted before one is looked for, since counting goes through vectors.
+    let legal = vectorised!(
+        values
+            .iter()
+            .map(|x| usize::from(signs.allow(x.to_f64())))
+            .sum::<usize>()
+    );
+    if legal == values.len() {
+        return Ok(());
     }
+    let bad = values.iter().position(|x| !signs.allow(x.to_f64()));
+    let bad = bad.expect("an illegal entry was met");
+    let (line, entry) = (bad / factor.cols(), bad % factor.cols());
+    let (row, col) = if transposed {
+        (entry, line)
+    } else {
+        (line, entry)
+    };
+    Err(bad_entry(name, values[bad].to_f64(), row, col))
 }
 
 /// The error for an entry that is negative or not finite.

@@ -11,6 +11,7 @@
 mod rows;
 mod rule;
 mod tiles;
+mod turned;
 mod work;
 
 use std::ops::ControlFlow;
@@ -24,7 +25,6 @@ use crate::threads::Threads;
 use crate::{Error, Float, Nmf};
 
 use rows::RowsOf;
-use rule::Statistics;
 use work::Work;
 
 /// A factorisation to be fitted batch by batch.
@@ -230,13 +230,13 @@ impl MiniBatch {
             };
             let seen = self.summarised(v, &start, &threads)?;
             let rows = RowsOf::new(*v);
-            let mut work = Work::new(self, &rows, seen.mean(), memory.ht.clone(), &threads);
-            let mut sums = Statistics::of(memory);
-            let batch = rows.batch(0, rows.count);
+            let mut work = Work::new(self, &rows, (&seen, true), memory.ht.clone(), &threads);
+            let batch = rows.whole(seen.squares);
             let mut w = Dense::zeros(rows.count, self.nmf.rank);
             let fresh = Some(self.fresh_iterations);
-            let (cost, _) = work.step(&batch, w.as_mut_slice(), fresh, keep, &mut sums);
-            *memory = sums.into_memory(work.right.rows);
+            // The memory moves at the very end, when nothing ends the work any more.
+            let (cost, _) = work.step(&batch, w.as_mut_slice(), fresh, keep, memory);
+            memory.ht = work.right.rows;
             Ok(cost)
         })
     }
@@ -262,9 +262,9 @@ impl MiniBatch {
     ) -> Result<Dense<T>, Error> {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
         threads.until_ended(|| {
-            let mean = self.look(v, None, h, &threads)?.mean();
+            let seen = self.look(v, None, h, &threads)?;
             let rows = RowsOf::new(*v);
-            let work = Work::new(self, &rows, mean, h.transposed(), &threads);
+            let work = Work::new(self, &rows, (&seen, true), h.transposed(), &threads);
             let mut w = Dense::zeros(rows.count, self.nmf.rank);
             work.solve(
                 &rows.lines(0, rows.count),
@@ -332,9 +332,9 @@ impl MiniBatch {
         let batches = m.div_ceil(size);
         let limit = self.nmf.max_iter.saturating_mul(batches);
         let keep = self.forget_factor.powf(size as f64 / m as f64);
-        let memory = Memory::new(h);
-        let mut sums = Statistics::of(&memory);
-        let mut work = Work::new(self, rows, seen.mean(), memory.ht, threads);
+        let mut memory = Memory::new(h);
+        let right = std::mem::replace(&mut memory.ht, Dense::zeros(0, k));
+        let mut work = Work::new(self, rows, (seen, self.fresh_restarts), right, threads);
         let span = |batch: usize| (batch * size, ((batch + 1) * size).min(m));
         let ready = rows.keeps_twins(batches);
         let ready: Vec<_> = (0..if ready { batches } else { 0 })
@@ -354,7 +354,8 @@ impl MiniBatch {
                 }
             };
             let part = &mut w.as_mut_slice()[from * k..to * k];
-            let (cost, change) = work.step(batch, part, fresh, keep, &mut sums);
+            let (cost, change) = work.step(batch, part, fresh, keep, &mut memory);
+            work.refresh();
             steps = step + 1;
             let asked = observer.observe(&Progress {
                 start: 1,
@@ -380,10 +381,12 @@ impl MiniBatch {
         if self.fresh_restarts {
             work.solve(&rows.lines(0, m), w.as_mut_slice(), self.solve_iterations);
         }
+        let divergence = work.divergence_of_all(rows, w.as_slice(), seen.squares);
+        memory.ht = work.right.rows;
         MiniBatchFit {
-            divergence: work.divergence_of_all(rows, w.as_slice(), seen.squares),
+            divergence,
             w,
-            memory: sums.into_memory(work.right.rows),
+            memory,
             steps,
             iterations: steps.div_ceil(batches),
             stop,

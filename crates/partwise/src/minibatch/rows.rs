@@ -56,6 +56,14 @@ impl<'a, T: Float> RowsOf<'a, T> {
         }
     }
 
+    /// All rows, of which Σ v² is known.
+    pub(super) fn whole(&self, squares: f64) -> Batch<'_, T> {
+        Batch {
+            source: Source::new(self.part(0, self.count)),
+            squares,
+        }
+    }
+
     /// Whether the batches' twins are kept from walk to walk: unless their offsets would take more memory than V itself.
     pub(super) fn keeps_twins(&self, batches: usize) -> bool {
         match &self.v {

@@ -2,19 +2,28 @@
 
 use faer::MatRef;
 
-use super::MiniBatch;
 use super::rows::{Batch, RowsOf};
-use super::rule::{Change, Rule, Statistics};
-use super::tiles;
+use super::rule::{Change, Rule};
+use super::{Memory, MiniBatch};
+use super::{tiles, turned};
 use crate::kernel::{self, Packed};
 use crate::loss::{Elementwise, Weights};
-use crate::matrix::{Dense, Lines, Source};
+use crate::matrix::{Compressed, Dense, Lines, Source, Summary, Twin};
 use crate::pass::{self, Fixed, Parts, Problem, Rules, TILE_COLS, Terms};
+use crate::stored::{self, Met};
 use crate::threads::Threads;
 use crate::{Float, Solver};
 
 /// Rows of W in a task.
 const ROWS: usize = 128;
+/// Steps of the rows of a task, one after the other while their lines are in cache, when rows of W are solved for: at first and
+/// near the end, and at most.
+const STEPS: usize = 8;
+const MOST_STEPS: usize = 32;
+/// The end is near when a step changes W by no more than this multiple of the tolerance.
+const NEAR: f64 = 4.0;
+/// Dense lines of which the entries other than zero are in memory by columns, for one tile of them.
+const THIN_LINES: usize = 1024;
 /// Rows of Hᵀ in a task.
 const COLUMNS: usize = 256;
 /// Tiles of columns at least, where the columns allow.
@@ -29,15 +38,18 @@ pub(super) struct Work<'a, T: Float> {
     /// Penalties of W, and of H for one row of a batch.
     alpha: (Weights, Weights),
     tolerance: f64,
+    /// Whether dense lines are walked as sparse ones.
+    thin: bool,
     k: usize,
     threads: &'a Threads,
 }
 
 impl<'a, T: Float> Work<'a, T> {
+    /// `solves` says that rows of W are solved for, in many steps from the same lines.
     pub(super) fn new(
         parameters: &MiniBatch,
         rows: &RowsOf<'_, T>,
-        mean: f64,
+        (seen, solves): (&Summary, bool),
         right: Dense<T>,
         threads: &'a Threads,
     ) -> Self {
@@ -50,7 +62,7 @@ impl<'a, T: Float> Work<'a, T> {
                 rules: Rules::default(),
                 // Half-steps of its own.
                 solver: Solver::auto(),
-                elementwise: Elementwise::new(nmf.loss, mean),
+                elementwise: Elementwise::new(nmf.loss, seen.mean()),
                 quadratic: None,
                 lines: None,
                 left: unused.clone(),
@@ -59,41 +71,52 @@ impl<'a, T: Float> Work<'a, T> {
             right: Fixed::new(right, threads),
             alpha,
             tolerance: nmf.tolerance,
+            // A single step costs less than finding the entries.
+            thin: solves && nmf.loss.exponent() == 1.0 && seen.is_thin(),
             k: nmf.rank,
             threads,
         }
     }
 
     /// One step; `fresh` solves for the rows of W anew with so many steps at most. Returns the cost per row and the change
-    /// of H relative to H.
+    /// of H relative to H. A and B are changed at its very end, and nothing ends that once it has begun. Before another step
+    /// H is to be summed ([`Self::refresh`]).
     pub(super) fn step(
         &mut self,
         batch: &Batch<'_, T>,
         rows: &mut [T],
         fresh: Option<usize>,
         keep: f64,
-        sums: &mut Statistics<T>,
+        memory: &mut Memory<T>,
     ) -> (f64, f64) {
         let lines = batch.source.rows();
         let count = lines.count();
         let inner = match fresh {
             Some(limit) => self.solve(&lines, rows, limit),
-            None => self.improve(&lines, None, rows),
+            None => self.improve(&lines, None, rows, 1).1,
         };
         let left = Dense::from_rows(rows.to_vec(), count, self.k).expect("k entries a row");
         let left = Fixed::new(left, self.threads);
         let penalty = self.penalty(&left);
-        // Sparse rows are walked once more for their cost, while H is as it was.
-        let divergence = (!self.costs_on_the_way(&batch.source))
+        // Where the columns do not tell their cost the rows are walked once more for it, while H is as it was.
+        let divergence = (!self.costs_on_the_way(&lines))
             .then(|| self.divergence(&lines, &left, batch.squares, inner));
-        let (seen, change) = self.move_right(&batch.source, &left, keep, sums);
+        let (seen, change) = self.move_right(&batch.source, &left, keep, memory);
         let cost = divergence.unwrap_or(seen) + penalty;
         (cost / count as f64, change.relative())
     }
 
-    /// Whether [`Self::move_right`] sees the reconstruction of every entry.
-    fn costs_on_the_way(&self, source: &Source<'_, T>) -> bool {
-        matches!(source, Source::Dense(_)) && !self.is_quadratic()
+    /// Sums H anew, which a step has moved.
+    pub(super) fn refresh(&mut self) {
+        self.right.refresh(self.threads);
+    }
+
+    /// Whether [`Self::move_right`] sees the reconstruction of every entry that counts.
+    fn costs_on_the_way(&self, lines: &Lines<'_, T>) -> bool {
+        match lines {
+            Lines::Dense(_) => !self.is_quadratic(),
+            Lines::Sparse(_) => self.problem.elementwise.beta == 1.0,
+        }
     }
 
     fn is_quadratic(&self) -> bool {
@@ -106,7 +129,7 @@ impl<'a, T: Float> Work<'a, T> {
         let gram: Vec<T> = gram.iter().map(|g| T::from_f64(*g)).collect();
         let mut out = vec![T::ZERO; rows.len()];
         let rows = MatRef::from_row_major_slice(rows, rows.len() / k, k);
-        kernel::times(&mut out, rows, MatRef::from_row_major_slice(&gram, k, k));
+        kernel::times_packed(&mut out, rows, &Packed::new(&gram, k, &Threads::one()));
         out
     }
 
@@ -126,14 +149,26 @@ impl<'a, T: Float> Work<'a, T> {
         let mean = self.mean(lines);
         rows.fill(T::from_f64((mean / self.k as f64).sqrt()));
         let cross = self.is_quadratic().then(|| self.cross(lines));
-        let mut before = rows.to_vec();
-        let mut inner = 0.0;
-        for _ in 0..limit {
-            inner = self.improve(lines, cross.as_deref(), rows);
-            if self.tolerance > 0.0 && Change::of(rows, &before).relative() <= self.tolerance {
+        let (mut inner, mut done) = (0.0, 0);
+        let mut far = self.tolerance == 0.0;
+        while done < limit {
+            let steps = if far { MOST_STEPS } else { STEPS }.min(limit - done);
+            let before = rows.to_vec();
+            let (changes, last) = self.improve(lines, cross.as_deref(), rows, steps);
+            inner = last;
+            let little = |change: &Change| change.relative() <= self.tolerance;
+            let settled = changes.iter().position(little);
+            if let Some(at) = settled.filter(|_| self.tolerance > 0.0) {
+                if at + 1 < steps {
+                    // All tasks know only afterwards which step was the last.
+                    rows.copy_from_slice(&before);
+                    inner = self.improve(lines, cross.as_deref(), rows, at + 1).1;
+                }
                 break;
             }
-            before.copy_from_slice(rows);
+            done += steps;
+            let change = changes.last().map_or(0.0, Change::relative);
+            far = change > NEAR * self.tolerance;
         }
         inner
     }
@@ -171,13 +206,60 @@ impl<'a, T: Float> Work<'a, T> {
         cross
     }
 
-    /// One multiplicative step of rows of W. Returns ⟨V Hᵀ, W⟩ of a squared loss, with W as it is then.
-    fn improve(&self, lines: &Lines<'_, T>, cross: Option<&[T]>, rows: &mut [T]) -> f64 {
-        let (problem, k) = (&self.problem, self.k);
+    /// Multiplicative steps of rows of W. Returns how far each has moved them, and ⟨V Hᵀ, W⟩ of a squared loss, with W as it is
+    /// at the end.
+    fn improve(
+        &self,
+        lines: &Lines<'_, T>,
+        cross: Option<&[T]>,
+        rows: &mut [T],
+        steps: usize,
+    ) -> (Vec<Change>, f64) {
+        let k = self.k;
         let packed = match cross {
             None => self.packed(lines),
             Some(_) => None,
         };
+        let moved = self.threads.map_chunks(rows, ROWS * k, |index, rows| {
+            let (from, to) = (index * ROWS, index * ROWS + rows.len() / k);
+            let cross = cross.map(|cross| &cross[from * k..to * k]);
+            self.with_lines(lines, (from, to), |lines, span| {
+                self.improve_lines((lines, span), (cross, packed.as_ref()), rows, steps)
+            })
+        });
+        let mut changes = vec![Change::default(); steps];
+        for (moved, _) in &moved {
+            let pairs = changes.iter_mut().zip(moved);
+            pairs.for_each(|(sum, part)| sum.add(part));
+        }
+        (changes, moved.iter().map(|(_, inner)| inner).sum())
+    }
+
+    /// What is to be said of a run of lines: of those of a thin matrix by their entries other than zero.
+    fn with_lines<R>(
+        &self,
+        lines: &Lines<'_, T>,
+        (from, to): (usize, usize),
+        work: impl FnOnce(&Lines<'_, T>, (usize, usize)) -> R,
+    ) -> R {
+        match lines {
+            Lines::Dense(view) if self.thin => {
+                let entries = Twin::of_dense(view.subrows(from, to - from));
+                work(&Lines::Sparse(entries.view()), (0, to - from))
+            }
+            _ => work(lines, (from, to)),
+        }
+    }
+
+    /// [`Self::improve`] for the rows of one task.
+    fn improve_lines(
+        &self,
+        (lines, span): (&Lines<'_, T>, (usize, usize)),
+        (cross, packed): (Option<&[T]>, Option<&Packed<T>>),
+        rows: &mut [T],
+        steps: usize,
+    ) -> (Vec<Change>, f64) {
+        let problem = &self.problem;
         let unit = problem.elementwise.gradient_unit();
         let rule = Rule {
             beta: problem.elementwise.beta,
@@ -186,18 +268,30 @@ impl<'a, T: Float> Work<'a, T> {
                 l2: self.alpha.0.l2 / unit,
             },
         };
-        let inner = self.threads.map_chunks(rows, ROWS * k, |index, rows| {
-            let (from, to) = (index * ROWS, index * ROWS + rows.len() / k);
-            let mut parts = Parts::default();
-            let numerator = match cross {
-                Some(cross) => &cross[from * k..to * k],
-                None => {
-                    parts = Parts::zeros(problem, to - from, k);
-                    let fixed = (&self.right, packed.as_ref());
-                    pass::row_parts(problem, lines, (from, to), rows, fixed, &mut parts);
-                    &parts.numerator
-                }
-            };
+        // A single step costs less than the transposed copy.
+        if let Lines::Sparse(sparse) = lines
+            && rule.beta == 1.0
+            && steps > 1
+        {
+            let rules = (&problem.elementwise, &rule);
+            let mut parts = Parts::zeros(problem, 0, self.k);
+            parts.set_common_denominator(problem, &self.right.sums.columns);
+            let fixed = (self.right.rows.as_slice(), &parts.denominator[..]);
+            let moved = turned::advance(rules, (sparse, span.0), fixed, rows, steps);
+            return (moved, 0.0);
+        }
+        let mut parts = match cross {
+            None => Parts::zeros(problem, rows.len() / self.k, self.k),
+            Some(_) => Parts::default(),
+        };
+        let mut before = rows.to_vec();
+        let mut moved = Vec::with_capacity(steps);
+        for _ in 0..steps {
+            if cross.is_none() {
+                let fixed = (&self.right, packed);
+                pass::row_parts(problem, lines, span, rows, fixed, &mut parts);
+            }
+            let numerator = cross.unwrap_or(&parts.numerator);
             let products;
             let denominator = if self.is_quadratic() {
                 products = self.times_gram(rows, &self.right.sums.gram);
@@ -206,9 +300,11 @@ impl<'a, T: Float> Work<'a, T> {
                 &parts.denominator
             };
             rule.advance(numerator, denominator, rows);
-            kernel::inner(numerator, rows)
-        });
-        inner.iter().sum()
+            moved.push(Change::of(rows, &before));
+            before.copy_from_slice(rows);
+        }
+        let numerator = cross.unwrap_or(&parts.numerator);
+        (moved, kernel::inner(numerator, rows))
     }
 
     /// D of some rows.
@@ -224,7 +320,9 @@ impl<'a, T: Float> Work<'a, T> {
         let parts = self.threads.map(count.div_ceil(ROWS), |index| {
             let (from, to) = (index * ROWS, ((index + 1) * ROWS).min(count));
             let rows = left.rows.row_range(from, to);
-            pass::divergence(elementwise, (lines, None), (from, to), rows, &self.right)
+            self.with_lines(lines, (from, to), |lines, span| {
+                pass::divergence(elementwise, (lines, None), span, rows, &self.right)
+            })
         });
         parts.iter().sum::<f64>() * elementwise.unit()
     }
@@ -242,13 +340,13 @@ impl<'a, T: Float> Work<'a, T> {
     }
 
     /// Adds to A and B what the columns of a batch say while W stands still, and takes H from them. Returns D where it is
-    /// seen on the way, and how far H has moved.
+    /// seen on the way, and how far H has moved. Nothing ends this on its way.
     fn move_right(
         &mut self,
         source: &Source<'_, T>,
         left: &Fixed<T>,
         keep: f64,
-        sums: &mut Statistics<T>,
+        memory: &mut Memory<T>,
     ) -> (f64, Change) {
         let k = self.k;
         let count = left.rows.rows() as f64;
@@ -265,28 +363,22 @@ impl<'a, T: Float> Work<'a, T> {
             Source::Dense(_) => columns.div_ceil(TILES).clamp(NARROWEST_TILE, TILE_COLS),
             _ => COLUMNS,
         };
-        let Statistics {
-            numerator,
-            denominator,
-        } = sums;
         let mut right = std::mem::replace(&mut self.right.rows, Dense::zeros(0, k));
-        let a = numerator.as_mut_slice().chunks_mut(width * k);
-        let b = denominator.as_mut_slice().chunks_mut(width * k);
+        let a = memory.numerator.as_mut_slice().chunks_mut(width * k);
+        let b = memory.denominator.as_mut_slice().chunks_mut(width * k);
         let pieces = a.zip(b).zip(right.as_mut_slice().chunks_mut(width * k));
-        let moved = self
-            .threads
-            .map_pieces(pieces.collect(), |index, ((a, b), rows)| {
-                let (parts, seen) = self.column_parts(source, left, index * width, rows);
-                let parts = (&parts.numerator[..], &parts.denominator[..]);
-                (seen, rule.follow(parts, share, (a, b, rows)))
-            });
-        self.right = Fixed::new(right, self.threads);
+        let threads = self.threads.clone().interruptible(None);
+        let moved = threads.map_pieces(pieces.collect(), |index, ((a, b), rows)| {
+            let (parts, seen) = self.column_parts(source, left, index * width, rows);
+            let parts = (&parts.numerator[..], &parts.denominator[..]);
+            (seen, rule.follow(parts, share, (a, b, rows)))
+        });
+        self.right.rows = right;
         let unit = self.problem.elementwise.unit();
         let seen = moved.iter().map(|(seen, _)| seen).sum::<f64>() * unit;
-        (
-            seen,
-            Change::sum(moved.into_iter().map(|(_, change)| change)),
-        )
+        let mut change = Change::default();
+        moved.iter().for_each(|(_, part)| change.add(part));
+        (seen, change)
     }
 
     /// The parts of the rows of Hᵀ from column `from` on, with a denominator for each entry; and D, in scaled units, where it is
@@ -299,35 +391,67 @@ impl<'a, T: Float> Work<'a, T> {
         right: &[T],
     ) -> (Parts<T>, f64) {
         let (problem, k) = (&self.problem, self.k);
-        let count = right.len() / k;
+        let elementwise = &problem.elementwise;
+        let (count, rows) = (right.len() / k, left.rows.as_slice());
         let mut parts = Parts::zeros(problem, count, k);
-        let mut seen = 0.0;
+        let (mut met, mut seen) = (Met::default(), 0.0);
+        let numerator = &mut parts.numerator;
+        let mut add = |columns: &Compressed<'_, T>, from, rows| {
+            let factors = (right, rows, k);
+            stored::add_numerators_and(elementwise, columns, from, factors, numerator, &mut met);
+        };
         match source.rows() {
+            Lines::Dense(view) if self.is_quadratic() => {
+                let tile = view.subcols(from, count);
+                kernel::add_transposed_times(&mut parts.numerator, tile, rows);
+            }
+            Lines::Dense(view) if self.thin => {
+                let tile = view.subcols(from, count);
+                for first in (0..tile.nrows()).step_by(THIN_LINES) {
+                    let lines = THIN_LINES.min(tile.nrows() - first);
+                    let entries = Twin::of_dense(tile.subrows(first, lines));
+                    let rows = left.rows.row_range(first, first + lines);
+                    add(&Twin::of(&entries.view()).view(), 0, rows);
+                }
+                let columns = Lines::Dense(tile.transpose());
+                seen = self.seen(met, (&columns, (0, count)), right, left);
+            }
             Lines::Dense(view) => {
                 let tile = view.subcols(from, count);
-                let rows = left.rows.as_slice();
-                if self.is_quadratic() {
-                    let Parts {
-                        numerator,
-                        denominator,
-                    } = &mut parts;
-                    pass::column_parts(problem, tile, rows, right, k, numerator, denominator);
-                } else {
-                    let elementwise = &problem.elementwise;
-                    seen = tiles::walk(elementwise, tile, (rows, right, k), &mut parts);
-                    parts.set_common_denominator(problem, &left.sums.columns);
-                }
+                seen = tiles::walk(elementwise, tile, (rows, right, k), &mut parts);
             }
             Lines::Sparse(_) => {
-                let (lines, span) = (source.columns(), (from, from + count));
-                pass::row_parts(problem, &lines, span, right, (left, None), &mut parts);
+                let (columns, span) = (source.columns(), (from, from + count));
+                match &columns {
+                    Lines::Sparse(sparse) if elementwise.beta == 1.0 => {
+                        add(sparse, from, rows);
+                        seen = self.seen(met, (&columns, span), right, left);
+                    }
+                    _ => pass::row_parts(problem, &columns, span, right, (left, None), &mut parts),
+                }
             }
         }
+        parts.set_common_denominator(problem, &left.sums.columns);
         if self.is_quadratic() {
             parts.denominator = self.times_gram(right, &left.sums.gram);
         } else if parts.denominator.len() == k {
             parts.denominator = parts.denominator.repeat(count);
         }
         (parts, seen)
+    }
+
+    /// D of some columns, in scaled units, whose entries have been met: entry by entry where that cancels.
+    fn seen(
+        &self,
+        met: Met,
+        (columns, span): (&Lines<'_, T>, (usize, usize)),
+        right: &[T],
+        left: &Fixed<T>,
+    ) -> f64 {
+        let elementwise = &self.problem.elementwise;
+        met.divergence(elementwise, right, &left.sums)
+            .unwrap_or_else(|| {
+                pass::entry_divergence(elementwise, (columns, None), span, right, left)
+            })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Factor, Nmf, Start};
 use crate::constraint::{Beside, Constraint, asymmetry};
+use crate::kernel;
 use crate::loss::Penalty;
 use crate::matrix::{Dense, Matrix, Signs, Summary, check_entries};
 use crate::{Error, Float, Init};
@@ -420,8 +421,7 @@ impl Nmf {
     ) -> Result<(), Error> {
         let (v_largest, entries) = (v.largest, v.weight);
         let largest = |factor: Option<&Dense<T>>| {
-            let values = factor.map_or(&[][..], Dense::as_slice).iter();
-            values.fold(0.0, |max: f64, x| max.max(x.to_f64().abs()))
+            factor.map_or(0.0, |factor| kernel::largest(factor.as_slice()))
         };
         let (w, h) = (largest(start.w), largest(start.h));
         // A factor that is not given is made in proportion to √V.

@@ -2,9 +2,13 @@
 
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::common::{Storage, Stored, random};
-use partwise::{Dense, Error, Float, Loss, Memory, MiniBatch, Nmf, Penalty, Progress, StopReason};
+use partwise::{
+    Dense, Error, Float, Loss, Memory, MiniBatch, Nmf, Observer, Penalty, Progress, StopReason,
+};
 
 const BETAS: [f64; 6] = [2.0, 1.0, 0.0, 0.5, 1.5, 3.0];
 
@@ -132,7 +136,13 @@ fn distance<T: Float>(a: &Dense<T>, b: &Dense<f64>) -> f64 {
 #[test]
 fn agrees_with_the_textbook_loops() {
     let (m, n, k, size) = (23, 11, 3, 8);
-    let v = positive(m, n, 1);
+    let full = positive(m, n, 1);
+    let mut thin = full.clone();
+    for (at, x) in thin.as_mut_slice().iter_mut().enumerate() {
+        if !(7 * (at / n) + 3 * (at % n)).is_multiple_of(4) {
+            *x = 0.0;
+        }
+    }
     let penalties = [
         Penalty::default(),
         Penalty {
@@ -141,7 +151,10 @@ fn agrees_with_the_textbook_loops() {
             l1_ratio: 1.0,
         },
     ];
-    for (beta, penalty) in BETAS.iter().flat_map(|b| penalties.map(|p| (*b, p))) {
+    // With many zeros the Kullback–Leibler divergence is worked on at the other entries.
+    let cases = BETAS.map(|beta| (&full, beta)).into_iter();
+    let cases = cases.chain([(&thin, 1.0), (&thin, 2.0)]);
+    for ((v, beta), penalty) in cases.flat_map(|case| penalties.map(|p| (case, p))) {
         for fresh in [None, Some(4)] {
             let (w, h) = (positive(m, k, 2), positive(k, n, 3));
             let mini = MiniBatch {
@@ -153,7 +166,7 @@ fn agrees_with_the_textbook_loops() {
                 ..MiniBatch::new(nmf(k, beta, penalty))
             };
             let naive = Naive {
-                v: &v,
+                v,
                 beta,
                 penalty,
                 fresh,
@@ -172,7 +185,7 @@ fn agrees_with_the_textbook_loops() {
                 }
             }
             for storage in Storage::ALL {
-                let stored = Stored::of(&v, storage);
+                let stored = Stored::of(v, storage);
                 let found = mini
                     .fit(&stored.matrix(), w.clone(), h.clone(), &mut go_on)
                     .unwrap();
@@ -207,13 +220,14 @@ fn agrees_with_the_textbook_loops() {
 #[test]
 fn threads_change_no_bit() {
     let (m, n, k) = (700, 300, 5);
-    let v = random::<f32>(m, n, 0.3, 4);
-    for beta in [2.0, 1.0, 1.5] {
+    let v = random::<f32>(m, n, 0.2, 4);
+    for (beta, fresh_restarts) in [(2.0, false), (1.0, false), (1.5, false), (1.0, true)] {
         for storage in Storage::ALL {
             let stored = Stored::of(&v, storage);
             let fit = |threads: usize| {
                 let mini = MiniBatch {
                     batch_size: 290,
+                    fresh_restarts,
                     ..MiniBatch::new(
                         nmf(k, beta, Penalty::default()).threads(NonZeroUsize::new(threads)),
                     )
@@ -385,4 +399,32 @@ fn refuses_before_any_work() {
         .unwrap_err();
     assert!(matches!(error, Error::Negative { row: 1, col: 2, .. }));
     assert_eq!(memory, before);
+}
+
+#[test]
+fn a_batch_that_is_interrupted_leaves_the_memory_as_it_was() {
+    /// Interrupts from the beginning, until told otherwise.
+    struct Interrupting(Arc<AtomicBool>);
+    impl Observer for Interrupting {
+        fn observe(&mut self, _: &Progress) -> ControlFlow<()> {
+            ControlFlow::Continue(())
+        }
+        fn interrupt(&self) -> Option<Arc<AtomicBool>> {
+            Some(self.0.clone())
+        }
+    }
+    let v = positive(4, 3, 21);
+    let mini = MiniBatch::new(nmf(2, 1.0, Penalty::default()));
+    let mut memory = Memory::new(&positive(2, 3, 22));
+    let before = memory.clone();
+    let mut observer = Interrupting(Arc::new(AtomicBool::new(true)));
+    let error = mini
+        .partial_fit(&(&v).into(), &mut memory, 0.7, &mut observer)
+        .unwrap_err();
+    assert!(matches!(error, Error::Interrupted));
+    assert_eq!(memory, before);
+    observer.0.store(false, Ordering::Relaxed);
+    mini.partial_fit(&(&v).into(), &mut memory, 0.7, &mut observer)
+        .unwrap();
+    assert_ne!(memory, before);
 }

@@ -12,59 +12,14 @@ pub(crate) struct Turned<T> {
     pub(super) stride: usize,
 }
 
-/// The room for one component of a line of `length` entries: padded, and not a multiple of a page, whose lines would all
-/// compete for the same places in the cache.
-fn stride<T>(length: usize) -> usize {
-    const PAGE: usize = 4096;
-    let padded = length.next_multiple_of(PADDING);
-    if (padded * size_of::<T>()).is_multiple_of(PAGE) {
-        padded + PADDING
-    } else {
-        padded
-    }
-}
-
 impl<T: Float> Turned<T> {
     pub(crate) fn of(factor: &Dense<T>) -> Self {
         let (length, k) = (factor.rows(), factor.cols());
-        let stride = stride::<T>(length);
+        let stride = kernel::stride::<T>(length);
         let mut values = vec![T::ZERO; stride * k];
         let rows = factor.as_slice();
-        turn(&mut values, stride, rows, k, (0, k), length, |place| place);
+        kernel::turn(&mut values, stride, rows, k, (0, k), length, |place| place);
         Self { values, stride }
-    }
-}
-
-/// Writes components `from..to` of `count` rows of a factor, a component after another; `place` says which rows.
-#[inline(always)]
-fn turn<T: Float>(
-    out: &mut [T],
-    stride: usize,
-    rows: &[T],
-    k: usize,
-    (from, to): (usize, usize),
-    count: usize,
-    place: impl Fn(usize) -> usize,
-) {
-    const GROUP: usize = 8;
-    for entry in 0..count.min(GROUP) {
-        kernel::fetch(rows, place(entry), k);
-    }
-    for first in (0..count).step_by(GROUP) {
-        let last = (first + GROUP).min(count);
-        for entry in last..(last + GROUP).min(count) {
-            kernel::fetch(rows, place(entry), k);
-        }
-        let mut group: [&[T]; GROUP] = [&[]; GROUP];
-        for (row, entry) in group.iter_mut().zip(first..last) {
-            let start = place(entry) * k;
-            *row = &rows[start + from..start + to];
-        }
-        for (t, out) in out.chunks_exact_mut(stride).take(to - from).enumerate() {
-            for (value, row) in out[first..last].iter_mut().zip(&group) {
-                *value = row[t];
-            }
-        }
     }
 }
 
@@ -171,7 +126,7 @@ impl<'a, T: Float> Room<'a, T> {
                 self.k
             }
             _ => {
-                self.copy_stride = stride::<T>(self.places.len());
+                self.copy_stride = kernel::stride::<T>(self.places.len());
                 (self.copy_values / self.copy_stride).clamp(1, self.k)
             }
         }
@@ -194,7 +149,7 @@ impl<'a, T: Float> Room<'a, T> {
         }
         let rows = self.problem.other.rows.as_slice();
         let place = |entry: usize| self.places[entry];
-        turn(
+        kernel::turn(
             copy,
             self.copy_stride,
             rows,
