@@ -4,7 +4,9 @@
 use faer::MatRef;
 
 use super::streamed::{Failure, Stream};
-use super::{Compressed, Dense, Matrix, RowBlocks, RunSize, SparseRows, SparseRun, WholeSparse};
+use super::{
+    Compressed, Dense, Matrix, RowBlocks, RunSize, SparseRows, SparseRun, WholeDense, WholeSparse,
+};
 use crate::threads::Threads;
 use crate::{Error, Float};
 
@@ -35,9 +37,6 @@ impl<'a, T: Float> Rounded<'a, T> {
     /// Of a matrix whose entries are in the range of single precision.
     pub(crate) fn of(v: &Matrix<'a, T>, threads: &Threads) -> Self {
         match *v {
-            Matrix::Dense(view) if v.prefers_columns() => {
-                Self::Dense(copied(view.transpose(), threads))
-            }
             Matrix::Dense(view) => Self::Dense(copied(view, threads)),
             Matrix::Csr(lines) | Matrix::Csc(lines) => {
                 let mut values = vec![T::Single::ZERO; lines.stored()];
@@ -79,21 +78,14 @@ fn round<T: Float, S: Float>(out: &mut [S], values: &[T]) {
     }
 }
 
-fn copied<T: Float, S: Float>(lines: MatRef<'_, T>, threads: &Threads) -> Dense<S> {
-    let length = lines.ncols();
-    let mut copy = Dense::zeros(lines.nrows(), length);
+/// The lines of a dense matrix, rounded.
+fn copied<T: Float, S: Float>(view: MatRef<'_, T>, threads: &Threads) -> Dense<S> {
+    let lines: &dyn RowBlocks<S> = &WholeDense::new(view);
+    let length = lines.cols();
+    let mut copy = Dense::zeros(lines.rows(), length);
     threads.map_chunks(copy.as_mut_slice(), LINES * length, |index, out| {
-        for (i, out) in out.chunks_exact_mut(length).enumerate() {
-            let line = lines.row(index * LINES + i);
-            match line.try_as_row_major() {
-                Some(line) => round(out, line.as_slice()),
-                None => {
-                    for (out, value) in out.iter_mut().zip(line.iter()) {
-                        *out = S::from_f64(value.to_f64());
-                    }
-                }
-            }
-        }
+        let read = lines.read(index * LINES, out);
+        read.expect("what is in memory is there");
     });
     copy
 }

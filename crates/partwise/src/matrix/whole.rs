@@ -10,7 +10,7 @@ use crate::{Error, Float};
 /// What a reader may fail with. This one does not.
 type Never = Box<dyn std::error::Error + Send + Sync>;
 
-/// A whole number of any size, with a sign or without.
+/// A whole number of any size, with a sign or without; also a floating-point number, of which one of another width is made.
 pub trait Whole: Copy + Send + Sync {
     /// The number in double precision: the nearest one, beyond 2⁵³.
     fn to_f64(self) -> f64;

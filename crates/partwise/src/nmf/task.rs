@@ -1,6 +1,6 @@
 //! From checked parameters to factors: where to begin, on what, and in which orientation.
 
-use super::{Factor, Nmf, Start};
+use super::{Factor, Nmf, Start, single};
 use crate::constraint::{self, Beside, Convex};
 use crate::course::{Course, Tried};
 use crate::fit::{self, Outcome, Plan, Quality, Side};
@@ -461,7 +461,10 @@ impl<T: Float> Task<'_, '_, T> {
             max_iter: self.nmf.max_iter,
             looks_back: !self.nmf.brief,
             goes_on: self.goes_on,
-            cancellation: T::CANCELLATION,
+            cancellation: match self.goes_on {
+                true => single::cancellation::<T>(tolerance),
+                false => T::CANCELLATION,
+            },
             constant: self.constant,
             held: self.given.hold.map(|factor| match factor {
                 Factor::W => w_side,
