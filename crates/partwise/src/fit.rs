@@ -212,7 +212,7 @@ pub(crate) fn run<'s, T: Float>(
     let known = fit.best.quality();
     let known = known.filter(|_| plan.goes_on || fit.expands());
     let quality = match known {
-        Some(known) if plan.goes_on || !plan.looks_back => known,
+        Some(known) if !plan.looks_back => known,
         _ => fit.quality(),
     };
     Outcome {

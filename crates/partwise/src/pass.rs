@@ -295,10 +295,9 @@ pub(crate) fn row_parts<T: Float>(
                 &problem.elementwise,
                 sparse,
                 from,
-                rows,
-                other,
+                (rows, other, k),
                 numerator,
-                k,
+                None,
             );
             if beta != 1.0 {
                 weights_of_all_columns(problem, rows, fixed, &mut parts.denominator);

@@ -40,36 +40,15 @@ impl Met {
     }
 }
 
-/// Adds Σ (v·y^(β−2)) h to the row of sums (r × k) of each of the lines from `from` on, with y = x h of their `rows`.
+/// Adds Σ (v·y^(β−2)) h to the row of sums (r × k) of each of the lines from `from` on, with y = x h of their `rows`; and to `met`, if
+/// it is there, what the entries are like.
 pub(crate) fn add_numerators<T: Float>(
-    elementwise: &Elementwise<T>,
-    sparse: &Compressed<'_, T>,
-    from: usize,
-    rows: &[T],
-    other: &[T],
-    numerators: &mut [T],
-    k: usize,
-) {
-    kernel::machine_for::<T>(k).dispatch(Numerators {
-        elementwise,
-        sparse,
-        from,
-        rows,
-        other,
-        numerators,
-        met: None,
-        k,
-    });
-}
-
-/// The same, and to `met` what the entries are like.
-pub(crate) fn add_numerators_and<T: Float>(
     elementwise: &Elementwise<T>,
     sparse: &Compressed<'_, T>,
     from: usize,
     (rows, other, k): (&[T], &[T], usize),
     numerators: &mut [T],
-    met: &mut Met,
+    met: Option<&mut Met>,
 ) {
     kernel::machine_for::<T>(k).dispatch(Numerators {
         elementwise,
@@ -78,7 +57,7 @@ pub(crate) fn add_numerators_and<T: Float>(
         rows,
         other,
         numerators,
-        met: Some(met),
+        met,
         k,
     });
 }

@@ -398,7 +398,14 @@ impl<'a, T: Float> Work<'a, T> {
         let numerator = &mut parts.numerator;
         let mut add = |columns: &Compressed<'_, T>, from, rows| {
             let factors = (right, rows, k);
-            stored::add_numerators_and(elementwise, columns, from, factors, numerator, &mut met);
+            stored::add_numerators(
+                elementwise,
+                columns,
+                from,
+                factors,
+                numerator,
+                Some(&mut met),
+            );
         };
         match source.rows() {
             Lines::Dense(view) if self.is_quadratic() => {

@@ -604,10 +604,14 @@ impl Nmf {
         let shape = (left, right, self.rank);
         let state = state.map(|state| state as &mut dyn Read);
         let rounded = match (weighting, given) {
-            (None, [v]) => self.rounded(v, threads),
+            (None, [v]) if self.rounds(v) && self.fits_in_single(&blocks.summary, &start) => {
+                self.rounded(v, threads)
+            }
             _ => None,
         };
-        let single = self.in_single((&given[0], rounded.as_ref()), &blocks, &start)?;
+        let single = rounded.as_ref();
+        let single = single.map(|rounded| self.in_single((&given[0], rounded), &blocks));
+        let single = single.transpose()?;
         let begins_in_single = single.is_some();
         let mut course = Course::new(self, observer, &identity, shape, state, begins_in_single)?;
         let begun = single.filter(|_| !course.road.begun).map(|single| {

@@ -53,7 +53,9 @@ impl<'v, T: Float> Ready<'v, T> {
         let start = Start::<T>::default();
         nmf.check_start_size(&start, &blocks.summary)?;
         let solver = nmf.road(blocks.is_dense(), rows, cols)?;
-        let mut single = nmf.in_single((v, rounded), &blocks, &start)?;
+        let rounded = rounded.filter(|_| nmf.fits_in_single(&blocks.summary, &start));
+        let single = rounded.map(|rounded| nmf.in_single((v, rounded), &blocks));
+        let mut single = single.transpose()?;
         let sketch = None;
         let mut v = Prepared { blocks, sketch };
         match &mut single {

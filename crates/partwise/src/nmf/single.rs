@@ -49,39 +49,32 @@ impl Nmf {
         self.rounds(v).then(|| Rounded::of(v, threads))
     }
 
-    /// Whether nothing of V, the start and the penalty leaves the range of single precision.
-    fn fits_in_single<T: Float>(&self, v: &Summary, start: &Start<'_, T>, blocks: usize) -> bool {
-        let whole = blocks == 1 && start.hold.is_none();
-        let whole = whole && start.held_w.is_empty() && start.held_h.is_empty();
+    /// Whether nothing is held, and nothing of V, the start and the penalty leaves the range of single precision.
+    pub(super) fn fits_in_single<T: Float>(&self, v: &Summary, start: &Start<'_, T>) -> bool {
+        let free = start.hold.is_none() && start.held_w.is_empty() && start.held_h.is_empty();
         let factors = start.w.into_iter().chain(start.h);
         let mut entries = factors.flat_map(|factor| factor.as_slice());
         let (mean, largest) = (v.mean(), v.largest);
-        whole
-            && mean >= LARGEST.recip()
+        free && mean >= LARGEST.recip()
             && largest <= LARGEST
             && self.penalty.alpha_w.max(self.penalty.alpha_h) <= LARGEST
             && entries.all(|x| x.to_f64() <= LARGEST)
     }
 
-    /// What fits of V that begin in single precision walk over at first, if those from that start do; `blocks` is V, looked at.
+    /// What fits of V that begin in single precision walk over at first; `blocks` is V, looked at.
     ///
     /// # Errors
     /// [`Error::Malformed`] if V is streamed and too large.
     pub(super) fn in_single<'r, T: Float>(
         &self,
-        (v, rounded): (&Matrix<'r, T>, Option<&'r Rounded<'r, T>>),
+        (v, rounded): (&Matrix<'r, T>, &'r Rounded<'r, T>),
         blocks: &Blocks<'_, T>,
-        start: &Start<'_, T>,
-    ) -> Result<Option<Prepared<'r, T::Single>>, Error> {
-        let fits = self.fits_in_single(&blocks.summary, start, blocks.sources.len());
-        let Some(rounded) = rounded.filter(|_| fits) else {
-            return Ok(None);
-        };
+    ) -> Result<Prepared<'r, T::Single>, Error> {
         let columns = !self.loss.is_quadratic();
-        Ok(Some(Prepared {
+        Ok(Prepared {
             blocks: Blocks::rounded(blocks, rounded.matrix(v)?, columns),
             sketch: None,
-        }))
+        })
     }
 }
 

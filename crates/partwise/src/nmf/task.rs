@@ -459,7 +459,7 @@ impl<T: Float> Task<'_, '_, T> {
             rule,
             tolerance,
             max_iter: self.nmf.max_iter,
-            looks_back: !self.nmf.brief,
+            looks_back: !self.nmf.brief && !self.goes_on,
             goes_on: self.goes_on,
             cancellation: match self.goes_on {
                 true => single::cancellation::<T>(tolerance),

@@ -205,10 +205,9 @@ impl<'a, T: Float> Local<'a, T> {
                             elementwise,
                             &columns,
                             from,
-                            rows,
-                            left,
+                            (rows, left, k),
                             numerator,
-                            k,
+                            None,
                         );
                     });
             }
