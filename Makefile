@@ -125,6 +125,7 @@ sanitize:
 wheel: $(PYTHON_VENV)/ready
 	rm -rf target/wheels target/wheel-venv
 	$(PYTHON_BIN)/python -m pip install --quiet ziglang
+	$(PYTHON) scripts/licences.py partwise-python >python/THIRD-PARTY-LICENSES
 	PATH=$(CURDIR)/$(PYTHON_BIN):$$PATH maturin build --release --locked --compatibility manylinux2014 --zig \
 		--manifest-path python/Cargo.toml --out target/wheels
 	$(PYTHON) -m venv target/wheel-venv
@@ -142,4 +143,4 @@ $(PYTHON_VENV)/ready: python/requirements.txt docs/requirements.txt
 
 clean:
 	$(CARGO) clean
-	rm -rf dist $(DEMO) $(VENV) $(PYTHON_VENV)
+	rm -rf dist $(DEMO) $(VENV) $(PYTHON_VENV) python/THIRD-PARTY-LICENSES

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Everything of a release, into dist/: the crates as packages, the wheel, the program with its completions and its manual page as an
-# archive and as a Debian package, and the checksums of all of them. `make dist` has built the program and the wheel before.
+# Everything of a release, into dist/: the crates as packages, the wheel, the program with its completions, its manual page and the
+# licences of what is linked into it, as an archive and as a Debian package, and the checksums of all of them. `make dist` has built the program and the wheel before.
 #
 # PROGRAM names another program, WHEELS another folder of wheels.
 set -eu
@@ -39,6 +39,7 @@ elvish partwise.elv
 powershell _partwise.ps1
 COMPLETIONS
 "$program" man >"$tree/man/partwise.1"
+"${PYTHON:-python3}" scripts/licences.py partwise-cli >"$tree/THIRD-PARTY-LICENSES"
 git archive HEAD README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE CITATION.cff docs | tar -C "$tree" -xf -
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
@@ -55,6 +56,7 @@ if command -v dpkg-deb >/dev/null 2>&1; then
     cp "$tree/completions/_partwise" "$deb/usr/share/zsh/vendor-completions/_partwise"
     cp "$tree/completions/partwise.fish" "$deb/usr/share/fish/vendor_completions.d/partwise.fish"
     { cat LICENSE-MIT; echo; cat LICENSE-APACHE; } >"$deb/usr/share/doc/partwise/copyright"
+    gzip -9nc "$tree/THIRD-PARTY-LICENSES" >"$deb/usr/share/doc/partwise/THIRD-PARTY-LICENSES.gz"
     gzip -9nc CHANGELOG.md >"$deb/usr/share/doc/partwise/changelog.gz"
     # The newest symbol of the C library that the program asks for.
     libc=$(objdump -T "$tree/partwise" 2>/dev/null | sed -n 's/.*GLIBC_\([0-9.]*\).*/\1/p' | sort -uV | tail -n 1)
