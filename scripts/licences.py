@@ -2,9 +2,9 @@
 
     python3 scripts/licences.py partwise-cli > THIRD-PARTY-LICENSES
 
-It reads the sources that Cargo has fetched, for the machine it runs on and the features that are on by default.
-A crate without a licence text of its own is given that of another crate of the same owner, or the plain text that it
-names. It fails where there is neither, and where a crate that is linked has not been fetched.
+It reads the sources that Cargo has fetched, for the machine it runs on and the features that are on by
+default. A crate without a licence text of its own is given that of another crate of the same owner, or the
+plain text that it names. It fails where there is neither, and where a crate that is linked was not fetched.
 """
 
 import json
