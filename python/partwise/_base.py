@@ -137,8 +137,14 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         held = {"fixed_W": list(fixed_W), "fixed_H": list(fixed_H), "constraint": list(constraint)}
         return self._options(n_components, solver=self.solver, init=init, seed=seed, **held)
 
+    @staticmethod
+    def _refuse_half_a_start(W, H):
+        if W is None or H is None:
+            raise ValueError("init='custom' needs both W and H")
+
     def _given_start(self, X, W, H):
         """The factors of init="custom", checked, and their number of components."""
+        self._refuse_half_a_start(W, H)
         k, (n_samples, n_features) = self.n_components, X.shape
         k = n_features if k is None else k
         signed = self._signed()

@@ -250,8 +250,7 @@ class ClusterNMF(BaseNMF):
         if self.init != "custom":
             self._warn_of_ignored_start(W, H)
             return X.shape[1] if k in ("auto", None) else int(k), None, None
-        if W is None or H is None:
-            raise ValueError("init='custom' needs both W and H")
+        self._refuse_half_a_start(W, H)
         W, H = self._given_start(X, X.in_one_place(W), np.asarray(H))
         return H.shape[0], W, H
 

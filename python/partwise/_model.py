@@ -6,6 +6,7 @@ classes `b` (k × classes) and their names, `classes`; one of mini-batches the s
 `denominator`.
 """
 
+import errno
 import json
 import os
 import tempfile
@@ -153,7 +154,9 @@ def _meta_of(model):
 def _write(path, arrays):
     """Writes arrays whole or not at all."""
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "No such folder to write into", str(path.parent))
+    handle, temporary = tempfile.mkstemp(prefix=".partwise-", dir=path.parent)
     temporary = Path(temporary)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -60,3 +60,10 @@ def test_bad_choices_are_refused(sources, fixed, message):
 def test_only_what_is_given_can_be_fixed(sources):
     with pytest.raises(ValueError, match="fixed_H needs init='custom'"):
         NMF(3).fit(sources[0], fixed_H=[0])
+
+
+def test_half_a_start_is_refused():
+    X = np.ones((4, 3))
+    for given in ({"W": np.ones((4, 2))}, {"H": np.ones((2, 3))}, {}):
+        with pytest.raises(ValueError, match="needs both W and H"):
+            NMF(2, init="custom").fit(X, **given)

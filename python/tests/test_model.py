@@ -163,6 +163,8 @@ def test_refuses_what_is_no_model(X, tmp_path):
         NMF.load(path)
     with pytest.raises(FileNotFoundError):
         NMF.load(tmp_path / "nothing.npz")
+    with pytest.raises(FileNotFoundError, match="No such folder.*nowhere"):
+        NMF(2).fit(X).save(tmp_path / "nowhere" / "model.npz")
 
 
 def test_leaves_nothing_half_written(X, tmp_path, monkeypatch):
