@@ -178,6 +178,7 @@ pub(crate) fn run<T: Number>(
         least,
         median,
         most,
+        ..
     }) = fit.spread()
     {
         let starts =

@@ -45,6 +45,7 @@ pub struct Joint {
 
 /// What a joint factorisation says of one matrix.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct JointPart<T> {
     /// The components, k × n_p, in the units of the matrix.
     pub h: Dense<T>,
@@ -67,6 +68,7 @@ impl<T> JointPart<T> {
 
 /// A fitted joint factorisation.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct JointModel<T> {
     /// What each matrix has of its own, in their order.
     pub parts: Vec<JointPart<T>>,

@@ -61,6 +61,7 @@ impl<F: FnMut(&Progress) -> ControlFlow<()>> Observer for F {
 
 /// All that a fit needs to go on after an iteration and to end in the same bits: factors, the best so far, what the steps
 /// and the rule to stop remember, and the trace. V is not in it.
+#[non_exhaustive]
 pub struct State<'a> {
     pub(crate) write: &'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
 }

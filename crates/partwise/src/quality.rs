@@ -34,6 +34,7 @@ const NAMED: usize = 5;
 
 /// What is wrong with components. They are counted from 0.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Flaws {
     /// Those without weight: their share of the sum of |W H| is lost in its rounding. Most have a zero row of H or a zero
     /// column of W.
@@ -44,6 +45,7 @@ pub struct Flaws {
 
 /// Two components that are alike.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Duplicate {
     /// The first of them.
     pub first: usize,
@@ -60,6 +62,7 @@ pub struct Duplicate {
 
 /// The objectives that several starts reached in the iterations that they were tried for.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Spread {
     /// Of the best start.
     pub least: f64,
@@ -71,6 +74,7 @@ pub struct Spread {
 
 /// How close a fit comes to what no factors of its rank can do better, for the squared loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct FitQuality {
     /// ½‖V − WH‖², whatever the loss of the fit; infinite where the relative error is.
     pub loss: f64,

@@ -30,6 +30,7 @@ const LINES: usize = 256;
 
 /// V ≈ U Σ Vᵀ with k singular triplets, the largest first.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct TruncatedSvd<T> {
     /// Left singular vectors, m × k.
     pub left: Dense<T>,

@@ -69,7 +69,7 @@ fn fit<T: Number>(
     progress.doing("looking at the matrices and making a start");
     interrupt::keep_results();
     let found = joint.fit_with(&views, &mut factor::watch(&progress));
-    let JointModel { parts, fit } = found.map_err(|error| placed(error, &given))?;
+    let JointModel { parts, fit, .. } = found.map_err(|error| placed(error, &given))?;
     progress.doing("writing the results");
     let names: Vec<String> = given.iter().map(|(data, _)| data.input.clone()).collect();
     let all = Data {

@@ -13,6 +13,7 @@ const AS_GOOD: f64 = 1e-3;
 
 /// What many fits agree on.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ConsensusModel<T> {
     /// The model: H has a row with the sum 1 for each component, the one that stands for most of V first; W was found with H
     /// held, or with H where it was polished.
@@ -35,6 +36,7 @@ pub struct ConsensusModel<T> {
 
 /// How sure one can be of a component.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ConsensusPart {
     /// Share of the sum of V that it stands for.
     pub share: f64,
@@ -54,6 +56,7 @@ pub struct ConsensusPart {
 
 /// One run.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ConsensusRun {
     /// Its number, from 0.
     pub number: usize,
@@ -73,6 +76,7 @@ pub struct ConsensusRun {
 
 /// A component of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ConsensusMember {
     /// The place of its run in [`ConsensusModel::runs`].
     pub run: usize,
@@ -90,6 +94,7 @@ pub struct ConsensusMember {
 
 /// Intervals of 95 %, of a bootstrap of rows.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Intervals {
     /// Fits of drawn rows that were made.
     pub fits: usize,

@@ -7,6 +7,7 @@ use crate::{Error, Float};
 
 /// Which entries of V are not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Missing {
     /// None: every entry counts, and one that is not stored is zero.
     #[default]

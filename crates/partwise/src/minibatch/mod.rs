@@ -70,6 +70,7 @@ pub struct Memory<T> {
 
 /// V ≈ W H, fitted batch by batch.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct MiniBatchFit<T> {
     /// How much of each component each sample holds, m × k.
     pub w: Dense<T>,

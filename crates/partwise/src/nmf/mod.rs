@@ -161,6 +161,7 @@ impl<T: Float> Start<'_, T> {
 
 /// V ≈ W H, and how it came about.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Factorization<T> {
     /// How much of each component each sample holds, m × k.
     pub w: Dense<T>,

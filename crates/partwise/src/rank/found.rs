@@ -6,6 +6,7 @@ use crate::matrix::Dense;
 
 /// The figure of one rank by one method.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct RankPoint {
     /// The rank.
     pub rank: usize,
@@ -19,6 +20,7 @@ pub struct RankPoint {
 
 /// The rank that a method proposes.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Proposal {
     /// The rank.
     pub rank: usize,
@@ -28,6 +30,7 @@ pub struct Proposal {
 
 /// What one method says.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Criterion {
     /// The method.
     pub method: RankMethod,
@@ -39,6 +42,7 @@ pub struct Criterion {
 
 /// The rank that a survey chooses.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RankChoice {
     /// The rank.
     pub rank: usize,
@@ -50,6 +54,7 @@ pub struct RankChoice {
 
 /// How often samples are in one group, over starts.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Consensus {
     /// The samples, rows of V counted from 0, in the order of the leaves of the tree: those often together lie together.
     pub samples: Vec<usize>,
@@ -59,6 +64,7 @@ pub struct Consensus {
 
 /// A component of the best fit of a rank.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct RankPart {
     /// Its strongest features, columns of V counted from 0, up to [`Self::STRONGEST`]: each with its share of the component, the
     /// largest first.
@@ -74,6 +80,7 @@ impl RankPart {
 
 /// What a survey found.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Survey {
     /// The ranks that were looked at, rising.
     pub ranks: Vec<usize>,

@@ -6,6 +6,7 @@ use crate::{Error, Float};
 
 /// A tree, and the samples in it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct TreeModel<T> {
     /// The tree.
     pub tree: Tree<T>,

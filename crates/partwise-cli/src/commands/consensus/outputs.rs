@@ -57,6 +57,7 @@ fn parts<T>(found: &ConsensusModel<T>) -> String {
             silhouette,
             cosine,
             rival,
+            ..
         } = part;
         // Writing to a string does not fail.
         let _ = write!(
