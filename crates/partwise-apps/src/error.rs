@@ -26,7 +26,7 @@ pub enum AppError {
 
     /// The picture's header announces more pixels than the memory limit allows.
     #[error(
-        "{name} is {width}×{height} pixels, which takes {needed_bytes} bytes to read; \
+        "{name} is {width} × {height} pixels, which takes {needed_bytes} bytes to read; \
          the limit is {limit_bytes} bytes"
     )]
     TooLarge {
@@ -43,7 +43,7 @@ pub enum AppError {
     },
 
     /// The picture has no pixels.
-    #[error("{name} is {width}×{height} pixels; a matrix needs at least one row and one column")]
+    #[error("{name} is {width} × {height} pixels; a matrix needs at least one row and one column")]
     Empty {
         /// The file, or a name for the bytes.
         name: String,
@@ -67,7 +67,7 @@ pub enum AppError {
     },
 
     /// Values and shape do not belong together.
-    #[error("{what} has {found} values, but {rows}×{columns} needs {}", rows * columns)]
+    #[error("{what} has {found} values, but {rows} × {columns} needs {}", rows * columns)]
     Shape {
         /// What was handed over.
         what: &'static str,
@@ -89,7 +89,7 @@ pub enum AppError {
     },
 
     /// The picture could not be encoded.
-    #[error("cannot encode a {width}×{height} picture")]
+    #[error("cannot encode a {width} × {height} picture")]
     Encode {
         /// Width in pixels.
         width: usize,
@@ -227,7 +227,7 @@ pub enum AppError {
     },
 
     /// A channel was asked for that the sound does not have.
-    #[error("channel {channel} was asked for, but {name} has {channels}, numbered from 1")]
+    #[error("{name}: has no channel {channel}; expected 1 to {channels}")]
     NoSuchChannel {
         /// The file, or a name for the samples.
         name: String,
@@ -381,7 +381,7 @@ pub enum AppError {
     },
 
     /// Rows of a matrix are no pictures of the given shape.
-    #[error("rows of {columns} entries are no pictures of {height}×{width} pixels")]
+    #[error("rows of {columns} entries are no pictures of {height} × {width} pixels")]
     RowLength {
         /// Entries of a row.
         columns: usize,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::arguments::{CountingArguments, MissingArguments, MissingValue, Zeros};
 use crate::input;
-use crate::number::{Number, dense_from_file};
+use crate::number::Number;
 
 /// The weights that the flags name, read.
 pub(crate) struct Counting<'a, T> {
@@ -41,17 +41,10 @@ impl<'a, T: Number> Counting<'a, T> {
             );
             Ok(weights)
         });
-        let rows = arguments.row_weights.as_deref().map(|path| {
-            let weights = dense_from_file(input::read_as::<T>(path, None)?.matrix)?;
-            let (rows, cols) = (weights.rows(), weights.cols());
-            anyhow::ensure!(
-                rows.min(cols) == 1 && rows.max(cols) == v.rows(),
-                "{}: has {rows} × {cols} weights; expected one for each of the {} rows of {name}",
-                input::name(path),
-                v.rows()
-            );
-            Ok(weights.into_values())
-        });
+        let rows = arguments
+            .row_weights
+            .as_deref()
+            .map(|path| input::read_numbers::<T>(path, v.rows(), &format!("rows of {name}")));
         Ok(Self {
             arguments,
             missing,

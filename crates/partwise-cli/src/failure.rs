@@ -122,6 +122,7 @@ fn number_in_words(error: &(dyn std::error::Error + 'static)) -> Option<&'static
     let whole = error.downcast_ref::<ParseIntError>();
     match whole.map(ParseIntError::kind) {
         Some(IntErrorKind::PosOverflow) => Some("expected a smaller number"),
+        Some(IntErrorKind::Zero) => Some("expected a whole number above 0"),
         Some(_) => Some("expected a whole number"),
         None => error.is::<ParseFloatError>().then_some("expected a number"),
     }

@@ -112,7 +112,34 @@ pub(crate) fn read_within<T: Number>(
     path: &Path,
     format: Option<&str>,
 ) -> anyhow::Result<Typed<T>> {
-    let table = partwise_io::read(path, &options_within(limit, T::DTYPE, format))?;
+    read_by(&options_within(limit, T::DTYPE, format), path)
+}
+
+/// Reads one number a row, or a column: also out of an array of one dimension.
+///
+/// # Errors
+/// As [`read_as`]; a matrix of several rows and columns, or of other than `count` numbers, which `of` names.
+pub(crate) fn read_numbers<T: Number>(
+    path: &Path,
+    count: usize,
+    of: &str,
+) -> anyhow::Result<Vec<T>> {
+    let options = ReadOptions {
+        column: true,
+        ..options(T::DTYPE, None)
+    };
+    let numbers = dense_from_file(read_by::<T>(&options, path)?.matrix)?;
+    let (rows, cols) = (numbers.rows(), numbers.cols());
+    anyhow::ensure!(
+        rows.min(cols) == 1 && rows.max(cols) == count,
+        "{}: has {rows} × {cols} numbers; expected one for each of the {count} {of}",
+        name(path)
+    );
+    Ok(numbers.into_values())
+}
+
+fn read_by<T: Number>(options: &ReadOptions, path: &Path) -> anyhow::Result<Typed<T>> {
+    let table = partwise_io::read(path, options)?;
     let matrix = T::from_any(table.matrix)
         .with_context(|| format!("{}: cannot be read as {}", name(path), T::NAME))?;
     Ok(Typed {

@@ -107,6 +107,11 @@ impl Limit {
 pub(crate) struct Size(u64);
 
 impl Size {
+    /// The number itself.
+    pub(crate) fn bytes(self) -> u64 {
+        self.0
+    }
+
     /// The next whole number of megabytes.
     fn rounded_up(self) -> Self {
         const MEGABYTE: u64 = 1_000_000;

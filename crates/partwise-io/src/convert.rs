@@ -31,6 +31,7 @@ pub(crate) const VALUES: usize = 1 << 17;
 
 /// How far a conversion has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Converting {
     /// Rows in the store.
     pub rows: u64,
@@ -40,6 +41,7 @@ pub struct Converting {
 
 /// What came of a conversion.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Converted {
     /// The name of the format that was read.
     pub format: &'static str,

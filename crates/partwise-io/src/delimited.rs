@@ -302,6 +302,12 @@ fn parse_number<T: Real>(bytes: &[u8]) -> Option<(T, usize)> {
     fast_float2::parse_partial(bytes).ok()
 }
 
+/// Whether a number was left out here, in one of the ways in which that is written.
+pub(crate) fn is_missing(field: &[u8]) -> bool {
+    const WAYS: [&[u8]; 6] = [b"", b"NA", b"N/A", b"null", b"NULL", b"None"];
+    WAYS.contains(&field)
+}
+
 /// A field for messages: valid text, one line, not long.
 pub(crate) fn shown(token: &[u8]) -> String {
     const MOST: usize = 40;
@@ -349,6 +355,11 @@ impl Field<'_> {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.raw.is_empty()
+    }
+
+    /// Whether a number was left out here.
+    pub(crate) fn is_missing(&self) -> bool {
+        !self.quoted && is_missing(self.raw)
     }
 
     pub(crate) fn is_number(&self) -> bool {

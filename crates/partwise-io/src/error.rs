@@ -1,5 +1,6 @@
 //! What can go wrong with a file, each case in one line: the file, the place in it, the value, and what would be right.
 
+use crate::delimited::is_missing;
 use std::io;
 
 /// Why a file could not be read or written. Every message is one line and begins with the file's name.
@@ -59,7 +60,10 @@ pub enum Error {
         known: String,
     },
     /// A field of a text file is no number.
-    #[error("{file}: line {line}, column {column}: '{token}' is not a number")]
+    #[error(
+        "{file}: line {line}, column {column}: '{token}' is not a number{}",
+        left_out(token)
+    )]
     NotANumber {
         /// The text file.
         file: String,
@@ -122,14 +126,15 @@ pub enum Error {
     },
     /// The archive holds several arrays and nothing says which is meant.
     #[error(
-        "{file}: holds several arrays ({}); name the one to read",
-        one_line(names)
+        "{file}: holds several arrays ({}); name the one to read, as in {file}#{}",
+        one_line(&listed(names)),
+        one_line(names.first().map_or("NAME", String::as_str))
     )]
     Ambiguous {
         /// The archive.
         file: String,
         /// The names of its arrays.
-        names: String,
+        names: Vec<String>,
     },
     /// The matrix would need more memory than allowed. Nothing was allocated for it.
     #[error("{file}: needs {} of memory; allowed are {}", bytes(*.needed), bytes(*.limit))]
@@ -163,6 +168,28 @@ pub enum Error {
         /// What does not fit.
         problem: String,
     },
+}
+
+/// How many names a message lists.
+const LISTED: usize = 40;
+
+/// The names of arrays for a message, the first ones of many.
+pub(crate) fn listed(paths: &[String]) -> String {
+    let more = paths.len().saturating_sub(LISTED);
+    let shown = paths[..paths.len() - more].join(", ");
+    match more {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// What to do where a number was left out.
+fn left_out(token: &str) -> &'static str {
+    if is_missing(token.as_bytes()) {
+        "; write nan where it is not known"
+    } else {
+        ""
+    }
 }
 
 /// Text out of a file, with its control characters written as `\n` and the like, so that a message stays one line and

@@ -315,6 +315,7 @@ fn known(wanted: impl Fn(Format) -> bool) -> String {
 /// | `header` | `None` | CSV, TSV: whether the first line holds the names of columns; `None` finds out |
 /// | `row_names` | `None` | CSV, TSV: whether the first column holds the names of rows; `None` finds out |
 /// | `array` | `None` | .npz, HDF5, Zarr: the name of the array or group to read; a path may end in it, behind a `#` |
+/// | `column` | `false` | .npy: whether an array of one dimension is a matrix of one column |
 #[derive(Debug, Clone, Default)]
 pub struct ReadOptions {
     /// Precision of the result.
@@ -330,6 +331,8 @@ pub struct ReadOptions {
     pub row_names: Option<bool>,
     /// .npz, HDF5 and Zarr: the name of the array, or of the group of a sparse matrix, to read.
     pub array: Option<String>,
+    /// .npy: whether an array of one dimension is a matrix of one column; else it is refused.
+    pub column: bool,
 }
 
 impl ReadOptions {

@@ -149,6 +149,12 @@ pub fn read_model(path: impl AsRef<Path>) -> Result<Model, Error> {
         file: source.name.clone(),
         limit: None,
     };
+    if source.folder().is_some() {
+        return Err(Error::Unsupported {
+            file: budget.file,
+            problem: "is a folder; expected a model, such as the model.npz in it".into(),
+        });
+    }
     if !source.head.starts_with(b"PK") {
         return Err(not_a_model(&budget));
     }

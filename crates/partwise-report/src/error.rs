@@ -6,7 +6,7 @@
 pub enum ReportError {
     /// A picture's samples do not fit its size.
     #[error(
-        "the picture has {found} samples, but {width}×{height} pixels of {channels} need {}",
+        "the picture has {found} samples, but {width} × {height} pixels of {channels} need {}",
         width * height * channels
     )]
     Samples {
@@ -37,7 +37,7 @@ pub enum ReportError {
     NoPictures,
 
     /// The renderer refused the figure.
-    #[error("cannot render a figure of {width}×{height} units: {reason}")]
+    #[error("cannot render a figure of {width} × {height} units: {reason}")]
     Render {
         /// Width in SVG units.
         width: f64,
@@ -91,5 +91,5 @@ pub enum ReportError {
 }
 
 fn size((width, height, _): &(usize, usize, usize)) -> String {
-    format!("{width}×{height}")
+    format!("{width} × {height}")
 }

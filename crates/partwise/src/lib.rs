@@ -31,7 +31,7 @@
 //!
 //! Short programs in `examples/`, each run by `cargo run --release -p partwise --example NAME`: `factor` (every solver), `counts` (a sparse
 //! matrix of counts and the Kullback–Leibler divergence), `missing` (entries that are not known), `transform` (new rows), `stream` (rows that
-//! come once, in batches), `disk` (a matrix that stays in its file), `constraints`, `tree`, and `rank` (how often each method finds a rank).
+//! come once, in batches), `disk` (a matrix that stays in its file), `constraints`, `joint` (several matrices), `tree`, and `rank` (how often each method finds a rank).
 //!
 //! # How it works
 //!

@@ -111,9 +111,9 @@ pub fn load_folder(
             let (other_height, other_width) = picture.shape();
             return Err(AppError::DifferentSizes {
                 first: first.clone(),
-                first_size: format!("{width}×{height}"),
+                first_size: format!("{width} × {height}"),
                 other: file.clone(),
-                other_size: format!("{other_width}×{other_height}"),
+                other_size: format!("{other_width} × {other_height}"),
             });
         }
         let name = file.file_name().unwrap_or_default();

@@ -50,7 +50,7 @@ impl Analysis {
             return Err(AppError::Parameter {
                 name: "ngrams",
                 value: format!("{fewest}..{most}"),
-                expected: format!("1 <= fewest <= most <= {LONGEST} words a term"),
+                expected: format!("1 to {LONGEST} words a term, the fewest first"),
             });
         }
         self.language().map(|_| ())

@@ -308,7 +308,7 @@ fn a_small_file_with_a_huge_header_is_refused() {
     file[end..].copy_from_slice(&checksum);
     let error = decompress(&file, "bomb.pwz", LIMIT).unwrap_err();
     assert!(matches!(error, AppError::TooLarge { .. }), "{error}");
-    assert!(error.to_string().contains("60000×60000"), "{error}");
+    assert!(error.to_string().contains("60000 × 60000"), "{error}");
 }
 
 /// Its blocks take as much as those of a picture that is sixteen rows high.

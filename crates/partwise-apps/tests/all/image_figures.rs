@@ -85,7 +85,7 @@ fn different_sizes_are_refused() {
     let (wide, tall) = (grey(2, 3, vec![0.0; 6]), grey(3, 2, vec![0.0; 6]));
     for result in [psnr_db(&wide, &tall), ssim(&wide, &tall)] {
         let message = result.unwrap_err().to_string();
-        assert!(message.contains("2×3"), "{message}");
+        assert!(message.contains("2 × 3"), "{message}");
     }
     let colour = PictureMatrix::new(2, 1, Channels::Colour, vec![0.0; 6]).unwrap();
     assert!(matches!(

@@ -41,7 +41,7 @@ fn what_is_wrong_with_a_folder_is_said() {
     picture(&folder.path().join("a.png"), 3, 2, 9);
     picture(&folder.path().join("b.png"), 2, 3, 9);
     let message = load().unwrap_err().to_string();
-    for words in ["a.png is 3×2 pixels", "b.png is 2×3", "equally large"] {
+    for words in ["a.png is 3 × 2 pixels", "b.png is 2 × 3", "equally large"] {
         assert!(message.contains(words), "{message}");
     }
     std::fs::write(folder.path().join("a.png"), "no picture").unwrap();
@@ -58,7 +58,7 @@ fn rows_of_a_matrix_are_pictures() {
     let error = Album::from_rows(vec![0.0; 6], 1, 6, (2, 2)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "rows of 6 entries are no pictures of 2×2 pixels"
+        "rows of 6 entries are no pictures of 2 × 2 pixels"
     );
     assert!(Album::from_rows(vec![0.0; 6], 1, 6, (usize::MAX, 2)).is_err());
 }

@@ -11,8 +11,8 @@ use super::{PageArguments, ReportingArguments, SolvingArguments};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  partwise audio piano.wav -k 4 -o piano/                   one sound a component, and the notes that they play
-  partwise audio song.mp3 -k 30 --sources 3 -o song/        components that are alike together in three sounds
+  partwise audio piano.wav -k 4 -o piano/                   one sound a component, and their notes
+  partwise audio song.mp3 -k 30 --sources 3 -o song/        what is alike in three sounds
   partwise audio song.flac -k 20 --like drums.wav --like bass.wav=10 -o song/
                                                             parts that sound like examples
   partwise audio song.ogg -k 8 --percussive -o song/        strokes set aside first

@@ -7,19 +7,20 @@ use clap::{Args, ValueHint};
 use partwise_apps::compress::Target;
 
 use super::ReportingArguments;
+use crate::memory::Size;
 
 pub(crate) const COMPRESS_EXAMPLES: &str = "\
 Examples:
   partwise compress photo.png -o photo.pwz                  at quality 50
   partwise compress photo.png -o photo.pwz --quality 75
   partwise compress photo.png -o photo.pwz --psnr 36        the smallest file of 36 dB
-  partwise compress photo.png -o photo.pwz --size 20000     the best picture in 20 kB
+  partwise compress photo.png -o photo.pwz --size 20k       the best picture in 20 kB
   partwise decompress photo.pwz -o back.png";
 
 pub(crate) const DECOMPRESS_EXAMPLES: &str = "\
 Examples:
   partwise decompress photo.pwz -o back.png
-  partwise decompress unknown.pwz -o back.png --limit 500000000   in at most 500 MB of memory";
+  partwise decompress unknown.pwz -o back.png --memory 500M";
 
 /// What is compressed for which neither a quality, a PSNR nor a size is asked.
 const DEFAULT_QUALITY: f64 = 50.0;
@@ -27,7 +28,7 @@ const DEFAULT_QUALITY: f64 = 50.0;
 #[derive(Debug, Args)]
 pub(crate) struct CompressArguments {
     /// The picture, of any common format: grey or colour, 8 or 16 bits
-    #[arg(value_name = "PHOTO", value_hint = ValueHint::FilePath)]
+    #[arg(value_name = "PICTURE", value_hint = ValueHint::FilePath)]
     pub(crate) input: PathBuf,
     /// File for the compressed picture
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -51,9 +52,9 @@ struct GoalArguments {
     /// The smallest file whose peak signal-to-noise ratio is at least this, in decibels
     #[arg(long, value_name = "DB", allow_hyphen_values = true)]
     psnr: Option<f64>,
-    /// The best picture in at most this many bytes
-    #[arg(long, value_name = "BYTES")]
-    size: Option<u64>,
+    /// The best picture in at most this many bytes, as in 20000 or 20k
+    #[arg(long, value_name = "SIZE")]
+    size: Option<Size>,
 }
 
 impl CompressArguments {
@@ -66,7 +67,7 @@ impl CompressArguments {
         } = self.goal;
         match (psnr, size) {
             (Some(db), _) => Target::PsnrDb(db),
-            (None, Some(bytes)) => Target::Bytes(bytes),
+            (None, Some(size)) => Target::Bytes(size.bytes()),
             (None, None) => Target::Quality(quality.unwrap_or(DEFAULT_QUALITY)),
         }
     }
@@ -80,9 +81,9 @@ pub(crate) struct DecompressArguments {
     /// PNG file for the picture
     #[arg(short, long, value_name = "PNG", value_hint = ValueHint::FilePath)]
     pub(crate) output: PathBuf,
-    /// Bytes of memory that decoding may take [default: what this machine can give]
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) limit: Option<u64>,
+    /// Memory that decoding may take, as in 500M or 1.5GiB [default: what the machine can give]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<Size>,
     /// Print nothing but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,

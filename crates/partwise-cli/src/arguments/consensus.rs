@@ -13,10 +13,10 @@ Examples:
   partwise consensus mutations.npy -k 25 --loss kl --runs 50 --bootstrap 100 -o signatures/
   partwise consensus expression.npy -k 3 --threshold 0.2 --polish -o groups/
 
-consensus.csv says of each component how often it was found and how sure it is, runs.csv what each fit
-came to, consensus.png how alike the components of all fits are, model.npz is a model for transform and
-reconstruct, intervals.csv (with --bootstrap) how far the entries of the components are known. Ctrl-C
-makes the consensus of the fits that are done, if these are at least two. The same command goes on where it
+consensus.csv says of each component how often it was found and how sure it is, runs.csv what each fit \
+came to, consensus.png how alike the components of all fits are, model.npz is a model for transform and \
+reconstruct, intervals.csv (with --bootstrap) how far the entries of the components are known. Ctrl-C \
+makes the consensus of the fits that are done, if these are at least two. The same command goes on where it \
 was stopped or killed, to the same bits (consensus.part keeps what is done).";
 
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use crate::memory::Size;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  partwise convert counts.mtx -o counts.pws              in one reading, whatever the order of its entries
+  partwise convert counts.mtx -o counts.pws              in one reading, in any order
   partwise convert tfidf.npz -o tfidf.pws
   partwise convert pbmc.h5ad#layers/counts -o pbmc.pws
   partwise convert shards/ -o big.pws                    the rows of .npy files

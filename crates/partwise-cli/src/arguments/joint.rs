@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use clap::{Arg, Args, ValueHint};
 use partwise::Joint;
 
-use super::{OF_ONE_FIT, ReadingArguments, ReportingArguments, SolvingArguments};
+use super::solving::OF_ONE_FIT;
+use super::{ReadingArguments, ReportingArguments, SolvingArguments};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   partwise joint genes.npz proteins.csv -k 15 -o cells/
   partwise joint words.npz tags.npz -k 30 --loss kl --weights 1,2 -o topics/
 
-For each matrix there is a model of its name, as genes.npz: W, which all share, and the components as that matrix
+For each matrix there is a model of its name, as genes.npz: W, which all share, and the components as that matrix \
 has them, for info, transform and reconstruct. run.json says how well each is explained.";
 
 #[derive(Debug, Args)]
@@ -59,7 +60,7 @@ impl JointArguments {
         let (weights, matrices) = (self.weights.len(), self.inputs.len());
         if weights > 0 && weights != matrices {
             anyhow::bail!(
-                "--weights has {weights} numbers; expected one for each of the {matrices} matrices"
+                "--weights: {weights} given; expected one for each of the {matrices} matrices"
             );
         }
         let joint = Joint::new(self.solving.nmf()?)

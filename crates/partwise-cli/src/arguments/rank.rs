@@ -15,10 +15,10 @@ Examples:
   partwise rank counts.mtx --ranks 5,10,20..40 --loss kl --methods bcv,stability -o ranks/
   partwise rank expression.npy --ranks 2..6 --methods consensus --starts 50 -o ranks/
 
-The first method decides. report.html goes through the ranks: their components, how sure these are, and
-which samples move. survey.csv has every figure, rank.png the curves, consensus.png how often
-samples are grouped together at the chosen rank, model.npz the model of that rank. Ctrl-C writes what
-is known of the ranks that are done. The same command goes on where it was stopped or killed, to the same
+The first method decides. report.html goes through the ranks: their components, how sure these are, and \
+which samples move. survey.csv has every figure, rank.png the curves, consensus.png how often \
+samples are grouped together at the chosen rank, model.npz the model of that rank. Ctrl-C writes what \
+is known of the ranks that are done. The same command goes on where it was stopped or killed, to the same \
 bits (survey.part keeps what is done).";
 
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ Examples:
   partwise report photo-20/run.json                    writes photo-20/report.html
   partwise report topics/run.json -o share/topics.html
 
-Figures, convergence, parameters and the command are in every run.json. What the page of a picture, of parts, topics or a
+Figures, convergence, parameters and the command are in every run.json. What the page of a picture, of parts, topics or a \
 sound shows beside them is in page.json.gz, which such runs leave beside it, with or without a page.";
 
 #[derive(Debug, Args)]

@@ -18,8 +18,8 @@ Examples:
   zcat lines.txt.gz | partwise topics - --format lines -k 10 --ngrams 1..2 -o lines/
   partwise topics --apply topics/model.npz new.jsonl -o new/
 
-topics.csv has the terms of each topic, documents.csv the topics of each document, typical.csv the
-documents that hold most of a topic, sizes.csv the topics over --field. A topic's weights are its row
+topics.csv has the terms of each topic, documents.csv the topics of each document, typical.csv the \
+documents that hold most of a topic, sizes.csv the topics over --field. A topic's weights are its row \
 of H divided by its sum; a document holds W times that sum of the topic.";
 
 /// Flags that a model has decided already.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Arg, Args, ValueHint};
 use partwise::{NmfTree, SplitRule};
 
-use super::{OF_ONE_FIT, ReadingArguments, ReportingArguments, SolvingArguments};
+use super::solving::OF_ONE_FIT;
+use super::{ReadingArguments, ReportingArguments, SolvingArguments};
 use crate::choice::FromTable;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -14,8 +15,8 @@ Examples:
   partwise tree counts.npz --leaves 12 --loss kl -o kinds/
   partwise tree cells.h5ad --leaves 15 --outliers 0.1 -o cells/
 
-tree.png shows the tree with the columns that stand for each node, tree.csv has its nodes,
-assignments.csv the leaf of each row of V, model.npz the components of the leaves, for transform and
+tree.png shows the tree with the columns that stand for each node, tree.csv has its nodes, \
+assignments.csv the leaf of each row of V, model.npz the components of the leaves, for transform and \
 reconstruct. Ctrl-C ends the tree and writes the splits so far.";
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ use partwise_apps::compress::decompress;
 use super::compress::kind;
 use crate::arguments::DecompressArguments;
 use crate::interrupt::Ending;
+use crate::memory::Size;
 use crate::progress::Progress;
 use crate::table::Table;
 use crate::{input, memory, outputs, terminal};
@@ -17,7 +18,7 @@ pub(crate) fn run(arguments: &DecompressArguments) -> anyhow::Result<Ending> {
     outputs::check_named(&arguments.output, "png")?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), arguments.quiet);
-    let limit = arguments.limit.unwrap_or_else(memory::available);
+    let limit = arguments.memory.map_or_else(memory::available, Size::bytes);
     let refused = || format!("cannot read {name}");
     let file = File::open(&arguments.input).with_context(refused)?;
     let mut bytes = Vec::new();

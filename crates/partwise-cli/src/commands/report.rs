@@ -1,6 +1,6 @@
 //! `partwise report`: the page of a run, from what the run left behind.
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use partwise_report::Run;
 
 use crate::arguments::report::ReportArguments;
@@ -15,7 +15,8 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Ending> {
         Some(output) => output.clone(),
         None => folder.join(page::REPORT),
     };
-    let text = input::text(&arguments.run)?;
+    let bytes = std::fs::read(&arguments.run).with_context(|| name.clone())?;
+    let text = String::from_utf8_lossy(&bytes);
     let run = Run::from_json(&text)
         .map_err(|error| anyhow!("{name}: {}", failure::one_line(&error.into())))?;
     outputs::check_file(&output)?;

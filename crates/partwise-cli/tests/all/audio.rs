@@ -362,7 +362,7 @@ fn bad_sounds_are_refused_with_the_place() {
         (". -k 2", &["is a folder"]),
         (
             "tone.wav -k 2 --channel 2",
-            &["channel 2", "numbered from 1"],
+            &["no channel 2", "expected 1 to 1"],
         ),
         ("tone.wav -k 2 --channel 0", &["channel 0"]),
         ("tone.wav -k 0", &["rank"]),

@@ -92,16 +92,16 @@ fn bad_input_is_refused() {
     place.refused("decompress none.pwz -o x.png", &["none.pwz"]);
     place.refused("decompress photo.pwz -o x.jpg", &["x.jpg", ".png"]);
     place.refused(
-        "decompress photo.pwz -o x.png --limit 2000",
-        &["40×30", "the limit is 2000 bytes"],
+        "decompress photo.pwz -o x.png --memory 2000",
+        &["40 × 30", "the limit is 2000 bytes"],
     );
-    place.refused("decompress photo.pwz -o x.png --limit 20", &["limit"]);
+    place.refused("decompress photo.pwz -o x.png --memory 20", &["limit"]);
     place.refused(
         "compress photo.png -o x.pwz --quality 101",
         &["101", "0 to 100"],
     );
     place.refused("compress photo.png -o x.pwz --psnr 4", &["4", "5 to 150"]);
-    place.refused("compress photo.png -o x.pwz --size 0", &["at least 1"]);
+    place.refused("compress photo.png -o x.pwz --size 0", &["no size"]);
     place.refused(
         "compress photo.png -o x.pwz --size 30",
         &["30 bytes", "cannot be met"],

@@ -65,7 +65,7 @@ fn what_cannot_be_joined_is_refused() {
         ),
         (
             "joint v.txt w.npy -k 2 --weights 1 -o out",
-            ["1 numbers", "2 matrices"],
+            ["1 given", "2 matrices"],
         ),
         (
             "joint v.txt w.npy -k 2 --weights 1,-1 -o out",

@@ -2,7 +2,7 @@
 
 use partwise_io::AnyDense;
 
-use crate::common::{Place, npy_f64};
+use crate::common::{Place, npy, npy_f64};
 
 const SHAPE: (usize, usize) = (6, 4);
 /// Entries that are not known, or wrong.
@@ -122,13 +122,19 @@ fn rows_have_weights() {
         5 => "7".to_owned(),
         _ => entry(i, j).to_string(),
     });
+    let weights = [1.0, 2.0, 3.0, 1.0, 0.5, 0.0];
     place
         .file("v.txt", last_wrong)
         .file("row.txt", "1 2 3 1 0.5 0\n")
-        .file("column.npy", npy_f64(6, 1, &[1.0, 2.0, 3.0, 1.0, 0.5, 0.0]));
+        .file("column.npy", npy_f64(6, 1, &weights))
+        .file(
+            "flat.npy",
+            npy("<f8", "(6,)", &weights.map(f64::to_le_bytes).concat()),
+        );
     let fit = "fit v.txt -k 1 --tol 0 --max-iter 300";
     place.succeed(&format!("{fit} --row-weights row.txt -o row"));
     place.succeed(&format!("{fit} --row-weights column.npy -o column"));
+    place.succeed(&format!("{fit} --row-weights flat.npy -o flat"));
     let parts = |folder: &str| {
         let model = place.model(&format!("{folder}/model.npz"));
         let (AnyDense::F64(w), AnyDense::F64(h)) = (model.w, model.h) else {
@@ -143,6 +149,7 @@ fn rows_have_weights() {
         assert!((w[2] * h - entry(2, j)).abs() < 1e-4);
     }
     assert_eq!((w, h), parts("column"));
+    assert_eq!(parts("column"), parts("flat"));
 }
 
 #[test]

@@ -82,12 +82,12 @@ fn bad_input_is_refused() {
     place.refused("parts empty -k 2 -o out", &["empty", "no picture"]);
     place.refused(
         "parts mixed -k 2 -o out",
-        &["a.png is 4×3", "b.png is 5×3", "equally large"],
+        &["a.png is 4 × 3", "b.png is 5 × 3", "equally large"],
     );
     place.refused("parts none -k 2 -o out", &["none"]);
     place.refused("parts bars -k 49 -o out", &["k is 49", "48 pixels"]);
     place.refused("parts v.npy -k 2 -o out", &["--shape"]);
-    place.refused("parts v.npy --shape 2x2 -k 2 -o out", &["v.npy", "2×2"]);
+    place.refused("parts v.npy --shape 2x2 -k 2 -o out", &["v.npy", "2 × 2"]);
     place.refused("parts v.npy --shape 0x6 -k 2 -o out", &["28x28"]);
     place.refused("parts bars --shape 6x8 -k 2 -o out", &["folder"]);
 }

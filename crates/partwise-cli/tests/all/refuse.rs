@@ -75,6 +75,27 @@ fn truncated_files() {
 }
 
 #[test]
+fn what_is_likely_to_be_typed() {
+    let place = place();
+    place.succeed("fit v.txt -k 2 -o done");
+    place.file("photo.png", png(8, 8, false));
+    for (arguments, words) in [
+        ("fit v.txt -k -3 -o out", &["--rank", "whole number"][..]),
+        (
+            "fit v.txt -k 1 --threads 0 -o out",
+            &["--threads", "above 0"],
+        ),
+        (
+            "transform done v.txt -o w.npy",
+            &["done: is a folder", "model.npz"],
+        ),
+        ("report photo.png", &["photo.png", "not a run.json"]),
+    ] {
+        place.refused(arguments, words);
+    }
+}
+
+#[test]
 fn an_npy_of_objects() {
     refused("v.npy", npy("|O", "(2, 2)", b"cos\nsystem\n"), &["object"]);
 }

@@ -2,7 +2,7 @@
 //!
 //! Whether they do is found out from the first two lines, unless the caller says so:
 //!
-//! - The first line is a header if a field of it is no number. Only when its first field alone is no number, and neither
+//! - The first line is a header if a field of it is no number, and none of the ways to leave a number out (nothing, `NA`, `null`). Only when its first field alone is no number, and neither
 //!   is the second line's, can it be a row with a name as well; then it is a header if its numbers count up by one
 //!   (`gene,0,1,2`), else a row.
 //! - The first column holds names if the first row's field there is a text (a number or nothing, without quotes, is none), if the header's corner is empty, or if the
@@ -235,7 +235,8 @@ struct Profile {
     first_is_text: bool,
     /// Empty and not quoted, as a corner cell is; an empty name is written in quotes.
     first_is_missing: bool,
-    others_hold_text: bool,
+    /// A field but the first is neither a number nor one that was left out.
+    others_hold_names: bool,
     /// All fields but the first are whole numbers, at least two, each one more than the one before.
     others_count_up: bool,
 }
@@ -251,7 +252,7 @@ impl Profile {
             count: 0,
             first_is_text: false,
             first_is_missing: false,
-            others_hold_text: false,
+            others_hold_names: false,
             others_count_up: true,
         };
         let mut last = None;
@@ -262,7 +263,7 @@ impl Profile {
                 profile.first_is_text = is_text;
                 profile.first_is_missing = field.is_empty() && !field.quoted;
             } else {
-                profile.others_hold_text |= is_text;
+                profile.others_hold_names |= is_text && !field.is_missing();
                 let integer = field.integer();
                 profile.others_count_up &= integer.is_some()
                     && (profile.count == 1
@@ -277,7 +278,7 @@ impl Profile {
 
     fn is_header(&self, second: Option<&Self>) -> bool {
         let second_begins_with_text = second.is_some_and(|second| second.first_is_text);
-        self.others_hold_text
+        self.others_hold_names
             || (self.first_is_text
                 && (self.count == 1
                     || self.first_is_missing

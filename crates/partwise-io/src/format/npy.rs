@@ -32,7 +32,10 @@ impl FileFormat for Npy {
     fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error> {
         let available = source.length();
         let mut reader = source.into_reader();
-        let header = Header::read(&budget.file, &mut reader)?;
+        let mut header = Header::read(&budget.file, &mut reader)?;
+        if options.column && header.shape.len() == 1 {
+            header.shape.push(1);
+        }
         let dense = read_dense(&header, &mut reader, available, budget, options.dtype)?;
         let matrix = match dense {
             AnyDense::F32(dense) => AnyMatrix::F32(Matrix::Dense(dense)),

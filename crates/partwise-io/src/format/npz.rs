@@ -134,6 +134,6 @@ fn choose(archive: &Archive, budget: &Budget, options: &ReadOptions) -> Result<S
     }
     Err(Error::Ambiguous {
         file: budget.file.clone(),
-        names: names.join(", "),
+        names,
     })
 }

@@ -5,15 +5,13 @@
 //! are names of observations and variables beside it, they are those of rows and columns.
 
 use super::{Bands, Body, Compressed, Lines, Rows, precision};
-use crate::error::Error;
+use crate::error::{Error, listed};
 use crate::format::ReadOptions;
 use crate::matrix::Layout;
 use crate::memory::Budget;
 
 /// How deep groups within groups are looked through for matrices.
 const DEPTH: usize = 8;
-/// How many of them a message lists.
-const LISTED: usize = 40;
 
 /// Groups and arrays in a file. Paths have no slash at either end; that of the root is empty.
 pub(crate) trait Tree {
@@ -122,8 +120,8 @@ impl Opener<'_> {
             )),
             1 => Ok(known.swap_remove(0)),
             _ => Err(Error::Ambiguous {
-                file: format!("{} (as in {}#{})", self.budget.file, self.budget.file, known[0]),
-                names: listed(&known),
+                file: self.budget.file.clone(),
+                names: known,
             }),
         }
     }
@@ -365,13 +363,4 @@ fn join(path: &str, name: &str) -> String {
         return name.to_owned();
     }
     format!("{path}/{name}")
-}
-
-fn listed(paths: &[String]) -> String {
-    let more = paths.len().saturating_sub(LISTED);
-    let shown = paths[..paths.len() - more].join(", ");
-    match more {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }

@@ -286,7 +286,7 @@ fn what_is_wrong_is_named() {
         ),
         (
             "chunked.h5",
-            "chunked.h5 (as in chunked.h5#grown): holds several arrays (grown, gzip, lzf); name the one to read",
+            "chunked.h5: holds several arrays (grown, gzip, lzf); name the one to read, as in chunked.h5#grown",
         ),
         (
             "chunked.h5#flat",

@@ -230,7 +230,7 @@ fn pictures_that_differ_are_refused() {
     })
     .unwrap_err();
     assert!(matches!(error, ReportError::DifferentPictures { .. }));
-    assert!(error.to_string().contains("2×3"), "{error}");
+    assert!(error.to_string().contains("2 × 3"), "{error}");
 }
 
 fn shown<'a>(cells: &'a [Cell], title: &'a str) -> Gallery<'a> {

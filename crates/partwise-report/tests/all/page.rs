@@ -115,7 +115,7 @@ fn sizes_that_do_not_fit_are_named() {
         width: 5,
         ..image(4, 3, 2)
     };
-    assert!(refusal(Section::Image(section)).contains("4×3"));
+    assert!(refusal(Section::Image(section)).contains("4 × 3"));
     let section = PartsSection {
         part_sparseness: vec![0.5],
         ..parts(2, 3, 4)

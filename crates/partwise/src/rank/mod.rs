@@ -241,17 +241,17 @@ impl RankSurvey {
         }
         if let Some(rank) = self.ranks.iter().find(|&&rank| rank > most) {
             let legal =
-                format!("expected ranks of at most {most}, the smaller side of {rows} x {cols}");
+                format!("expected ranks of at most {most}, the smaller side of {rows} × {cols}");
             return refuse("ranks", rank.to_string(), &legal);
         }
         let looks = self.looks();
         if looks.contains(&Look::Entries) && self.folds > most {
-            let legal = format!("expected at most {most}, the smaller side of {rows} x {cols}");
+            let legal = format!("expected at most {most}, the smaller side of {rows} × {cols}");
             return refuse("folds", self.folds.to_string(), &legal);
         }
         if looks.contains(&Look::Blocks) && blocks::GROUPS > most {
             let legal = format!(
-                "needs at least {0} rows and {0} columns; V is {rows} x {cols}",
+                "needs at least {0} rows and {0} columns; V is {rows} × {cols}",
                 blocks::GROUPS
             );
             return refuse("method", "bcv".to_owned(), &legal);

@@ -379,7 +379,7 @@ fn what_cannot_be_surveyed_is_refused_with_the_value_and_what_would_be_right() {
         (
             ranks(&[2, 5]),
             &v,
-            "ranks = 5: expected ranks of at most 4, the smaller side of 6 x 4",
+            "ranks = 5: expected ranks of at most 4, the smaller side of 6 × 4",
         ),
         (ranks(&[1]).starts(1), &v, "starts = 1: expected at least 2"),
         (ranks(&[1]).folds(1), &v, "folds = 1: expected at least 2"),
@@ -391,7 +391,7 @@ fn what_cannot_be_surveyed_is_refused_with_the_value_and_what_would_be_right() {
         (
             method("bcv"),
             &line,
-            "method = bcv: needs at least 3 rows and 3 columns; V is 1 x 4",
+            "method = bcv: needs at least 3 rows and 3 columns; V is 1 × 4",
         ),
         (
             ranks(&[1]).methods([]),
