@@ -7,7 +7,7 @@ use partwise_apps::compress::decompress;
 use partwise_fuzz::{LIMIT, checked, split};
 
 /// Bytes for a picture: decoding takes time in proportion to what the header says.
-const PICTURE: u64 = LIMIT / 16;
+const PICTURE: u64 = LIMIT / 32;
 /// Where the length of the coded numbers is, at the end of the header.
 const LENGTH: std::ops::Range<usize> = 19..23;
 

@@ -16,8 +16,8 @@ use partwise_io::{
     read,
 };
 
-/// Bytes that a reader is told it may take.
-pub const LIMIT: u64 = 4 << 20;
+/// Bytes that a reader is told it may take: room for every seed, and few enough that what a small file claims is done in a moment.
+pub const LIMIT: u64 = 1 << 19;
 /// Bytes that may be allocated at once: enough for any honest reader under [`LIMIT`] with the tables of its decompressor, and for the
 /// 256 MiB that the reader of TIFF reserves, but does not touch, before it looks whether a tag has as many values as it says.
 pub const HEAP_BYTES: usize = 384 << 20;
@@ -27,13 +27,7 @@ static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 
 /// Sets the target up. A panic that a reader turns into an error goes on unwinding; any other ends the program, as a finding.
 pub fn begin() {
-    begin_with(0);
-}
-
-/// As [`begin`], where another crate's reader reserves so much more, but does not touch it.
-pub fn begin_with(reserved: usize) {
-    HEAP.set_limit(HEAP_BYTES + reserved)
-        .expect("little is taken yet");
+    HEAP.set_limit(HEAP_BYTES).expect("little is taken yet");
     // That of libFuzzer ends the program at any panic.
     drop(std::panic::take_hook());
     let said = std::panic::take_hook();

@@ -100,7 +100,10 @@ fn seed(here: &Path, target: &str, name: &str, bytes: &[u8], choice: Option<u8>)
     Ok(fs::write(folder.join(name), whole)?)
 }
 
-/// What has no choice of ways, cut to a length at which decoders have begun.
+/// Bytes of a sound, with which decoders have begun.
+const SOUND: usize = 6000;
+
+/// What has no choice of ways.
 fn sounds(here: &Path, crates: &Path) -> Done {
     for name in [
         "two-tones.wav",
@@ -109,13 +112,7 @@ fn sounds(here: &Path, crates: &Path) -> Done {
         "two-tones.ogg",
     ] {
         let bytes = fs::read(crates.join("partwise-apps/tests/fixtures/sound").join(name))?;
-        seed(
-            here,
-            "audio",
-            name,
-            &bytes[..bytes.len().min(LONGEST)],
-            None,
-        )?;
+        seed(here, "audio", name, &bytes[..bytes.len().min(SOUND)], None)?;
     }
     seed(
         here,

@@ -26,34 +26,30 @@ const SETS: usize = 6;
 /// Probabilities keep away from 0 and 65536 by this much.
 const MARGIN: i32 = 24;
 
-/// 65536 / (1 + exp(−logit/256)), between known values along straight lines.
-fn squash(logit: i32) -> i32 {
-    let logit = logit.clamp(-LARGEST_LOGIT, LARGEST_LOGIT) + 2048;
+/// 65536 / (1 + exp(−logit/256)) of a logit within the largest, between known values along straight lines.
+const fn squash(logit: i32) -> i32 {
+    let logit = logit + 2048;
     let (place, rest) = ((logit >> 7) as usize, logit & 127);
     (SQUASHED[place] * (128 - rest) + SQUASHED[place + 1] * rest) >> 7
 }
 
-/// The logit of every probability, in steps of 16.
-#[derive(Debug)]
-struct Logits([i16; 4096]);
-
-impl Logits {
-    fn new() -> Self {
-        let mut table = [LARGEST_LOGIT as i16; 4096];
-        let mut filled = 0;
-        for logit in -LARGEST_LOGIT..=LARGEST_LOGIT {
-            let place = (squash(logit) >> 4) as usize;
-            for entry in &mut table[filled..=place.max(filled).min(4095)] {
-                *entry = logit as i16;
-            }
-            filled = filled.max(place + 1).min(4095);
+/// The logit of every probability, in steps of 16: the first that is squashed to it or beyond.
+static LOGITS: [i16; 4096] = {
+    let mut table = [LARGEST_LOGIT as i16; 4096];
+    let (mut at, mut logit) = (0, -LARGEST_LOGIT);
+    while at < table.len() - 1 && logit <= LARGEST_LOGIT {
+        if (squash(logit) >> 4) as usize >= at {
+            table[at] = logit as i16;
+            at += 1;
+        } else {
+            logit += 1;
         }
-        Self(table)
     }
+    table
+};
 
-    fn of(&self, probability: u16) -> i32 {
-        self.0[usize::from(probability >> 4)].into()
-    }
+fn logit_of(probability: u16) -> i32 {
+    LOGITS[usize::from(probability >> 4)].into()
 }
 
 /// One context's probability of a set bit and how many bits it has seen.
@@ -81,7 +77,6 @@ impl Seen {
 /// Decisions of one kind, with `N` contexts each.
 #[derive(Debug)]
 pub(super) struct Decisions<const N: usize> {
-    logits: Logits,
     seen: [Vec<Seen>; N],
     weights: [[i32; N]; SETS],
 }
@@ -90,7 +85,6 @@ impl<const N: usize> Decisions<N> {
     /// Decisions whose context i takes values below `sizes[i]`.
     pub(super) fn new(sizes: [usize; N]) -> Self {
         Self {
-            logits: Logits::new(),
             seen: sizes.map(|size| vec![Seen::NOTHING; size]),
             weights: [[UNIT * 4 / (3 * N as i32 + 1); N]; SETS],
         }
@@ -103,8 +97,7 @@ impl<const N: usize> Decisions<N> {
         bit: bool,
         contexts: [usize; N],
     ) -> Result<bool, Damage> {
-        let logits: [i32; N] =
-            std::array::from_fn(|i| self.logits.of(self.seen[i][contexts[i]].one));
+        let logits: [i32; N] = std::array::from_fn(|i| logit_of(self.seen[i][contexts[i]].one));
         let count = self.seen[0][contexts[0]].count;
         let set = (8 - count.leading_zeros() as usize).min(SETS - 1);
         let weights = &mut self.weights[set];
@@ -134,9 +127,8 @@ mod tests {
 
     #[test]
     fn logits_are_the_inverse_of_probabilities() {
-        let logits = Logits::new();
         for probability in (300..65_200_u16).step_by(97) {
-            let back = squash(logits.of(probability));
+            let back = squash(logit_of(probability));
             assert!(
                 (back - i32::from(probability)).abs() < 200,
                 "{probability}: {back}"

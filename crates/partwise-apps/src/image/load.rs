@@ -7,9 +7,10 @@ use std::{
 };
 
 use ::image::{
-    DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, error::LimitErrorKind,
-    metadata::Orientation,
+    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
+    error::LimitErrorKind, metadata::Orientation,
 };
+use exr::meta::BlockDescription;
 
 use super::{Channels, Depth, Photo, PictureMatrix};
 use crate::AppError;
@@ -73,7 +74,7 @@ fn open(path: &Path) -> Result<ImageReader<BufReader<File>>, AppError> {
     };
     let file = File::open(path).map_err(read_error)?;
     let mut reader = ImageReader::new(BufReader::new(file));
-    if let Ok(format) = ::image::ImageFormat::from_path(path) {
+    if let Ok(format) = ImageFormat::from_path(path) {
         reader.set_format(format);
     }
     reader.with_guessed_format().map_err(read_error)
@@ -114,6 +115,14 @@ fn read<R: BufRead + Seek>(
     channels: Channels,
     limit_bytes: u64,
 ) -> Result<DynamicImage, AppError> {
+    let mut block = 0;
+    if reader.format() == Some(ImageFormat::OpenExr) {
+        let mut source = reader.into_inner();
+        block = largest_block(&mut source);
+        let rewound = source.rewind();
+        rewound.map_err(|source| decode_error(name, ImageError::IoError(source)))?;
+        reader = ImageReader::with_format(source, ImageFormat::OpenExr);
+    }
     let mut limits = Limits::default();
     limits.max_alloc = Some(limit_bytes);
     reader.limits(limits);
@@ -139,7 +148,9 @@ fn read<R: BufRead + Seek>(
     let matrix_bytes = u64::from(width)
         .saturating_mul(height.into())
         .saturating_mul((channels.count() * size_of::<f32>()) as u64);
-    let needed_bytes = matrix_bytes.saturating_add(decoder.total_bytes());
+    let needed_bytes = matrix_bytes
+        .saturating_add(decoder.total_bytes())
+        .saturating_add(block);
     if needed_bytes > limit_bytes {
         return Err(too_large(needed_bytes));
     }
@@ -156,6 +167,26 @@ fn read<R: BufRead + Seek>(
     })?;
     picture.apply_orientation(orientation);
     Ok(picture)
+}
+
+/// Bytes of the largest block that the header of an OpenEXR picture claims. Its decoder reserves them before it looks whether the file has
+/// them, and they have nothing to do with the picture's size. Of what is no such header the decoder says what is wrong.
+fn largest_block(picture: impl std::io::Read) -> u64 {
+    let bytes = |header: &exr::meta::header::Header| {
+        let (columns, rows) = match header.blocks {
+            BlockDescription::Tiles(tiles) => (tiles.tile_size.0, tiles.tile_size.1),
+            BlockDescription::ScanLines => (
+                header.layer_size.0,
+                header.compression.scan_lines_per_block(),
+            ),
+        };
+        let pixels = (columns as u64).saturating_mul(rows as u64);
+        pixels.saturating_mul(header.channels.bytes_per_pixel as u64)
+    };
+    let header = exr::meta::MetaData::read_from_buffered(picture, false);
+    header.map_or(0, |found| {
+        found.headers.iter().map(bytes).max().unwrap_or(0)
+    })
 }
 
 fn to_photo(picture: &DynamicImage, name: &str) -> Result<Loaded, AppError> {

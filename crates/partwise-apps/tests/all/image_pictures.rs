@@ -191,6 +191,50 @@ fn a_small_file_with_a_huge_header_is_refused() {
     assert!(matches!(error, AppError::TooLarge { .. }), "{error}");
 }
 
+/// An OpenEXR header of 4 by 3 pixels, cut into tiles of a million pixels a side, and nothing behind it but the place of the first tile,
+/// which claims two thousand million bytes.
+fn tiled_exr() -> Vec<u8> {
+    let words =
+        |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|word| word.to_le_bytes()).collect() };
+    let mut channels = Vec::new();
+    for name in ["B", "G", "R"] {
+        channels.extend([name.as_bytes(), &[0], &words(&[2, 0, 1, 1])].concat());
+    }
+    channels.push(0);
+    let window = words(&[0, 0, 3, 2]);
+    let mut file = vec![0x76, 0x2f, 0x31, 1, 2, 2, 0, 0];
+    let one = 1f32.to_le_bytes();
+    let attributes: [(&str, &str, &[u8]); 9] = [
+        ("channels", "chlist", &channels),
+        ("compression", "compression", &[0]),
+        ("dataWindow", "box2i", &window),
+        ("displayWindow", "box2i", &window),
+        ("lineOrder", "lineOrder", &[0]),
+        ("pixelAspectRatio", "float", &one),
+        ("screenWindowCenter", "v2f", &[0; 8]),
+        ("screenWindowWidth", "float", &one),
+        ("tiles", "tiledesc", &[0, 0, 16, 0, 0, 0, 16, 0, 0]),
+    ];
+    for (name, kind, value) in attributes {
+        let length = words(&[value.len() as u32]);
+        file.extend([name.as_bytes(), &[0], kind.as_bytes(), &[0], &length, value].concat());
+    }
+    file.push(0);
+    let tile = file.len() as u32 + 8;
+    file.extend(words(&[tile, 0, 0, 0, 0, 0, 2_000_000_000]));
+    file
+}
+
+#[test]
+fn tiles_larger_than_the_limit_are_refused() {
+    let file = tiled_exr();
+    let error = decode(&file, "tiles.exr", Channels::Colour, DEFAULT_LIMIT_BYTES).unwrap_err();
+    assert!(
+        matches!(&error, AppError::TooLarge { needed_bytes, .. } if *needed_bytes > 12 << 40),
+        "{error}"
+    );
+}
+
 #[test]
 fn limits_count_pixels_and_matrix() {
     let file = encoded(GrayImage::new(100, 100), ImageFormat::Png);

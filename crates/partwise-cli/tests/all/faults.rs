@@ -21,8 +21,11 @@ const WRITERS: &[(&str, &str)] = &[
         "fit v.npy -k 2 -o kept-fit --checkpoint kept --every 0",
         "kept-fit",
     ),
+    ("fit v.npy -k 2 --split-w --pieces 2 -o split", "split"),
     ("rank v.npy --ranks 1..3 --starts 2 -o ranks", "ranks"),
     ("consensus v.npy -k 2 --runs 3 -o agreed", "agreed"),
+    ("tree v.npy --leaves 3 -o tree", "tree"),
+    ("joint v.npy v.npy -k 2 -o joint", "joint"),
     ("image photo.png -k 2 -o layers", "layers"),
     ("parts faces -k 2 -o parts", "parts"),
     ("topics texts.txt -k 2 -o topics", "topics"),
@@ -48,6 +51,29 @@ fn place() -> Place {
     place.succeed("fit v.npy -k 2 -o made -q");
     place.succeed("compress photo.png -o made.pwz --quality 50 -q");
     place
+}
+
+#[test]
+fn every_command_that_writes_is_tried() {
+    let place = Place::new();
+    let said = |arguments: &str| {
+        let output = place.command(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let help = said("--help");
+    let mut commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands: Vec<&str> = commands
+        .by_ref()
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(commands.contains(&"fit"), "{commands:?}");
+    for command in commands {
+        let writes = command != "help" && said(&format!("{command} --help")).contains("--output");
+        let tried = |(arguments, _): &(&str, &str)| arguments.split(' ').next() == Some(command);
+        assert_eq!(WRITERS.iter().any(tried), writes, "{command}");
+    }
 }
 
 /// Runs the program under what a shell can do to it first.

@@ -5,6 +5,7 @@
 
 use std::io::BufReader;
 
+use exr::meta::BlockDescription;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::{FileFormat, ReadOptions, looks_binary};
@@ -65,6 +66,13 @@ impl FileFormat for Image {
             .total_bytes()
             .saturating_add(pixels.saturating_mul(an_entry));
         drop(decoder);
+        let block = match format {
+            ImageFormat::OpenExr => {
+                rewind(&file, &budget.file)?;
+                largest_block(BufReader::new(&file))
+            }
+            _ => 0,
+        };
         let limit = budget
             .limit
             .map_or(MOST_BYTES, |limit| limit.min(MOST_BYTES));
@@ -72,7 +80,7 @@ impl FileFormat for Image {
             file: budget.file.clone(),
             limit: Some(limit),
         }
-        .check(needed)?;
+        .check(needed.saturating_add(block))?;
 
         rewind(&file, &budget.file)?;
         let mut reader = decoder_of(file);
@@ -87,6 +95,26 @@ impl FileFormat for Image {
 
 fn rewind(mut file: &std::fs::File, name: &str) -> Result<(), Error> {
     std::io::Seek::rewind(&mut file).map_err(|error| read_error(name, error))
+}
+
+/// Bytes of the largest block that the header of an OpenEXR picture claims. Its decoder reserves them before it looks whether the file has
+/// them, and they have nothing to do with the picture's size. Of what is no such header the decoder says what is wrong.
+fn largest_block(picture: impl std::io::Read) -> u64 {
+    let bytes = |header: &exr::meta::header::Header| {
+        let (columns, rows) = match header.blocks {
+            BlockDescription::Tiles(tiles) => (tiles.tile_size.0, tiles.tile_size.1),
+            BlockDescription::ScanLines => (
+                header.layer_size.0,
+                header.compression.scan_lines_per_block(),
+            ),
+        };
+        let pixels = (columns as u64).saturating_mul(rows as u64);
+        pixels.saturating_mul(header.channels.bytes_per_pixel as u64)
+    };
+    let header = exr::meta::MetaData::read_from_buffered(picture, false);
+    header.map_or(0, |found| {
+        found.headers.iter().map(bytes).max().unwrap_or(0)
+    })
 }
 
 /// Luminance of each pixel, divided by the largest value that a channel can hold.

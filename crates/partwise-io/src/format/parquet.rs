@@ -1,14 +1,19 @@
 //! Apache Parquet: columns in groups of rows, read some rows at a time. See [`crate::rows::columns`] for what is a name and what a
 //! number.
 
+mod thrift;
+
 use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder,
 };
+use parquet::file::reader::{ChunkReader, Length};
 
 use super::{ReadOptions, RowsFormat};
 use crate::convert::VALUES;
@@ -19,6 +24,8 @@ use crate::rows::{Bands, Body, Lines, Rows, guarded, precision};
 use crate::source::Source;
 
 const MAGIC: &[u8] = b"PAR1";
+/// Bytes at the end of a file: the length of the footer before them, and the magic.
+const END: u64 = 8;
 /// Bytes of pages and dictionaries that a column has in memory while it is read, at most, as writers make them.
 const COLUMN_BYTES: u64 = 3 << 20;
 
@@ -46,7 +53,7 @@ fn open(source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, 
     let name = source.name.clone();
     let (file, length) = source.into_seekable()?;
     guarded(&name, || {
-        let file = Pages::new(&name, file, length)?;
+        let file = Pages::new(&name, file, length, budget)?;
         let meta = file.meta.metadata();
         let rows = (0..meta.num_row_groups()).map(|group| meta.row_group(group).num_rows());
         let rows = rows.fold(0, |sum: u64, rows| sum.saturating_add(rows.max(0) as u64));
@@ -82,16 +89,65 @@ fn open(source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, 
     })
 }
 
+/// A file whose page headers are looked at before they are read.
+#[derive(Debug)]
+struct Chunks {
+    file: File,
+    /// Bytes that a page may take.
+    most: u64,
+}
+
+impl Length for Chunks {
+    fn len(&self) -> u64 {
+        self.file.len()
+    }
+}
+
+impl ChunkReader for Chunks {
+    type T = thrift::Header<BufReader<File>>;
+
+    /// Where a page begins.
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        let file = BufReader::new(self.file.try_clone()?);
+        Ok(thrift::Header::new(file, start, self.most)?)
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        self.file.get_bytes(start, length)
+    }
+}
+
+/// Refuses a footer that must not reach the crate. Of a file that has none, that crate says it.
+fn look_at_footer(name: &str, mut file: &File, length: u64) -> Result<(), Error> {
+    let mut look = || {
+        let end = length.checked_sub(END)?;
+        let mut claim = [0; 4];
+        file.seek(SeekFrom::Start(end)).ok()?;
+        file.read_exact(&mut claim).ok()?;
+        let start = end.checked_sub(u32::from_le_bytes(claim).into())?;
+        file.seek(SeekFrom::Start(start)).ok()?;
+        let (at, what) = thrift::look_at_footer(BufReader::new(file.take(end - start))).err()?;
+        Some(Error::Malformed {
+            file: name.to_owned(),
+            problem: format!("the footer has {what} at byte {}", start + at),
+        })
+    };
+    look().map_or(Ok(()), Err)
+}
+
 /// A file and what its end says of it.
 #[derive(Debug)]
 struct Pages {
     name: String,
     file: File,
+    /// Bytes that a page may take.
+    most: u64,
     meta: ArrowReaderMetadata,
 }
 
 impl Pages {
-    fn new(name: &str, file: File, length: u64) -> Result<Self, Error> {
+    fn new(name: &str, file: File, length: u64, budget: &Budget) -> Result<Self, Error> {
+        look_at_footer(name, &file, length)?;
         let options = ArrowReaderOptions::new();
         let meta =
             ArrowReaderMetadata::load(&file, options).map_err(|error| refused(name, error))?;
@@ -116,6 +172,7 @@ impl Pages {
         Ok(Self {
             name: name.to_owned(),
             file,
+            most: budget.limit.unwrap_or(u64::MAX),
             meta,
         })
     }
@@ -142,7 +199,11 @@ impl Pages {
         let meta = self.meta.metadata();
         let file = self.file.try_clone();
         let file = file.map_err(|source| crate::source::read_error(&self.name, source))?;
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.meta.clone());
+        let most = self.most;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(
+            Chunks { file, most },
+            self.meta.clone(),
+        );
         let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
         let (mut begin, mut group) = (0, 0);
         while group < meta.num_row_groups() {

@@ -314,6 +314,42 @@ fn pictures() {
         error,
         ": needs 38.0 GB (38025000000 bytes) of memory; allowed are 4.29 GB (4294967296 bytes)"
     );
+    let error = content("v.exr", tiled_exr());
+    assert!(error.contains("needs 13.2 TB"), "{error}");
+}
+
+/// An OpenEXR header of 4 by 3 pixels, cut into tiles of a million pixels a side, and nothing behind it but the place of the first tile,
+/// which claims two thousand million bytes.
+fn tiled_exr() -> Vec<u8> {
+    let words =
+        |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|word| word.to_le_bytes()).collect() };
+    let mut channels = Vec::new();
+    for name in ["B", "G", "R"] {
+        channels.extend([name.as_bytes(), &[0], &words(&[2, 0, 1, 1])].concat());
+    }
+    channels.push(0);
+    let window = words(&[0, 0, 3, 2]);
+    let mut file = vec![0x76, 0x2f, 0x31, 1, 2, 2, 0, 0];
+    let one = 1f32.to_le_bytes();
+    let attributes: [(&str, &str, &[u8]); 9] = [
+        ("channels", "chlist", &channels),
+        ("compression", "compression", &[0]),
+        ("dataWindow", "box2i", &window),
+        ("displayWindow", "box2i", &window),
+        ("lineOrder", "lineOrder", &[0]),
+        ("pixelAspectRatio", "float", &one),
+        ("screenWindowCenter", "v2f", &[0; 8]),
+        ("screenWindowWidth", "float", &one),
+        ("tiles", "tiledesc", &[0, 0, 16, 0, 0, 0, 16, 0, 0]),
+    ];
+    for (name, kind, value) in attributes {
+        let length = words(&[value.len() as u32]);
+        file.extend([name.as_bytes(), &[0], kind.as_bytes(), &[0], &length, value].concat());
+    }
+    file.push(0);
+    let tile = file.len() as u32 + 8;
+    file.extend(words(&[tile, 0, 0, 0, 0, 0, 2_000_000_000]));
+    file
 }
 
 #[test]

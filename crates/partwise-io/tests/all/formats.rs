@@ -232,6 +232,31 @@ fn refusal(name: &str) -> String {
     error.replace(&fixture("").display().to_string(), "")
 }
 
+/// A field of the footer that no reader knows: a list of more booleans than anybody counts.
+#[test]
+fn a_parquet_file_with_a_list_of_booleans_is_refused() {
+    if !is_known("index.parquet") {
+        return;
+    }
+    let whole = std::fs::read(fixture("index.parquet")).unwrap();
+    let (file, end) = whole.split_at(whole.len() - 8);
+    let length = u32::from_le_bytes(end[..4].try_into().unwrap());
+    let claim = [0x09, 40, 0xf2, 0xff, 0xff, 0xff, 0xff, 0x07, 0];
+    let (last, file) = file.split_last().unwrap();
+    assert_eq!(*last, 0, "the end of the footer");
+    let length = length + claim.len() as u32 - 1;
+    let file = [file, &claim, &length.to_le_bytes(), b"PAR1"].concat();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("v.parquet");
+    std::fs::write(&path, file).unwrap();
+    let error = read(&path, &ReadOptions::default()).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("the footer has a list of booleans at byte "),
+        "{error}"
+    );
+}
+
 #[test]
 fn what_is_wrong_is_named() {
     for (name, wanted) in [
