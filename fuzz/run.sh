@@ -44,6 +44,14 @@ for target in $targets; do bins="$bins --bin $target"; done
 RUSTFLAGS=$flags CARGO_INCREMENTAL=0 ${CARGO:-cargo} build --release --locked --manifest-path fuzz/Cargo.toml \
     --target "$machine" --target-dir target/fuzz $bins
 
+# Files of the targets lie in memory, where there is such a place, and go with this script.
+place=/dev/shm
+test -d "$place" && test -w "$place" || place=${TMPDIR:-/tmp}
+TMPDIR=$(mktemp -d "$place/partwise-fuzz.XXXXXX")
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+trap 'exit 1' HUP INT TERM
+
 # The input that ended a target, in letters that can be copied, and what to do with them. What is too long for that is left in its file.
 show() {
     target=$1 input=$2

@@ -40,16 +40,11 @@ pub fn begin() {
     folder();
 }
 
-/// The folder of this process, in memory where the system has such a place.
+/// The folder of this process, where temporary files go: `fuzz/run.sh` has a place in memory for them.
 pub fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let memory = Path::new("/dev/shm");
-        let base = match memory.is_dir() {
-            true => memory.to_owned(),
-            false => std::env::temp_dir(),
-        };
-        let folder = base.join(format!("partwise-fuzz-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("partwise-fuzz-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder for the input");
         folder
     })
