@@ -27,7 +27,7 @@ pub(crate) struct ConvertArguments {
     /// File for the store: .pws
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: PathBuf,
-    /// Do not compress the blocks: a larger file that costs less to read
+    /// Compress no blocks, as those are that this at least halves: a larger file that costs less to read
     #[arg(long)]
     pub(crate) no_compression: bool,
     #[command(flatten)]

@@ -239,12 +239,12 @@ fn the_peak_of_memory_is_below_the_limit() {
         converting < 40_000,
         "{converting} kB at the most to convert"
     );
-    let fit = "fit v.pws -k 5 -o out --memory 80M --max-iter 6 --tol 0 --threads 2 --init random";
+    let fit = "fit v.pws -k 5 -o out --memory 64M --max-iter 6 --tol 0 --threads 2 --init random";
     let fitting = place.peak(fit);
-    assert!(fitting < 80_000, "{fitting} kB at the most to fit");
+    assert!(fitting < 64_000, "{fitting} kB at the most to fit");
     assert_eq!(place.json("out/run.json")["iterations"], 6);
     place.refused(
-        &fit.replace("80M", "60M"),
+        &fit.replace("64M", "60M"),
         &["needs --memory", "60M is too little"],
     );
     let held = place.peak("fit v.pws -k 5 -o held --max-iter 1 --init random");

@@ -81,7 +81,7 @@ impl Compressed {
     ) -> Result<Sparse<T>, Error> {
         let stored = self.stored();
         let (mut indices, mut values) = (budget.take::<I>(stored)?, budget.take::<T>(stored)?);
-        self.indices(0, stored, |index| indices.push(I::new(index as usize)))?;
+        self.indices(0, stored, &mut indices, |index| I::new(index as usize))?;
         self.values.visit(0, stored, |part| {
             values.extend(part.iter().map(|&value| T::from_f64(value)));
             Ok(())
@@ -96,26 +96,30 @@ impl Compressed {
         ))
     }
 
-    /// Hands over `count` indices, which must lie in their line, from number `first` on.
-    pub(super) fn indices(
+    /// Adds what is `made` of `count` indices, which must lie in their line, from number `first` on.
+    pub(super) fn indices<I>(
         &self,
         first: u64,
         count: u64,
-        mut sink: impl FnMut(u32),
+        out: &mut Vec<I>,
+        made: impl Fn(u32) -> I,
     ) -> Result<(), Error> {
+        // The largest bound is that of 32 bits, so all indices below are whole in a double.
+        let bound = self.inner as f64;
+        let within = |index: f64| (index >= 0.0) & (index < bound);
         let mut number = first;
         self.indices.visit(first, count, |part| {
-            for &index in part {
-                // The largest bound is that of 32 bits, so all indices below are whole in a double.
-                if !(index >= 0.0 && index < self.inner as f64) {
-                    return Err(self.malformed(format!(
-                        "indices: entry {number} is {index}; expected 0 to {}",
-                        self.inner as i128 - 1
-                    )));
-                }
-                sink(index as u32);
-                number += 1;
+            if !part.iter().fold(true, |all, &index| all & within(index)) {
+                let place = part.iter().position(|&index| !within(index)).unwrap_or(0);
+                return Err(self.malformed(format!(
+                    "indices: entry {} is {}; expected 0 to {}",
+                    number + place as u64,
+                    part[place],
+                    self.inner as i128 - 1
+                )));
             }
+            out.extend(part.iter().map(|&index| made(index as u32)));
+            number += part.len() as u64;
             Ok(())
         })
     }
@@ -127,7 +131,7 @@ impl Compressed {
             indices.clear();
             values.clear();
             let begin = self.offsets[first];
-            self.indices(begin, size.stored as u64, |index| indices.push(index))?;
+            self.indices(begin, size.stored as u64, &mut indices, |index| index)?;
             self.values.visit(begin, size.stored as u64, |part| {
                 values.extend(part.iter().map(|&value| T::from_f64(value)));
                 Ok(())

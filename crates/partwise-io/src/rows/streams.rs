@@ -16,7 +16,7 @@ impl Compressed {
         out.offsets
             .extend(bounds.iter().map(|&bound| (bound - begin) as usize));
         out.indices.clear();
-        self.indices(begin, count, |index| out.indices.push(index))?;
+        self.indices(begin, count, &mut out.indices, |index| index)?;
         out.values.resize(size.stored, T::default());
         self.values.read(begin as usize, &mut out.values)?;
         let mut line = Vec::new();

@@ -2,8 +2,8 @@
 //!
 //! Sparse: how many entries each row has; of each entry how many columns lie between it and the one before in its row; the
 //! values. Dense: the values alone. Counts and gaps are LEB128: seven bits a byte, so that most gaps of most matrices take one.
-//! Values take the narrowest of the types below in which every one of the block is exactly what it was: counts take a byte.
-//! All of it may be deflated.
+//! Values take the shortest of the types below in which every one of the block is exactly what it was: counts take a byte, or
+//! little more where some are large. All of it may be deflated.
 
 use std::io::{Read, Write};
 
@@ -19,6 +19,8 @@ const DEFLATED: u8 = 0x80;
 const MOST_COMPRESSION: u64 = 1040;
 /// The fastest: higher levels of deflate gain a few percent on gaps and counts.
 const LEVEL: u32 = 1;
+/// A block is deflated where that makes it so many times as short: to inflate one takes longer than to read as many bytes.
+const WORTHWHILE: usize = 2;
 
 /// How a value lies in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,14 +30,24 @@ enum Width {
     U32 = 2,
     F32 = 3,
     F64 = 4,
+    /// Whole numbers below 2³² as counts and gaps are. Only of sparse blocks: nobody knows where in the block a value lies.
+    Varint = 5,
 }
 
 impl Width {
-    const ALL: [Self; 5] = [Self::U8, Self::U16, Self::U32, Self::F32, Self::F64];
+    const ALL: [Self; 6] = [
+        Self::U8,
+        Self::U16,
+        Self::U32,
+        Self::F32,
+        Self::F64,
+        Self::Varint,
+    ];
 
+    /// Bytes of a value, at the least.
     fn bytes(self) -> usize {
         match self {
-            Self::U8 => 1,
+            Self::U8 | Self::Varint => 1,
             Self::U16 => 2,
             Self::U32 | Self::F32 => 4,
             Self::F64 => 8,
@@ -50,6 +62,7 @@ impl Width {
             Self::U32 => f64::from(value as u32),
             Self::F32 => f64::from(value as f32),
             Self::F64 => value,
+            Self::Varint => return Self::U32.holds(value),
         };
         back.to_bits() == value.to_bits()
     }
@@ -65,6 +78,20 @@ impl Width {
         width
     }
 
+    /// The shortest for the values of a sparse block.
+    fn of_sparse<T: Real>(values: &[T]) -> Self {
+        let width = Self::of(values);
+        let length = |value: &T| (value.to_f64() as u32 | 1).ilog2() as usize / 7 + 1;
+        match width {
+            Self::U16 | Self::U32
+                if values.iter().map(length).sum::<usize>() < values.len() * width.bytes() =>
+            {
+                Self::Varint
+            }
+            _ => width,
+        }
+    }
+
     fn put<T: Real>(self, values: &[T], out: &mut Vec<u8>) {
         let values = values.iter().map(|value| value.to_f64());
         match self {
@@ -73,27 +100,28 @@ impl Width {
             Self::U32 => values.for_each(|value| out.extend((value as u32).to_le_bytes())),
             Self::F32 => values.for_each(|value| out.extend((value as f32).to_le_bytes())),
             Self::F64 => values.for_each(|value| out.extend(value.to_le_bytes())),
+            Self::Varint => values.for_each(|value| put_number(value as u64, out)),
         }
     }
 
-    /// Fills `out` with as many values, of which `bytes` has as many.
-    fn get<T: Real>(self, bytes: &[u8], out: &mut [T]) {
-        macro_rules! each {
-            ($type:ty, $convert:expr) => {
-                for (out, bytes) in out.iter_mut().zip(bytes.chunks_exact(size_of::<$type>())) {
-                    let mut array = [0; size_of::<$type>()];
-                    array.copy_from_slice(bytes);
-                    *out = $convert(<$type>::from_le_bytes(array));
-                }
-            };
-        }
+    /// Fills `out` with values off the front of `bytes`; `None` if these end before.
+    fn take<T: Real>(self, bytes: &mut Bytes<'_>, out: &mut [T]) -> Option<()> {
         match self {
-            Self::U8 => each!(u8, |value| T::from_f64(f64::from(value))),
-            Self::U16 => each!(u16, |value| T::from_f64(f64::from(value))),
-            Self::U32 => each!(u32, |value| T::from_f64(f64::from(value))),
-            Self::F32 => each!(f32, T::from_f32),
-            Self::F64 => each!(f64, T::from_f64),
+            Self::U8 => bytes.values(out, |value| {
+                T::from_f64(f64::from(u8::from_le_bytes(value)))
+            })?,
+            Self::U16 => bytes.values(out, |value| {
+                T::from_f64(f64::from(u16::from_le_bytes(value)))
+            })?,
+            Self::U32 => bytes.values(out, |value| {
+                T::from_f64(f64::from(u32::from_le_bytes(value)))
+            })?,
+            Self::F32 => bytes.values(out, |value| T::from_f32(f32::from_le_bytes(value)))?,
+            Self::F64 => bytes.values(out, |value| T::from_f64(f64::from_le_bytes(value)))?,
+            // Above 32 bits there is none in what was written.
+            Self::Varint => bytes.numbers(out, |value| T::from_f64(value as f64))?,
         }
+        Some(())
     }
 }
 
@@ -125,14 +153,17 @@ pub(super) fn pack<T: Real>(
         }
         from += length;
     }
-    let width = Width::of(values);
+    let width = match lengths.is_empty() {
+        true => Width::of(values),
+        false => Width::of_sparse(values),
+    };
     width.put(values, &mut bytes);
     let raw = bytes.len() as u64;
     if deflate {
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(LEVEL));
         encoder.write_all(&bytes)?;
         let deflated = encoder.finish()?;
-        if deflated.len() < bytes.len() {
+        if deflated.len() <= bytes.len() / WORTHWHILE {
             return Ok(Packed {
                 bytes: deflated,
                 code: width as u8 | DEFLATED,
@@ -174,7 +205,15 @@ pub(super) fn is_possible(
     } else {
         Some(values)
     };
-    packed && least.is_some_and(|least| if sparse { least <= raw } else { least == raw })
+    let dense = width != &Width::Varint;
+    packed
+        && least.is_some_and(|least| {
+            if sparse {
+                least <= raw
+            } else {
+                dense && least == raw
+            }
+        })
 }
 
 /// The bytes as they were before they were deflated, into `out`.
@@ -192,7 +231,8 @@ pub(super) fn inflate(code: u8, bytes: &mut Vec<u8>, raw: u64, out: &mut Vec<u8>
 /// The values from entry `first` on of a dense block.
 pub(super) fn dense_values<T: Real>(code: u8, raw: &[u8], first: usize, out: &mut [T]) {
     let width = Width::ALL[usize::from(code & !DEFLATED)];
-    width.get(&raw[first * width.bytes()..], out);
+    let read = width.take(&mut Bytes(&raw[first * width.bytes()..]), out);
+    read.expect("the index has been checked: a dense block has as many values as it says");
 }
 
 /// The entries of a sparse block, or what is wrong with it.
@@ -214,27 +254,28 @@ pub(super) fn sparse_entries<T: Real>(
     if end != stored as u64 {
         return Err("its rows have another number of entries than the index says");
     }
-    out.indices.clear();
-    out.indices.reserve(stored);
+    // All of them are written below.
+    out.indices.resize(stored, 0);
     for row in out.offsets.windows(2) {
-        let mut next = 0u64;
-        for _ in row[0]..row[1] {
-            let gap = bytes.number().ok_or("its columns end too early")?;
-            let index = next.saturating_add(gap);
-            if index >= cols as u64 {
-                return Err("an entry lies behind the last column");
-            }
-            out.indices.push(index as u32);
-            next = index + 1;
+        let (mut next, mut large) = (0u64, 0);
+        let indices = &mut out.indices[row[0]..row[1]];
+        let read = bytes.numbers(indices, |gap| {
+            large |= gap;
+            let index = next.wrapping_add(gap);
+            next = index.wrapping_add(1);
+            index as u32
+        });
+        read.ok_or("its columns end too early")?;
+        // As many gaps as there may be entries do not wrap if none is larger than a column's number.
+        if next > cols as u64 || large > u64::from(u32::MAX) {
+            return Err("an entry lies behind the last column");
         }
     }
-    if bytes.0.len() != stored * width.bytes() {
-        return Err("it has another number of values than entries");
-    }
-    out.values.clear();
     out.values.resize(stored, T::default());
-    width.get(bytes.0, &mut out.values);
-    Ok(())
+    match width.take(&mut bytes, &mut out.values) {
+        Some(()) if bytes.0.is_empty() => Ok(()),
+        _ => Err("it has another number of values than entries"),
+    }
 }
 
 /// Seven bits a byte, the lowest first; the eighth says that more follow.
@@ -271,6 +312,49 @@ impl<'a> Bytes<'a> {
             }
         }
         None
+    }
+
+    /// Fills `out` with what is `made` of N bytes each; `None` if the bytes end before.
+    #[inline]
+    fn values<O, const N: usize>(
+        &mut self,
+        out: &mut [O],
+        made: impl Fn([u8; N]) -> O,
+    ) -> Option<()> {
+        let (values, _) = self.take(out.len().checked_mul(N)?)?.as_chunks();
+        for (out, &value) in out.iter_mut().zip(values) {
+            *out = made(value);
+        }
+        Some(())
+    }
+
+    /// Fills `out` with what is `made` of as many numbers; `None` if the bytes end before.
+    #[inline]
+    fn numbers<O>(&mut self, mut out: &mut [O], mut made: impl FnMut(u64) -> O) -> Option<()> {
+        /// The bits that say that more bytes follow, of [`EIGHT`] bytes.
+        const FOLLOWED: u64 = 0x8080_8080_8080_8080;
+        const EIGHT: usize = 8;
+        while !out.is_empty() {
+            // Most numbers take one byte.
+            let count = match (
+                self.0.first_chunk::<EIGHT>(),
+                out.first_chunk_mut::<EIGHT>(),
+            ) {
+                (Some(&bytes), Some(out)) if u64::from_le_bytes(bytes) & FOLLOWED == 0 => {
+                    for (out, byte) in out.iter_mut().zip(bytes) {
+                        *out = made(u64::from(byte));
+                    }
+                    self.0 = &self.0[EIGHT..];
+                    EIGHT
+                }
+                _ => {
+                    out[0] = made(self.number()?);
+                    1
+                }
+            };
+            out = &mut out[count..];
+        }
+        Some(())
     }
 
     pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
@@ -343,8 +427,37 @@ mod tests {
             let width = Width::of(&[value]);
             let (mut bytes, mut out) = (Vec::new(), [1.0f64]);
             width.put(&[value], &mut bytes);
-            width.get(&bytes, &mut out);
+            width.take(&mut Bytes(&bytes), &mut out).unwrap();
             assert_eq!(out[0].to_bits(), value.to_bits(), "{value}");
         }
+    }
+
+    #[test]
+    fn some_large_counts_do_not_widen_the_others() {
+        let counts = |large: usize| -> Vec<f64> {
+            let value = |i: usize| if i < large { 70_000.0 } else { (i % 3) as f64 };
+            (0..100).map(value).collect()
+        };
+        for (large, width, length) in [
+            (0, Width::U8, 100),
+            (1, Width::Varint, 102),
+            (99, Width::Varint, 298),
+            (100, Width::Varint, 300),
+        ] {
+            let values = counts(large);
+            assert_eq!(Width::of_sparse(&values), width, "{large}");
+            let mut bytes = Vec::new();
+            width.put(&values, &mut bytes);
+            assert_eq!(bytes.len(), length, "{large}");
+            let mut out = vec![0.0; 100];
+            let mut reader = Bytes(&bytes);
+            width.take(&mut reader, &mut out).unwrap();
+            assert_eq!(out, values);
+            assert!(reader.0.is_empty());
+            assert_eq!(width.take(&mut Bytes(&bytes[1..]), &mut out), None);
+        }
+        // Where all are large, four bytes are less than five.
+        assert_eq!(Width::of_sparse(&[4e9, 4e9, 1e9]), Width::U32);
+        assert_eq!(Width::of_sparse(&[300.0, 0.5]), Width::F32);
     }
 }

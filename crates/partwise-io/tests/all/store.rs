@@ -238,6 +238,32 @@ fn nasty_shapes_come_back() {
 }
 
 #[test]
+fn blocks_are_deflated_where_that_halves_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("v.csv"), folder.path().join("v.pws"));
+    let bytes = |text: &str, deflate| {
+        fs::write(&input, text).unwrap();
+        converted(&input, &output, &ReadOptions::default(), deflate).unwrap();
+        let found = read(&output, &ReadOptions::default()).unwrap();
+        let expected = read(&input, &ReadOptions::default()).unwrap();
+        assert_eq!(found.matrix, expected.matrix);
+        fs::metadata(&output).unwrap().len()
+    };
+    let rows = |entry: fn(u64) -> u64| -> String {
+        let row = |i: u64| {
+            let row: Vec<_> = (0..10).map(|j| entry(10 * i + j).to_string()).collect();
+            format!("{}\n", row.join(","))
+        };
+        (0..1000).map(row).collect()
+    };
+    let few = rows(|at| u64::from(at.is_multiple_of(50)));
+    assert!(2 * bytes(&few, true) < bytes(&few, false));
+    // Seven bits of each of these eight are not to be foreseen.
+    let many = rows(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) & 0x7f);
+    assert_eq!(bytes(&many, true), bytes(&many, false));
+}
+
+#[test]
 fn faults_of_the_input_are_those_of_the_reader() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("v.pws");

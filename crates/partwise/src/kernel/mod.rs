@@ -26,7 +26,7 @@ pub(crate) use lanes::{Lanes, QUAD, padded};
 pub(crate) use logarithm::Logarithm;
 use prefetch::prefetch;
 pub(crate) use products::{add_times, add_transposed_times, gram, lines, outer, pack, times};
-pub(crate) use sparse::{Sums, dot, for_each_entry, gather_lines};
+pub(crate) use sparse::{Sums, dot, for_each_entry, gather_lines, sum_stride};
 pub(crate) use sums::{column_sums, inner, largest, sum, total};
 
 /// How wide the vectors of a thread may be.

@@ -146,10 +146,25 @@ impl<'a, T: Float> End<'a, T> {
     }
 }
 
+/// How many values lie from one sum of k values to the next in [`Sums`]: whole vectors.
+pub(crate) fn sum_stride<T: Float>(k: usize) -> usize {
+    struct Lanes<T>(std::marker::PhantomData<T>);
+    impl<T: Float> WithSimd for Lanes<T> {
+        type Output = usize;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            T::count::<S>()
+        }
+    }
+    let lanes = machine_for::<T>(k).dispatch(Lanes(std::marker::PhantomData::<T>));
+    k.next_multiple_of(lanes)
+}
+
 /// Sums of [`gather_lines`] on their way, while the entries of the lines come a run at a time: those of the even and those
 /// of the odd entries of each line, which take turns there too. So the totals have the same bits, wherever runs end.
 pub(crate) struct Sums<'a, T> {
-    /// lines × 2 × k.
+    /// lines × 2 × [`sum_stride`].
     pub(crate) sums: &'a mut [T],
     /// Whether a line has had an odd number of entries.
     pub(crate) odd: &'a mut [bool],
@@ -157,7 +172,7 @@ pub(crate) struct Sums<'a, T> {
 
 impl<T: Float> Sums<'_, T> {
     /// Adds the entries that lines of a run, from `from` on, have: their indices count the rows of `other`, of k values.
-    pub(crate) fn add(self, run: &Compressed<'_, T>, from: usize, other: &[T], k: usize) {
+    pub(crate) fn gather(self, run: &Compressed<'_, T>, from: usize, other: &[T], k: usize) {
         assert!(other.len() >= run.minor() * k, "a row for each index");
         let Self { sums, odd } = self;
         machine_for::<T>(k).dispatch(GoOn {
@@ -167,11 +182,93 @@ impl<T: Float> Sums<'_, T> {
             from,
             other,
             k,
+            stride: sum_stride::<T>(k),
         });
         for (line, odd) in (from..).zip(odd) {
             let (from, to) = run.span(line);
             *odd ^= (to - from) % 2 == 1;
         }
+    }
+
+    /// The same for lines that go across a run, from index `first` on, as many as there are sums: its own lines have `rows`, of k
+    /// values. Where indices of a line do not rise, all of them are from `first` on.
+    pub(crate) fn scatter(self, run: &Compressed<'_, T>, first: usize, rows: &[T], k: usize) {
+        let Self { sums, odd } = self;
+        machine_for::<T>(k).dispatch(Scatter {
+            sums,
+            odd,
+            run,
+            first,
+            rows,
+            k,
+            stride: sum_stride::<T>(k),
+        });
+    }
+}
+
+struct Scatter<'a, T: Float> {
+    sums: &'a mut [T],
+    odd: &'a mut [bool],
+    run: &'a Compressed<'a, T>,
+    first: usize,
+    rows: &'a [T],
+    k: usize,
+    stride: usize,
+}
+
+impl<T: Float> WithSimd for Scatter<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let k = self.k;
+        in_vectors::<T, S>(simd, k, &mut self);
+    }
+}
+
+impl<T: Float> Columns<T> for Scatter<'_, T> {
+    /// Of every entry. No more than one call of [`in_vectors`] has two sets, so that entries are counted once.
+    #[inline(always)]
+    fn columns<S: Simd, const N: usize, const SETS: usize>(&mut self, simd: S, first: usize) {
+        let lanes = T::count::<S>();
+        let (step, column) = (self.stride / lanes, first / lanes);
+        let (sums, _) = T::split_mut::<S>(self.sums);
+        let (run, values) = (self.run, self.run.values());
+        let all = self.odd.len() == run.minor();
+        with_indices!(run.indices(), indices => {
+            for (line, row) in self.rows.chunks_exact(self.k).enumerate() {
+                let row: [_; N] = load(simd, &row[first..]);
+                let (mut from, mut to) = run.span(line);
+                if !all {
+                    let within = &indices[from..to];
+                    let last = self.first + self.odd.len();
+                    to = from + within.partition_point(|index| index.at() < last);
+                    from += within.partition_point(|index| index.at() < self.first);
+                }
+                for entry in from..to {
+                    // Those of the lines behind this one, too.
+                    let coming = indices.get(entry + ahead::<T, S, N>());
+                    if let Some(coming) = coming {
+                        let at = coming.at().wrapping_sub(self.first);
+                        if let Some(&odd) = self.odd.get(at) {
+                            let at = (2 * at + usize::from(SETS == 2 && odd)) * step + column;
+                            prefetch(sums.as_ptr().wrapping_add(at), N * size_of::<T::Vector<S>>());
+                        }
+                    }
+                    let at = indices[entry].at() - self.first;
+                    let set = SETS == 2 && self.odd[at];
+                    if SETS == 2 {
+                        self.odd[at] = !set;
+                    }
+                    let at = (2 * at + usize::from(set)) * step + column;
+                    let sums = sums[at..].first_chunk_mut::<N>().expect("there is room for vectors");
+                    let value = T::splat(simd, values[entry]);
+                    for q in 0..N {
+                        sums[q] = T::fma(simd, value, row[q], sums[q]);
+                    }
+                }
+            }
+        });
     }
 }
 
@@ -182,6 +279,7 @@ struct GoOn<'a, T: Float> {
     from: usize,
     other: &'a [T],
     k: usize,
+    stride: usize,
 }
 
 impl<T: Float> WithSimd for GoOn<'_, T> {
@@ -209,10 +307,10 @@ impl<T: Float> Columns<T> for GoOn<'_, T> {
                 k,
                 first,
             };
-            let lines = self.sums.chunks_exact_mut(2 * k).zip(self.odd);
+            let lines = self.sums.chunks_exact_mut(2 * self.stride).zip(self.odd);
             for (line, (both, &odd)) in (self.from..).zip(lines) {
                 let (from, to) = self.run.span(line);
-                for (set, sums) in both.chunks_exact_mut(k).take(SETS).enumerate() {
+                for (set, sums) in both.chunks_exact_mut(self.stride).take(SETS).enumerate() {
                     // The first entry goes on where the last one of the run before left off.
                     let from = from + (set + usize::from(odd)) % SETS;
                     if from >= to {

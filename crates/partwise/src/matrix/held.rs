@@ -26,7 +26,10 @@ impl<T: Float> Held<T> {
     pub fn matrix(&self) -> Matrix<'_, T> {
         match &self.rows {
             Rows::Dense(dense) => dense.into(),
-            Rows::Sparse(run) => Matrix::Csr(run.trusted(run.offsets.len() - 1, self.cols)),
+            Rows::Sparse(run) => {
+                // Indices have been looked at run by run.
+                Matrix::Csr(run.trusted(run.offsets.len() - 1, self.cols, false))
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use faer::MatRef;
 
-use super::streamed::KeptTwins;
+use super::streamed::Kept;
 use super::{Across, Compressed, Dense, Lines, Matrix, Stream, Tiles, Twin, tiles};
 use crate::Float;
 use crate::kernel;
@@ -40,7 +40,27 @@ pub(crate) enum Source<'a, T: Float> {
     /// Made here: sparse by lines, and by columns.
     Owned(Twin<T>, Twin<T>),
     /// Not in memory, or without the twin: it can only be walked, in its own order.
-    Streamed(Stream<'a, T>, KeptTwins<T>),
+    Streamed(Stream<'a, T>, Kept<T>),
+}
+
+/// The twins of sparse runs that a walk hands over, of lines that have none for good.
+#[derive(Clone, Copy)]
+pub(crate) enum Twins<'t> {
+    None,
+    /// Those that are kept, which these threads make once.
+    Kept(&'t Threads),
+    /// Of every run.
+    All(&'t Threads),
+}
+
+impl<'t> Twins<'t> {
+    /// Who makes those that are kept, if they are wanted.
+    pub(super) fn makers(self) -> Option<&'t Threads> {
+        match self {
+            Self::None => None,
+            Self::Kept(threads) | Self::All(threads) => Some(threads),
+        }
+    }
 }
 
 /// How lines are cut: lines in a run, which one thread after the other goes over, and in a block, which is one task.
@@ -91,7 +111,7 @@ impl<'a, T: Float> Source<'a, T> {
             Matrix::Dense(view) => Self::Dense(view),
             Matrix::Csr(sparse) => Self::Csr(sparse, made(&sparse)),
             Matrix::Csc(sparse) => Self::Csc(sparse, made(&sparse)),
-            Matrix::Streamed(streamed) => Self::Streamed(streamed.lines, KeptTwins::new()),
+            Matrix::Streamed(streamed) => Self::Streamed(streamed.lines, Kept::new()),
         }
     }
 
@@ -183,14 +203,14 @@ impl<'a, T: Float> Source<'a, T> {
     /// Hands over all lines in order, `run` of them at a time, with the number of the first. Sparse lines that are not in memory
     /// come in the runs in which they are kept, and those with twins in tiles.
     pub(crate) fn walk(&self, run: usize, mut visit: impl FnMut(usize, Lines<'_, T>)) {
-        self.walk_with_twins(run, None, |first, lines, _| visit(first, lines));
+        self.walk_with_twins(run, Twins::None, |first, lines, _| visit(first, lines));
     }
 
-    /// As [`Self::walk`], with the twin of each run of sparse lines that have none for good, if `twins` are wanted: by these threads.
+    /// As [`Self::walk`], with the `twins` that are wanted.
     pub(crate) fn walk_with_twins(
         &self,
         run: usize,
-        twins: Option<&Threads>,
+        twins: Twins<'_>,
         mut visit: impl FnMut(usize, Lines<'_, T>, Option<&Twin<T>>),
     ) {
         match self {
@@ -228,17 +248,18 @@ impl<'a, T: Float> Source<'a, T> {
         let mut out = Dense::zeros(length, width);
         let mut across = self.is_sparse().then(|| Across::new(length, width));
         let tile = column_tile(length);
-        self.walk_with_twins(self.cut().run, Some(threads), |first, lines, twin| {
+        let twins = Twins::Kept(threads);
+        self.walk_with_twins(self.cut().run, twins, |first, lines, twin| {
             let rows = y.row_range(first, first + lines.count());
-            match (lines, twin.zip(across.as_mut())) {
-                (Lines::Sparse(_), Some((twin, across))) => across.add(twin, rows, threads),
+            match (lines, across.as_mut()) {
+                (Lines::Sparse(run), Some(across)) => across.add((&run, twin), rows, threads),
                 (Lines::Dense(view), _) => {
                     threads.map_chunks(out.as_mut_slice(), tile * width, |index, out| {
                         let columns = view.subcols(index * tile, out.len() / width);
                         kernel::add_transposed_times(out, columns, rows);
                     });
                 }
-                (Lines::Sparse(_), None) => unreachable!("sparse runs have twins"),
+                (Lines::Sparse(_), None) => unreachable!("sparse lines have sums across"),
             }
         });
         if let Some(mut across) = across {

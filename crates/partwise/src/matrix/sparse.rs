@@ -98,6 +98,8 @@ pub struct Compressed<'a, T> {
     offsets: IndexSlice<'a>,
     indices: IndexSlice<'a>,
     values: &'a [T],
+    /// Whether indices rise in every line.
+    rises: bool,
 }
 
 /// The entries of one line of a [`Compressed`].
@@ -191,24 +193,25 @@ impl<'a, T> Compressed<'a, T> {
                 values.len()
             ));
         }
-        let matrix = Self {
+        let mut matrix = Self {
             major,
             minor,
             offsets,
             indices,
             values,
+            rises: true,
         };
-        matrix.check_indices(what)?;
+        matrix.rises = matrix.check_indices(what)?;
         Ok(matrix)
     }
 
-    /// Arrays that [`Self::new`] has checked before.
+    /// Arrays that [`Self::new`] has checked before, and found that indices rise in every line, or not.
     pub(super) fn trusted(
-        major: usize,
-        minor: usize,
+        (major, minor): (usize, usize),
         offsets: &'a [usize],
         indices: &'a [u32],
         values: &'a [T],
+        rises: bool,
     ) -> Self {
         Self {
             major,
@@ -216,19 +219,24 @@ impl<'a, T> Compressed<'a, T> {
             offsets: offsets.into(),
             indices: indices.into(),
             values,
+            rises,
         }
     }
 
-    fn check_indices(&self, what: &'static str) -> Result<(), Error> {
+    /// Whether indices rise in every line.
+    pub(crate) fn rises(&self) -> bool {
+        self.rises
+    }
+
+    /// Whether indices rise in every line, or what is wrong with them.
+    fn check_indices(&self, what: &'static str) -> Result<bool, Error> {
         // The line in which each index was seen last, plus one; only needed where a line is not sorted.
         let mut seen: Vec<u32> = Vec::new();
         for line in 0..self.major {
             let (from, to) = (self.offsets.get(line), self.offsets.get(line + 1));
-            if self.rises(from, to) {
+            if self.line_rises(from, to) {
                 continue;
             }
-            let mut previous = -1i128;
-            let mut sorted = true;
             for position in from..to {
                 let index = self.indices.signed(position);
                 if index < 0 || index >= self.minor as i128 {
@@ -240,11 +248,6 @@ impl<'a, T> Compressed<'a, T> {
                         ),
                     });
                 }
-                sorted &= index > previous;
-                previous = index;
-            }
-            if sorted {
-                continue;
             }
             seen.resize(self.minor, 0);
             for position in from..to {
@@ -260,15 +263,20 @@ impl<'a, T> Compressed<'a, T> {
                 seen[index] = line as u32 + 1;
             }
         }
-        Ok(())
+        Ok(seen.is_empty())
     }
 
     /// Whether indices rise and are in range, as those of most lines do: a look without numbers that hold any index.
-    fn rises(&self, from: usize, to: usize) -> bool {
+    fn line_rises(&self, from: usize, to: usize) -> bool {
         with_indices!(self.indices.slice(from, to), indices => {
+            let (Some(first), Some(last)) = (indices.first(), indices.last()) else {
+                return true;
+            };
             // One below zero is above every length.
-            let falls = indices.windows(2).filter(|pair| pair[0].at() >= pair[1].at()).count();
-            falls == 0 && indices.last().is_none_or(|last| last.at() < self.minor)
+            first.at() < self.minor && last.at() < self.minor && vectorised!({
+                let pairs = indices.iter().zip(&indices[1..]);
+                !pairs.fold(false, |falls, (this, next)| falls | (this >= next))
+            })
         })
     }
 
@@ -298,6 +306,7 @@ impl<'a, T> Compressed<'a, T> {
             offsets: self.offsets,
             indices: self.indices,
             values,
+            rises: self.rises,
         }
     }
 
@@ -326,6 +335,22 @@ pub(crate) struct Twin<T> {
     offsets: Vec<usize>,
     indices: Vec<u32>,
     values: Vec<T>,
+    /// Those of which only the known are here keep their order.
+    rises: bool,
+}
+
+impl<T> Default for Twin<T> {
+    /// The twin of nothing.
+    fn default() -> Self {
+        Self {
+            major: 0,
+            minor: 0,
+            offsets: Vec::new(),
+            indices: Vec::new(),
+            values: Vec::new(),
+            rises: true,
+        }
+    }
 }
 
 impl<T: Float> Twin<T> {
@@ -338,43 +363,48 @@ impl<T: Float> Twin<T> {
             offsets: self.offsets.clone(),
             indices: self.indices.clone(),
             values: values.collect(),
+            rises: self.rises,
         }
     }
 
     /// Sorts the entries of `matrix` by their minor index: two passes over it and no other memory than the twin.
     pub(crate) fn of(matrix: &Compressed<'_, T>) -> Self {
-        let (major, minor) = (matrix.minor, matrix.major);
-        let mut offsets = vec![0usize; major + 1];
+        let mut twin = Self::default();
+        twin.refill(matrix);
+        twin
+    }
+
+    /// Becomes the twin of another matrix, in the memory that it has.
+    pub(super) fn refill(&mut self, matrix: &Compressed<'_, T>) {
+        (self.major, self.minor) = (matrix.minor, matrix.major);
+        let offsets = &mut self.offsets;
+        offsets.clear();
+        offsets.resize(self.major + 1, 0);
         let (first, last) = (matrix.offsets.get(0), matrix.offsets.get(matrix.major));
         with_indices!(matrix.indices.slice(first, last), indices => {
             for index in indices {
                 offsets[index.at() + 1] += 1;
             }
         });
-        for i in 0..major {
+        for i in 0..self.major {
             offsets[i + 1] += offsets[i];
         }
         let mut next = offsets.clone();
-        let mut indices = vec![0u32; matrix.stored()];
-        let mut values = vec![T::ZERO; matrix.stored()];
+        // All of them are written below.
+        self.indices.resize(matrix.stored(), 0);
+        self.values.resize(matrix.stored(), T::ZERO);
         for line in 0..matrix.major {
             let row = matrix.row(line);
             with_indices!(row.indices, columns => {
                 for (index, value) in columns.iter().zip(row.values) {
                     let slot = &mut next[index.at()];
-                    indices[*slot] = line as u32;
-                    values[*slot] = *value;
+                    self.indices[*slot] = line as u32;
+                    self.values[*slot] = *value;
                     *slot += 1;
                 }
             });
         }
-        Self {
-            major,
-            minor,
-            offsets,
-            indices,
-            values,
-        }
+        self.rises = true;
     }
 
     /// The entries of a dense matrix that are not zero, by rows.
@@ -386,8 +416,7 @@ impl<T: Float> Twin<T> {
             major,
             minor,
             offsets: Vec::with_capacity(major + 1),
-            indices: Vec::new(),
-            values: Vec::new(),
+            ..Self::default()
         };
         made.offsets.push(0);
         for line in kernel::lines(view, &mut room) {
@@ -433,8 +462,8 @@ impl<T: Float> Twin<T> {
             major: matrix.major,
             minor: matrix.minor,
             offsets: vec![0],
-            indices: Vec::new(),
-            values: Vec::new(),
+            rises: matrix.rises,
+            ..Self::default()
         };
         for line in 0..matrix.major {
             let row = matrix.row(line);
@@ -458,6 +487,7 @@ impl<T: Float> Twin<T> {
             offsets: IndexSlice::Usize(&self.offsets),
             indices: IndexSlice::U32(&self.indices),
             values: &self.values,
+            rises: self.rises,
         }
     }
 }

@@ -4,12 +4,12 @@
 //! who keeps them knows how much is in each. A sparse V in memory that may take no room for its twin is walked as if it were read.
 
 use std::fmt;
-use std::sync::{OnceLock, mpsc};
+use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
 use std::thread;
 
 use faer::MatRef;
 
-use super::{Compressed, Cut, Lines, SPARSE_BLOCK, Twin, tiles};
+use super::{Compressed, Cut, Lines, SPARSE_BLOCK, Twin, Twins, tiles};
 use crate::error::ReadError;
 use crate::threads::{self, Threads};
 use crate::{Error, Float};
@@ -208,8 +208,8 @@ impl<T> Stream<'_, T> {
 }
 
 impl<T: Float> Streamed<'_, T> {
-    /// Bytes that a walk takes for its runs and, of a sparse matrix, for their other axes.
-    pub(crate) fn walk_bytes(&self) -> u64 {
+    /// Bytes that a walk takes for its runs and, where every run of a sparse matrix has a twin, for these.
+    pub(crate) fn walk_bytes(&self, twins: bool) -> u64 {
         let value = size_of::<T>() as u64;
         match self.lines {
             Stream::Dense(lines) => {
@@ -225,11 +225,12 @@ impl<T: Float> Streamed<'_, T> {
                         .saturating_add(8 * size.rows as u64)
                 });
                 // As packed as it is read, as unpacked, and with its twin.
-                let run = bytes
-                    .max()
-                    .unwrap_or(0)
-                    .saturating_mul(2 * BUFFERS as u64 + 2);
-                let offsets = 8 * (BUFFERS as u64 + 1) * lines.cols() as u64;
+                let copies = BUFFERS as u64 * if twins { 2 } else { 1 };
+                let run = bytes.max().unwrap_or(0).saturating_mul(copies + 2);
+                let offsets = match twins {
+                    true => 8 * (BUFFERS as u64 + 1) * lines.cols() as u64,
+                    false => 0,
+                };
                 let kept = (0..lines.runs()).filter(|_| lines.keeps_columns());
                 let kept = kept.map(|index| {
                     let entries = lines.size(index).stored as u64;
@@ -238,7 +239,8 @@ impl<T: Float> Streamed<'_, T> {
                 });
                 kept.fold(run.saturating_add(offsets), u64::saturating_add)
             }
-            Stream::Lean(lines) => tiles::passing_bytes(&lines),
+            Stream::Lean(lines) if twins => tiles::passing_bytes(&lines),
+            Stream::Lean(_) => 0,
         }
     }
 }
@@ -255,14 +257,13 @@ impl<T> fmt::Debug for Streamed<'_, T> {
 }
 
 impl<T: Float> Stream<'_, T> {
-    /// Hands over all lines in order, `run` of them at a time where they are dense, with the number of the first; and the twin
-    /// of a sparse run if `twins` are wanted, which `threads` make of a matrix in memory. Of any other a second thread reads ahead.
-    /// `kept` has room for twins that are made once.
+    /// Hands over all lines in order, `run` of them at a time where they are dense, with the number of the first; and the `twins` of
+    /// sparse runs that are wanted. Of a matrix that is not in memory a second thread reads ahead. `kept` has what one walk leaves to the next.
     pub(super) fn walk(
         &self,
         run: usize,
-        twins: Option<&Threads>,
-        kept: &KeptTwins<T>,
+        twins: Twins<'_>,
+        kept: &Kept<T>,
         mut visit: impl FnMut(usize, Lines<'_, T>, Option<&Twin<T>>),
     ) {
         match *self {
@@ -271,31 +272,44 @@ impl<T: Float> Stream<'_, T> {
                 let rows = |index: usize| run.min(count - index * run);
                 ahead(
                     count.div_ceil(run),
-                    || vec![T::ZERO; run.min(count) * length],
-                    |index, buffer| lines.read(index * run, &mut buffer[..rows(index) * length]),
-                    |index, buffer| {
-                        let values = &buffer[..rows(index) * length];
+                    &kept.rooms,
+                    |index, room| {
+                        let values = &mut room.run.values;
+                        values.resize(rows(index) * length, T::ZERO);
+                        lines.read(index * run, values)
+                    },
+                    |index, room| {
+                        let values = &room.run.values;
                         let view = MatRef::from_row_major_slice(values, rows(index), length);
                         visit(index * run, Lines::Dense(view), None);
                     },
                 );
             }
             Self::Sparse(lines, _) => {
-                let keeping = twins.filter(|_| lines.keeps_columns());
-                let kept = keeping.map(|threads| kept.get_or_init(|| twins_of(lines, threads)));
-                let passing = twins.is_some() && kept.is_none();
+                let keeping = twins.makers().filter(|_| lines.keeps_columns());
+                let columns = keeping.map(|threads| {
+                    let twins = &kept.twins;
+                    twins.get_or_init(|| twins_of(lines, threads))
+                });
+                let passing = matches!(twins, Twins::All(_)) && columns.is_none();
                 let mut first = 0;
                 ahead(
                     lines.runs(),
-                    || (SparseRun::default(), None),
-                    |index, (buffer, twin)| {
-                        let view = read_checked(lines, index, buffer)?;
-                        *twin = passing.then(|| Twin::of(&view));
+                    &kept.rooms,
+                    |index, room| {
+                        let view = read_checked(lines, index, &mut room.run)?;
+                        room.rises = view.rises();
+                        if passing {
+                            room.twin.refill(&view);
+                        }
                         Ok(())
                     },
-                    |index, (buffer, twin)| {
-                        let view = buffer.trusted(lines.size(index).rows, lines.cols());
-                        let twin = kept.map(|kept| &kept[index]).or(twin.as_ref());
+                    |index, room| {
+                        let view =
+                            room.run
+                                .trusted(lines.size(index).rows, lines.cols(), room.rises);
+                        let twin = columns.map(|twins| &twins[index]);
+                        let twin = twin.or(passing.then_some(&room.twin));
                         visit(first, Lines::Sparse(view), twin);
                         first += view.major();
                     },
@@ -331,13 +345,36 @@ impl<T: Float> Stream<'_, T> {
 }
 
 impl<T: Float> SparseRun<T> {
-    pub(super) fn trusted(&self, rows: usize, cols: usize) -> Compressed<'_, T> {
-        Compressed::trusted(rows, cols, &self.offsets, &self.indices, &self.values)
+    pub(super) fn trusted(&self, rows: usize, cols: usize, rises: bool) -> Compressed<'_, T> {
+        let (offsets, indices, values) = (&self.offsets, &self.indices, &self.values);
+        Compressed::trusted((rows, cols), offsets, indices, values, rises)
     }
 }
 
-/// The twins of the runs of sparse lines that keep them, once they have been asked for.
-pub(super) type KeptTwins<T> = OnceLock<Vec<Twin<T>>>;
+/// What one walk leaves to the next.
+pub(crate) struct Kept<T> {
+    /// The twins of the runs of sparse lines that keep them, once they have been asked for.
+    twins: OnceLock<Vec<Twin<T>>>,
+    /// Room for runs: freed and taken again in each walk it would stay with the allocator, beside what is taken.
+    rooms: Mutex<Vec<Room<T>>>,
+}
+
+/// A run that has been read, dense or sparse, and what has been made of it.
+struct Room<T> {
+    run: SparseRun<T>,
+    /// Whether the indices rise in every line.
+    rises: bool,
+    twin: Twin<T>,
+}
+
+impl<T> Kept<T> {
+    pub(super) fn new() -> Self {
+        Self {
+            twins: OnceLock::new(),
+            rooms: Mutex::new(Vec::new()),
+        }
+    }
+}
 
 fn twins_of<T: Float>(lines: &dyn SparseRows<T>, threads: &Threads) -> Vec<Twin<T>> {
     threads.map(lines.runs(), |index| {
@@ -376,47 +413,57 @@ pub(super) fn read_checked<'b, T: Float>(
     )?)
 }
 
-/// Fills buffers with runs in order on a second thread, and hands each over while the next ones are read.
-fn ahead<B: Send>(
+/// Fills rooms with runs in order on a second thread, and hands each over while the next ones are read.
+fn ahead<T: Float>(
     runs: usize,
-    buffer: impl Fn() -> B,
-    read: impl Fn(usize, &mut B) -> Result<(), Failure> + Send,
-    mut visit: impl FnMut(usize, &B),
+    rooms: &Mutex<Vec<Room<T>>>,
+    read: impl Fn(usize, &mut Room<T>) -> Result<(), Failure> + Send,
+    mut visit: impl FnMut(usize, &Room<T>),
 ) {
     thread::scope(|scope| {
-        let (give_back, empty) = mpsc::channel::<B>();
+        let (give_back, empty) = mpsc::channel();
         let (hand_over, full) = mpsc::channel();
-        for _ in 0..BUFFERS.min(runs) {
+        // A walk that unwound has taken its rooms with it.
+        let mut kept = std::mem::take(&mut *rooms.lock().unwrap_or_else(PoisonError::into_inner));
+        kept.resize_with(BUFFERS.min(runs), || Room {
+            run: SparseRun::default(),
+            rises: false,
+            twin: Twin::default(),
+        });
+        for room in kept {
             // Both ends are here: nothing can be lost.
-            let _ = give_back.send(buffer());
+            let _ = give_back.send(room);
         }
         let reader = move || {
             for index in 0..runs {
                 // Whoever works on the lines may have unwound.
-                let Ok(mut buffer) = empty.recv() else {
-                    return;
+                let Ok(mut room) = empty.recv() else {
+                    return empty;
                 };
-                let read = read(index, &mut buffer);
-                if hand_over.send(read.map(|()| buffer)).is_err() {
-                    return;
+                let read = read(index, &mut room);
+                if hand_over.send(read.map(|()| room)).is_err() {
+                    return empty;
                 }
             }
+            empty
         };
         let spawned = thread::Builder::new()
             .name("partwise-read".to_owned())
             .spawn_scoped(scope, reader);
-        if let Err(error) = spawned {
-            failed(error.into());
-        }
+        let reader = spawned.unwrap_or_else(|error| failed(error.into()));
         for index in 0..runs {
             // A reader that panicked panics here too, at the end of the scope.
             let Ok(read) = full.recv() else {
                 return;
             };
-            let buffer = read.unwrap_or_else(|error| failed(error));
-            visit(index, &buffer);
-            // After its last run the reader is gone.
-            let _ = give_back.send(buffer);
+            let room = read.unwrap_or_else(|error| failed(error));
+            visit(index, &room);
+            // The reader's end is there until the walk has come to its own.
+            let _ = give_back.send(room);
+        }
+        drop(give_back);
+        if let Ok(empty) = reader.join() {
+            *rooms.lock().unwrap_or_else(PoisonError::into_inner) = empty.iter().collect();
         }
     });
 }

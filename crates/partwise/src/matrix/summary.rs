@@ -1,7 +1,7 @@
 //! One look at every entry of V before any work: is it legal, and how large is it?
 
-use super::streamed::KeptTwins;
-use super::{Compressed, Counted, Cut, Dense, Lines, Matrix};
+use super::streamed::Kept;
+use super::{Compressed, Counted, Cut, Dense, Lines, Matrix, Twins};
 use crate::kernel::{padded, vectorised};
 use crate::threads::Threads;
 use crate::{Error, Float, Loss};
@@ -97,7 +97,7 @@ impl Summary {
                 let run = Cut::of_dense::<T>(streamed.lines.length()).run / LINES * LINES;
                 streamed
                     .lines
-                    .walk(run, None, &KeptTwins::new(), |first, lines, _| {
+                    .walk(run, Twins::None, &Kept::new(), |first, lines, _| {
                         // After the first bad entry there is nothing to add.
                         if parts.iter().all(Result::is_ok) {
                             parts.extend(look_at(&lines, (first, signs), threads));

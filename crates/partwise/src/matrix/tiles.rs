@@ -1,12 +1,12 @@
 //! A sparse V in memory by tiles of rows, each with a twin of its own that gives its columns.
 //!
 //! What the rows of a tile say of the other factor is gathered while these rows of W are still in cache, in place of a gather over
-//! whole columns, whose rows of W lie all over memory. Twins are made once and kept, or made anew on each walk, where
-//! memory is worth more than time. The bits are those of whole columns (see [`super::Across`]), so that tiles have no say in them.
+//! whole columns, whose rows of W lie all over memory. Twins are made once and kept; where memory is worth more than time there
+//! are none, or they are made anew on each walk for who cannot do without. The bits are those of whole columns (see [`super::Across`]), so that tiles have no say in them.
 
 use std::sync::OnceLock;
 
-use super::{Compressed, Lines, SPARSE_BLOCK, Twin};
+use super::{Compressed, Lines, SPARSE_BLOCK, Twin, Twins};
 use crate::Float;
 use crate::threads::Threads;
 
@@ -105,28 +105,27 @@ pub(super) fn passing_bytes<T: Float>(lines: &Compressed<'_, T>) -> u64 {
     (largest * entry_bytes::<T>() + columns).saturating_mul(tiles.len().min(AT_ONCE) as u64)
 }
 
-/// Hands over all tiles in order, with the number of the first row, and with their twins if `threads` are there to make those that are
-/// not `kept`.
+/// Hands over all tiles in order, with the number of the first row, and with the `twins` that are wanted.
 pub(super) fn walk<T: Float>(
     lines: &Compressed<'_, T>,
     kept: Option<&Tiles<T>>,
-    threads: Option<&Threads>,
+    twins: Twins<'_>,
     mut visit: impl FnMut(usize, Lines<'_, T>, Option<&Twin<T>>),
 ) {
     let tiles = cut(lines, if kept.is_some() { KEPT } else { PASSING });
     let view = |(from, to): (usize, usize)| lines.line_range(from, to);
-    match (threads, kept) {
-        (None, _) => {
+    match (twins, kept) {
+        (Twins::None, _) | (Twins::Kept(_), None) => {
             for &tile in &tiles {
                 visit(tile.0, Lines::Sparse(view(tile)), None);
             }
         }
-        (Some(threads), Some(kept)) => {
+        (Twins::Kept(threads) | Twins::All(threads), Some(kept)) => {
             for (&tile, twin) in tiles.iter().zip(kept.twins(lines, threads)) {
                 visit(tile.0, Lines::Sparse(view(tile)), Some(twin));
             }
         }
-        (Some(threads), None) => {
+        (Twins::All(threads), None) => {
             for tiles in tiles.chunks(threads.count().min(AT_ONCE)) {
                 let twins = threads.map(tiles.len(), |index| Twin::of(&view(tiles[index])));
                 for (&tile, twin) in tiles.iter().zip(&twins) {
@@ -175,6 +174,6 @@ mod tests {
         }
         let empty = Compressed::<f64>::new("V", 0, 3, &[0usize][..], &[] as &[u32], &[]).unwrap();
         assert!(Tiles::of(&lines).is_none());
-        walk(&empty, None, None, |_, _, _| ());
+        walk(&empty, None, Twins::None, |_, _, _| ());
     }
 }

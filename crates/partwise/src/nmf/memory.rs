@@ -20,7 +20,10 @@ impl Nmf {
         let value = size_of::<T>() as u64;
         let (m, n) = (matrix.rows() as u64, matrix.cols() as u64);
         let work = match matrix {
-            Matrix::Streamed(streamed) => STREAM_WORK.saturating_add(streamed.walk_bytes()),
+            Matrix::Streamed(streamed) => {
+                let twins = !self.loss.is_quadratic();
+                STREAM_WORK.saturating_add(streamed.walk_bytes(twins))
+            }
             _ => WORK_SPACE,
         };
         let twin = match matrix {

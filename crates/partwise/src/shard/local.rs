@@ -9,7 +9,9 @@ use crate::archive::Archive;
 use crate::constraint::Rule;
 use crate::kernel::{self, Packed};
 use crate::loss::Elementwise;
-use crate::matrix::{Across, Cut, Dense, Holes, Lines, SPARSE_BLOCK, Source, Twin, column_tile};
+use crate::matrix::{
+    Across, Cut, Dense, Holes, Lines, SPARSE_BLOCK, Source, Twin, Twins, column_tile,
+};
 use crate::pass::{self, Fixed, Parts, Problem, Sums};
 use crate::stored;
 use crate::threads::Threads;
@@ -177,8 +179,8 @@ impl<'a, T: Float> Local<'a, T> {
         }
     }
 
-    /// Adds what a run of lines says about the other factor. Sparse lines say it by their twin, products into `across` if it is
-    /// there; those in memory have none, and wait for the columns.
+    /// Adds what a run of lines says about the other factor: products of sparse lines into `across` if it is there, the rest by their
+    /// twin. Those in memory have neither, and wait for the columns.
     fn gather_run(
         &self,
         request: &Request<'_, T>,
@@ -186,15 +188,15 @@ impl<'a, T: Float> Local<'a, T> {
         (twin, across): (Option<&Twin<T>>, Option<&mut Across<T>>),
         parts: &mut Parts<T>,
     ) {
-        match (lines, twin) {
-            (Lines::Dense(lines), _) => self.gather_tiles(request, (first, lines), parts),
-            (Lines::Sparse(_), None) => {}
-            (Lines::Sparse(run), Some(twin)) => {
-                let (right, k) = (&request.right.rows, self.rows.now.cols());
-                let left = self.rows.now.row_range(first, first + run.major());
-                if let Some(across) = across {
-                    return across.add(twin, left, &self.threads);
-                }
+        let (right, k) = (&request.right.rows, self.rows.now.cols());
+        let left = self.rows.now.row_range(first, first + lines.count());
+        match (lines, twin, across) {
+            (Lines::Dense(lines), ..) => self.gather_tiles(request, (first, lines), parts),
+            (Lines::Sparse(run), twin, Some(across)) => {
+                across.add((&run, twin), left, &self.threads);
+            }
+            (Lines::Sparse(_), None, None) => {}
+            (Lines::Sparse(_), Some(twin), None) => {
                 let (columns, length) = (twin.view(), SPARSE_BLOCK * k);
                 let elementwise = &request.problem.elementwise;
                 self.threads
@@ -375,7 +377,11 @@ impl<T: Float> Shard<T> for Local<'_, T> {
             }
         } else {
             let threads = self.threads.clone();
-            let twins = request.statistics.then_some(&threads);
+            let twins = match (request.statistics, squared) {
+                (false, _) => Twins::None,
+                (true, true) => Twins::Kept(&threads),
+                (true, false) => Twins::All(&threads),
+            };
             source.walk_with_twins(run, twins, |first, lines, twin| {
                 // Tiles may be longer than runs, of which every block has statistics of its own.
                 for from in (0..lines.count()).step_by(run) {
