@@ -96,6 +96,7 @@ pub fn survey(formats: &[&str], path: &Path, choice: u8) {
         header: (choice & 8 != 0).then_some(choice & 1 != 0),
         row_names: (choice & 16 != 0).then_some(choice & 1 == 0),
         array: None,
+        column: choice & 16 != 0,
     };
     // Reading is what most inputs are for; the other ways share its parsers.
     match choice & 7 {

@@ -5,7 +5,8 @@
 //! footer and no page header has such a list, so none is let through. It also reads a field that it does know without a look at the kind
 //! that the file says it has. A list could hide behind that, so kinds must be those of the format (parquet.thrift).
 //!
-//! It makes room for a page, and fills it, before it unpacks the page. What a page claims is compared with what may be taken.
+//! It makes room for a page, and fills it, before it unpacks the page, and room for the entries of a dictionary before it looks whether
+//! they are there. What a page claims is compared with what may be taken.
 
 use std::io::{self, BufRead, Seek, SeekFrom};
 
@@ -16,8 +17,8 @@ enum Kind {
     Byte,
     /// Of 16, 32 or 64 bits, which look the same.
     Number,
-    /// A number of 32 bits: bytes for which room is made.
-    Size,
+    /// A number of 32 bits: of so many things room is made, of that many bytes each at the least.
+    Room(u64, &'static str),
     Double,
     /// Bytes or text.
     Bytes,
@@ -25,7 +26,7 @@ enum Kind {
     Struct(&'static [(i16, Kind)]),
 }
 
-use Kind::{Byte, Bytes, Double, Flag, List, Number, Size, Struct};
+use Kind::{Byte, Bytes, Double, Flag, List, Number, Room, Struct};
 
 const STATISTICS: Kind = Struct(&[
     (1, Bytes),
@@ -42,7 +43,7 @@ const STATISTICS: Kind = Struct(&[
 const PAGE_HEADER: Kind = Struct(&[
     (1, Number),
     // The second is in the file as it is.
-    (2, Size),
+    (2, Room(1, "bytes to unpack")),
     (3, Number),
     (4, Number),
     // Of a page of data, of an index, of a dictionary, and of a page of data in the second version.
@@ -57,7 +58,15 @@ const PAGE_HEADER: Kind = Struct(&[
         ]),
     ),
     (6, Struct(&[])),
-    (7, Struct(&[(1, Number), (2, Number), (3, Flag)])),
+    (
+        7,
+        Struct(&[
+            // Numbers of 32 bits are the shortest that a dictionary is made of.
+            (1, Room(4, "entries of a dictionary")),
+            (2, Number),
+            (3, Flag),
+        ]),
+    ),
     (
         8,
         Struct(&[
@@ -208,7 +217,7 @@ impl Kind {
         match self {
             Flag => said == TRUE || said == FALSE,
             Byte => said == BYTE,
-            Number | Size => NUMBERS.contains(&said),
+            Number | Room(..) => NUMBERS.contains(&said),
             Double => said == DOUBLE,
             Bytes => said == BYTES,
             List(_) => said == LIST,
@@ -335,11 +344,13 @@ impl<R: BufRead> Walk<R> {
             said if NUMBERS.contains(&said) => {
                 let number = self.signed()? as i32;
                 let claimed = u64::try_from(number).unwrap_or(0);
-                if matches!(known, Some(Size)) && claimed > self.most {
-                    let what = format!("{claimed} bytes to unpack; allowed are {}", self.most);
-                    return Trouble::refused(&what);
+                match known {
+                    Some(Room(each, what)) if claimed > self.most / each => {
+                        let most = self.most / each;
+                        Trouble::refused(&format!("{claimed} {what}; allowed are {most}"))
+                    }
+                    _ => Ok(()),
                 }
-                Ok(())
             }
             // No kind: that crate says so.
             _ => Err(Trouble::Read),
@@ -471,6 +482,22 @@ mod tests {
             error.to_string(),
             "a page header has 8 bytes to unpack; allowed are 7"
         );
+    }
+
+    #[test]
+    fn a_page_header_ends_before_entries_that_may_not_be_taken() {
+        // Three entries, of which there is room for two.
+        let header = [HEADER, &[0x4c, 0x15, 6, 0x15, 0, 0, 0]].concat();
+        let read = |most| {
+            let mut header = Header::new(Cursor::new(&header), 0, most).unwrap();
+            header.read_to_end(&mut Vec::new())
+        };
+        let error = read(11).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a page header has 3 entries of a dictionary; allowed are 2"
+        );
+        assert_eq!(read(12).unwrap(), header.len());
     }
 
     #[test]
