@@ -1,9 +1,10 @@
 //! A look over what a Parquet file says of itself, before the crate that reads it does.
 //!
 //! Footer and page headers are in Thrift's compact protocol. Where that crate skips a field that it does not know, it takes no byte for an
-//! element of a list of booleans, and so counts to whatever such a list claims: a few bytes keep it busy for as long as their maker likes. No
-//! footer and no page header has such a list, so none is let through. It also reads a field that it does know without a look at the kind
-//! that the file says it has. A list could hide behind that, so kinds must be those of the format (parquet.thrift).
+//! element of a list of booleans, nor sees the end of the file in a list of numbers, and so counts to whatever such a list claims: a few
+//! bytes keep it busy for as long as their maker likes. No footer and no page header has such lists, so none is let through. It also reads
+//! a field that it does know without a look at the kind that the file says it has. A list could hide behind that, so kinds must be those of
+//! the format (parquet.thrift).
 //!
 //! It makes room for a page, and fills it, before it unpacks the page, and room for the entries of a dictionary before it looks whether
 //! they are there. What a page claims is compared with what may be taken.
@@ -371,7 +372,12 @@ impl<R: BufRead> Walk<R> {
         }
         for _ in 0..count {
             for (kind, known) in kinds {
-                self.value(*kind, *known, depth + 1)?;
+                // That crate does not see the end of the file in numbers of one length, and goes on to what the list claims.
+                let value = self.value(*kind, *known, depth + 1);
+                value.map_err(|trouble| match trouble {
+                    Trouble::Read => Trouble::Refused("a list in which it ends".to_owned()),
+                    refused => refused,
+                })?;
             }
         }
         Ok(())
@@ -536,7 +542,12 @@ mod tests {
         // Lists of lists of lists.
         let deep = refused(&[vec![0x09, 40], vec![0x19; 1000]].concat());
         assert_eq!(deep, (0, "structures within structures".to_owned()));
-        // No elements, and what is cut off, are for others to judge.
+        // Numbers of eight bytes, more than there are.
+        let torn = refused(&[
+            0x15, 4, 0x09, 40, 0xf7, 0xff, 0x7f, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+        ]);
+        assert_eq!(torn, (2, "a list in which it ends".to_owned()));
+        // No elements, and what is cut off elsewhere, are for others to judge.
         assert_eq!(look_at_footer(&[0x09, 40, 0x02, 0][..]), Ok(()));
         assert_eq!(look_at_footer(&footer[..3]), Ok(()));
     }
