@@ -128,7 +128,7 @@ def test_ctrl_c(callback):
         ({"ranks": [0]}, "ranks has 0: expected numbers of components from 1 on"),
         ({"ranks": [2.5]}, "ranks has 2.5"),
         ({"ranks": 7.5}, "ranks = 7.5"),
-        ({"ranks": [2, 41]}, "ranks = 41: expected ranks of at most 40, the smaller side of 60 x 40"),
+        ({"ranks": [2, 41]}, "ranks = 41: expected ranks of at most 40, the smaller side of 60 × 40"),
         ({"methods": "nonsense"}, "methods has 'nonsense': expected some of cv, bcv"),
         ({"methods": ["cv", "cv"]}, "methods = cv: expected each method once"),
         ({"methods": "bic", "beta_loss": 0.5}, "has no figure for the loss beta=0.5"),
