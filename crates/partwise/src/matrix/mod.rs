@@ -177,9 +177,10 @@ impl<'a, T: Float> Matrix<'a, T> {
     }
 
     /// A sparse matrix in memory that is walked as a streamed one is: no copy by its other axis is made, which takes as much
-    /// memory as the matrix itself. In its place the entries are sorted run by run on each walk, which takes longer. The bits of the answer are
-    /// those of [`Self::streamed_sparse`]; what cannot be done with a streamed matrix is refused. A dense matrix needs no
-    /// copy and stays as it is.
+    /// memory as the matrix itself. In its place each entry goes to the sum of its column (for other losses than the squared one
+    /// entries are sorted run by run on each walk), which takes somewhat longer. The bits of the answer are those of
+    /// [`Self::streamed_sparse`]; what cannot be done with a streamed matrix is refused. A dense matrix needs no copy and stays
+    /// as it is.
     #[must_use]
     pub fn lean(self) -> Self {
         match self {
