@@ -197,23 +197,18 @@ pub(super) fn is_possible(
     } else {
         raw <= bytes.saturating_mul(MOST_COMPRESSION)
     };
-    // A count or a gap takes a byte at the least.
-    let least = if sparse {
-        values
-            .checked_add(rows)
-            .and_then(|sum| sum.checked_add(stored))
-    } else {
-        Some(values)
+    let fits = match (sparse, width) {
+        // A count or a gap takes a byte at the least.
+        (true, _) => {
+            let least = values
+                .checked_add(rows)
+                .and_then(|sum| sum.checked_add(stored));
+            least.is_some_and(|least| least <= raw)
+        }
+        (false, Width::Varint) => false,
+        (false, _) => values == raw,
     };
-    let dense = width != &Width::Varint;
-    packed
-        && least.is_some_and(|least| {
-            if sparse {
-                least <= raw
-            } else {
-                dense && least == raw
-            }
-        })
+    packed && fits
 }
 
 /// The bytes as they were before they were deflated, into `out`.

@@ -19,7 +19,7 @@ pub(crate) struct Across<T> {
 }
 
 /// Of so many entries of a run the column is looked at, where its columns are shared among threads.
-const LOOKED_AT: usize = 4096;
+const LOOKED_AT: usize = 512;
 
 impl<T: Float> Across<T> {
     pub(crate) fn new(columns: usize, k: usize) -> Self {
@@ -34,7 +34,9 @@ impl<T: Float> Across<T> {
 
     /// Bytes that it takes.
     pub(crate) fn bytes(columns: u64, k: u64) -> u64 {
-        let stride = kernel::sum_stride::<T>(usize::try_from(k).unwrap_or(usize::MAX / 2)) as u64;
+        // A rank beyond that is refused elsewhere.
+        let k = usize::try_from(k).unwrap_or(usize::MAX).min(usize::MAX / 2);
+        let stride = kernel::sum_stride::<T>(k) as u64;
         columns.saturating_mul((2 * size_of::<T>() as u64).saturating_mul(stride) + 1)
     }
 
