@@ -81,9 +81,9 @@ class NMF(ModelFile, BaseNMF):
         of the features. None takes the 5 nearest of each sample by angle. (``constraint="labels"`` takes the classes of
         the samples from y.)
     memory : {"fast", "lean"}, default="fast"
-        "lean": no copy of a sparse X by its other axis, which takes as much memory as X itself; each entry goes to the sum
-        of its column instead, in somewhat more time. The answer for a CSR matrix is the same, but that ``solver="newton"``
-        takes multiplicative steps for H. A dense X is never copied.
+        "lean": no copy of a sparse X by its other axis, which takes as much memory as X itself; each entry goes to the
+        sum of its column instead, in somewhat more time. The answer for a CSR matrix is the same, but that
+        ``solver="newton"`` takes multiplicative steps for H. A dense X is never copied.
     n_threads : int or None, default=None
         Threads to work with; None takes OMP_NUM_THREADS or all processors. The answer has the same bits for any number.
     n_init : int, default=1
