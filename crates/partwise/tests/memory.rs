@@ -417,7 +417,10 @@ fn sixty_four_threads_at_once_get_the_bits_of_one() {
 }
 
 /// Fits that do not end by themselves: their trace, their memory and their states stay bounded.
-fn long_fits(iterations: usize) {
+#[test]
+fn a_million_iterations_take_no_more_than_a_few() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let iterations = 1_000_000;
     let v: Dense<f64> = common::random(6, 5, 1.0, 4);
     for (solver, loss) in [
         ("hals", Loss::FROBENIUS),
@@ -466,18 +469,4 @@ fn long_fits(iterations: usize) {
             observer.states
         );
     }
-}
-
-#[test]
-fn a_long_fit_takes_no_more_than_a_short_one() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    long_fits(20_000);
-}
-
-/// `cargo test --workspace --all-features --locked a_million_iterations -- --ignored`
-#[test]
-#[ignore = "a minute; a_long_fit_takes_no_more_than_a_short_one is the same, shorter"]
-fn a_million_iterations_take_no_more_than_a_few() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    long_fits(1_000_000);
 }

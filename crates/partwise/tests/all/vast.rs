@@ -203,9 +203,8 @@ fn a_sparse_matrix_may_have_more_places_than_32_bits_count() {
     turned.check(&v.transpose(), "mu", Loss::KULLBACK_LEIBLER, 2);
 }
 
-/// `cargo test --workspace --all-features --locked a_dense_matrix_may_have -- --ignored`
+/// It reads eight gigabytes of zeros a few times.
 #[test]
-#[ignore = "reads eight gigabytes of zeros a few times"]
 fn a_dense_matrix_may_have_more_places_than_31_bits_count() {
     let spread = Spread::<f32>::new(65_537, 32_771);
     spread.check(&Matrix::streamed(&spread), "cd", Loss::FROBENIUS, 1);
