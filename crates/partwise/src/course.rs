@@ -205,6 +205,12 @@ impl<'a, T: Float> Course<'a, T> {
         answer
     }
 
+    /// Goes a way that is none of this fit's, which nobody watches.
+    pub(crate) fn aside<R>(&self, go: impl FnOnce(&mut Course<'_, T>) -> R) -> R {
+        let mut unseen = |_: &Progress| ControlFlow::Continue(());
+        go(&mut Course::unkept(self.nmf, &mut unseen, self.shape))
+    }
+
     /// A fit of which no state is kept.
     pub(crate) fn unkept(
         nmf: &'a Nmf,

@@ -1,5 +1,6 @@
 //! The front door: parameters, checked once, and what a fit gives back.
 
+mod approach;
 mod checks;
 mod identity;
 mod memory;

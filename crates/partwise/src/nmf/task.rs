@@ -105,8 +105,14 @@ impl<T: Float> Task<'_, '_, T> {
                 return self.placeholder();
             }
             course.begin(number + 1);
-            let pair = self.start(number, sketch);
-            self.oriented(pair.w, pair.ht)
+            let made = || {
+                let pair = self.start(number, sketch);
+                self.oriented(pair.w, pair.ht)
+            };
+            match self.approaches() {
+                true => self.approach(made(), course).unwrap_or_else(made),
+                false => made(),
+            }
         };
         if lines.is_none() && self.nmf.n_init.get() == 1 {
             return start(0, course);

@@ -2,6 +2,7 @@
 //!
 //! One program, so that the engine is compiled into it once.
 
+mod approach;
 mod common;
 mod consensus;
 mod constraints;
