@@ -117,7 +117,8 @@ dist: build wheel
 fuzz:
 	sh fuzz/run.sh $(or $(SECONDS),30) $(TARGETS)
 
-## The tests of the kernels, and of what walks over V, under AddressSanitizer; FILTER=name runs others of the engine's.
+## The tests of the kernels, and of what walks over V, under AddressSanitizer, or ThreadSanitizer with SANITIZER=thread; FILTER=name runs
+## others of the engine's.
 sanitize:
 	sh scripts/sanitize.sh $(FILTER)
 
