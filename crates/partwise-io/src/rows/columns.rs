@@ -50,8 +50,12 @@ impl Columns {
                 continue;
             }
             let Some(kind) = numpy_name(kind) else {
+                let but = match &index {
+                    Some(index) => format!("but the index '{index}', which has the names of rows"),
+                    None => "but the first, which may have text, the names of rows".to_owned(),
+                };
                 return Err(unsupported(format!(
-                    "column '{name}' is of type {kind}; expected numbers in every column, or names of rows in the first"
+                    "column '{name}' is of type {kind}; expected integers, floating point or booleans in every column {but}"
                 )));
             };
             numbers.push((at, name.clone()));

@@ -9,7 +9,7 @@ use super::task::Task;
 use super::{Nmf, Start};
 use crate::course::Course;
 use crate::loss::{Loss, Penalty};
-use crate::matrix::{Dense, Source};
+use crate::matrix::Dense;
 use crate::{Float, Solver};
 
 /// Iterations for the squared loss at most.
