@@ -251,8 +251,7 @@ def test_warns_when_cut_short(X):
 def test_a_lean_fit_of_a_sparse_X(make, beta_loss):
     X = make(sp.random_array((600, 80), density=0.2, rng=np.random.default_rng(1)))
     fast, lean = (
-        NMF(3, random_state=0, beta_loss=beta_loss, max_iter=300, tol=1e-6, lean=lean).fit(X)
-        for lean in (False, True)
+        NMF(3, random_state=0, beta_loss=beta_loss, max_iter=300, tol=1e-6, lean=lean).fit(X) for lean in (False, True)
     )
     assert lean.objective_ == pytest.approx(fast.objective_, rel=1e-2)
     if make is sp.csr_array and beta_loss == "frobenius":
