@@ -76,6 +76,8 @@ class ClusterNMF(BaseNMF):
         sqrt(2 D(X, WH)): for the Frobenius loss the norm of X − WH.
     n_iter_ : int
         Iterations done.
+    n_iter_single_ : int
+        How many of them were done in single precision: none.
     n_features_in_ : int
         Number of features seen during `fit`.
     objective_ : float

@@ -56,12 +56,14 @@ class JointNMF(BaseNMF):
         D(X_p, W H_p) of each matrix.
     n_components_ : int
         Number of components.
-    objective_, residual_, n_iter_, solver_, stop_reason_, history_
+    objective_, residual_, n_iter_, n_iter_single_, solver_, stop_reason_, history_
         As in `NMF`, of the matrices as they count.
     dead_components_, duplicate_components_
         As in `NMF`, of the matrices side by side.
     n_features_in_ : list of int
         Columns of each matrix.
+    feature_names_in_ : list of ndarray of shape (n_features of a matrix,) or None
+        Names of the features of each matrix, None where it has none; there if one has any.
 
     Examples
     --------
