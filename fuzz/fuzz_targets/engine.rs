@@ -8,9 +8,9 @@ use std::num::NonZeroUsize;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use partwise::{
-    ConsensusNmf, Constraint, ConvolutiveNmf, Dense, Factor, Factorization, Float, Graph, Init, JointNmf,
-    Labels, Loss, MatRef, Matrix, MiniBatchMemory, MiniBatchNmf, Missing, Nmf, Penalty, RankMethod, RankSurvey,
-    Solver, Start, Weighting, truncated_svd,
+    ConsensusNmf, Constraint, ConvolutiveNmf, Dense, Factor, Factorization, Float, Graph, Init,
+    JointNmf, Labels, Loss, MatRef, Matrix, MiniBatchMemory, MiniBatchNmf, Missing, Nmf, Penalty,
+    RankMethod, RankSurvey, Solver, Start, Weighting, truncated_svd,
 };
 use partwise_fuzz::checked;
 use partwise_fuzz::fits::observer;
