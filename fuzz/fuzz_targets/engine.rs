@@ -8,9 +8,9 @@ use std::num::NonZeroUsize;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use partwise::{
-    ConsensusNmf, Constraint, Convolutive, Dense, Factor, Factorization, Float, Graph, Init, Joint,
-    Labels, Loss, MatRef, Matrix, Memory, MiniBatch, Missing, Nmf, Penalty, RankMethod, RankSurvey,
-    Solver, Start, Weighting, truncated_svd,
+    ConsensusNmf, Constraint, ConvolutiveNmf, Dense, Factor, Factorization, Float, Graph, Init,
+    JointNmf, Labels, Loss, MatRef, Matrix, MiniBatchMemory, MiniBatchNmf, Missing, Nmf, Penalty,
+    RankMethod, RankSurvey, Solver, Start, Weighting, truncated_svd,
 };
 use partwise_fuzz::checked;
 use partwise_fuzz::fits::observer;
@@ -199,7 +199,7 @@ fn nmf<T: Float>(
         });
     }
     if choice & 16 != 0 {
-        nmf = nmf.tolerance(number(input)?);
+        nmf = nmf.tol(number(input)?);
     }
     if choice & 32 != 0 {
         nmf = nmf.n_init(NonZeroUsize::MIN.saturating_add(small(input, 3)?));
@@ -318,7 +318,7 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
             }
         }
         4 => {
-            let mut batches = MiniBatch::new(nmf);
+            let mut batches = MiniBatchNmf::new(nmf);
             batches.batch_size = count(input)?;
             batches.forget_factor = number(input)?;
             batches.fresh_restarts = input.arbitrary()?;
@@ -328,12 +328,12 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
                 return Ok(());
             };
             checked(batches.fit(&v, w, h.clone(), &mut observer));
-            let mut memory = Memory::new(&h);
+            let mut memory = MiniBatchMemory::new(&h);
             checked(batches.partial_fit(&v, &mut memory, number(input)?, &mut observer));
             checked(batches.transform(&v, &h, &mut observer));
         }
         5 => {
-            let sudden = Convolutive::new(nmf, count(input)?);
+            let sudden = ConvolutiveNmf::new(nmf, count(input)?);
             let _ = sudden.memory_needed(&v);
             checked(sudden.fit(&v, &mut observer));
         }
@@ -378,7 +378,7 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
             let cols = small(input, MOST)?;
             let other = Stuff::<T>::new(input, (rows, cols))?;
             let weights = [number(input)?, number(input)?];
-            let joint = Joint::new(nmf)
+            let joint = JointNmf::new(nmf)
                 .balanced(input.arbitrary()?)
                 .weights(&weights[..usize::from(input.arbitrary::<u8>()?) % 3]);
             let matrices: Vec<_> = std::iter::once(v).chain(other.matrix()).collect();

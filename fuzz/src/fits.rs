@@ -31,7 +31,7 @@ pub fn small_fit(choice: u8) -> Nmf {
         .init("random".parse().expect("a known start"))
         .n_init(starts.try_into().expect("some"))
         .max_iter(12)
-        .tolerance(0.0)
+        .tol(0.0)
         .threads(Some(std::num::NonZeroUsize::MIN))
 }
 

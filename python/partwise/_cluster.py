@@ -40,13 +40,13 @@ class ClusterNMF(BaseNMF):
     tol : float, default=1e-4
         Tolerance of the solver's stopping rule.
     max_iter : int, default=200
-        Limit on iterations.
+        Limit on iterations, at least 1.
     random_state : int, RandomState instance or None, default=None
         For the start and the sketch.
     alpha_W : float, default=0.0
-        Strength of the penalty on W.
+        Strength of the penalty on W, at least 0.
     alpha_H : float or "same", default="same"
-        Strength of the penalty on H.
+        Strength of the penalty on H, at least 0; "same" takes that on W.
     l1_ratio : float, default=0.0
         Share of the L1 norm in the penalties, from 0 to 1.
     verbose : int, default=0
@@ -76,6 +76,8 @@ class ClusterNMF(BaseNMF):
         sqrt(2 D(X, WH)): for the Frobenius loss the norm of X − WH.
     n_iter_ : int
         Iterations done.
+    n_iter_single_ : int
+        How many of them were done in single precision: none.
     n_features_in_ : int
         Number of features seen during `fit`.
     objective_ : float

@@ -25,14 +25,15 @@ class ConsensusNMF(BaseNMF):
     n_components : int
         Number of components, at most min(n_samples, n_features).
     n_runs : int, default=100
-        Fits from drawn starts.
+        Fits from drawn starts, at least 2.
     threshold : float, default=0.5
         A component of a run is an outlier above this mean distance to its nearest neighbours among the components of
-        all runs; 2 leaves out none.
+        all runs, a number above 0; 2 leaves out none.
     neighbours : float, default=0.3
-        Share of the runs that count as neighbours.
+        Share of the runs that count as neighbours, above 0 and at most 1.
     bootstrap : int, default=0
-        Fits of samples drawn anew with replacement, from the consensus on, for intervals of 95 %; 0 makes none.
+        Fits of samples drawn anew with replacement, from the consensus on, for intervals of 95 %, at
+        least 2; 0 makes none.
     polish : bool, default=False
         Fit both factors from the consensus on; else the components are medians and only W is fitted.
     solver, beta_loss, tol, max_iter, alpha_W, alpha_H, l1_ratio, n_threads
@@ -71,8 +72,8 @@ class ConsensusNMF(BaseNMF):
         The mean distance to its neighbours of each component of each run, for a choice of `threshold`.
     complete_ : bool
         Whether all fits were made.
-    n_components_, reconstruction_err_, n_iter_, n_features_in_, feature_names_in_, objective_, relative_error_,
-    residual_, solver_
+    n_components_, reconstruction_err_, n_iter_, n_iter_single_, n_features_in_, feature_names_in_, objective_,
+    relative_error_, residual_, solver_, stop_reason_, history_
         As in `NMF`, of the last fit.
 
     Examples

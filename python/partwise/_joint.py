@@ -24,11 +24,11 @@ class JointNMF(BaseNMF):
     ----------
     n_components : int
         Number of components.
-    balance : bool, default=True
+    balanced : bool, default=True
         Whether the matrices count alike, whatever their sizes: D is divided by the sum of the entries of X_p to the
         power beta, which is ‖X_p‖² for the Frobenius loss. With beta ≤ 0 they count as they are.
     weights : array-like of shape (n_matrices,) or None, default=None
-        What each matrix counts for beside that; None for 1 each.
+        What each matrix counts for beside that, above 0; None for 1 each. With beta ≤ 0 all must be 1.
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "spa", "snpa"} or None, default=None
         Where to begin, as in `NMF`, of the matrices side by side.
     solver, beta_loss, tol, max_iter, random_state, n_threads
@@ -56,12 +56,14 @@ class JointNMF(BaseNMF):
         D(X_p, W H_p) of each matrix.
     n_components_ : int
         Number of components.
-    objective_, residual_, n_iter_, solver_, stop_reason_, history_
+    objective_, residual_, n_iter_, n_iter_single_, solver_, stop_reason_, history_
         As in `NMF`, of the matrices as they count.
     dead_components_, duplicate_components_
         As in `NMF`, of the matrices side by side.
     n_features_in_ : list of int
         Columns of each matrix.
+    feature_names_in_ : list of ndarray of shape (n_features of a matrix,) or None
+        Names of the features of each matrix, None where it has none; there if one has any.
 
     Examples
     --------
@@ -84,7 +86,7 @@ class JointNMF(BaseNMF):
     _parameter_constraints: dict = {
         **BaseNMF._parameter_constraints,
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "balance": ["boolean"],
+        "balanced": ["boolean"],
         "weights": ["array-like", None],
         "init": [StrOptions(set(INITS)), None],
         "solver": [StrOptions(set(SOLVERS))],
@@ -96,7 +98,7 @@ class JointNMF(BaseNMF):
         self,
         n_components,
         *,
-        balance=True,
+        balanced=True,
         weights=None,
         init=None,
         solver="auto",
@@ -125,7 +127,7 @@ class JointNMF(BaseNMF):
             verbose=verbose,
             n_threads=n_threads,
         )
-        self.balance = balance
+        self.balanced = balanced
         self.weights = weights
         self.solver = solver
         self.progress = progress
@@ -151,11 +153,7 @@ class JointNMF(BaseNMF):
         self._check_solver()
         names = [_get_feature_names(A) for A in self._listed(X)]
         matrices = _of_one_type([self._matrix(p, A) for p, A in enumerate(X)])
-        weights = [] if self.weights is None else np.asarray(self.weights, dtype=float).ravel().tolist()
-        if weights and len(weights) != len(matrices):
-            raise ValueError(
-                f"weights has {len(weights)} numbers; expected one for each of the {len(matrices)} matrices"
-            )
+        weights = [] if self.weights is None else _numbers(self.weights, len(matrices))
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         options = self._fit_options(self.n_components, init=self.init or "auto", seed=seed)
         shown = {"callback": self.callback, "verbose": self.verbose, "progress": self.progress}
@@ -163,7 +161,7 @@ class JointNMF(BaseNMF):
             fitted, parts = _partwise.fit_joint(
                 [engine_input(A) for A in matrices],
                 options,
-                (bool(self.balance), weights),
+                (bool(self.balanced), weights),
                 watch.function,
                 watch.keeps_best,
             )
@@ -250,6 +248,21 @@ class JointNMF(BaseNMF):
     @property
     def _n_features_out(self):
         return self.n_components_
+
+
+def _numbers(weights, n_matrices):
+    """What each matrix counts for, as the engine takes it."""
+    legal = f"expected one number for each of the {n_matrices} matrices"
+    try:
+        weights = np.asarray(weights, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"weights = {weights!r}: {legal}") from None
+    if weights.ndim != 1 or weights.size != n_matrices:
+        raise ValueError(f"weights has the shape {weights.shape}; {legal}")
+    for p, weight in enumerate(weights.tolist()):
+        if not (weight > 0 and np.isfinite(weight)):
+            raise ValueError(f"weights[{p}] = {weight!r}: expected a finite number above 0")
+    return weights.tolist()
 
 
 def _of_one_type(matrices):

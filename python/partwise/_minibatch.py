@@ -36,23 +36,25 @@ class MiniBatchNMF(ModelFile, BaseNMF):
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "spa", "custom"}, default=None
         Where to begin, as in `NMF`; number for number scikit-learn's.
     batch_size : int, default=1024
-        Samples in a batch.
+        Samples in a batch, at least 1.
     beta_loss : float or {"frobenius", "kullback-leibler", "itakura-saito"}, default="frobenius"
         The divergence; beta ≤ 0 needs every entry of X above zero.
     tol : float, default=1e-4
-        The fit ends when a step changes H by less than this share; 0 turns that off.
+        The fit ends when a step changes H by no more than this share; 0 turns that off.
     max_no_improvement : int or None, default=10
         The fit ends after so many steps without a lower smoothed cost.
     max_iter : int, default=200
-        Limit on walks over X.
+        Limit on walks over X, at least 1.
     alpha_W : float, default=0.0
-        Strength of the penalty on W.
+        Strength of the penalty on W, at least 0.
     alpha_H : float or "same", default="same"
-        Strength of the penalty on H.
+        Strength of the penalty on H, at least 0; "same" takes that on W.
     l1_ratio : float, default=0.0
         Share of the L1 norm in the penalties, from 0 to 1.
     forget_factor : float, default=0.7
-        What is left of old statistics after a walk over X.
+        What is left of old statistics after a walk over X, from 0 to 1. A batch leaves ``forget_factor ** (b / n)`` of
+        them, with n the samples of X and b the less of n and `batch_size`. In `partial_fit` that is settled by the
+        first X that the model saw, there or in `fit`, and holds for all later ones, however many samples they have.
     fresh_restarts : bool, default=False
         Solve for each batch's rows of W anew.
     fresh_restarts_max_iter : int, default=30
@@ -211,6 +213,9 @@ class MiniBatchNMF(ModelFile, BaseNMF):
 
     def partial_fit(self, X, y=None, W=None, H=None):
         """Update the components with one batch of samples.
+
+        The rows of W are solved for, and not kept. H is what was learnt so far, of which `forget_factor` says how much
+        is left, and what this batch adds; `batch_size` does not cut X.
 
         Parameters
         ----------

@@ -50,15 +50,18 @@ class NMF(ModelFile, BaseNMF):
     beta_loss : float or {"frobenius", "kullback-leibler", "itakura-saito"}, default="frobenius"
         The divergence; beta ≤ 0 needs every entry of X above zero.
     tol : float, default=1e-4
-        Tolerance of the solver's stopping rule.
+        Tolerance of the solver's stopping rule, at least 0. "hals" and "sketched" end once the objective falls by no
+        more than this share of itself over 20 iterations, "newton" over 10; "mu" once sqrt(2 D) falls over 10
+        iterations by less than this share of what it is at the start; the others once the sum of the projected gradient
+        is this share of that of the first iteration. 0 goes on to the limit, or until nothing moves.
     max_iter : int, default=200
-        Limit on iterations.
+        Limit on iterations, at least 1.
     random_state : int, RandomState instance or None, default=None
         For random starts, and the sketch of the nndsvd* starts.
     alpha_W : float, default=0.0
-        Strength of the penalty on W.
+        Strength of the penalty on W, at least 0.
     alpha_H : float or "same", default="same"
-        Strength of the penalty on H.
+        Strength of the penalty on H, at least 0; "same" takes that on W.
     l1_ratio : float, default=0.0
         Share of the L1 norm in the penalties, from 0 to 1.
     verbose : int, default=0
@@ -80,14 +83,15 @@ class NMF(ModelFile, BaseNMF):
         For ``constraint="graph"``: who is a neighbour of whom, a symmetric matrix of weights. With ``"h:graph"`` it is
         of the features. None takes the 5 nearest of each sample by angle. (``constraint="labels"`` takes the classes of
         the samples from y.)
-    memory : {"fast", "lean"}, default="fast"
-        "lean": no copy of a sparse X by its other axis, which takes as much memory as X itself; each entry goes to the
+    lean : bool, default=False
+        Make no copy of a sparse X by its other axis, which takes as much memory as X itself; each entry goes to the
         sum of its column instead, in somewhat more time. The answer for a CSR matrix is the same, but that
         ``solver="newton"`` takes multiplicative steps for H. A dense X is never copied.
     n_threads : int or None, default=None
         Threads to work with; None takes OMP_NUM_THREADS or all processors. The answer has the same bits for any number.
     n_init : int, default=1
-        Starts to try; the fit with the lowest objective is kept. The first begins as `init` says, the others at random.
+        Starts to try, at least 1; the fit with the lowest objective is kept. The first begins as `init` says, the
+        others at random.
     warm_start : bool, default=False
         Begin where the last call of `fit` ended.
     progress : bool, default=False
@@ -167,7 +171,7 @@ class NMF(ModelFile, BaseNMF):
         "zeros": [StrOptions({"data", "missing"})],
         "constraint": [None, str, list, tuple],
         "graph": [None, "array-like", "sparse matrix"],
-        "memory": [StrOptions({"fast", "lean"})],
+        "lean": ["boolean"],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "progress": ["boolean"],
@@ -193,7 +197,7 @@ class NMF(ModelFile, BaseNMF):
         zeros="data",
         constraint=None,
         graph=None,
-        memory="fast",
+        lean=False,
         n_threads=None,
         n_init=1,
         warm_start=False,
@@ -219,7 +223,7 @@ class NMF(ModelFile, BaseNMF):
         self.zeros = zeros
         self.constraint = constraint
         self.graph = graph
-        self.memory = memory
+        self.lean = lean
         self.n_init = n_init
         self.warm_start = warm_start
         self.progress = progress
@@ -475,10 +479,10 @@ class NMF(ModelFile, BaseNMF):
             )
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         options = self._options(1, solver=self.solver, seed=seed, ranks=_rank.default_ranks(X.shape))
-        options |= {"methods": ["cv"], "repeats": 2, "folds": min(_rank.FOLDS, least)}
+        options |= {"methods": ["cv"], "starts": 2, "folds": min(_rank.FOLDS, least)}
         watch = SurveyWatch(progress=self.progress, keep=False)
         self.survey_ = _rank.survey(X, options, watch)
-        return self.survey_.rank_
+        return self.survey_.rank
 
     def _solve_one(self, X, W, H, weights, update_W):
         """Finds one factor while the other is held."""
@@ -619,7 +623,7 @@ class NMF(ModelFile, BaseNMF):
                 weights,
                 self._graph(hold),
                 labels,
-                self.memory == "lean",
+                bool(self.lean),
                 quality,
             )
         if order is not None:
@@ -692,7 +696,7 @@ def non_negative_factorization(
     init, solver, beta_loss, tol, max_iter, alpha_W, alpha_H, l1_ratio, random_state, verbose, shuffle
         As in `NMF`.
     **ours
-        `missing_values`, `zeros`, `constraint`, `graph`, `memory`, `n_threads`, `n_init`, `progress` and `callback` as
+        `missing_values`, `zeros`, `constraint`, `graph`, `lean`, `n_threads`, `n_init`, `progress` and `callback` as
         in `NMF`.
 
     Returns

@@ -25,7 +25,10 @@ class _Fit(TypedDict):
     solver: str
     seconds: float
     picked: list[int]
+    mixture: _Real | None
     class_parts: _Real | None
+    n_iter_single: int
+    starts: list[float]
     trace: list[tuple[int, float, float, float, bool]]
     dead: list[int]
     duplicates: list[tuple[int, int]]
@@ -118,6 +121,7 @@ class _Transport(Protocol):
 
 def solvers() -> list[tuple[str, str]]: ...
 def inits() -> list[tuple[str, str]]: ...
+def constraints() -> list[tuple[str, str, str, list[str], float | None]]: ...
 def signed_factor(constraints: list[str]) -> str | None: ...
 def handles(solver: str, beta_loss: float) -> bool: ...
 def check(x: _Stored) -> None: ...
@@ -151,6 +155,7 @@ def fit_remote(
     w: _Real | None = None,
     h: _Real | None = None,
     callback: _Callback | None = None,
+    n_init: int | None = None,
 ) -> _Fit: ...
 def fit_batches(
     x: _Stored,

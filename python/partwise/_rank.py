@@ -20,7 +20,7 @@ FOLDS = 5
 METHODS = tuple(name for name, *_ in _partwise.rank_methods())
 
 _CONSTRAINTS = {
-    "repeats": [Interval(Integral, 2, None, closed="left")],
+    "starts": [Interval(Integral, 2, None, closed="left")],
     "folds": [Interval(Integral, 2, None, closed="left")],
     "beta_loss": [StrOptions(set(BETA)), Real],
     "solver": [StrOptions(set(SOLVERS))],
@@ -79,7 +79,7 @@ class RankSurvey:
 
     Attributes
     ----------
-    rank_ : int or None
+    rank : int or None
         The rank that the first method proposes; None if it proposes none.
     reason : str
         Why, in a sentence.
@@ -93,12 +93,12 @@ class RankSurvey:
         Seconds that it took.
     samples : ndarray of int
         The samples whose groups were compared: all, or 1000 that were drawn.
-    groups : dict of int to ndarray of shape (repeats, n_compared)
+    groups : dict of int to ndarray of shape (starts, n_compared)
         For each rank the strongest component of each of those samples, by each start; empty if no method compares
         starts.
     """
 
-    rank_: int | None
+    rank: int | None
     reason: str
     ranks: np.ndarray
     curves: dict
@@ -122,7 +122,7 @@ class RankSurvey:
         shares : ndarray of shape (n_compared, n_compared)
             The share of starts, in that order.
         """
-        rank = self.rank_ if rank is None else rank
+        rank = self.rank if rank is None else rank
         if not self.groups:
             raise ValueError("no method of this survey compares starts; 'consensus' or 'stability' does")
         if rank not in self.groups:
@@ -136,7 +136,7 @@ def rank_survey(
     ranks=None,
     *,
     methods=None,
-    repeats=10,
+    starts=10,
     folds=FOLDS,
     beta_loss="frobenius",
     solver="auto",
@@ -167,10 +167,10 @@ def rank_survey(
     methods : str or sequence of str, default=None
         Of "cv", "bcv", "consensus", "dispersion", "stability", "relevance", "bic" and "elbow"; the first decides.
         None: all that handle the loss; "cv" decides, but no more than "stability" says.
-    repeats : int, default=10
-        Fits from drawn starts that are compared at each rank.
+    starts : int, default=10
+        Fits from drawn starts that are compared at each rank, at least 2.
     folds : int, default=5
-        Folds of single entries, each held out once, for "cv"; up to min(n_samples, n_features).
+        Folds of single entries, each held out once, for "cv"; from 2 to min(n_samples, n_features).
     beta_loss, solver, tol, max_iter, alpha_W, alpha_H, l1_ratio, n_threads
         Of all fits; as in `NMF`. They end once the objective falls by less than `tol` an iteration, over five.
     random_state : int, RandomState instance or None, default=None
@@ -184,7 +184,7 @@ def rank_survey(
     Returns
     -------
     survey : RankSurvey
-        The chosen rank (``rank_``), why (``reason``), the curves of all methods, and the consensus of samples.
+        The chosen rank (``rank``), why (``reason``), the curves of all methods, and the consensus of samples.
 
     Examples
     --------
@@ -194,7 +194,7 @@ def rank_survey(
     >>> kinds = np.kron(np.eye(3), np.ones((10, 5)))
     >>> X = kinds * rng.uniform(1, 2, kinds.shape) + rng.uniform(0, 0.1, kinds.shape)
     >>> survey = rank_survey(X, ranks=range(1, 6), methods=["cv", "stability"], random_state=0)
-    >>> survey.rank_
+    >>> survey.rank
     3
     >>> curve = survey.curves["stability"]
     >>> curve.ranks.tolist(), curve.proposed
@@ -217,7 +217,7 @@ def rank_survey(
         "n_threads": available_threads(n_threads),
         "solver": solver,
         "seed": int(check_random_state(random_state).randint(np.iinfo(np.int32).max)),
-        "repeats": int(repeats),
+        "starts": int(starts),
         "folds": int(folds),
         "ranks": _ranks(ranks, X.shape),
         "methods": _methods(methods),
@@ -231,7 +231,7 @@ def survey(X, options, watch):
         found = _partwise.survey(engine_input(X), options, watch.function, watch.keeps_best)
     pairs = zip(found["ranks"], found["groups"], strict=True)
     return RankSurvey(
-        rank_=found["rank"],
+        rank=found["rank"],
         reason=found["reason"] or _no_reason(found),
         ranks=np.array(found["ranks"], dtype=int),
         curves={curve["method"]: RankCurve(**curve) for curve in found["curves"]},

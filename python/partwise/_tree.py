@@ -27,14 +27,15 @@ class NMFTree(ClusterMixin, BaseNMF):
     Parameters
     ----------
     n_leaves : int, default=8
-        Leaves of the tree; there are fewer where no leaf can be split.
+        Leaves of the tree, at least 2; there are fewer where no leaf can be split.
     rule : {"error", "terms"}, default="error"
         What makes a split good: how much of X the second component of the node explains (Gillis, Kuang & Park
         2015), or whether the features that lead in the node lead in one of its children each (Kuang & Park
         2013), for texts of many words.
     outliers : float, default=0.0
         A child with less than this share of a node's samples, and with no better split than any leaf, is no
-        topic: its samples are set aside, with the label -1, and the others split anew. 0 sets nothing aside.
+        topic: its samples are set aside, with the label -1, and the others split anew. From 0, which sets nothing
+        aside, to below 0.5.
     solver : str, default="auto"
         As in `NMF`; "auto" takes the exact "anls" for the Frobenius loss.
     init : str or None, default=None
@@ -73,8 +74,8 @@ class NMFTree(ClusterMixin, BaseNMF):
         earlier it was split.
     complete_ : bool
         Whether the tree was grown to its end.
-    reconstruction_err_, n_iter_, n_features_in_, feature_names_in_, objective_, relative_error_,
-    residual_, solver_
+    n_components_, reconstruction_err_, n_iter_, n_iter_single_, n_features_in_, feature_names_in_, objective_,
+    relative_error_, residual_, solver_, stop_reason_, history_
         As in `NMF`, of W of all leaves.
 
     Examples

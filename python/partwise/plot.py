@@ -215,8 +215,8 @@ def rank_survey(survey, *, axes=None, columns=None, color="#31688e", mark="#d95f
         if curve.proposed is not None:
             at = curve.values[curve.ranks == curve.proposed]
             ax.plot([curve.proposed], at, "o", color=mark, markersize=6, zorder=3)
-        if survey.rank_ is not None:
-            ax.axvline(survey.rank_, color="0.5", linestyle="--", linewidth=1, zorder=0)
+        if survey.rank is not None:
+            ax.axvline(survey.rank, color="0.5", linestyle="--", linewidth=1, zorder=0)
         ax.set_xlim(survey.ranks[0] - 0.5, survey.ranks[-1] + 0.5)
         ax.set_xlabel("rank", fontsize="small")
         ax.set_ylabel(curve.measure, fontsize="small")

@@ -64,6 +64,9 @@ fn in_python_names(text: &str) -> String {
         "alpha_w" => "alpha_W",
         "alpha_h" => "alpha_H",
         "beta" => "beta_loss",
+        "patience" => "max_no_improvement",
+        "fresh_iterations" => "fresh_restarts_max_iter",
+        "solve_iterations" => "transform_max_iter",
         other => other,
     });
     words.collect::<Vec<_>>().join(" ")

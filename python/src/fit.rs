@@ -37,7 +37,7 @@ impl Options {
     pub(crate) fn common(&self) -> Result<Nmf, partwise::Error> {
         Ok(Nmf::new(self.n_components)
             .loss(Loss::beta(self.beta_loss)?)
-            .tolerance(self.tol)
+            .tol(self.tol)
             .max_iter(self.max_iter)
             .penalty(self.penalty())
             .threads(self.threads()))

@@ -1,7 +1,7 @@
 //! Several matrices with one W.
 
 use numpy::PyReadonlyArray2;
-use partwise::{Joint, JointModel};
+use partwise::{JointModel, JointNmf};
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
@@ -17,10 +17,16 @@ type Part<'py> = (Bound<'py, PyAny>, f64, f64, f64, f64);
 /// Whether matrices count alike, and what each counts for beside that.
 type Counting = (bool, Vec<f64>);
 
-fn joint(options: &Bound<'_, PyAny>, (balanced, weights): Counting) -> PyResult<(Joint, Options)> {
+fn joint(
+    options: &Bound<'_, PyAny>,
+    (balanced, weights): Counting,
+) -> PyResult<(JointNmf, Options)> {
     let (common, road): (Options, Road) = (options.extract()?, options.extract()?);
     let nmf = configured(&common, &road).map_err(to_python)?;
-    Ok((Joint::new(nmf).balanced(balanced).weights(weights), common))
+    Ok((
+        JointNmf::new(nmf).balanced(balanced).weights(weights),
+        common,
+    ))
 }
 
 /// Factors X_p ≈ W H_p, all X_p of one type.
@@ -48,7 +54,7 @@ pub(crate) fn fit_joint<'py>(
 fn fit_stored<'py, T: Number>(
     py: Python<'py>,
     xs: &[Bound<'py, PyAny>],
-    (joint, common): (&Joint, &Options),
+    (joint, common): (&JointNmf, &Options),
     watcher: Watcher,
 ) -> PyResult<(Fit<'py>, Vec<Part<'py>>)> {
     let stored: Vec<_> = xs.iter().map(Stored::<T>::of).collect::<PyResult<_>>()?;
@@ -90,7 +96,7 @@ pub(crate) fn transform_joint<'py>(
 fn transform_stored<'py, T: Number>(
     py: Python<'py>,
     xs: &[Option<Bound<'py, PyAny>>],
-    joint: &Joint,
+    joint: &JointNmf,
     parts: &[(Bound<'py, PyAny>, f64)],
 ) -> PyResult<Bound<'py, PyAny>> {
     let stored = xs

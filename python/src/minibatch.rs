@@ -1,6 +1,6 @@
 //! Mini-batch fits, with the parameters by name and the results by name.
 
-use partwise::{Error, Memory, MiniBatch};
+use partwise::{Error, MiniBatchMemory, MiniBatchNmf};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
@@ -37,9 +37,9 @@ pub(crate) struct Fit<'py> {
     stop: String,
 }
 
-fn configured(options: &Bound<'_, PyAny>) -> PyResult<MiniBatch> {
+fn configured(options: &Bound<'_, PyAny>) -> PyResult<MiniBatchNmf> {
     let (common, batches): (Options, Batches) = (options.extract()?, options.extract()?);
-    Ok(MiniBatch {
+    Ok(MiniBatchNmf {
         nmf: common.common().map_err(to_python)?,
         batch_size: batches.batch_size,
         forget_factor: batches.forget_factor,
@@ -62,15 +62,15 @@ fn needed<T: Number>(x: &Bound<'_, PyAny>) -> PyResult<partwise::Dense<T>> {
     arrays::factor(Some(x))?.ok_or_else(|| PyValueError::new_err("a factor is missing"))
 }
 
-fn memory_of<T: Number>((ht, numerator, denominator): &Arrays<'_>) -> PyResult<Memory<T>> {
-    Ok(Memory {
+fn memory_of<T: Number>((ht, numerator, denominator): &Arrays<'_>) -> PyResult<MiniBatchMemory<T>> {
+    Ok(MiniBatchMemory {
         ht: needed(ht)?,
         numerator: needed(numerator)?,
         denominator: needed(denominator)?,
     })
 }
 
-fn memory_to_numpy<T: Number>(py: Python<'_>, memory: Memory<T>) -> PyResult<Arrays<'_>> {
+fn memory_to_numpy<T: Number>(py: Python<'_>, memory: MiniBatchMemory<T>) -> PyResult<Arrays<'_>> {
     Ok((
         arrays::to_numpy(py, memory.ht)?,
         arrays::to_numpy(py, memory.numerator)?,
@@ -93,7 +93,7 @@ pub(crate) fn fit_batches<'py>(
     fn typed<'py, T: Number>(
         py: Python<'py>,
         x: &Stored<'py, T>,
-        model: &MiniBatch,
+        model: &MiniBatchNmf,
         (w, h): (&Bound<'py, PyAny>, &Bound<'py, PyAny>),
         watcher: Watcher,
     ) -> PyResult<Fit<'py>> {
@@ -134,7 +134,7 @@ pub(crate) fn fit_batch<'py>(
     fn typed<'py, T: Number>(
         py: Python<'py>,
         x: &Stored<'py, T>,
-        model: &MiniBatch,
+        model: &MiniBatchNmf,
         memory: &Arrays<'py>,
         keep: f64,
     ) -> PyResult<(Arrays<'py>, f64)> {
@@ -165,7 +165,7 @@ pub(crate) fn transform_batches<'py>(
     fn typed<'py, T: Number>(
         py: Python<'py>,
         x: &Stored<'py, T>,
-        model: &MiniBatch,
+        model: &MiniBatchNmf,
         h: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let view = x.view()?;

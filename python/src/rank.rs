@@ -17,7 +17,7 @@ use crate::watch::{self, Watcher};
 struct Asked {
     ranks: Vec<usize>,
     methods: Option<Vec<String>>,
-    repeats: usize,
+    starts: usize,
     folds: usize,
     solver: String,
     seed: u64,
@@ -62,7 +62,7 @@ fn configured(common: &Options, asked: &Asked) -> Result<RankSurvey, partwise::E
         .seed(asked.seed);
     let mut survey = RankSurvey::new(asked.ranks.iter().copied())
         .nmf(nmf)
-        .starts(asked.repeats)
+        .starts(asked.starts)
         .folds(asked.folds);
     if let Some(methods) = &asked.methods {
         let methods = methods.iter().map(|name| name.parse());

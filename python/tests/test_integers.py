@@ -32,7 +32,7 @@ def test_integers_stay_integers_and_give_the_answer_of_floats(kind, dtype, monke
 
     monkeypatch.setattr(_partwise, "fit", spy)
     floats = X.astype(float)
-    for options in ({"solver": "mu", "init": "random"}, {"solver": "hals"}, {"solver": "cd", "memory": "lean"}):
+    for options in ({"solver": "mu", "init": "random"}, {"solver": "hals"}, {"solver": "cd", "lean": True}):
         options = {"n_components": 3, "random_state": 0, "max_iter": 20, "tol": 0, **options}
         if options["solver"] == "cd":
             options["init"] = "random"

@@ -31,17 +31,17 @@ def beta_divergence(X, Y, beta_loss):
 
 
 @pytest.mark.parametrize("beta_loss", LOSSES)
-@pytest.mark.parametrize("balance", [True, False])
-def test_the_objective_is_a_weighted_sum(matrices, beta_loss, balance):
+@pytest.mark.parametrize("balanced", [True, False])
+def test_the_objective_is_a_weighted_sum(matrices, beta_loss, balanced):
     weights = [1, 2]
     model = JointNMF(
-        3, beta_loss=beta_loss, balance=balance, weights=weights, init="random", random_state=0, max_iter=1000
+        3, beta_loss=beta_loss, balanced=balanced, weights=weights, init="random", random_state=0, max_iter=1000
     )
     W = model.fit_transform(matrices)
     total = 0
     for p, (X, H) in enumerate(zip(matrices, model.components_, strict=True)):
         found = beta_divergence(X, W @ H, beta_loss)
-        size = (np.square(X).sum() if beta_loss == "frobenius" else X.sum()) if balance else 1
+        size = (np.square(X).sum() if beta_loss == "frobenius" else X.sum()) if balanced else 1
         np.testing.assert_allclose(model.weights_[p], weights[p] / size)
         np.testing.assert_allclose(model.divergences_[p], found, rtol=1e-6)
         np.testing.assert_allclose(model.relative_errors_[p], np.linalg.norm(X - W @ H) / np.linalg.norm(X))
@@ -53,8 +53,8 @@ def test_the_objective_is_a_weighted_sum(matrices, beta_loss, balance):
 
 
 def test_one_matrix_is_a_plain_factorisation(matrices):
-    for balance in (True, False):
-        joint = JointNMF(3, balance=balance, random_state=0, max_iter=2000, tol=1e-8)
+    for balanced in (True, False):
+        joint = JointNMF(3, balanced=balanced, random_state=0, max_iter=2000, tol=1e-8)
         W = joint.fit_transform(matrices[:1])
         plain = NMF(3, random_state=0, max_iter=2000, tol=1e-8).fit(matrices[0])
         np.testing.assert_allclose(joint.relative_errors_[0], plain.relative_error_, rtol=1e-3)
@@ -126,9 +126,15 @@ def test_what_cannot_be_joined_is_refused(matrices):
     refused(ValueError, r"X\[1\].*1D array", [counts, measured[0]])
     negative[3, 2] = np.nan
     refused(ValueError, r"X\[1\] contains NaN", [counts, negative])
-    refused(ValueError, "weights has 3 numbers; expected .* 2 matrices", matrices, weights=[1, 2, 3])
-    refused(ValueError, "weights = -1", matrices, weights=[1, -1])
-    refused(ValueError, "weights = 2", [counts + 1, measured], weights=[1, 2], beta_loss="itakura-saito")
+    each = "expected one number for each of the 2 matrices"
+    refused(ValueError, rf"weights has the shape \(3,\); {each}", matrices, weights=[1, 2, 3])
+    refused(ValueError, rf"weights has the shape \(0,\); {each}", matrices, weights=[])
+    refused(ValueError, rf"weights = \['a', 'b'\]: {each}", matrices, weights=["a", "b"])
+    for wrong in (-1.0, 0.0, np.nan, np.inf):
+        shown = rf"weights\[1\] = {wrong!r}: expected a finite number above 0"
+        refused(ValueError, shown, matrices, weights=[1, wrong])
+    above = [counts + 1, measured + 1]
+    refused(ValueError, "matrix 2: weight = 2: expected 1", above, weights=[1, 2], beta_loss="itakura-saito")
     refused(ValueError, "'init' parameter", matrices, init="custom")
     refused(ValueError, "does not handle", matrices, solver="cd", beta_loss=1)
     with pytest.warns(UserWarning, match="cannot update zeros"):

@@ -251,8 +251,7 @@ def test_warns_when_cut_short(X):
 def test_a_lean_fit_of_a_sparse_X(make, beta_loss):
     X = make(sp.random_array((600, 80), density=0.2, rng=np.random.default_rng(1)))
     fast, lean = (
-        NMF(3, random_state=0, beta_loss=beta_loss, max_iter=300, tol=1e-6, memory=memory).fit(X)
-        for memory in ("fast", "lean")
+        NMF(3, random_state=0, beta_loss=beta_loss, max_iter=300, tol=1e-6, lean=lean).fit(X) for lean in (False, True)
     )
     assert lean.objective_ == pytest.approx(fast.objective_, rel=1e-2)
     if make is sp.csr_array and beta_loss == "frobenius":
@@ -263,9 +262,9 @@ def test_a_lean_fit_of_a_sparse_X(make, beta_loss):
 def test_a_lean_fit_says_what_it_cannot_do():
     X = sp.random_array((60, 20), density=0.2, format="csr", rng=np.random.default_rng(1))
     with pytest.raises(ValueError, match="lean: a fit where entries are missing"):
-        NMF(3, memory="lean", zeros="missing").fit(X)
-    with pytest.raises(ValueError, match="The 'memory' parameter"):
-        NMF(3, memory="thrifty").fit(X)
+        NMF(3, lean=True, zeros="missing").fit(X)
+    with pytest.raises(ValueError, match="The 'lean' parameter"):
+        NMF(3, lean="thrifty").fit(X)
 
 
 def test_mini_batches_say_what_takes_missing_values():
@@ -274,3 +273,23 @@ def test_mini_batches_say_what_takes_missing_values():
     for method in ("fit", "partial_fit"):
         with pytest.raises(ValueError, match=r"contains NaN.*NMF\(missing_values=numpy.nan\)"):
             getattr(MiniBatchNMF(2), method)(X)
+
+
+@pytest.mark.parametrize("n_first", [6, 24])
+def test_what_a_batch_keeps_is_settled_by_the_first_X(n_first):
+    X = np.random.RandomState(0).uniform(size=(60, 6))
+    model = MiniBatchNMF(2, batch_size=12, forget_factor=0.5, init="random", random_state=0)
+    kept = 0.5 ** (min(12, n_first) / n_first)
+    model.partial_fit(X[:n_first])
+    for n_samples in (1, 40):
+        before = model._components_numerator, model._components_denominator
+        # Nothing is learnt from zeros: what was learnt fades, and H stays.
+        H = model.components_
+        model.partial_fit(np.zeros((n_samples, 6)))
+        assert_allclose(model._components_numerator, kept * before[0], rtol=1e-12)
+        assert_allclose(model._components_denominator, kept * before[1], rtol=1e-12)
+        assert_allclose(model.components_, H, rtol=1e-12)
+    model.fit(X)
+    before = model._components_numerator
+    model.partial_fit(np.zeros((3, 6)))
+    assert_allclose(model._components_numerator, 0.5 ** (12 / 60) * before, rtol=1e-12)

@@ -20,11 +20,11 @@ def planted(rank, seed=0, shape=(60, 40), noise=0.1):
 
 @pytest.fixture(scope="module")
 def survey():
-    return rank_survey(planted(4), ranks=range(1, 8), repeats=4, random_state=0)
+    return rank_survey(planted(4), ranks=range(1, 8), starts=4, random_state=0)
 
 
 def test_every_method_has_a_curve_and_the_first_decides(survey):
-    assert survey.rank_ == 4 and survey.complete
+    assert survey.rank == 4 and survey.complete
     assert survey.reason.startswith("Rank 4 by cv (")
     assert tuple(survey.curves) == _rank.METHODS
     assert survey.ranks.tolist() == list(range(1, 8))
@@ -59,7 +59,7 @@ def test_the_consensus_is_the_share_of_starts(survey):
 
 def test_it_is_the_same_for_any_storage_of_a_number_of_threads_and_after_a_pickle():
     X = np.where(planted(3) > 0.3, planted(3), 0)
-    asked = {"ranks": [2, 3], "methods": ["bcv", "consensus"], "repeats": 3, "random_state": 1}
+    asked = {"ranks": [2, 3], "methods": ["bcv", "consensus"], "starts": 3, "random_state": 1}
     one = rank_survey(X, n_threads=1, **asked)
     two = pickle.loads(pickle.dumps(rank_survey(X, n_threads=2, **asked)))
     for name, curve in one.curves.items():
@@ -74,7 +74,7 @@ def test_it_is_the_same_for_any_storage_of_a_number_of_threads_and_after_a_pickl
 
 
 def test_the_default_ranks_are_those_that_fit():
-    assert rank_survey(planted(2, shape=(9, 6)), methods="elbow", repeats=2).ranks.tolist() == [1, 2, 3, 4, 5, 6]
+    assert rank_survey(planted(2, shape=(9, 6)), methods="elbow", starts=2).ranks.tolist() == [1, 2, 3, 4, 5, 6]
     assert _rank.default_ranks((500, 400)) == list(range(1, 21))
 
 
@@ -93,14 +93,14 @@ def test_a_callback_sees_each_fit_and_ends_the_survey():
     whole = rank_survey(X, ranks=[1, 2], methods=["bcv"], random_state=0)
     np.testing.assert_array_equal(found.curves["bcv"].values, whole.curves["bcv"].values)
     none = rank_survey(X, ranks=[1, 2], random_state=0, callback=lambda info: True)
-    assert none.rank_ is None and none.reason == "The survey was ended before a rank was done."
+    assert none.rank is None and none.reason == "The survey was ended before a rank was done."
     with pytest.raises(ZeroDivisionError):
         rank_survey(X, ranks=[1], callback=lambda info: 1 / 0)
 
 
 def test_progress(capsys, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "tqdm.auto", None)
-    rank_survey(planted(2), ranks=[1, 2], methods="elbow", repeats=2, progress=True)
+    rank_survey(planted(2), ranks=[1, 2], methods="elbow", starts=2, progress=True)
     out, err = capsys.readouterr()
     assert out == "" and "ranks: 4/4 fits, rank 2" in err
 
@@ -132,7 +132,7 @@ def test_ctrl_c(callback):
         ({"methods": "nonsense"}, "methods has 'nonsense': expected some of cv, bcv"),
         ({"methods": ["cv", "cv"]}, "methods = cv: expected each method once"),
         ({"methods": "bic", "beta_loss": 0.5}, "has no figure for the loss beta=0.5"),
-        ({"repeats": 1}, "The 'repeats' parameter of rank_survey must be an int in the range"),
+        ({"starts": 1}, "The 'starts' parameter of rank_survey must be an int in the range"),
         ({"folds": 41}, "folds = 41: expected at most 40"),
         ({"solver": "sketched"}, "solver = sketched: expected a solver without a sketch"),
         ({"solver": "newton"}, "does not handle the loss"),

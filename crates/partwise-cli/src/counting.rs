@@ -29,7 +29,7 @@ impl<'a, T: Number> Counting<'a, T> {
         name: &str,
     ) -> anyhow::Result<Self> {
         let missing = missing(arguments.missing, v, name)?;
-        let entries = arguments.weights.as_deref().map(|path| {
+        let entries = arguments.entry_weights.as_deref().map(|path| {
             let weights = input::read_as::<T>(path, None)?.matrix;
             let (rows, cols) = weights.shape();
             anyhow::ensure!(
@@ -80,7 +80,7 @@ impl<'a, T: Number> Counting<'a, T> {
         };
         let path = match matrix {
             "the weights of rows" => self.arguments.row_weights.as_deref(),
-            "the weights of entries" => self.arguments.weights.as_deref(),
+            "the weights of entries" => self.arguments.entry_weights.as_deref(),
             _ => None,
         };
         match path {
@@ -116,7 +116,7 @@ pub(crate) fn parameters(arguments: &CountingArguments) -> Map<String, Value> {
     let path = |path: &Option<std::path::PathBuf>| {
         json!(path.as_deref().map(Path::display).map(|x| x.to_string()))
     };
-    found.insert("weights".to_owned(), path(&arguments.weights));
+    found.insert("entry_weights".to_owned(), path(&arguments.entry_weights));
     found.insert("row_weights".to_owned(), path(&arguments.row_weights));
     found
 }
@@ -173,7 +173,7 @@ pub(crate) fn in_words(arguments: &CountingArguments) -> String {
     let parts = [
         nan,
         unstored,
-        weights(&arguments.weights, "entries"),
+        weights(&arguments.entry_weights, "entries"),
         weights(&arguments.row_weights, "rows"),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")

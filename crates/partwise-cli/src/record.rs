@@ -484,7 +484,7 @@ pub(crate) fn transforming(meta: &Value, rank: usize) -> anyhow::Result<partwise
         .loss(text("loss")?.parse()?)
         .solver(text("solver")?.parse()?)
         .seed(whole("seed")?)
-        .tolerance(number("tol")?)
+        .tol(number("tol")?)
         .max_iter(usize::try_from(whole("max_iter")?)?)
         .penalty(partwise::Penalty {
             alpha_w: number("alpha_w")?,

@@ -84,7 +84,7 @@ mod tests {
         let fits = held().map(|matrix| {
             let view = matrix.view().unwrap();
             assert_eq!((view.rows(), view.cols()), (2, 3));
-            let model = partwise::Nmf::new(2).tolerance(1e-12).fit(&view).unwrap();
+            let model = partwise::Nmf::new(2).tol(1e-12).fit(&view).unwrap();
             model.reconstruct()
         });
         for fit in &fits {

@@ -29,7 +29,7 @@ fn main() -> Result<(), partwise::Error> {
         .map(|i| most(i).filter(|_| i % 2 == 0))
         .collect();
     let labels = Labels::new(&known)?;
-    let plain = Nmf::new(k).max_iter(1000).tolerance(1e-6);
+    let plain = Nmf::new(k).max_iter(1000).tol(1e-6);
     let mut fits = vec![("none".to_owned(), plain.clone())];
     // A symmetric V is another problem.
     let all = Constraint::all().filter(|constraint| !constraint.is_symmetric());

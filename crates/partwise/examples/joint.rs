@@ -4,7 +4,7 @@
 
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
-use partwise::{Dense, Joint, Matrix, Nmf, reconstruct};
+use partwise::{Dense, JointNmf, Matrix, Nmf, reconstruct};
 
 fn main() -> Result<(), partwise::Error> {
     let (samples, k) = (200, 4);
@@ -12,7 +12,7 @@ fn main() -> Result<(), partwise::Error> {
     // Many columns with much noise, and few with little, in other units.
     let counts = noisy(&reconstruct(&truth, &drawn(k, 60, 2)?), 0.5, 100.0)?;
     let measured = noisy(&reconstruct(&truth, &drawn(k, 6, 3)?), 0.02, 0.001)?;
-    let nmf = Nmf::new(k).max_iter(1000).tolerance(1e-6);
+    let nmf = Nmf::new(k).max_iter(1000).tol(1e-6);
     for (name, v) in [("counts alone", &counts), ("measurements alone", &measured)] {
         let model = nmf.fit(&Matrix::from(v))?;
         println!(
@@ -21,7 +21,7 @@ fn main() -> Result<(), partwise::Error> {
         );
     }
     let matrices = [Matrix::from(&counts), Matrix::from(&measured)];
-    let model = Joint::new(nmf).fit(&matrices)?;
+    let model = JointNmf::new(nmf).fit(&matrices)?;
     println!(
         "{:20} cosine to the true weights {:.3}",
         "both",

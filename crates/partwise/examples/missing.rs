@@ -25,7 +25,7 @@ fn main() -> Result<(), partwise::Error> {
         missing: Missing::Nan,
         ..Weighting::default()
     };
-    let nmf = Nmf::new(2).max_iter(500).tolerance(1e-8);
+    let nmf = Nmf::new(2).max_iter(500).tol(1e-8);
     let mut go_on = |_: &Progress| ControlFlow::Continue(());
     let model = nmf.fit_weighted(&v, &weighting, Start::default(), &mut go_on)?;
 

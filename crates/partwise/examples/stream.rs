@@ -6,7 +6,7 @@
 
 use std::ops::ControlFlow;
 
-use partwise::{Dense, Matrix, Memory, MiniBatch, Nmf, Progress};
+use partwise::{Dense, Matrix, MiniBatchMemory, MiniBatchNmf, Nmf, Progress};
 
 const COLS: usize = 30;
 const BATCH: usize = 50;
@@ -22,12 +22,12 @@ fn row(index: usize) -> impl Iterator<Item = f64> {
 }
 
 fn main() -> Result<(), partwise::Error> {
-    let batches = MiniBatch::new(Nmf::new(3));
+    let batches = MiniBatchNmf::new(Nmf::new(3));
     // Any start that is not zero: here, components that each know of everything.
     let start = (0..3 * COLS)
         .map(|at| 0.5 + (at * 37 % 101) as f64 / 101.0)
         .collect();
-    let mut memory = Memory::new(&Dense::from_rows(start, 3, COLS)?);
+    let mut memory = MiniBatchMemory::new(&Dense::from_rows(start, 3, COLS)?);
     let mut go_on = |_: &Progress| ControlFlow::Continue(());
     let mut costs = Vec::new();
     for step in 0..200 {

@@ -23,7 +23,7 @@ fn day(index: usize) -> Vec<f64> {
 
 fn main() -> Result<(), partwise::Error> {
     let known: Vec<f64> = (0..40).flat_map(day).collect();
-    let nmf = Nmf::new(3).max_iter(1000).tolerance(1e-7);
+    let nmf = Nmf::new(3).max_iter(1000).tol(1e-7);
     let model = nmf.fit(&Matrix::row_major(&known, 40, HOURS)?)?;
     println!("40 days: relative error {:.1e}", model.relative_error);
 

@@ -9,15 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::consensus::{ConsensusModel, ConsensusNmf};
-use crate::joint::{Joint, JointModel};
+use crate::joint::{JointModel, JointNmf};
 use crate::matrix::{Dense, Matrix, Weighting};
 use crate::observe::Observer;
 use crate::rank::{RankSurvey, Survey, SurveyObserver};
 use crate::remote::{Partition, Transport};
 use crate::tree::{NmfTree, Tree, TreeModel};
 use crate::{
-    Convolutive, Error, Factorization, Float, Memory, MiniBatch, MiniBatchFit, Nmf, Start,
-    TruncatedSvd,
+    ConvolutiveNmf, Error, Factorization, Float, MiniBatchFit, MiniBatchMemory, MiniBatchNmf, Nmf,
+    Start, TruncatedSvd,
 };
 
 macro_rules! doors {
@@ -60,34 +60,34 @@ doors! {
         question: &[u8]
     ) -> Result<Vec<u8>, Error> = Partition::answer_here;
     fit_in_batches(
-        batches: &MiniBatch,
+        batches: &MiniBatchNmf,
         v: &Matrix<'_, Self>,
         start: (Dense<Self>, Dense<Self>),
         observer: &mut dyn Observer
-    ) -> Result<MiniBatchFit<Self>, Error> = MiniBatch::fit_here;
+    ) -> Result<MiniBatchFit<Self>, Error> = MiniBatchNmf::fit_here;
     fit_batch(
-        batches: &MiniBatch,
+        batches: &MiniBatchNmf,
         v: &Matrix<'_, Self>,
-        memory: &mut Memory<Self>,
+        memory: &mut MiniBatchMemory<Self>,
         keep: f64,
         observer: &mut dyn Observer
-    ) -> Result<f64, Error> = MiniBatch::partial_fit_here;
+    ) -> Result<f64, Error> = MiniBatchNmf::partial_fit_here;
     transform_batch(
-        batches: &MiniBatch,
+        batches: &MiniBatchNmf,
         v: &Matrix<'_, Self>,
         h: &Dense<Self>,
         observer: &mut dyn Observer
-    ) -> Result<Dense<Self>, Error> = MiniBatch::transform_here;
+    ) -> Result<Dense<Self>, Error> = MiniBatchNmf::transform_here;
     convolve(
-        convolutive: &Convolutive,
+        convolutive: &ConvolutiveNmf,
         v: &Matrix<'_, Self>,
         observer: &mut dyn Observer
-    ) -> Result<Factorization<Self>, Error> = Convolutive::fit_here;
+    ) -> Result<Factorization<Self>, Error> = ConvolutiveNmf::fit_here;
     join(
-        joint: &Joint,
+        joint: &JointNmf,
         matrices: &[Matrix<'_, Self>],
         observer: &mut dyn Observer
-    ) -> Result<JointModel<Self>, Error> = Joint::fit_here;
+    ) -> Result<JointModel<Self>, Error> = JointNmf::fit_here;
     agree(
         consensus: &ConsensusNmf,
         v: &Matrix<'_, Self>,

@@ -31,7 +31,7 @@ impl std::error::Error for ReadError {
     }
 }
 
-/// Why a factorisation was refused.
+/// Why a factorisation was refused, or ended without an answer. Each says what was found, where, and what would be right.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -40,7 +40,7 @@ pub enum Error {
         "{matrix} has the negative value {value} at row {row}, column {col} (counted from 0); every entry must be zero or more"
     )]
     Negative {
-        /// Which matrix: `V`, `W` or `H`.
+        /// Which matrix: `V`, `W`, `H`, or in words, as `the weights of rows`.
         matrix: &'static str,
         /// The value found.
         value: f64,
@@ -54,7 +54,7 @@ pub enum Error {
         "{matrix} has the value {value} at row {row}, column {col} (counted from 0); every entry must be a finite number"
     )]
     NotFinite {
-        /// Which matrix: `V`, `W` or `H`.
+        /// Which matrix: `V`, `W`, `H`, or in words, as `the weights of rows`.
         matrix: &'static str,
         /// The value found.
         value: f64,
@@ -79,7 +79,7 @@ pub enum Error {
         "{matrix} has the value {value:e}: {what} leaves the range of numbers; divide {matrix} by a constant first"
     )]
     Scale {
-        /// Which matrix: `V`, `W` or `H`.
+        /// Which matrix: `V`, `W`, `H`, or in words, as `the weights of rows`.
         matrix: &'static str,
         /// The largest or the smallest entry.
         value: f64,
@@ -171,10 +171,8 @@ pub enum Error {
         /// What is wrong with it.
         error: Box<Error>,
     },
-    /// A factor is held fixed but no value was given for it.
-    #[error(
-        "{factor} is held fixed, but no start was given for it; give {factor} with the builder's start method"
-    )]
+    /// A factor is held, or some of its components, but no value was given for it.
+    #[error("{factor} is held, or some of its components are, but no start was given for it")]
     HeldWithoutStart {
         /// `W` or `H`.
         factor: &'static str,

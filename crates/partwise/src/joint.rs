@@ -11,7 +11,8 @@ use crate::observe::Observer;
 use crate::threads::Threads;
 use crate::{Error, Factor, Factorization, Float, Nmf, Penalty, Start};
 
-/// A factorisation of several matrices with the same samples in their rows, and one W.
+/// A factorisation of several matrices V_p (m × n_p) with the same samples in their rows, and one W: V_p ≈ W H_p. Minimised is Σ λ_p D(V_p,
+/// W H_p) with penalties (Zhang et al. 2012, doi 10.1093/nar/gks725).
 ///
 /// | name | default | purpose | range |
 /// |---|---|---|---|
@@ -20,12 +21,12 @@ use crate::{Error, Factor, Factorization, Float, Nmf, Penalty, Start};
 /// | `weights` | 1 | what each matrix counts for beside that | above 0; all 1 with β ≤ 0 |
 ///
 /// ```
-/// use partwise::{Joint, Matrix, Nmf};
+/// use partwise::{JointNmf, Matrix, Nmf};
 /// // The same four samples, counted and measured.
 /// let counts = [4.0, 0.0, 2.0, 2.0, 6.0, 3.0, 0.0, 9.0, 3.0, 8.0, 3.0, 5.0];
 /// let measured = [0.2, 0.0, 0.1, 0.3, 0.0, 0.45, 0.4, 0.15];
 /// let matrices = [Matrix::row_major(&counts, 4, 3)?, Matrix::row_major(&measured, 4, 2)?];
-/// let joint = Joint::new(Nmf::new(2).max_iter(1000));
+/// let joint = JointNmf::new(Nmf::new(2).max_iter(1000));
 /// let model = joint.fit(&matrices)?;
 /// assert_eq!((model.w().rows(), model.w().cols()), (4, 2));
 /// assert_eq!((model.parts[0].h.cols(), model.parts[1].h.cols()), (3, 2));
@@ -37,7 +38,7 @@ use crate::{Error, Factor, Factorization, Float, Nmf, Penalty, Start};
 /// # Ok::<(), partwise::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Joint {
+pub struct JointNmf {
     nmf: Nmf,
     balanced: bool,
     weights: Vec<f64>,
@@ -84,7 +85,7 @@ impl<T> JointModel<T> {
     }
 }
 
-impl Joint {
+impl JointNmf {
     /// A joint factorisation of matrices that count alike.
     pub fn new(nmf: Nmf) -> Self {
         Self {
@@ -94,14 +95,14 @@ impl Joint {
         }
     }
 
-    /// Sets whether matrices count alike, whatever their sizes, or as they are.
+    /// Sets whether matrices count alike, whatever their sizes, as at first, or as they are.
     #[must_use]
     pub fn balanced(mut self, balanced: bool) -> Self {
         self.balanced = balanced;
         self
     }
 
-    /// Sets what each matrix counts for, in their order; none for 1 each.
+    /// Sets what each matrix counts for, in their order, finite and above 0; none, as at first, for 1 each.
     #[must_use]
     pub fn weights(mut self, weights: impl Into<Vec<f64>>) -> Self {
         self.weights = weights.into();
@@ -111,25 +112,25 @@ impl Joint {
     /// Checks everything that can be checked without the matrices.
     ///
     /// # Errors
-    /// [`Error::Parameter`] or [`Error::SolverLoss`] with the value and what would be right.
+    /// [`Error::Parameter`] or [`Error::SolverLoss`] with the value and what would be right, about a weight in [`Error::OfMatrix`] with the
+    /// number of its matrix.
     pub fn check(&self) -> Result<(), Error> {
         self.nmf.check()?;
         self.nmf.check_free("in a joint factorisation")?;
-        let refuse = |value: String, legal: &str| {
-            Err(Error::Parameter {
-                name: "weights",
-                value,
+        for (p, &weight) in self.weights.iter().enumerate() {
+            let legal = if !(weight > 0.0 && weight.is_finite()) {
+                "expected a finite number above 0"
+            } else if weight != 1.0 && self.nmf.loss.exponent() <= 0.0 {
+                "expected 1 with beta ≤ 0, of which a scale says nothing"
+            } else {
+                continue;
+            };
+            let error = Error::Parameter {
+                name: "weight",
+                value: weight.to_string(),
                 legal: legal.to_owned(),
-            })
-        };
-        for &weight in &self.weights {
-            if !(weight > 0.0 && weight.is_finite()) {
-                return refuse(weight.to_string(), "expected finite numbers above 0");
-            }
-            if weight != 1.0 && self.nmf.loss.exponent() <= 0.0 {
-                let legal = "expected 1 with beta ≤ 0, of which a scale says nothing";
-                return refuse(weight.to_string(), legal);
-            }
+            };
+            return Err(within(p, error));
         }
         Ok(())
     }
@@ -145,7 +146,7 @@ impl Joint {
         needed.fold(0, u64::saturating_add)
     }
 
-    /// Factors matrices with the same samples in their rows.
+    /// Factors matrices V_p (m × n_p) with the same samples in their rows.
     ///
     /// # Errors
     /// As [`Nmf::fit`], with the number of the matrix; [`Error::Shape`] if they differ in rows; one that is not in memory.
@@ -165,7 +166,7 @@ impl Joint {
         T::join(self, matrices, observer)
     }
 
-    /// Finds W for new samples, of which some matrices may be missing: m × k. The components are held.
+    /// Finds W (r × k) for new samples, of which some matrices (r × n_p) may be missing, in their order. The components are held.
     ///
     /// # Errors
     /// As [`Self::fit`]; no matrix; another number of matrices, or of columns, than the model has.
@@ -179,7 +180,7 @@ impl Joint {
         self.transform_by(matrices, &parts)
     }
 
-    /// The same, by each H (k × n_p) and what its matrix was multiplied by.
+    /// The same, by each H (k × n_p) and what its matrix was multiplied by ([`JointPart::scale`]).
     ///
     /// # Errors
     /// As [`Self::transform`].
@@ -189,7 +190,16 @@ impl Joint {
         parts: &[(&Dense<T>, f64)],
     ) -> Result<Dense<T>, Error> {
         self.check()?;
-        check_count(matrices.len(), parts.len())?;
+        if matrices.len() != parts.len() {
+            return Err(Error::Parameter {
+                name: "matrices",
+                value: matrices.len().to_string(),
+                legal: format!(
+                    "expected as many as the model has, {}, and None for those that are missing",
+                    parts.len()
+                ),
+            });
+        }
         let pairs = matrices.iter().zip(parts).enumerate();
         let there = pairs.filter_map(|(p, (v, part))| v.map(|v| (p, v, *part)));
         let there: Vec<_> = there.collect();
@@ -235,8 +245,15 @@ impl Joint {
         self.check()?;
         let numbered: Vec<_> = matrices.iter().copied().enumerate().collect();
         check_rows(&numbered)?;
-        if !self.weights.is_empty() {
-            check_count(self.weights.len(), matrices.len())?;
+        let (found, expected) = (self.weights.len(), matrices.len());
+        if found > 0 && found != expected {
+            return Err(Error::Parameter {
+                name: "weights",
+                value: format!("{:?}", self.weights),
+                legal: format!(
+                    "has {found}; expected one for each of the matrices, which are {expected}"
+                ),
+            });
         }
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
         let lambdas = threads.until_ended(|| self.lambdas(matrices, &threads))?;
@@ -302,7 +319,7 @@ impl Joint {
             let weight = self.weights.get(p).copied().unwrap_or(1.0);
             // A matrix of zeros has no size.
             let size = match beta {
-                _ if !self.balanced || beta <= 0.0 || summary.positive == 0 => 1.0,
+                _ if !self.balanced || beta <= 0.0 || summary.nonzeros == 0 => 1.0,
                 2.0 => summary.squares,
                 1.0 => summary.sum,
                 _ => powers(v, beta),
@@ -427,17 +444,6 @@ fn check_scales<T: Float>(lambdas: &[f64], scales: &[f64]) -> Result<(), Error> 
         }
         None => Ok(()),
     }
-}
-
-fn check_count(found: usize, expected: usize) -> Result<(), Error> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(Error::Parameter {
-        name: "matrices",
-        value: found.to_string(),
-        legal: format!("expected as many as there are: {expected}"),
-    })
 }
 
 /// Refuses matrices that differ in rows, and none.

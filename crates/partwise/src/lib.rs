@@ -86,17 +86,17 @@ pub use consensus::{
     ConsensusMember, ConsensusModel, ConsensusNmf, ConsensusPart, ConsensusRun, Intervals,
 };
 pub use constraint::{Constraint, Graph, Labels};
-pub use convolutive::Convolutive;
+pub use convolutive::ConvolutiveNmf;
 pub use error::{Error, ReadError};
 pub use float::Float;
 pub use init::Init;
-pub use joint::{Joint, JointModel, JointPart};
+pub use joint::{JointModel, JointNmf, JointPart};
 pub use loss::{Loss, Penalty};
 pub use matrix::{
     Compressed, Dense, Held, IndexSlice, Matrix, Missing, RowBlocks, RunSize, SparseRows,
     SparseRun, Streamed, Weighting, Whole, WholeDense, WholeSparse,
 };
-pub use minibatch::{Memory, MiniBatch, MiniBatchFit};
+pub use minibatch::{MiniBatchFit, MiniBatchMemory, MiniBatchNmf};
 pub use nmf::{Factor, Factorization, Nmf, Start, reconstruct};
 pub use observe::{Observer, Progress, State, TracePoint};
 pub use quality::{Duplicate, FitQuality, Flaws, Spread};

@@ -256,7 +256,7 @@ impl<T: Float> Factorization<T> {
         };
         let penalised = penalty.alpha_w > 0.0 || penalty.alpha_h > 0.0;
         let converged = self.stop == StopReason::Converged;
-        if !converged || penalised || self.positive == 0 || self.w.cols() >= side {
+        if !converged || penalised || self.nonzeros == 0 || self.w.cols() >= side {
             return Flaws::default();
         }
         let costless = |pair: &&Duplicate| pair.cost.is_some_and(|cost| cost <= NO_LOSS);

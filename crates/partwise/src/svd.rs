@@ -42,11 +42,13 @@ pub struct TruncatedSvd<T> {
     pub relative_error: f64,
 }
 
-/// The first `rank` singular triplets of a matrix. The same seed gives the same bits.
+/// The first `rank` singular triplets of a matrix (m × n, with entries of any sign), by a randomised range finder with power steps until
+/// they settle (Halko, Martinsson & Tropp 2011, doi 10.1137/090771806). The same seed gives the same bits, for any number of threads;
+/// `None` takes all processors.
 ///
 /// # Errors
-/// [`Error::Parameter`] if `rank` is 0 or above the smaller side of V; a V that is empty or has an entry
-/// that is not finite.
+/// [`Error::Parameter`] if `rank` is 0 or above the smaller side of V; [`Error::Empty`]; [`Error::NotFinite`];
+/// [`Error::Read`] where V is read.
 pub fn truncated_svd<T: Float>(
     matrix: &Matrix<'_, T>,
     rank: usize,

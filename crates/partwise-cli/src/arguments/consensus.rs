@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
-use partwise::{ConsensusNmf, Init};
+use partwise::ConsensusNmf;
 
 use super::{ReadingArguments, ReportingArguments, SolvingArguments};
 
@@ -55,21 +55,12 @@ impl ConsensusArguments {
     /// The consensus that the flags ask for, checked as far as that can be done without V.
     ///
     /// # Errors
-    /// The engine's; flags that belong to one start.
+    /// The engine's; flags that belong to one fit.
     pub(crate) fn consensus(&self) -> anyhow::Result<ConsensusNmf> {
         let solving = &self.solving;
-        let of_one_start = [
-            ("--init", solving.init != Init::auto()),
-            ("--n-init", solving.n_init.get() != 1),
-            ("--start-w", solving.start_w.is_some()),
-            ("--start-h", solving.start_h.is_some()),
-            ("--hold", solving.hold.is_some()),
-        ];
-        if let Some((flag, _)) = of_one_start.iter().find(|(_, given)| *given) {
-            anyhow::bail!(
-                "{flag} belongs to one fit; consensus draws the start of each of its --runs"
-            );
-        }
+        solving.refuse_of_one_start(
+            "belongs to one fit; consensus draws the start of each of its --runs",
+        )?;
         let consensus = ConsensusNmf::new(solving.nmf()?)
             .runs(self.runs)
             .threshold(self.threshold)

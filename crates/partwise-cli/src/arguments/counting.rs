@@ -24,7 +24,7 @@ pub(crate) struct CountingArguments {
     pub(crate) missing: MissingArguments,
     /// What the divergence of each entry is multiplied by: a matrix of V's shape; what a sparse one does not store counts nothing
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) weights: Option<PathBuf>,
+    pub(crate) entry_weights: Option<PathBuf>,
     /// What the divergence of each row of V is multiplied by: m numbers
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) row_weights: Option<PathBuf>,
@@ -54,7 +54,7 @@ impl MissingArguments {
 impl CountingArguments {
     /// Whether every entry counts, and as much as any other.
     pub(crate) fn is_even(&self) -> bool {
-        self.missing.is_none() && self.weights.is_none() && self.row_weights.is_none()
+        self.missing.is_none() && self.entry_weights.is_none() && self.row_weights.is_none()
     }
 
     /// Refuses what a fit cannot do with entries that do not count alike; `what` is a flag that is given, and what it does.
@@ -64,7 +64,7 @@ impl CountingArguments {
     pub(crate) fn check_even(&self, what: &str) -> anyhow::Result<()> {
         anyhow::ensure!(
             self.is_even(),
-            "{what}; it does not go with --missing-values, --zeros missing, --weights and --row-weights"
+            "{what}; it does not go with --missing-values, --zeros missing, --entry-weights and --row-weights"
         );
         Ok(())
     }

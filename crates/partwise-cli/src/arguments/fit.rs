@@ -83,7 +83,7 @@ pub(crate) struct StreamArguments {
     pub(crate) stream: bool,
     /// Rows in a batch
     #[arg(long, value_name = "ROWS", default_value = "1024", requires = "stream")]
-    pub(crate) batch: NonZeroUsize,
+    pub(crate) batch_size: NonZeroUsize,
     /// Rows after which what was learnt counts half [default: all rows count alike]
     #[arg(long, value_name = "ROWS", requires = "stream", value_parser = half_life)]
     pub(crate) half_life: Option<f64>,

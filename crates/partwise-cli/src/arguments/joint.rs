@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Arg, Args, ValueHint};
-use partwise::Joint;
+use partwise::JointNmf;
 
 use super::solving::OF_ONE_FIT;
 use super::{ReadingArguments, ReportingArguments, SolvingArguments};
@@ -54,7 +54,7 @@ impl JointArguments {
     ///
     /// # Errors
     /// The engine's; flags that belong to one matrix; another number of weights than of matrices.
-    pub(crate) fn joint(&self) -> anyhow::Result<Joint> {
+    pub(crate) fn joint(&self) -> anyhow::Result<JointNmf> {
         self.solving
             .refuse_of_one_fit("belongs to one matrix; these are several")?;
         let (weights, matrices) = (self.weights.len(), self.inputs.len());
@@ -63,7 +63,7 @@ impl JointArguments {
                 "--weights: {weights} given; expected one for each of the {matrices} matrices"
             );
         }
-        let joint = Joint::new(self.solving.nmf()?)
+        let joint = JointNmf::new(self.solving.nmf()?)
             .balanced(!self.unbalanced)
             .weights(&self.weights[..]);
         joint.check()?;

@@ -32,7 +32,7 @@ pub(crate) use joint::JointArguments;
 pub(crate) use parts::{PartsArguments, Shape};
 pub(crate) use rank::RankArguments;
 pub(crate) use solving::SolvingArguments;
-use solving::{of_one_fit, rank_unless_applied, rank_unless_chosen, tolerance_of_uses};
+use solving::{of_many_fits, rank_unless_applied, tolerance_of_uses};
 pub(crate) use topics::{
     DocumentArguments, MATRIX, TermArguments, TopicsArguments, WeightingName, Width, Words,
 };
@@ -105,10 +105,10 @@ pub(crate) enum Command {
     #[command(after_help = fit::EXAMPLES)]
     Fit(FitArguments),
     /// Survey ranks: writes what several methods say of each, and the model of the chosen one
-    #[command(after_help = rank::EXAMPLES, mut_arg("rank", rank_unless_chosen))]
+    #[command(after_help = rank::EXAMPLES, mut_args(rank::flags))]
     Rank(RankArguments),
     /// Fit many times: writes the components that the fits agree on, and how sure each is
-    #[command(after_help = consensus::EXAMPLES, mut_args(of_one_fit))]
+    #[command(after_help = consensus::EXAMPLES, mut_args(of_many_fits))]
     Consensus(ConsensusArguments),
     /// Grow a tree of samples: split them in two by what they hold, again and again
     #[command(after_help = tree::EXAMPLES, mut_args(tree::flags))]

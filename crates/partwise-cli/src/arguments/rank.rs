@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, ValueHint};
+use clap::{Arg, Args, ValueHint};
 use partwise::{RankMethod, RankSurvey};
 
+use super::solving::of_many_fits;
 use super::{PageArguments, ReadingArguments, ReportingArguments, SolvingArguments};
 use crate::choice::FromTable;
 
@@ -53,22 +54,28 @@ pub(crate) struct RankArguments {
     pub(crate) reporting: ReportingArguments,
 }
 
+/// The flags of solving as a survey has them, which chooses the rank.
+pub(super) fn flags(flag: Arg) -> Arg {
+    if flag.get_id() == "rank" {
+        return flag.required(false).default_value("0").hide(true);
+    }
+    of_many_fits(flag)
+}
+
 impl RankArguments {
     /// The survey that the flags ask for, checked as far as that can be done without V.
     ///
     /// # Errors
-    /// The engine's; flags that belong to one rank.
+    /// The engine's; flags that belong to one rank, or one fit.
     pub(crate) fn survey(&self) -> anyhow::Result<RankSurvey> {
         let solving = &self.solving;
-        let of_one_rank = [
-            ("-k", solving.rank != 0),
-            ("--start-w", solving.start_w.is_some()),
-            ("--start-h", solving.start_h.is_some()),
-            ("--hold", solving.hold.is_some()),
-        ];
-        if let Some((flag, _)) = of_one_rank.iter().find(|(_, given)| *given) {
-            anyhow::bail!("{flag} belongs to a fit of one rank; rank looks at those of --ranks");
-        }
+        anyhow::ensure!(
+            solving.rank == 0,
+            "-k belongs to a fit of one rank; rank looks at those of --ranks"
+        );
+        solving.refuse_of_one_start(
+            "belongs to one fit; rank draws the starts of its fits of all --ranks",
+        )?;
         let mut survey = RankSurvey::new(self.ranks.0.iter().copied())
             .nmf(solving.nmf_of(1)?)
             .starts(self.starts)

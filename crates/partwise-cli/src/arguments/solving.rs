@@ -103,7 +103,23 @@ pub(super) const OF_ONE_FIT: [&str; 6] = [
     "hold",
 ];
 
+/// Flags of a start that is made.
+const OF_ONE_START: [&str; 2] = ["init", "n_init"];
+
 impl SolvingArguments {
+    /// Refuses what [`of_many_fits`] hides.
+    ///
+    /// # Errors
+    /// With the flag and why.
+    pub(super) fn refuse_of_one_start(&self, why: &str) -> anyhow::Result<()> {
+        let given = [self.init != Init::auto(), self.n_init.get() != 1];
+        if let Some(at) = given.iter().position(|given| *given) {
+            let flag = OF_ONE_START[at].replace('_', "-");
+            anyhow::bail!("--{flag} {why}");
+        }
+        self.refuse_of_one_fit(why)
+    }
+
     /// Refuses those flags where there is more than one fit, or one matrix.
     ///
     /// # Errors
@@ -143,7 +159,7 @@ impl SolvingArguments {
             .init(self.init)
             .n_init(self.n_init)
             .seed(self.seed)
-            .tolerance(self.tol)
+            .tol(self.tol)
             .max_iter(self.max_iter)
             .penalty(self.penalty())
             .threads(self.threads);
@@ -219,16 +235,9 @@ pub(super) fn tolerance_of_uses(tol: clap::Arg) -> clap::Arg {
     .default_value("1e-3")
 }
 
-/// A survey chooses the rank.
-pub(super) fn rank_unless_chosen(rank: clap::Arg) -> clap::Arg {
-    rank.required(false).default_value("0").hide(true)
-}
-
-/// The starts of many fits are drawn: flags of one start are not offered.
-pub(super) fn of_one_fit(flag: clap::Arg) -> clap::Arg {
-    let one = [
-        "init", "n_init", "graph", "labels", "start_w", "start_h", "hold",
-    ];
-    let hidden = one.contains(&flag.get_id().as_str());
+/// Hides the flags of a start, and those of a fit that is alone with its matrix, where many fits draw their starts.
+pub(super) fn of_many_fits(flag: clap::Arg) -> clap::Arg {
+    let name = flag.get_id().as_str();
+    let hidden = OF_ONE_START.contains(&name) || OF_ONE_FIT.contains(&name);
     flag.hide(hidden)
 }

@@ -12,14 +12,14 @@ use super::{PageArguments, ReportingArguments, SolvingArguments};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   partwise topics corpus.jsonl.gz -k 20 -o topics/ --stop-words english --min-df 5 --max-df 0.5
-  partwise topics reviews.csv --text-field body --field year -k 15 -o reviews/
+  partwise topics reviews.csv --text-field body --label-field year -k 15 -o reviews/
   partwise topics notes/ -k 8 --stem german --stop-words german -o notes-8/
   partwise topics counts.npz --vocabulary terms.txt -k 20 --loss kl --weighting counts -o kl/
   zcat lines.txt.gz | partwise topics - --format lines -k 10 --ngrams 1..2 -o lines/
   partwise topics --apply topics/model.npz new.jsonl -o new/
 
 topics.csv has the terms of each topic, documents.csv the topics of each document, typical.csv the \
-documents that hold most of a topic, sizes.csv the topics over --field. A topic's weights are its row \
+documents that hold most of a topic, sizes.csv the topics over --label-field. A topic's weights are its row \
 of H divided by its sum; a document holds W times that sum of the topic.";
 
 /// Flags that a model has decided already.
@@ -59,7 +59,7 @@ const DECIDED: &[&str] = &[
 const OF_DOCUMENTS: &[&str] = &[
     "text_field",
     "id_field",
-    "field",
+    "label_field",
     "words",
     "stop_words",
     "stem",
@@ -108,7 +108,7 @@ pub(crate) struct DocumentArguments {
     pub(crate) id_field: Option<String>,
     /// Field or column of a date or label over which topics are compared; for files in folders: folder
     #[arg(long, value_name = "NAME")]
-    pub(crate) field: Option<String>,
+    pub(crate) label_field: Option<String>,
     /// Terms of a matrix's columns, one a line
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = OF_DOCUMENTS)]
     pub(crate) vocabulary: Option<PathBuf>,

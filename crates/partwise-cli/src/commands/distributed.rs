@@ -243,7 +243,7 @@ mod with_mpi {
             "bytes_sent": sent,
             "working_seconds": working,
         });
-        let data = cut.data(fit.positive, arguments.split_w);
+        let data = cut.data(fit.nonzeros, arguments.split_w);
         let solved = (fit, kept.map(|kept| kept.0));
         let processes = Some(("mpi".to_owned(), processes));
         fit::finish(arguments, data, solved, (staged, progress), processes)

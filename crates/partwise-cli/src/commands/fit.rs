@@ -95,7 +95,7 @@ fn fit_stored<T: Number>(
         limit,
         (kept, &progress),
     )?;
-    let data = Data::stored(name, stored, solved.0.positive);
+    let data = Data::stored(name, stored, solved.0.nonzeros);
     let staged = Staged::begin(&arguments.output)?;
     finish(arguments, data, solved, (staged, progress), figures)
 }

@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &JointArguments) -> anyhow::Result<Ending> {
 
 fn fit<T: Number>(
     arguments: &JointArguments,
-    joint: &partwise::Joint,
+    joint: &partwise::JointNmf,
     given: Vec<(Data, Matrix<T>)>,
     (limit, progress): (Limit, Progress),
 ) -> anyhow::Result<Ending> {

@@ -169,7 +169,7 @@ fn fit_here<T: Number>(
             rows_of_w::write(&folder, index, rows, k)?;
         }
     }
-    let data = cut.data(fit.positive, arguments.split_w);
+    let data = cut.data(fit.nonzeros, arguments.split_w);
     let solved = (fit, kept.map(|kept| kept.0));
     fit::finish(arguments, data, solved, (staged, progress), None)
 }

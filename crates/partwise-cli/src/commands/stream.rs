@@ -10,7 +10,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use partwise::{Dense, Error, Matrix, Memory, MiniBatch, Nmf, Solver, StopReason, TracePoint};
+use partwise::{
+    Dense, Error, Matrix, MiniBatchMemory, MiniBatchNmf, Nmf, Solver, StopReason, TracePoint,
+};
 use partwise_io::{Batch, Model, ReadOptions, for_each_batch};
 use partwise_report::{Run, decimal, duration};
 use serde_json::json;
@@ -77,7 +79,7 @@ fn learn<T: Number>(arguments: &FitArguments, nmf: Nmf) -> anyhow::Result<Ending
     let (batches, reader) = read_ahead::<T>(
         arguments.input.clone(),
         options,
-        arguments.streaming.batch.get(),
+        arguments.streaming.batch_size.get(),
     );
     let mut stop = "the end of the rows";
     loop {
@@ -168,7 +170,7 @@ struct Learner<T> {
     /// Rows after which what was learnt counts half.
     half_life: Option<f64>,
     /// Nothing before the first row that is not zero.
-    memory: Option<Memory<T>>,
+    memory: Option<MiniBatchMemory<T>>,
     rows: u64,
     cols: usize,
     nonzeros: u64,
@@ -218,14 +220,14 @@ impl<T: Number> Learner<T> {
             let lift = T::from_f64(LIFT * (mean / start.h.rows() as f64).sqrt());
             let mut h = start.h;
             h.as_mut_slice().iter_mut().for_each(|x| *x += lift);
-            self.memory = Some(Memory::new(&h));
+            self.memory = Some(MiniBatchMemory::new(&h));
         }
         if let Some(memory) = &mut self.memory {
             let keep = self
                 .half_life
                 .map_or(1.0, |rows| 0.5f64.powf(batch.rows as f64 / rows));
             let mut go_on = |_: &partwise::Progress| std::ops::ControlFlow::Continue(());
-            let cost = MiniBatch::new(self.nmf.clone())
+            let cost = MiniBatchNmf::new(self.nmf.clone())
                 .partial_fit(&v, memory, keep, &mut go_on)
                 .map_err(placed)?;
             let point = TracePoint {
@@ -267,7 +269,10 @@ impl<T: Number> Learner<T> {
         };
         progress.doing("writing the results");
         let mut parameters = record::parameters(solving);
-        parameters.insert("batch".into(), json!(arguments.streaming.batch.get()));
+        parameters.insert(
+            "batch_size".into(),
+            json!(arguments.streaming.batch_size.get()),
+        );
         parameters.insert("half_life".into(), json!(self.half_life));
         let mut run = Run {
             batches: true,

@@ -16,7 +16,10 @@ use crate::common::{Place, failed, npy_f64, program};
 /// Every command that writes, and the file or folder that it makes.
 const WRITERS: &[(&str, &str)] = &[
     ("fit v.npy -k 2 -o fitted", "fitted"),
-    ("fit v.npy -k 2 --stream --batch 20 -o streamed", "streamed"),
+    (
+        "fit v.npy -k 2 --stream --batch-size 20 -o streamed",
+        "streamed",
+    ),
     (
         "fit v.npy -k 2 -o kept-fit --checkpoint kept --every 0",
         "kept-fit",

@@ -46,6 +46,45 @@ fn every_solving_flag_is_in_help_completions_and_manual() {
     }
 }
 
+/// A flag that a command refuses whatever else is given is not offered by it.
+#[test]
+fn help_offers_no_flag_that_is_always_refused() {
+    let place = Place::new();
+    place.file("v.txt", "1 2 3\n4 5 6\n7 8 10\n");
+    place.file("classes.txt", "a\nb\na\n");
+    let of_one_fit = [
+        "constraint simplex",
+        "constraint graph --graph v.txt",
+        "constraint labels --labels classes.txt",
+        "start-w v.txt",
+        "start-h v.txt",
+        "hold w",
+    ];
+    let of_one_start = ["init spa", "n-init 2"];
+    let commands = [
+        ("rank v.txt --ranks 1..2", true),
+        ("consensus v.txt -k 2", true),
+        ("joint v.txt v.txt -k 2", false),
+        ("tree v.txt --leaves 2", false),
+    ];
+    for (command, draws) in commands {
+        let name = command.split(' ').next().unwrap();
+        let help = place.succeed(&format!("{name} --help"));
+        let starts = of_one_start.iter().filter(|_| draws);
+        for given in of_one_fit.iter().chain(starts) {
+            place.refused(&format!("{command} --{given} -o out"), &["belongs to one"]);
+            for flag in given.split(" --") {
+                let flag = flag.split(' ').next().unwrap();
+                assert!(!help.contains(&format!("--{flag} ")), "{name}: {flag}");
+            }
+        }
+    }
+    // The others are there.
+    assert!(place.succeed("tree --help").contains("--init "));
+    let rank = place.succeed("rank --help");
+    assert!(rank.contains("--tol ") && !rank.contains("--rank "));
+}
+
 #[test]
 fn constraints_come_from_the_engine() {
     let place = Place::new();

@@ -69,7 +69,7 @@ fn what_cannot_be_joined_is_refused() {
         ),
         (
             "joint v.txt w.npy -k 2 --weights 1,-1 -o out",
-            ["weights = -1", "above 0"],
+            ["matrix 2: weight = -1", "above 0"],
         ),
         (
             "joint v.txt w.npy -k 2 --constraint simplex -o out",

@@ -67,7 +67,7 @@ fn what_is_missing_or_weighs_nothing_is_filled_in() {
         ("nan", "holes.txt --missing-values nan"),
         ("unstored", "ratings.mtx --zeros missing"),
         ("both", "ratings.mtx --zeros missing --missing-values nan"),
-        ("weighted", "wrong.txt --weights weights.txt"),
+        ("weighted", "wrong.txt --entry-weights weights.txt"),
         ("divergence", "ratings.mtx --zeros missing --loss kl"),
     ] {
         let table = place.succeed(&format!(
@@ -82,7 +82,7 @@ fn what_is_missing_or_weighs_nothing_is_filled_in() {
     assert_eq!(parameters["missing_values"], "nan");
     assert_eq!(parameters["zeros"], "missing");
     let parameters = &place.json("weighted/run.json")["parameters"];
-    assert_eq!(parameters["weights"], "weights.txt");
+    assert_eq!(parameters["entry_weights"], "weights.txt");
     assert_eq!(parameters["zeros"], "data");
 }
 
@@ -175,16 +175,16 @@ fn refusals() {
         ),
         ("ratings.mtx --zeros none", &["none", "--zeros", "missing"]),
         (
-            "v.txt --weights short.txt",
+            "v.txt --entry-weights short.txt",
             &["short.txt", "1 × 3", "v.txt", "6 × 4"],
         ),
         (
             "v.txt --row-weights short.txt",
             &["short.txt", "1 × 3", "6 rows of v.txt"],
         ),
-        ("v.txt --weights none.npy", &["none.npy"]),
+        ("v.txt --entry-weights none.npy", &["none.npy"]),
         (
-            "v.txt --weights negative.txt",
+            "v.txt --entry-weights negative.txt",
             &["negative.txt", "weights of entries", "-1"],
         ),
         (

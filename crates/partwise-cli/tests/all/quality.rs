@@ -65,7 +65,7 @@ fn quality_needs_every_entry_and_all_of_v() {
         ("--stream", ["--quality", "--stream"]),
         ("--pieces 2", ["--quality", "--pieces"]),
         ("--missing-values nan", ["--quality", "--missing-values"]),
-        ("--weights v.txt", ["--quality", "--weights"]),
+        ("--entry-weights v.txt", ["--quality", "--entry-weights"]),
     ] {
         place.refused(&format!("fit v.txt -k 2 -o out --quality {flags}"), &words);
     }

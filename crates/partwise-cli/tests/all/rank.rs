@@ -95,7 +95,9 @@ fn bad_ranks_and_methods_are_refused() {
         ("--ranks 2 --folds 16", "folds = 16: expected at most 15"),
         ("--ranks 2 --starts 1", "starts = 1: expected at least 2"),
         ("--ranks 2 -k 2", "-k belongs to a fit of one rank"),
-        ("--ranks 2 --hold w", "--hold belongs to a fit of one rank"),
+        ("--ranks 2 --hold w", "--hold belongs to one fit"),
+        ("--ranks 2 --init spa", "--init belongs to one fit"),
+        ("--ranks 2 --n-init 3", "--n-init belongs to one fit"),
         ("", "--ranks"),
     ] {
         place.refused(&format!("rank v.npy -o out {arguments}"), &[words]);

@@ -62,7 +62,8 @@ fn rows_from_a_pipe_give_components_that_explain_them() {
     place.file("v.npy", npy_f64(8_000, COLS, &values));
     for (loss, most) in [("frobenius", 1.5), ("kl", 1.5)] {
         let options = format!("-k 3 --loss {loss} -q");
-        let command = format!("fit - --format csv --stream --batch 200 -o stream-{loss} {options}");
+        let command =
+            format!("fit - --format csv --stream --batch-size 200 -o stream-{loss} {options}");
         let output = piped(&place, &command, csv(&values).as_bytes());
         assert!(output.status.success(), "{}", said(&output));
         let run = place.json(&format!("stream-{loss}/run.json"));
@@ -102,7 +103,7 @@ fn rows_from_a_pipe_give_components_that_explain_them() {
 fn arrays_behind_each_other_are_the_rows_of_text() {
     let place = Place::new();
     let values = rows(1_000);
-    let options = "--stream --batch 64 --half-life 500 -k 3 -q";
+    let options = "--stream --batch-size 64 --half-life 500 -k 3 -q";
     let mut arrays = npy_f64(300, COLS, &values[..300 * COLS]);
     arrays.extend(npy_f64(700, COLS, &values[300 * COLS..]));
     let output = piped(&place, &format!("fit - -o arrays {options}"), &arrays);
@@ -128,7 +129,7 @@ fn arrays_behind_each_other_are_the_rows_of_text() {
     // What was long ago counts less.
     let other = piped(
         &place,
-        "fit - -o other --stream --batch 64 -k 3 -q",
+        "fit - -o other --stream --batch-size 64 -k 3 -q",
         &arrays,
     );
     assert!(other.status.success() && model("other") != model("arrays"));
@@ -147,7 +148,7 @@ fn sparse_rows_and_rows_of_zeros_are_learnt_from() {
     }
     let head = format!("%%MatrixMarket matrix coordinate integer general\n3000 40 {count}\n");
     place.file("v.mtx", head + &text);
-    place.succeed("fit v.mtx --stream --batch 256 -k 3 --loss kl -o out -q");
+    place.succeed("fit v.mtx --stream --batch-size 256 -k 3 --loss kl -o out -q");
     let run = place.json("out/run.json");
     assert_eq!(run["nonzeros"], count);
     // Three groups of rows, each with the same entries: exactly three components.
@@ -169,7 +170,7 @@ fn what_cannot_be_learnt_from_is_refused() {
         assert!(words.iter().all(|word| text.contains(word)), "{text}");
         assert!(!place.path("out").exists());
     };
-    let stream = "--stream --batch 2";
+    let stream = "--stream --batch-size 2";
     refused(
         b"1,2\n3,4\n5,6\n7,-8\n",
         stream,
@@ -187,7 +188,7 @@ fn what_cannot_be_learnt_from_is_refused() {
         "--stream --half-life 0",
         &["half-life", "above 0"],
     );
-    refused(b"1,2\n", "--batch 5", &["--stream"]);
+    refused(b"1,2\n", "--batch-size 5", &["--stream"]);
     let mut arrays = npy_f64(2, 2, &[1.0, 2.0, 3.0, 4.0]);
     arrays.extend(npy_f64(1, 3, &[1.0, 2.0, 3.0]));
     let output = piped(&place, "fit - -k 1 -o out --stream", &arrays);
@@ -206,7 +207,7 @@ fn ctrl_c_writes_what_was_learnt() {
     let text = csv(&rows(500));
     let mut child = start(
         &place,
-        "fit - --format csv --stream --batch 100 -k 3 -o out",
+        "fit - --format csv --stream --batch-size 100 -k 3 -o out",
     );
     let mut input = child.stdin.take().unwrap();
     // Far more than a pipe and the batches on the way hold: something has been learnt when all is written.

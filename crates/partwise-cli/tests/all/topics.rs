@@ -72,7 +72,7 @@ fn read(place: &Place, name: &str) -> String {
 fn two_kinds_of_documents_are_two_topics() {
     let place = Place::new();
     place.file("small.jsonl", small_jsonl());
-    let table = place.succeed("topics small.jsonl -k 2 -o out --field kind --max-df 0.5");
+    let table = place.succeed("topics small.jsonl -k 2 -o out --label-field kind --max-df 0.5");
     assert!(
         table.contains("coherence") && table.contains("topic 2"),
         "{table}"
@@ -141,9 +141,9 @@ fn every_way_to_store_documents_gives_the_same_topics() {
         ("small.jsonl", "--threads 2"),
         ("packed.jsonl.gz", ""),
         ("small.txt", ""),
-        ("small.csv", "--field kind"),
+        ("small.csv", "--label-field kind"),
         ("packed.csv.gz", ""),
-        ("folder", "--field folder"),
+        ("folder", "--label-field folder"),
     ] {
         place.succeed(&format!("topics {input} -k 2 -o out --no-report {flags}"));
         let found = place.model("out/model.npz");
@@ -171,7 +171,7 @@ fn the_sample_has_sensible_topics_and_a_model_that_applies() {
     let sample = sample();
     let flags = "--min-df 5 --max-df 0.3 --stop-words english --no-report";
     place.succeed(&format!(
-        "topics {sample} -k 12 -o out --field label --threads 1 {flags}"
+        "topics {sample} -k 12 -o out --label-field label --threads 1 {flags}"
     ));
     let run = place.json("out/run.json");
     assert!(
@@ -358,7 +358,7 @@ fn bad_corpora_are_refused_in_one_line() {
         ("ragged.csv -k 2", &["line 3", "1 fields", "expected 2"]),
         ("unknown -k 2", &["format", "jsonl"]),
         (
-            "good.jsonl -k 2 --field nope",
+            "good.jsonl -k 2 --label-field nope",
             &["no document has the field 'nope'"],
         ),
         (

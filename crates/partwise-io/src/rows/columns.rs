@@ -50,8 +50,12 @@ impl Columns {
                 continue;
             }
             let Some(kind) = numpy_name(kind) else {
+                let but = match &index {
+                    Some(index) => format!("but the index '{index}', which has the names of rows"),
+                    None => "but the first, which may have text, the names of rows".to_owned(),
+                };
                 return Err(unsupported(format!(
-                    "column '{name}' is of type {kind}; expected numbers in every column, or names of rows in the first"
+                    "column '{name}' is of type {kind}; expected integers, floating point or booleans in every column {but}"
                 )));
             };
             numbers.push((at, name.clone()));
@@ -235,4 +239,62 @@ pub(crate) fn texts(column: &ArrayRef, out: &mut Vec<String>) {
         value.flatten().unwrap_or_default()
     };
     out.extend((0..column.len()).map(name));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use arrow_schema::Field;
+
+    use super::*;
+
+    fn refusal(columns: &[(&str, DataType)], index: Option<&str>) -> String {
+        let field = |(name, kind): &(&str, DataType)| Field::new(*name, kind.clone(), false);
+        let fields: Vec<_> = columns.iter().map(field).collect();
+        let described = index.map(|name| {
+            let text = format!(r#"{{"index_columns": ["{name}"]}}"#);
+            ("pandas".to_owned(), text)
+        });
+        let described: HashMap<String, String> = described.into_iter().collect();
+        let schema = Schema::new_with_metadata(fields, described);
+        Columns::new("v.parquet", &schema).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_column_of_no_numbers_is_named_with_what_would_be_right() {
+        let right = "expected integers, floating point or booleans in every column but";
+        let first = "the first, which may have text, the names of rows";
+        assert_eq!(
+            refusal(
+                &[
+                    ("name", DataType::Utf8),
+                    ("size", DataType::Float64),
+                    ("kind", DataType::LargeUtf8)
+                ],
+                None
+            ),
+            format!("v.parquet: column 'kind' is of type LargeUtf8; {right} {first}")
+        );
+        let price = refusal(&[("price", DataType::Decimal128(9, 2))], None);
+        assert_eq!(
+            price,
+            format!("v.parquet: column 'price' is of type Decimal128(9, 2); {right} {first}")
+        );
+        // Where an index names the rows, no other text does.
+        let text = refusal(
+            &[
+                ("kind", DataType::Utf8),
+                ("size", DataType::Float64),
+                ("id", DataType::Utf8),
+            ],
+            Some("id"),
+        );
+        assert_eq!(
+            text,
+            format!(
+                "v.parquet: column 'kind' is of type Utf8; {right} the index 'id', which has the names of rows"
+            )
+        );
+    }
 }

@@ -270,7 +270,7 @@ fn what_is_wrong_is_named() {
         ),
         (
             "bad_text.parquet",
-            "bad_text.parquet: column 'kind' is of type Utf8; expected numbers in every column, or names of rows in the first",
+            "bad_text.parquet: column 'kind' is of type Utf8; expected integers, floating point or booleans in every column but the first, which may have text, the names of rows",
         ),
         ("bad_lists.parquet", "column 'lists' is of type List"),
         (

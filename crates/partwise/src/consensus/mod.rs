@@ -24,7 +24,9 @@ use crate::threads::Threads;
 use crate::{Error, Float};
 pub use found::{ConsensusMember, ConsensusModel, ConsensusPart, ConsensusRun, Intervals};
 
-/// A consensus of many fits to be made.
+/// A consensus of many fits to be made: components of all fits as unit vectors, without those that no other fit finds again, matched to
+/// k clusters, of which the medians are the components (Kotliar et al. 2019, doi 10.7554/eLife.43803, "cNMF"); with a bootstrap of rows
+/// (Efron 1979).
 ///
 /// The runs end earlier than a fit alone: once the objective falls by less than the tolerance an iteration, relatively, over five.
 /// They share one sketch of V, where they begin on one.
@@ -105,35 +107,35 @@ impl ConsensusNmf {
         }
     }
 
-    /// Sets the number of fits.
+    /// Sets the number of fits, at least 2; at first 100.
     #[must_use]
     pub fn runs(mut self, runs: usize) -> Self {
         self.runs = runs;
         self
     }
 
-    /// Sets the share of the runs that count as neighbours.
+    /// Sets the share of the runs that count as neighbours, above 0 and at most 1; at first 0.3.
     #[must_use]
     pub fn neighbours(mut self, share: f64) -> Self {
         self.neighbours = share;
         self
     }
 
-    /// Sets the mean distance to its neighbours above which a component is an outlier; 2 keeps all.
+    /// Sets the mean distance to its neighbours above which a component is an outlier, above 0; at first 0.5, and 2 keeps all.
     #[must_use]
     pub fn threshold(mut self, distance: f64) -> Self {
         self.threshold = distance;
         self
     }
 
-    /// Sets the number of fits of rows drawn anew; 0 makes no intervals.
+    /// Sets the number of fits of rows drawn anew, at least 2; 0, as at first, makes no intervals.
     #[must_use]
     pub fn bootstrap(mut self, fits: usize) -> Self {
         self.bootstrap = fits;
         self
     }
 
-    /// Sets whether both factors are fitted from the consensus on. The components are then no longer medians, but those of
+    /// Sets whether both factors are fitted from the consensus on; at first not. The components are then no longer medians, but those of
     /// a stationary point near them.
     #[must_use]
     pub fn polish(mut self, polish: bool) -> Self {

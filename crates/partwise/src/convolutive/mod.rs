@@ -20,32 +20,33 @@ use crate::{Error, Factorization, Float, Loss, Nmf, Solver};
 
 use work::Work;
 
-/// A convolutive factorisation to be fitted.
+/// A convolutive factorisation to be fitted: components that last several rows, V(t, f) ≈ Σ_τ Σ_k W(t − τ, k) H(τ, k, f) for τ from 0 to
+/// `taps` − 1 (Smaragdis 2004, "Non-negative matrix factor deconvolution").
 ///
 /// | name | purpose | range |
 /// |---|---|---|
-/// | `nmf` | rank, seed, tolerance, limit, threads; the loss must be Kullback–Leibler, the solver `auto` or `mu`, without penalties | see [`Nmf`] |
+/// | `nmf` | rank, seed, tolerance, limit, threads; the loss must be Kullback–Leibler, the solver `auto` or `mu`, the start one, `auto` or `random`, without penalties and constraints | see [`Nmf`] |
 /// | `taps` | rows that a component lasts | ≥ 1, at most the rows of V |
 ///
 /// ```
-/// use partwise::{Convolutive, Loss, Matrix, Nmf};
+/// use partwise::{ConvolutiveNmf, Loss, Matrix, Nmf};
 /// // A stroke that falls from the first column to the third, twice.
 /// let v = [
 ///     4.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, //
 ///     8.0, 0.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, 2.0,
 /// ];
-/// let model = Convolutive::new(Nmf::new(1).loss(Loss::KULLBACK_LEIBLER).max_iter(500), 3)
+/// let model = ConvolutiveNmf::new(Nmf::new(1).loss(Loss::KULLBACK_LEIBLER).max_iter(500), 3)
 ///     .fit(&Matrix::row_major(&v, 7, 3)?, &mut |_: &partwise::Progress| std::ops::ControlFlow::Continue(()))?;
 /// assert!(model.relative_error < 0.05);
 /// # Ok::<(), partwise::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Convolutive {
+pub struct ConvolutiveNmf {
     nmf: Nmf,
     taps: usize,
 }
 
-impl Convolutive {
+impl ConvolutiveNmf {
     /// A factorisation whose components last `taps` rows.
     pub fn new(nmf: Nmf, taps: usize) -> Self {
         Self { nmf, taps }
@@ -54,7 +55,8 @@ impl Convolutive {
     /// Checks everything that can be checked without V.
     ///
     /// # Errors
-    /// [`Error::Parameter`] or [`Error::SolverLoss`] with the value and what would be right.
+    /// [`Error::Parameter`] or [`Error::SolverLoss`] with the value and what would be right; what `nmf` asks for and this does not do, as a
+    /// start that is not drawn, a penalty or a constraint.
     pub fn check(&self) -> Result<(), Error> {
         self.nmf.check()?;
         let refuse = |name, value: String, legal: &str| {
@@ -75,6 +77,14 @@ impl Convolutive {
         if !["auto", "mu"].contains(&self.nmf.solver.name()) {
             let legal = "a convolutive factorisation expects auto or mu";
             return refuse("solver", self.nmf.solver.name().to_owned(), legal);
+        }
+        if !["auto", "random"].contains(&self.nmf.init.name()) {
+            let legal = "a convolutive factorisation draws its start; expected auto or random";
+            return refuse("init", self.nmf.init.name().to_owned(), legal);
+        }
+        if self.nmf.n_init.get() > 1 {
+            let legal = "a convolutive factorisation has one start; expected 1";
+            return refuse("n_init", self.nmf.n_init.to_string(), legal);
         }
         if self.nmf.penalty.alpha_w != 0.0 || self.nmf.penalty.alpha_h != 0.0 {
             let value = self.nmf.penalty.alpha_w.max(self.nmf.penalty.alpha_h);
@@ -97,10 +107,11 @@ impl Convolutive {
         values.saturating_mul(size_of::<T>() as u64)
     }
 
-    /// Factors V. In the answer `w` is m × k and `h` taps·k × n, row τ·k + c the τth row of component c.
+    /// Factors V (m × n). In the answer `w` is m × k and `h` taps·k × n, row τ·k + c the τth row of component c.
     ///
     /// # Errors
-    /// Parameters out of range; V sparse, with negative or non-finite entries, or with fewer rows than there are taps.
+    /// As [`Self::check`]; as [`Nmf::fit_with`] about V; [`Error::Parameter`] if V is sparse, not in memory, or has fewer rows than there are
+    /// taps.
     pub fn fit<T: Float>(
         &self,
         v: &Matrix<'_, T>,
@@ -177,7 +188,7 @@ impl Convolutive {
             point.join(&mut trace);
             let Some(rule) = &mut stopper else {
                 let rule = StopRule::PLATEAU;
-                stopper = Some(Stopper::new(rule, self.nmf.tolerance, look.divergence));
+                stopper = Some(Stopper::new(rule, self.nmf.tol, look.divergence));
                 residual = work.step(look);
                 iteration = 1;
                 continue;
@@ -234,7 +245,7 @@ impl Convolutive {
             class_parts: None,
             starts: Vec::new(),
             squares: summary.squares,
-            positive: summary.positive,
+            nonzeros: summary.nonzeros,
             seconds: clock.elapsed().as_secs_f64(),
         })
     }

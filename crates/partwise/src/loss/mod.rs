@@ -22,7 +22,7 @@ use crate::Error;
 /// | `itakura-saito` | 0 | Σ v / y − log(v / y) − 1 |
 /// | a number | any | Σ (v^β + (β−1) y^β − β v y^(β−1)) / (β (β−1)) |
 ///
-/// β ≤ 0 needs every entry of V above zero. For β < 1 a reconstruction y counts as at least 2^(−E/(2−β)) times the mean
+/// As text a name, `kl`, `is`, or β itself. β ≤ 0 needs every entry of V above zero. For β < 1 a reconstruction y counts as at least 2^(−E/(2−β)) times the mean
 /// of V, with E = 512 in double and 64 in single precision, so that its powers stay in range. (Févotte & Idier 2011, Neural
 /// Computation 23:9.)
 #[derive(Clone, Copy, Debug, PartialEq)]

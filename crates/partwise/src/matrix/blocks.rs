@@ -65,7 +65,7 @@ impl<'a, T: Float> Blocks<'a, T> {
             }
             let found = Summary::of(block, signs, threads).map_err(|error| shifted(error, rows))?;
             walked += if block.is_sparse() {
-                found.positive
+                found.nonzeros
             } else {
                 block.stored()
             };

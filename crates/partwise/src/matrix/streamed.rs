@@ -28,7 +28,7 @@ pub trait RowBlocks<T>: Sync {
     fn rows(&self) -> usize;
     /// Number of columns.
     fn cols(&self) -> usize;
-    /// Fills `out` with whole rows, from row `first` on.
+    /// Fills `out` with whole rows, one after another, from row `first` on: as many as it has room for.
     ///
     /// # Errors
     /// Whatever keeps the rows from being read: it ends the fit with [`Error::Read`].

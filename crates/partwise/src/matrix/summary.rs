@@ -43,7 +43,7 @@ pub(crate) struct Summary {
     /// Number of entries looked at.
     pub(crate) counted: usize,
     /// Number of entries that are not zero.
-    pub(crate) positive: usize,
+    pub(crate) nonzeros: usize,
     /// Σ of the weights of the entries: their number, where all count alike.
     pub(crate) weight: f64,
     /// The smallest |v| above zero, if there is any.
@@ -189,7 +189,7 @@ impl Summary {
         self.squares += weight * value * value;
         self.largest = self.largest.max(value);
         if value > 0.0 {
-            self.positive += 1;
+            self.nonzeros += 1;
             self.smallest = Some(self.smallest.map_or(value, |least| least.min(value)));
         } else if self.zero.is_none() {
             self.zero = Some(at);
@@ -203,7 +203,7 @@ impl Summary {
         /// The share of entries other than zero at which both cost the same, or less: 0.3 to 0.5 and more, least for many components in
         /// single precision.
         const SHARE: f64 = 0.3;
-        (self.positive as f64) < SHARE * self.counted as f64
+        (self.nonzeros as f64) < SHARE * self.counted as f64
     }
 
     /// The mean of the entries, by their weights.
@@ -222,7 +222,7 @@ impl Summary {
         self.squares += other.squares;
         self.weight += other.weight;
         self.counted += other.counted;
-        self.positive += other.positive;
+        self.nonzeros += other.nonzeros;
         self.largest = self.largest.max(other.largest);
         self.smallest = match (self.smallest, other.smallest) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -298,7 +298,7 @@ fn look_at<T: Float>(
                 return Err((values[bad].to_f64(), first + line, place(bad)));
             };
             if part.zero.is_none() {
-                let stored = (found.positive < values.len())
+                let stored = (found.nonzeros < values.len())
                     .then(|| values.iter().position(|value| *value == T::ZERO))
                     .flatten();
                 let zero = stored.map(place).or_else(|| match lines {
@@ -320,7 +320,7 @@ fn look<T: Float>(values: &[T], signs: Signs) -> Option<Summary> {
     let (mut sum, mut squares) = ([0.0; LANES], [0.0; LANES]);
     let (mut largest, mut smallest) = ([0.0; LANES], [f64::INFINITY; LANES]);
     // Counted in numbers of the lanes' own width.
-    let (mut positive, mut legal) = ([0.0; LANES], [0.0; LANES]);
+    let (mut nonzeros, mut legal) = ([0.0; LANES], [0.0; LANES]);
     let (whole, rest) = values.as_chunks::<LANES>();
     for values in whole.iter().chain([&padded(rest)]) {
         for lane in 0..LANES {
@@ -328,7 +328,7 @@ fn look<T: Float>(values: &[T], signs: Signs) -> Option<Summary> {
             legal[lane] += f64::from(u8::from(signs.allow(value)));
             let value = value.abs();
             let above = value > 0.0;
-            positive[lane] += f64::from(u8::from(above));
+            nonzeros[lane] += f64::from(u8::from(above));
             sum[lane] += value;
             squares[lane] += value * value;
             if value > largest[lane] {
@@ -342,16 +342,16 @@ fn look<T: Float>(values: &[T], signs: Signs) -> Option<Summary> {
     }
     let all = (whole.len() + 1) * LANES;
     let counted = values.len();
-    let positive = positive.iter().sum::<f64>() as usize;
+    let nonzeros = nonzeros.iter().sum::<f64>() as usize;
     let smallest = smallest.into_iter().fold(f64::INFINITY, f64::min);
     (legal.iter().sum::<f64>() as usize == all).then(|| Summary {
         sum: sum.iter().sum(),
         squares: squares.iter().sum(),
         largest: largest.into_iter().fold(0.0, f64::max),
         counted,
-        positive,
+        nonzeros,
         weight: counted as f64,
-        smallest: (positive > 0).then_some(smallest),
+        smallest: (nonzeros > 0).then_some(smallest),
         zero: None,
     })
 }

@@ -27,11 +27,14 @@ use crate::{Error, Float, Nmf};
 use rows::RowsOf;
 use work::Work;
 
-/// A factorisation to be fitted batch by batch.
+/// A factorisation to be fitted batch by batch: each takes a step of its rows of W, and H follows from statistics in which old batches
+/// count less and less, H = (A / B)^γ with A ← ρ A + … and B ← ρ B + … (Lefèvre, Bach & Févotte 2011, doi
+/// 10.1109/ASPAA.2011.6082314; the steps and the rules to stop are scikit-learn's). In a fit ρ is the forget factor to the power b/m, b of
+/// the m rows in a batch.
 ///
 /// | name | default | purpose | range |
 /// |---|---|---|---|
-/// | `nmf` | | rank, loss, penalties, threads; `tolerance` on the change of H in a step; `max_iter` walks over V | see [`Nmf`] |
+/// | `nmf` | | rank, loss, penalties, threads; `tol` on the change of H in a step; `max_iter` walks over V | see [`Nmf`] |
 /// | `batch_size` | 1024 | rows in a batch | ≥ 1 |
 /// | `forget_factor` | 0.7 | what is left of old statistics after a walk over V | 0 to 1 |
 /// | `patience` | 10 | steps in a row without a lower smoothed cost before the fit ends; `None` goes on | ≥ 1 |
@@ -39,43 +42,44 @@ use work::Work;
 /// | `fresh_iterations` | 30 | steps at most when a batch's rows of W are solved for | ≥ 1 |
 /// | `solve_iterations` | 200 | steps at most when W is solved for at the end or in a transform | ≥ 1 |
 #[derive(Clone, Debug, PartialEq)]
-pub struct MiniBatch {
+pub struct MiniBatchNmf {
     /// Rank, loss, penalties, threads, tolerance and limit; its solver and start are not used.
     pub nmf: Nmf,
-    /// Rows in a batch.
+    /// Rows in a batch, at least 1; at first 1024.
     pub batch_size: usize,
-    /// What is left of old statistics after a walk over V.
+    /// What is left of old statistics after a walk over V, from 0 to 1; at first 0.7.
     pub forget_factor: f64,
-    /// Steps in a row without a lower smoothed cost before the fit ends.
+    /// Steps in a row without a lower smoothed cost before the fit ends, at least 1; at first 10. `None` goes on.
     pub patience: Option<usize>,
-    /// Solve for each batch's rows of W anew.
+    /// Whether to solve for each batch's rows of W anew; at first not.
     pub fresh_restarts: bool,
-    /// Steps at most when a batch's rows of W are solved for.
+    /// Steps at most when a batch's rows of W are solved for, at least 1; at first 30.
     pub fresh_iterations: usize,
-    /// Steps at most when W is solved for at the end of a fit with fresh restarts, or in a transform.
+    /// Steps at most when W is solved for at the end of a fit with fresh restarts, or in a transform, at least 1; at first
+    /// 200.
     pub solve_iterations: usize,
 }
 
-/// The components, and the statistics of all batches so far. Each is transposed, n × k, so that a step with few rows need not turn
+/// The components, and the statistics of all batches so far: H = (A / B)^γ, with the γ of `mu`. Each is transposed, n × k, so that a step with few rows need not turn
 /// what is large.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Memory<T> {
-    /// Hᵀ.
+pub struct MiniBatchMemory<T> {
+    /// Hᵀ: the components.
     pub ht: Dense<T>,
-    /// Aᵀ.
+    /// Aᵀ: the numerator that H follows from (see [`MiniBatchNmf`]), at first H itself.
     pub numerator: Dense<T>,
-    /// Bᵀ.
+    /// Bᵀ: its denominator, at first 1.
     pub denominator: Dense<T>,
 }
 
-/// V ≈ W H, fitted batch by batch.
+/// V (m × n) ≈ W H, fitted batch by batch.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MiniBatchFit<T> {
     /// How much of each component each sample holds, m × k.
     pub w: Dense<T>,
     /// The components and the statistics behind them.
-    pub memory: Memory<T>,
+    pub memory: MiniBatchMemory<T>,
     /// D(V, WH) without penalties.
     pub divergence: f64,
     /// Batches seen.
@@ -86,7 +90,7 @@ pub struct MiniBatchFit<T> {
     pub stop: StopReason,
 }
 
-impl<T: Float> Memory<T> {
+impl<T: Float> MiniBatchMemory<T> {
     /// What is known before the first batch: nothing but the start H (k × n).
     pub fn new(h: &Dense<T>) -> Self {
         let ht = h.transposed();
@@ -125,7 +129,7 @@ impl<T: Float> Memory<T> {
     }
 }
 
-impl MiniBatch {
+impl MiniBatchNmf {
     /// Mini-batches for a factorisation, with the defaults of the table above.
     pub fn new(nmf: Nmf) -> Self {
         Self {
@@ -139,7 +143,11 @@ impl MiniBatch {
         }
     }
 
-    fn check(&self) -> Result<(), Error> {
+    /// Checks everything that can be checked without V.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] or [`Error::SolverLoss`] with the value and what would be right; a constraint.
+    pub fn check(&self) -> Result<(), Error> {
         let refuse = |name, value: String, legal: &str| {
             Err(Error::Parameter {
                 name,
@@ -157,9 +165,9 @@ impl MiniBatch {
             return refuse("forget_factor", value, "expected a number from 0 to 1");
         }
         let counts = [
-            ("max_no_improvement", self.patience),
-            ("fresh_restarts_max_iter", Some(self.fresh_iterations)),
-            ("transform_max_iter", Some(self.solve_iterations)),
+            ("patience", self.patience),
+            ("fresh_iterations", Some(self.fresh_iterations)),
+            ("solve_iterations", Some(self.solve_iterations)),
         ];
         for (name, count) in counts {
             if count == Some(0) {
@@ -169,7 +177,7 @@ impl MiniBatch {
         Ok(())
     }
 
-    /// Factors V from a start, batch by batch in order.
+    /// Factors V (m × n) from the start W (m × k) and H (k × n), batch by batch in order.
     ///
     /// The observer sees each step: `objective` is the cost of the batch per row, `residual` the change of H relative to H.
     ///
@@ -199,15 +207,17 @@ impl MiniBatch {
         })
     }
 
-    /// One step with new rows: their W is solved for, and the memory moves on. `keep` is ρ, what is left of the old
-    /// statistics. Returns the cost of the batch per row.
+    /// One step with the rows of V (b × n, whatever [`Self::batch_size`] says): their W is solved for anew, and the memory moves on.
+    /// `keep` is ρ, from 0 to 1: what is left of the old statistics, in place of what [`Self::forget_factor`] says of a walk over V. 1
+    /// forgets nothing, 0 all but the components. Returns the cost of the batch per row: its divergence with the penalties, over b.
     ///
     /// # Errors
-    /// As [`Nmf::fit_with`]; the memory is then as it was.
+    /// As [`Nmf::fit_with`]; a memory of another shape or with illegal entries; [`Error::Parameter`] for `keep`. The memory is then
+    /// as it was.
     pub fn partial_fit<T: Float>(
         &self,
         v: &Matrix<'_, T>,
-        memory: &mut Memory<T>,
+        memory: &mut MiniBatchMemory<T>,
         keep: f64,
         observer: &mut dyn Observer,
     ) -> Result<f64, Error> {
@@ -217,13 +227,20 @@ impl MiniBatch {
     pub(crate) fn partial_fit_here<T: Float>(
         &self,
         v: &Matrix<'_, T>,
-        memory: &mut Memory<T>,
+        memory: &mut MiniBatchMemory<T>,
         keep: f64,
         observer: &mut dyn Observer,
     ) -> Result<f64, Error> {
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
         threads.until_ended(|| {
             self.check_rows(v)?;
+            if !(0.0..=1.0).contains(&keep) {
+                return Err(Error::Parameter {
+                    name: "keep",
+                    value: keep.to_string(),
+                    legal: "expected a number from 0 to 1".to_owned(),
+                });
+            }
             memory.check(self.nmf.rank, v.cols())?;
             let start = Start {
                 h: Some(&memory.ht),
@@ -242,7 +259,7 @@ impl MiniBatch {
         })
     }
 
-    /// Finds W for new samples while H (k × n) is held.
+    /// Finds W (r × k) for new samples V (r × n) while H (k × n) is held.
     ///
     /// # Errors
     /// As [`Nmf::fit_with`].
@@ -333,7 +350,7 @@ impl MiniBatch {
         let batches = m.div_ceil(size);
         let limit = self.nmf.max_iter.saturating_mul(batches);
         let keep = self.forget_factor.powf(size as f64 / m as f64);
-        let mut memory = Memory::new(h);
+        let mut memory = MiniBatchMemory::new(h);
         let right = std::mem::replace(&mut memory.ht, Dense::zeros(0, k));
         let mut work = Work::new(self, rows, (seen, self.fresh_restarts), right, threads);
         let span = |batch: usize| (batch * size, ((batch + 1) * size).min(m));
@@ -369,7 +386,7 @@ impl MiniBatch {
                 seconds: clock.elapsed().as_secs_f64(),
             });
             // The first step says nothing yet: H has only just left its start.
-            let settled = self.nmf.tolerance > 0.0 && change <= self.nmf.tolerance;
+            let settled = self.nmf.tol > 0.0 && change <= self.nmf.tol;
             if step > 0 && (patience.exhausted(cost, to - from, settled) || settled) {
                 stop = StopReason::Converged;
                 break;

@@ -4,7 +4,7 @@ use faer::MatRef;
 
 use super::rows::{Batch, RowsOf};
 use super::rule::{Change, Rule};
-use super::{Memory, MiniBatch};
+use super::{MiniBatchMemory, MiniBatchNmf};
 use super::{tiles, turned};
 use crate::kernel::{self, Packed};
 use crate::loss::{Elementwise, Weights};
@@ -47,7 +47,7 @@ pub(super) struct Work<'a, T: Float> {
 impl<'a, T: Float> Work<'a, T> {
     /// `solves` says that rows of W are solved for, in many steps from the same lines.
     pub(super) fn new(
-        parameters: &MiniBatch,
+        parameters: &MiniBatchNmf,
         rows: &RowsOf<'_, T>,
         (seen, solves): (&Summary, bool),
         right: Dense<T>,
@@ -70,7 +70,7 @@ impl<'a, T: Float> Work<'a, T> {
             },
             right: Fixed::new(right, threads),
             alpha,
-            tolerance: nmf.tolerance,
+            tolerance: nmf.tol,
             // A single step costs less than finding the entries.
             thin: solves && nmf.loss.exponent() == 1.0 && seen.is_thin(),
             k: nmf.rank,
@@ -87,7 +87,7 @@ impl<'a, T: Float> Work<'a, T> {
         rows: &mut [T],
         fresh: Option<usize>,
         keep: f64,
-        memory: &mut Memory<T>,
+        memory: &mut MiniBatchMemory<T>,
     ) -> (f64, f64) {
         let lines = batch.source.rows();
         let count = lines.count();
@@ -346,7 +346,7 @@ impl<'a, T: Float> Work<'a, T> {
         source: &Source<'_, T>,
         left: &Fixed<T>,
         keep: f64,
-        memory: &mut Memory<T>,
+        memory: &mut MiniBatchMemory<T>,
     ) -> (f64, Change) {
         let k = self.k;
         let count = left.rows.rows() as f64;

@@ -36,7 +36,7 @@ impl Nmf {
             ),
             ("n_init", self.n_init.to_string()),
             ("seed", self.seed.to_string()),
-            ("tol", self.tolerance.to_string()),
+            ("tol", self.tol.to_string()),
             ("max_iter", self.max_iter.to_string()),
             ("alpha_w", penalty.alpha_w.to_string()),
             ("alpha_h", penalty.alpha_h.to_string()),
@@ -62,7 +62,7 @@ impl Nmf {
             ("largest entry of V", format!("{:?}", v.largest)),
             ("entries of V that count", v.counted.to_string()),
             ("weight of V", format!("{:?}", v.weight)),
-            ("entries of V above zero", v.positive.to_string()),
+            ("entries of V above zero", v.nonzeros.to_string()),
         ];
         let owned = pairs.map(|(name, value)| (name.to_owned(), value));
         owned.into_iter().collect()

@@ -58,7 +58,7 @@ impl Factor {
 /// | `init` | `auto` | where to begin | see [`Init::all`] |
 /// | `n_init` | 1 | starts to try, the best of which is carried on | ≥ 1; 1 where no start is drawn |
 /// | `seed` | 0 | random starts, and the sketch of the `nndsvd*` starts | any |
-/// | `tolerance` | 1e-4 | when to stop | ≥ 0 |
+/// | `tol` | 1e-4 | when to stop | ≥ 0 |
 /// | `max_iter` | 200 | iterations at most | ≥ 1 |
 /// | `penalty` | none | L1 and L2 weights | see [`Penalty`] |
 /// | `constraints` | none | what the factors must be besides non-negative | one on a factor at most, see [`Constraint`] |
@@ -80,10 +80,10 @@ pub struct Nmf {
     pub(crate) rank: usize,
     pub(crate) loss: Loss,
     pub(crate) solver: Solver,
-    init: Init,
+    pub(crate) init: Init,
     pub(crate) n_init: NonZeroUsize,
     pub(crate) seed: u64,
-    pub(crate) tolerance: f64,
+    pub(crate) tol: f64,
     pub(crate) max_iter: usize,
     pub(crate) penalty: Penalty,
     pub(crate) constraints: Vec<Constraint>,
@@ -98,18 +98,18 @@ pub struct Nmf {
     pub(crate) brief: bool,
 }
 
-/// Factors to begin with, or to hold fixed.
+/// Factors to begin with, or to hold fixed: nothing below zero but in a factor whose constraint allows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Start<'a, T: Float> {
-    /// W, m × k; drawn by the `init` if absent.
+    /// W, m × k; made by the `init` if absent.
     pub w: Option<&'a Dense<T>>,
-    /// H, k × n; drawn by the `init` if absent.
+    /// H, k × n; made by the `init` if absent.
     pub h: Option<&'a Dense<T>>,
-    /// The factor that is not to be changed.
+    /// The factor that is not to be changed, which must be given.
     pub hold: Option<Factor>,
-    /// Components, from 0, whose columns of W stay as `w` has them.
+    /// Components, from 0 to k − 1, whose columns of W stay as `w` has them, which must be given.
     pub held_w: &'a [usize],
-    /// Components, from 0, whose rows of H stay as `h` has them: known sources among unknown ones.
+    /// Components, from 0 to k − 1, whose rows of H stay as `h` has them, which must be given: known sources among unknown ones.
     pub held_h: &'a [usize],
 }
 
@@ -187,7 +187,7 @@ pub struct Factorization<T> {
     pub trace: Vec<TracePoint>,
     /// The solver that did the work.
     pub solver: Solver,
-    /// The start that was made; `None` if both factors were given.
+    /// The start that was made; `None` if none was, as both factors were given or one was held.
     pub init: Option<Init>,
     /// The rows of V, counted from 0, that the components of a constraint `separable` are; of fewer than k the others are zero.
     pub picked: Vec<usize>,
@@ -201,8 +201,8 @@ pub struct Factorization<T> {
     pub starts: Vec<f64>,
     /// ‖V‖², of the entries that count, each as much as it does.
     pub squares: f64,
-    /// Entries of V that are above zero, of those that count.
-    pub positive: usize,
+    /// Number of entries of V other than zero, of those that count.
+    pub nonzeros: usize,
     /// Seconds from the first look at V to the factors.
     pub seconds: f64,
 }
@@ -237,7 +237,7 @@ impl Nmf {
             init: Init::auto(),
             n_init: NonZeroUsize::MIN,
             seed: 0,
-            tolerance: 1e-4,
+            tol: 1e-4,
             max_iter: 200,
             penalty: Penalty::default(),
             constraints: Vec::new(),
@@ -249,28 +249,28 @@ impl Nmf {
         }
     }
 
-    /// Sets the divergence that is minimised.
+    /// Sets the divergence that is minimised; at first [`Loss::FROBENIUS`].
     #[must_use]
     pub fn loss(mut self, loss: Loss) -> Self {
         self.loss = loss;
         self
     }
 
-    /// Sets the solver.
+    /// Sets the solver; at first [`Solver::auto`]. One that does not handle the loss is refused by [`Self::check`].
     #[must_use]
     pub fn solver(mut self, solver: Solver) -> Self {
         self.solver = solver;
         self
     }
 
-    /// Sets the start.
+    /// Sets the start that is made where none is given; at first [`Init::auto`].
     #[must_use]
     pub fn init(mut self, init: Init) -> Self {
         self.init = init;
         self
     }
 
-    /// Sets how many starts are tried, with the seeds from [`Self::seed`] on. Each gets a few iterations, on a sketch of V
+    /// Sets how many starts are tried (at first 1; more only where they are drawn), with the seeds from [`Self::seed`] on. Each gets a few iterations, on a sketch of V
     /// where the solver takes one, and the best is carried on. Of the starts that `auto` stands for the first is made, and the
     /// others are drawn.
     #[must_use]
@@ -279,17 +279,20 @@ impl Nmf {
         self
     }
 
-    /// Sets the seed of all random draws.
+    /// Sets the seed of all random draws; at first 0. The same seed gives the same bits.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Sets the tolerance of the solver's stopping rule.
+    /// Sets the tolerance of the solver's stopping rule, a finite number of at least 0; at first 1e-4. `hals` and
+    /// `sketched` end once the objective falls by no more than this share of itself over 20 iterations, `newton` over 10, `mu` once √(2 D)
+    /// falls over 10 iterations by less than this share of what it is at the start, and the others once the sum of the projected gradient
+    /// is this share of that of the first iteration. 0 goes on to the limit, or until nothing moves.
     #[must_use]
-    pub fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
+    pub fn tol(mut self, tol: f64) -> Self {
+        self.tol = tol;
         self
     }
 
@@ -299,21 +302,22 @@ impl Nmf {
         self
     }
 
-    /// Sets the limit on iterations.
+    /// Sets the limit on iterations, at least 1; at first 200.
     #[must_use]
     pub fn max_iter(mut self, max_iter: usize) -> Self {
         self.max_iter = max_iter;
         self
     }
 
-    /// Sets the penalties.
+    /// Sets the penalties; at first none.
     #[must_use]
     pub fn penalty(mut self, penalty: Penalty) -> Self {
         self.penalty = penalty;
         self
     }
 
-    /// Adds a constraint on a factor.
+    /// Adds a constraint on a factor; at first there is none. [`Self::check`] refuses two on one factor, and what does not go with the loss,
+    /// the solver or the penalties.
     ///
     /// ```
     /// use partwise::{Matrix, Nmf};
@@ -368,7 +372,7 @@ impl Nmf {
         self
     }
 
-    /// Sets the number of threads; `None` takes all processors.
+    /// Sets the number of threads; `None`, as at first, takes all processors. The answer has the same bits for any number.
     #[must_use]
     pub fn threads(mut self, threads: Option<NonZeroUsize>) -> Self {
         self.threads = threads;
@@ -390,8 +394,8 @@ impl Nmf {
         if self.rank == 0 {
             return refuse("rank", "0".to_owned(), "expected at least 1 component");
         }
-        if !(self.tolerance >= 0.0 && self.tolerance.is_finite()) {
-            let value = self.tolerance.to_string();
+        if !(self.tol >= 0.0 && self.tol.is_finite()) {
+            let value = self.tol.to_string();
             return refuse("tol", value, "expected a finite number of at least 0");
         }
         if self.max_iter == 0 {
@@ -424,15 +428,17 @@ impl Nmf {
         extrapolates && self.loss.is_quadratic() && start.hold.is_none()
     }
 
-    /// Factors V.
+    /// Factors V (m × n).
     ///
     /// # Errors
-    /// Parameters out of range, V with negative or non-finite entries, empty, or unfit for the loss: before any work.
+    /// Before any work: as [`Self::check`]; [`Error::Parameter`] for a rank, a start or a constraint that V has no room for;
+    /// [`Error::Empty`], [`Error::Negative`] (unless a constraint allows entries of any sign), [`Error::NotFinite`],
+    /// [`Error::ZeroEntry`] and [`Error::Scale`] about V. On the way: [`Error::Read`] where V is read.
     pub fn fit<T: Float>(&self, v: &Matrix<'_, T>) -> Result<Factorization<T>, Error> {
         self.fit_with(std::slice::from_ref(v), Start::default(), &mut go_on)
     }
 
-    /// Finds W for new samples while H (k × n) is held: the return's `w`. The penalty on W is that of a fit.
+    /// Finds W (r × k) for new samples V (r × n) while H (k × n) is held: the return's `w`. The penalty on W is that of a fit.
     ///
     /// # Errors
     /// As [`Self::fit`], and [`Error::Shape`] if H does not fit V and the rank.
@@ -452,13 +458,14 @@ impl Nmf {
         nmf.fit_with(std::slice::from_ref(v), start, &mut go_on)
     }
 
-    /// Factors a V that is given as blocks of rows, with a start, watched by an observer.
+    /// Factors a V that is given as blocks of rows, from the first on and all n wide, with a start, watched by an observer.
     ///
     /// The same blocks give the same bits; other blocks of the same V differ by rounding. (A solver that is not
     /// [`Solver::alike_in_blocks`] takes other steps for one block than for several.)
     ///
     /// # Errors
-    /// As [`Self::fit`]; a start of a wrong shape or with illegal entries; a held factor without a start.
+    /// As [`Self::fit`]; about the start [`Error::Shape`], [`Error::Negative`], [`Error::NotFinite`] and [`Error::HeldWithoutStart`];
+    /// [`Error::Parameter`] for held components that there are not, or if nothing is left to find; [`Error::Interrupted`].
     pub fn fit_with<T: Float>(
         &self,
         blocks: &[Matrix<'_, T>],
@@ -487,11 +494,13 @@ impl Nmf {
     ///
     /// Each line of V has sums of its own here, so the squared loss costs about k/2 times what it costs where every entry
     /// counts. Not so for `hals`, which `auto` takes, where entries are missing, no more than half of any line, and the others
-    /// count alike: what the factors say of those stands for them in each half-step (Srebro & Jaakkola 2003). A row of W or a column of H of which no entry is known becomes zero. The start is drawn, or given.
+    /// count alike: what the factors say of those stands for them in each half-step (Srebro & Jaakkola 2003). A row of W or a column of H
+    /// of which no entry is known becomes zero. The start is drawn, or given.
     ///
     /// # Errors
-    /// As [`Self::fit_with`]; weights of another shape than V's, below zero or not finite; no entry that counts; a start or
-    /// a solver that needs every entry.
+    /// As [`Self::fit_with`]; [`Error::Shape`], [`Error::Negative`] and [`Error::NotFinite`] about the weights;
+    /// [`Error::NothingCounts`]; [`Error::Parameter`] for a start, a solver or a constraint that needs every entry, and for a V or weights
+    /// that are not in memory.
     pub fn fit_weighted<T: Float>(
         &self,
         v: &Matrix<'_, T>,
@@ -736,7 +745,7 @@ impl Nmf {
             starts: course.road.starts,
             single_iterations: course.road.single,
             squares: task.blocks.summary.squares,
-            positive: task.blocks.summary.positive,
+            nonzeros: task.blocks.summary.nonzeros,
             seconds,
         }
     }

@@ -97,7 +97,7 @@ impl<S: Float> Prepared<'_, S> {
         let task = Task {
             nmf: &Nmf {
                 max_iter: nmf.max_iter - nmf.max_iter.div_ceil(SHARE),
-                tolerance: nmf.tolerance.max(TOLERANCE),
+                tol: nmf.tol.max(TOLERANCE),
                 ..nmf.clone()
             },
             blocks: &self.blocks,
@@ -111,7 +111,7 @@ impl<S: Float> Prepared<'_, S> {
             threads,
         };
         let outcome = course.in_single(|course| task.descend(None, course));
-        if nmf.tolerance >= TOLERANCE {
+        if nmf.tol >= TOLERANCE {
             course.stopper = Some(outcome.stopper);
         }
         (outcome.left.converted(), outcome.right.converted())

@@ -321,7 +321,7 @@ impl<T: Float> Task<'_, '_, T> {
         };
         let mut fit = Convex::new(blocks, &problem, &picked, self.threads);
         let mut of_mixture = 0.0;
-        let mut stopper = Stopper::new(StopRule::PLATEAU, nmf.tolerance, 0.0);
+        let mut stopper = Stopper::new(StopRule::PLATEAU, nmf.tol, 0.0);
         if course.resumes() {
             course.load(|archive| {
                 fit.archive(archive);
@@ -456,8 +456,8 @@ impl<T: Float> Task<'_, '_, T> {
         let (w_side, h_side) = self.oriented(Side::Left, Side::Right);
         let (rows, _) = self.oriented(self.blocks.rows, self.blocks.cols);
         let (rule, tolerance) = match self.solver.stop_rule() {
-            StopRule::Plateau(_) if self.nmf.brief => StopRule::brief(self.nmf.tolerance),
-            rule => (rule, self.nmf.tolerance),
+            StopRule::Plateau(_) if self.nmf.brief => StopRule::brief(self.nmf.tol),
+            rule => (rule, self.nmf.tol),
         };
         Plan {
             carries_left: rows.saturating_mul(self.nmf.rank) <= CARRIED,

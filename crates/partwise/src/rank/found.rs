@@ -133,7 +133,7 @@ impl Survey {
 }
 
 impl Consensus {
-    /// The consensus of samples from the group of each, by each start.
+    /// The consensus of some samples, rows of V counted from 0, from the group of each, in their order, by each start.
     ///
     /// # Panics
     /// Unless every start has a group for each sample.

@@ -41,7 +41,8 @@ use work::{Course, Data};
 /// Starts that a fit with something held out tries for a few iterations, so that no curve hangs on one bad start.
 const TRIES: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 
-/// A survey of ranks to be made.
+/// A survey of ranks to be made: each method gives every rank a figure and proposes one by a stated rule ([`RankMethod::source`] has its
+/// papers).
 ///
 /// Its fits end earlier than one alone: once the objective falls by less than the tolerance an iteration, relatively, over five.
 /// The starts of a rank share one sketch of V, where they begin on one.
@@ -149,14 +150,14 @@ impl RankSurvey {
         self
     }
 
-    /// Sets the number of starts.
+    /// Sets the number of starts that are compared at each rank, at least 2; at first 10.
     #[must_use]
     pub fn starts(mut self, starts: usize) -> Self {
         self.starts = starts;
         self
     }
 
-    /// Sets the number of folds.
+    /// Sets the number of folds of single entries, from 2 to min(m, n); at first 5.
     #[must_use]
     pub fn folds(mut self, folds: usize) -> Self {
         self.folds = folds;
@@ -288,7 +289,7 @@ impl RankSurvey {
             .saturating_add(components)
     }
 
-    /// Looks at every rank, from the smallest.
+    /// Looks at every rank of V (m × n), from the smallest. Once the observer ends it, the survey is of the ranks that are done.
     ///
     /// # Errors
     /// As [`Self::check`] and [`Nmf::fit`]; ranks above min(m, n), or a V too small for the folds: before any fit.

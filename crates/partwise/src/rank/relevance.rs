@@ -92,7 +92,7 @@ pub(super) fn left<T: Float>(
         // Nothing in V needs a component.
         return Ok(Some(0));
     }
-    let mut nmf = data.drawn(job.rank).tolerance(0.0);
+    let mut nmf = data.drawn(job.rank).tol(0.0);
     // Solvers that neither stray nor carry on: a round is a small step on the way.
     nmf.solver = if nmf.loss.is_quadratic() { "cd" } else { "mu" }.parse()?;
     let mut fit = free(data, &nmf, job)?;
@@ -219,7 +219,7 @@ mod tests {
         ] {
             let mut nmf = Nmf::new(3).loss(loss).solver(solver.parse().unwrap());
             nmf.prices = Some(prices.into());
-            let fit = nmf.tolerance(0.0).max_iter(3000).fit(&v).unwrap();
+            let fit = nmf.tol(0.0).max_iter(3000).fit(&v).unwrap();
             let slope = |i: usize, j: usize| {
                 let y: f64 = (0..3).map(|t| fit.w.get(i, t) * fit.h.get(t, j)).sum();
                 let v = values[i * n + j];

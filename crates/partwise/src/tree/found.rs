@@ -10,9 +10,9 @@ use crate::{Error, Float};
 pub struct TreeModel<T> {
     /// The tree.
     pub tree: Tree<T>,
-    /// The leaf of each row of V, from 0 and from left to right; `None` for rows that were set aside.
+    /// The leaf of each of the m rows of V, from 0 and from left to right; `None` for rows that were set aside.
     pub labels: Vec<Option<usize>>,
-    /// The flat model: H has the component of each leaf, and W was found for all rows with H held.
+    /// The flat model: H (leaves × n) has the component of each leaf, and W (m × leaves) was found for all rows with H held.
     pub fit: Factorization<T>,
     /// Whether the tree was grown to its end: not if the observer ended it. A tree may have fewer leaves than were asked for even
     /// so, if none could be split.
@@ -27,7 +27,7 @@ pub struct TreeModel<T> {
 pub struct Tree<T> {
     /// The nodes.
     pub nodes: Vec<TreeNode>,
-    /// The component of each node, as a vector of length 1, a row each: of the root the best one for all of V, of every other node what the
+    /// The component of each node, nodes × n, as a vector of length 1, a row each: of the root the best one for all of V, of every other node what the
     /// split of its parent made it.
     pub components: Dense<T>,
 }
@@ -83,7 +83,7 @@ impl<T: Float> Tree<T> {
         leaves.into_iter().map(|(_, node)| node).collect()
     }
 
-    /// The component of each leaf, a row each.
+    /// The component of each leaf, a row each: leaves × n.
     pub fn leaf_components(&self) -> Dense<T> {
         let leaves = self.leaves();
         let rows = leaves.iter().flat_map(|&node| self.components.row(node));

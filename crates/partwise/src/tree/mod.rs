@@ -32,7 +32,8 @@ use crate::threads::Threads;
 use crate::{Error, Float, Loss, Solver};
 use grow::Grower;
 
-/// A tree of rank-2 factorisations to be grown.
+/// A tree of rank-2 factorisations to be grown: of all leaves the one is split in two whose split scores best, again and again (Kuang & Park
+/// 2013, doi 10.1145/2487575.2487606).
 ///
 /// | name | default | purpose | range |
 /// |---|---|---|---|
@@ -88,14 +89,14 @@ impl NmfTree {
         self
     }
 
-    /// Sets what makes a split good.
+    /// Sets what makes a split good; at first [`SplitRule::usual`].
     #[must_use]
     pub fn rule(mut self, rule: SplitRule) -> Self {
         self.rule = rule;
         self
     }
 
-    /// Sets the share of its parent's rows below which a child may be set aside.
+    /// Sets the share of its parent's rows below which a child may be set aside, from 0 to below 0.5; 0, as at first, sets none aside.
     #[must_use]
     pub fn outliers(mut self, share: f64) -> Self {
         self.outliers = share;
@@ -208,7 +209,7 @@ impl NmfTree {
         }))
     }
 
-    /// The leaf of each of some rows, new ones or old: from the root on each goes to the child of whose component it holds more.
+    /// The leaf of each of some rows (r × n), new ones or old: from the root on each goes to the child of whose component it holds more.
     /// For the rows of V these are the labels of [`Self::run`], but that nothing is set aside.
     ///
     /// # Errors

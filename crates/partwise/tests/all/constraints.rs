@@ -430,7 +430,7 @@ fn pure_samples_are_found_with_and_without_noise() {
                 let nmf = Nmf::new(4)
                     .init(init)
                     .constraint(named("separable"))
-                    .tolerance(1e-9)
+                    .tol(1e-9)
                     .max_iter(2000);
                 let (offsets, indices, values) = {
                     let stored = Stored::of(&v, Storage::Csr);
@@ -480,10 +480,7 @@ fn snpa_finds_more_components_than_the_rank() {
         let nmf = Nmf::new(4)
             .constraint(named("separable"))
             .init(init.parse().unwrap());
-        nmf.tolerance(1e-9)
-            .max_iter(5000)
-            .fit(&Matrix::from(&v))
-            .unwrap()
+        nmf.tol(1e-9).max_iter(5000).fit(&Matrix::from(&v)).unwrap()
     };
     let (spa, snpa) = (fit("spa"), fit("snpa"));
     assert_eq!(spa.picked.len(), 3);
@@ -499,7 +496,7 @@ fn little_volume_finds_components_that_no_sample_shows() {
     for seed in 0..4 {
         let (v, h) = mixtures((400, 30, 3), 0.85, 1e-3, seed);
         let fit = |v: &Dense<f64>, constraint: Option<&str>| {
-            let nmf = Nmf::new(3).tolerance(1e-6).max_iter(1000);
+            let nmf = Nmf::new(3).tol(1e-6).max_iter(1000);
             let nmf = constraint.map_or(nmf.clone(), |text| nmf.constraint(named(text)));
             nmf.fit(&Matrix::from(v)).unwrap()
         };
@@ -566,7 +563,7 @@ fn shares_of_known_components_are_the_best_ones() {
     let (v, h) = mixtures((30, 12, 4), 1.0, 0.3, 6);
     let model = Nmf::new(4)
         .constraint(named("simplex"))
-        .tolerance(0.0)
+        .tol(0.0)
         .max_iter(200)
         .transform(&Matrix::from(&v), &h)
         .unwrap();
@@ -721,11 +718,7 @@ fn sparse_components_have_length_one_and_what_is_asked_for() {
     let both = Nmf::new(4)
         .constraint(named("w:hoyer=0.6"))
         .constraint(named("h:hoyer=0.4"));
-    let model = both
-        .tolerance(0.0)
-        .max_iter(30)
-        .fit(&Matrix::from(&v))
-        .unwrap();
+    let model = both.tol(0.0).max_iter(30).fit(&Matrix::from(&v)).unwrap();
     assert!(distance(&v, &model, named("w:hoyer=0.6")) < 1e-9);
     assert!(distance(&v, &model, named("h:hoyer=0.4")) < 1e-9);
     let slack = rounding::<f64>() * scale_of(&v, Loss::FROBENIUS);

@@ -2,16 +2,18 @@
 
 use std::ops::ControlFlow;
 
-use partwise::{Convolutive, Dense, Factorization, Float, Loss, Matrix, Nmf, Progress, StopReason};
+use partwise::{
+    ConvolutiveNmf, Dense, Factorization, Float, Loss, Matrix, Nmf, Progress, StopReason,
+};
 
 fn nmf(rank: usize) -> Nmf {
-    Nmf::new(rank).loss(Loss::KULLBACK_LEIBLER).tolerance(0.0)
+    Nmf::new(rank).loss(Loss::KULLBACK_LEIBLER).tol(0.0)
 }
 
 fn fit<T: Float>(nmf: Nmf, taps: usize, v: &[T], m: usize, n: usize) -> Factorization<T> {
     let v = Matrix::row_major(v, m, n).unwrap();
     let mut go_on = |_: &Progress| ControlFlow::Continue(());
-    Convolutive::new(nmf, taps).fit(&v, &mut go_on).unwrap()
+    ConvolutiveNmf::new(nmf, taps).fit(&v, &mut go_on).unwrap()
 }
 
 /// Σ_τ Σ_k W(t − τ, k) H(τ, k, f), term by term.
@@ -189,7 +191,7 @@ fn an_observer_ends_it() {
             ControlFlow::Continue(())
         }
     };
-    let found = Convolutive::new(nmf(2), 4).fit(&v, &mut stop).unwrap();
+    let found = ConvolutiveNmf::new(nmf(2), 4).fit(&v, &mut stop).unwrap();
     assert_eq!((found.iterations, found.stop), (3, StopReason::Stopped));
     assert_eq!(found.trace.len(), 4);
 }
@@ -200,7 +202,7 @@ fn what_does_not_go_is_refused_with_what_would() {
     let v = Matrix::row_major(&values, 8, 5).unwrap();
     let refusal = |nmf: Nmf, taps| {
         let mut go_on = |_: &Progress| ControlFlow::Continue(());
-        Convolutive::new(nmf, taps)
+        ConvolutiveNmf::new(nmf, taps)
             .fit(&v, &mut go_on)
             .unwrap_err()
             .to_string()
@@ -210,4 +212,22 @@ fn what_does_not_go_is_refused_with_what_would() {
     assert!(refusal(Nmf::new(2), 2).contains("kullback-leibler"));
     assert!(refusal(nmf(2).solver("newton".parse().unwrap()), 2).contains("mu"));
     assert!(refusal(nmf(0), 2).contains("rank"));
+    for init in partwise::Init::all() {
+        let wanted = nmf(2).max_iter(1).init(init);
+        if ["auto", "random"].contains(&init.name()) {
+            fit(wanted, 2, &values, 8, 5);
+        } else {
+            let text = refusal(wanted, 2);
+            let name = init.name();
+            let expected = format!(
+                "init = {name}: a convolutive factorisation draws its start; expected auto or random"
+            );
+            assert_eq!(text, expected);
+        }
+    }
+    let several = refusal(nmf(2).n_init(std::num::NonZeroUsize::new(3).unwrap()), 2);
+    assert!(
+        several.contains("n_init = 3") && several.contains("expected 1"),
+        "{several}"
+    );
 }

@@ -95,7 +95,7 @@ fn half_steps_end_where_projected_gradient_does() {
     let model = Nmf::new(k)
         .constraint(named("graph").with_value(weight).unwrap())
         .graph(graph(&weights))
-        .tolerance(0.0)
+        .tol(0.0)
         .max_iter(300)
         .fit_with(&[Matrix::from(&v)], start, &mut go_on)
         .unwrap();
@@ -238,7 +238,7 @@ fn friends_tell_the_kinds_of_noisy_samples() {
             let right = |order: &[usize; 3]| (0..k).map(|c| counts[c][order[c]]).sum::<usize>();
             orders.iter().map(right).max().unwrap()
         };
-        let nmf = Nmf::new(k).seed(seed).tolerance(1e-6).max_iter(1000);
+        let nmf = Nmf::new(k).seed(seed).tol(1e-6).max_iter(1000);
         without += right(&nmf.fit(&Matrix::from(&v)).unwrap());
         let nmf = nmf.constraint(named("graph=1")).graph(friends);
         with += right(&nmf.fit(&Matrix::from(&v)).unwrap());

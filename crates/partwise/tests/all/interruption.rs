@@ -37,7 +37,7 @@ fn every_solver_can_be_interrupted_in_the_middle_of_an_iteration() {
                 .solver(solver)
                 .loss(loss)
                 .init("random".parse().unwrap())
-                .tolerance(0.0)
+                .tol(0.0)
                 .max_iter(usize::MAX)
                 .threads(NonZeroUsize::new(threads));
             let mut observer = Flagged::default();

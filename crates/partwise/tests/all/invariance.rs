@@ -178,7 +178,7 @@ fn separable_data_are_recovered_exactly() {
             let v: Dense<T> = mapped(&partwise::reconstruct(&w, &h), |x| x);
             let nmf = Nmf::new(k)
                 .constraint("separable".parse().unwrap())
-                .tolerance(0.0)
+                .tol(0.0)
                 .max_iter(100);
             let model = nmf.fit(&Matrix::from(&v)).unwrap();
             let mut picked = model.picked.clone();

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use crate::common::{Storage, Stored, mapped, random};
 use partwise::{
-    Dense, Error, Float, Joint, JointModel, Loss, Matrix, Nmf, Penalty, Progress, Solver, Start,
+    Dense, Error, Float, JointModel, JointNmf, Loss, Matrix, Nmf, Penalty, Progress, Solver, Start,
     reconstruct,
 };
 
@@ -45,7 +45,7 @@ fn size(v: &Dense<f64>, beta: f64) -> f64 {
 }
 
 fn nmf(rank: usize, loss: Loss) -> Nmf {
-    Nmf::new(rank).loss(loss).max_iter(300).tolerance(1e-7)
+    Nmf::new(rank).loss(loss).max_iter(300).tol(1e-7)
 }
 
 /// Three matrices of 40 samples with the same three components and noise, of very different sizes.
@@ -76,7 +76,7 @@ fn the_objective_is_the_weighted_sum_of_the_divergences() {
             } else {
                 vec![]
             };
-            let joint = Joint::new(nmf(3, loss))
+            let joint = JointNmf::new(nmf(3, loss))
                 .balanced(balanced)
                 .weights(weights.clone());
             let model = joint.fit(&views(&matrices)).unwrap();
@@ -117,7 +117,7 @@ fn it_is_a_plain_fit_of_the_matrices_side_by_side() {
             alpha_h: 2e-4,
             l1_ratio: 0.5,
         };
-        let model = Joint::new(nmf(3, loss).max_iter(3000).tolerance(1e-10))
+        let model = JointNmf::new(nmf(3, loss).max_iter(3000).tol(1e-10))
             .fit(&views(&matrices))
             .unwrap();
         let scales = matrices.iter().map(|v| size(v, beta).powf(-1.0 / beta));
@@ -138,7 +138,7 @@ fn it_is_a_plain_fit_of_the_matrices_side_by_side() {
         let go_on = &mut |_: &Progress| ControlFlow::Continue(());
         // What `auto` sees first is an estimate on a sketch.
         let solver = if beta == 2.0 { "hals" } else { "newton" };
-        let plain = nmf(3, loss).solver(solver.parse().unwrap()).tolerance(0.0);
+        let plain = nmf(3, loss).solver(solver.parse().unwrap()).tol(0.0);
         let plain = plain
             .fit_with(&[Matrix::from(&whole)], start, go_on)
             .unwrap();
@@ -147,7 +147,7 @@ fn it_is_a_plain_fit_of_the_matrices_side_by_side() {
         let gain = 1.0 - plain.objective / model.fit.objective;
         assert!((-1e-9..1e-3).contains(&gain), "{beta}: {gain:e}");
         // Penalties keep their factors, though these change places.
-        let priced = Joint::new(nmf(3, loss).penalty(penalty)).balanced(false);
+        let priced = JointNmf::new(nmf(3, loss).penalty(penalty)).balanced(false);
         let model = priced.fit(&views(&matrices)).unwrap();
         let squares = |x: &Dense<f64>| x.as_slice().iter().map(|x| x * x).sum::<f64>();
         let sum = |x: &Dense<f64>| x.as_slice().iter().sum::<f64>();
@@ -169,10 +169,10 @@ fn every_storage_any_threads_and_both_precisions_give_the_same_answer() {
             let nmf = Nmf::new(4)
                 .solver("cd".parse::<Solver>().unwrap())
                 .max_iter(30)
-                .tolerance(0.0)
+                .tol(0.0)
                 .threads(NonZeroUsize::new(threads));
             let (a, b) = (Stored::of(&counts, a), Stored::of(&measured, b));
-            Joint::new(nmf).fit(&[a.matrix(), b.matrix()]).unwrap()
+            JointNmf::new(nmf).fit(&[a.matrix(), b.matrix()]).unwrap()
         };
         let first = fit(Storage::RowMajor, Storage::RowMajor, 1);
         for a in Storage::ALL {
@@ -193,7 +193,7 @@ fn every_storage_any_threads_and_both_precisions_give_the_same_answer() {
 #[test]
 fn new_samples_may_lack_matrices() {
     let matrices = matrices();
-    let joint = Joint::new(nmf(3, Loss::FROBENIUS).max_iter(2000).tolerance(1e-10));
+    let joint = JointNmf::new(nmf(3, Loss::FROBENIUS).max_iter(2000).tol(1e-10));
     let model = joint.fit(&views(&matrices)).unwrap();
     let views = views(&matrices);
     let rough = |given: [bool; 3]| {
@@ -215,13 +215,13 @@ fn new_samples_may_lack_matrices() {
 #[test]
 fn what_cannot_be_joined_is_refused() {
     let matrices = matrices();
-    let message = |joint: Joint, matrices: &[Matrix<'_, f64>]| {
+    let message = |joint: JointNmf, matrices: &[Matrix<'_, f64>]| {
         let error = joint.fit(matrices).map(|_| ()).unwrap_err();
         let text = error.to_string();
         assert!(!text.contains('\n'));
         text
     };
-    let plain = || Joint::new(Nmf::new(2));
+    let plain = || JointNmf::new(Nmf::new(2));
     let views = views(&matrices);
     let says = |text: &str, parts: &[&str]| {
         for part in parts {
@@ -241,20 +241,28 @@ fn what_cannot_be_joined_is_refused() {
         &message(plain(), &[views[0], Matrix::from(&empty)]),
         &["matrix 2", "40 × 0"],
     );
-    says(&message(plain().weights([1.0, 2.0]), &views), &["2", "3"]);
-    says(
-        &message(plain().weights([1.0, 0.0, 1.0]), &views),
-        &["weights = 0", "above 0"],
+    assert_eq!(
+        message(plain().weights([1.0, 2.0]), &views),
+        "weights = [1.0, 2.0]: has 2; expected one for each of the matrices, which are 3"
     );
-    let text = message(plain().weights([1.0, f64::NAN, 1.0]), &views);
-    says(&text, &["weights = NaN"]);
-    let itakura_saito = Joint::new(Nmf::new(2).loss(Loss::beta(0.0).unwrap()));
+    assert_eq!(
+        message(plain().weights([1.0, 0.0, 1.0]), &views),
+        "matrix 2: weight = 0: expected a finite number above 0"
+    );
+    for (wrong, shown) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (-2.5, "-2.5")] {
+        let text = message(plain().weights([1.0, 1.0, wrong]), &views);
+        says(
+            &text,
+            &["matrix 3", &format!("weight = {shown}"), "above 0"],
+        );
+    }
+    let itakura_saito = JointNmf::new(Nmf::new(2).loss(Loss::beta(0.0).unwrap()));
     let text = message(itakura_saito.clone().weights([1.0, 2.0, 1.0]), &views);
-    says(&text, &["weights = 2", "beta"]);
+    says(&text, &["matrix 2", "weight = 2", "expected 1 with beta"]);
     let zero = Dense::<f64>::zeros(40, 3);
     let text = message(itakura_saito, &[views[0], Matrix::from(&zero)]);
     says(&text, &["matrix 2", "row 0, column 0"]);
-    let constrained = Joint::new(Nmf::new(2).constraint("simplex".parse().unwrap()));
+    let constrained = JointNmf::new(Nmf::new(2).constraint("simplex".parse().unwrap()));
     says(&message(constrained, &views), &["w:simplex", "joint"]);
     // Squares of these are no numbers any more, nor are weights so far apart.
     let tiny = mapped(&matrices[1], |v| 1e-200 * v);
@@ -280,7 +288,7 @@ fn what_cannot_be_joined_is_refused() {
 fn a_joint_fit_can_be_ended() {
     let matrices = matrices();
     let mut seen = 0;
-    let joint = Joint::new(nmf(3, Loss::FROBENIUS).tolerance(0.0));
+    let joint = JointNmf::new(nmf(3, Loss::FROBENIUS).tol(0.0));
     let model = joint.fit_with(&views(&matrices), &mut |progress: &Progress| {
         seen = progress.iteration;
         if seen >= 5 {

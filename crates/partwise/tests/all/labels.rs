@@ -94,7 +94,7 @@ fn a_plain_fit_with_labels_as_columns_finds_nothing_better() {
             .constraint(weighing(weight, Factor::W))
             .labels(Labels::new(&classes).unwrap())
             .seed(seed)
-            .tolerance(1e-12)
+            .tol(1e-12)
             .max_iter(20_000)
             .fit(&Matrix::from(&v))
             .unwrap();
@@ -117,7 +117,7 @@ fn a_plain_fit_with_labels_as_columns_finds_nothing_better() {
         };
         let plain = Nmf::new(k)
             .solver("anls".parse().unwrap())
-            .tolerance(0.0)
+            .tol(0.0)
             .max_iter(300)
             .fit_with(&[Matrix::from(&beside)], start, &mut go_on)
             .unwrap();
@@ -195,7 +195,7 @@ fn labels_tell_the_classes_of_new_samples() {
             .constraint(weighing(weight, Factor::W))
             .labels(labels.clone())
             .max_iter(3000)
-            .tolerance(1e-7);
+            .tol(1e-7);
         let model = nmf.fit(&Matrix::from(&x)).unwrap();
         let parts = model.class_parts.unwrap();
         let w = nmf.transform(&Matrix::from(&new), &model.h).unwrap().w;

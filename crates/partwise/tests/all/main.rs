@@ -3,6 +3,7 @@
 //! One program, so that the engine is compiled into it once.
 
 mod approach;
+mod bounds;
 mod common;
 mod consensus;
 mod constraints;

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::common::{Storage, Stored, random};
 use partwise::{
-    Dense, Error, Float, Loss, Memory, MiniBatch, Nmf, Observer, Penalty, Progress, StopReason,
+    Dense, Error, Float, Loss, MiniBatchMemory, MiniBatchNmf, Nmf, Observer, Penalty, Progress,
+    StopReason,
 };
 
 const BETAS: [f64; 6] = [2.0, 1.0, 0.0, 0.5, 1.5, 3.0];
@@ -20,7 +21,7 @@ fn nmf(k: usize, beta: f64, penalty: Penalty) -> Nmf {
     Nmf::new(k)
         .loss(Loss::beta(beta).unwrap())
         .penalty(penalty)
-        .tolerance(0.0)
+        .tol(0.0)
         .max_iter(3)
         .threads(NonZeroUsize::new(1))
 }
@@ -157,13 +158,13 @@ fn agrees_with_the_textbook_loops() {
     for ((v, beta), penalty) in cases.flat_map(|case| penalties.map(|p| (case, p))) {
         for fresh in [None, Some(4)] {
             let (w, h) = (positive(m, k, 2), positive(k, n, 3));
-            let mini = MiniBatch {
+            let mini = MiniBatchNmf {
                 batch_size: size,
                 patience: None,
                 fresh_restarts: fresh.is_some(),
                 fresh_iterations: 4,
                 solve_iterations: 4,
-                ..MiniBatch::new(nmf(k, beta, penalty))
+                ..MiniBatchNmf::new(nmf(k, beta, penalty))
             };
             let naive = Naive {
                 v,
@@ -200,7 +201,7 @@ fn agrees_with_the_textbook_loops() {
                 }
                 // Batches in calls of their own.
                 if fresh.is_some() {
-                    let mut memory = Memory::new(&h);
+                    let mut memory = MiniBatchMemory::new(&h);
                     for from in (0..m).step_by(size).cycle().take(9) {
                         let to = (from + size).min(m);
                         let rows = v.as_slice()[from * n..to * n].to_vec();
@@ -225,10 +226,10 @@ fn threads_change_no_bit() {
         for storage in Storage::ALL {
             let stored = Stored::of(&v, storage);
             let fit = |threads: usize| {
-                let mini = MiniBatch {
+                let mini = MiniBatchNmf {
                     batch_size: 290,
                     fresh_restarts,
-                    ..MiniBatch::new(
+                    ..MiniBatchNmf::new(
                         nmf(k, beta, Penalty::default()).threads(NonZeroUsize::new(threads)),
                     )
                 };
@@ -249,9 +250,9 @@ fn many_small_batches_of_a_wide_sparse_matrix_give_the_same_as_a_dense_one() {
     let (m, n, k) = (40, 200, 3);
     let v = random::<f64>(m, n, 0.02, 7);
     let fit = |storage| {
-        let mini = MiniBatch {
+        let mini = MiniBatchNmf {
             batch_size: 2,
-            ..MiniBatch::new(nmf(k, 2.0, Penalty::default()))
+            ..MiniBatchNmf::new(nmf(k, 2.0, Penalty::default()))
         };
         let (w, h) = (positive(m, k, 8), positive(k, n, 9));
         let stored = Stored::of(&v, storage);
@@ -275,9 +276,9 @@ fn transforms_to_what_it_was_made_of() {
     let (w, h) = (positive(m, k, 10), positive(k, n, 11));
     let v = partwise::reconstruct(&w, &h);
     for beta in BETAS {
-        let mini = MiniBatch {
+        let mini = MiniBatchNmf {
             solve_iterations: 20_000,
-            ..MiniBatch::new(nmf(k, beta, Penalty::default()).tolerance(1e-9))
+            ..MiniBatchNmf::new(nmf(k, beta, Penalty::default()).tol(1e-9))
         };
         let found = mini.transform(&(&v).into(), &h, &mut go_on).unwrap();
         assert!(distance(&found, &w) < 1e-3, "beta {beta}");
@@ -288,7 +289,7 @@ fn transforms_to_what_it_was_made_of() {
 fn stops_when_told_to_and_when_nothing_improves() {
     let v = positive(50, 12, 12);
     let (w, h) = (positive(50, 3, 13), positive(3, 12, 14));
-    let fit = |mini: &MiniBatch, stop_at: usize| {
+    let fit = |mini: &MiniBatchNmf, stop_at: usize| {
         let mut observer = |progress: &Progress| {
             if progress.iteration == stop_at {
                 ControlFlow::Break(())
@@ -300,17 +301,17 @@ fn stops_when_told_to_and_when_nothing_improves() {
             .unwrap()
     };
     let endless = nmf(3, 2.0, Penalty::default()).max_iter(10_000);
-    let mini = MiniBatch {
+    let mini = MiniBatchNmf {
         batch_size: 10,
-        ..MiniBatch::new(endless.clone())
+        ..MiniBatchNmf::new(endless.clone())
     };
     let stopped = fit(&mini, 7);
     assert_eq!((stopped.steps, stopped.stop), (7, StopReason::Stopped));
     assert_eq!(stopped.iterations, 2);
     let patient = fit(&mini, usize::MAX);
     assert_eq!(patient.stop, StopReason::Converged);
-    let tolerant = MiniBatch {
-        nmf: endless.tolerance(0.1),
+    let tolerant = MiniBatchNmf {
+        nmf: endless.tol(0.1),
         ..mini
     };
     assert!(fit(&tolerant, usize::MAX).steps < patient.steps);
@@ -323,10 +324,10 @@ fn nothing_becomes_nan_where_there_is_nothing() {
     for beta in [2.0, 1.0, 0.5, 1.5, 3.0] {
         for dense in [&v, &Dense::zeros(12, 6)] {
             for fresh_restarts in [false, true] {
-                let mini = MiniBatch {
+                let mini = MiniBatchNmf {
                     batch_size: 3,
                     fresh_restarts,
-                    ..MiniBatch::new(nmf(8, beta, Penalty::default()).tolerance(1e-4))
+                    ..MiniBatchNmf::new(nmf(8, beta, Penalty::default()).tol(1e-4))
                 };
                 let (w, h) = (positive(12, 8, 16), positive(8, 6, 17));
                 let found = mini.fit(&dense.into(), w, h, &mut go_on).unwrap();
@@ -350,36 +351,36 @@ fn nothing_becomes_nan_where_there_is_nothing() {
 fn refuses_before_any_work() {
     let v = positive(4, 3, 18);
     let (w, h) = (positive(4, 2, 19), positive(2, 3, 20));
-    let good = MiniBatch::new(nmf(2, 2.0, Penalty::default()));
-    let refused = |mini: MiniBatch| {
+    let good = MiniBatchNmf::new(nmf(2, 2.0, Penalty::default()));
+    let refused = |mini: MiniBatchNmf| {
         mini.fit(&(&v).into(), w.clone(), h.clone(), &mut go_on)
             .unwrap_err()
             .to_string()
     };
     let cases = [
         (
-            MiniBatch {
+            MiniBatchNmf {
                 batch_size: 0,
                 ..good.clone()
             },
             "batch_size = 0",
         ),
         (
-            MiniBatch {
+            MiniBatchNmf {
                 forget_factor: 1.5,
                 ..good.clone()
             },
             "forget_factor = 1.5",
         ),
         (
-            MiniBatch {
+            MiniBatchNmf {
                 patience: Some(0),
                 ..good.clone()
             },
-            "max_no_improvement = 0",
+            "patience = 0",
         ),
         (
-            MiniBatch {
+            MiniBatchNmf {
                 nmf: nmf(3, 2.0, Penalty::default()),
                 ..good.clone()
             },
@@ -392,13 +393,22 @@ fn refuses_before_any_work() {
     }
     let mut negative = v.clone();
     negative.as_mut_slice()[5] = -1.0;
-    let mut memory = Memory::new(&h);
+    let mut memory = MiniBatchMemory::new(&h);
     let before = memory.clone();
     let error = good
         .partial_fit(&(&negative).into(), &mut memory, 0.7, &mut go_on)
         .unwrap_err();
     assert!(matches!(error, Error::Negative { row: 1, col: 2, .. }));
     assert_eq!(memory, before);
+    for (keep, shown) in [(f64::NAN, "NaN"), (-0.5, "-0.5"), (1.5, "1.5")] {
+        let found = good.partial_fit(&(&v).into(), &mut memory, keep, &mut go_on);
+        let text = found.unwrap_err().to_string();
+        assert_eq!(
+            text,
+            format!("keep = {shown}: expected a number from 0 to 1")
+        );
+        assert_eq!(memory, before);
+    }
 }
 
 #[test]
@@ -414,8 +424,8 @@ fn a_batch_that_is_interrupted_leaves_the_memory_as_it_was() {
         }
     }
     let v = positive(4, 3, 21);
-    let mini = MiniBatch::new(nmf(2, 1.0, Penalty::default()));
-    let mut memory = Memory::new(&positive(2, 3, 22));
+    let mini = MiniBatchNmf::new(nmf(2, 1.0, Penalty::default()));
+    let mut memory = MiniBatchMemory::new(&positive(2, 3, 22));
     let before = memory.clone();
     let mut observer = Interrupting(Arc::new(AtomicBool::new(true)));
     let error = mini

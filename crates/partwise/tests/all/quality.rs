@@ -94,7 +94,7 @@ fn the_least_loss_is_that_of_the_singular_values() {
 fn at_rank_one_the_bound_is_reached() {
     for seed in 0..5 {
         let v = random::<f64>(40, 30, 0.5, seed);
-        let nmf = Nmf::new(1).tolerance(1e-12).max_iter(2000);
+        let nmf = Nmf::new(1).tol(1e-12).max_iter(2000);
         let found = nmf.fit(&(&v).into()).unwrap();
         let found = found.quality(&(&v).into(), None, None).unwrap();
         assert!(found.gap() < 1e-6 * found.bound, "{seed}: {found:?}");
@@ -243,7 +243,7 @@ fn components_that_are_alike_may_be_needed() {
         share * kinds[0][j] + (1.0 - share) * kinds[1][j] + 1e-3 * noise.get(i, j)
     };
     let v = Dense::from_rows((0..200).map(entry).collect(), 40, 5).unwrap();
-    let nmf = Nmf::new(2).tolerance(1e-8).max_iter(20_000);
+    let nmf = Nmf::new(2).tol(1e-8).max_iter(20_000);
     let fit = nmf.fit(&Matrix::from(&v)).unwrap();
     let flaws = fit.flaws();
     let [pair] = flaws.duplicates[..] else {

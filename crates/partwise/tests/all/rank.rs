@@ -291,7 +291,7 @@ fn what_another_survey_kept_is_refused_with_the_difference() {
     // The same sums of other entries.
     let mut turned = v.clone();
     turned.as_mut_slice().reverse();
-    let other_tolerance = Nmf::new(1).tolerance(1e-3);
+    let other_tolerance = Nmf::new(1).tol(1e-3);
     for (survey, v, words) in [
         (survey().starts(3), &v, "starts 2, and this one has 3"),
         (survey().methods(only("bic")), &v, "methods elbow, and"),

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use crate::common::{Storage, Stored, random};
 use partwise::{
-    ConsensusNmf, Convolutive, Dense, Error, Factor, Factorization, Init, Loss, Matrix, Nmf,
+    ConsensusNmf, ConvolutiveNmf, Dense, Error, Factor, Factorization, Init, Loss, Matrix, Nmf,
     Penalty, Progress, RankSurvey, Solver, Start, truncated_svd,
 };
 use proptest::prelude::*;
@@ -148,10 +148,7 @@ fn parameters_out_of_range_are_refused() {
     refused(Nmf::new(0), &["rank = 0", "at least 1"]);
     refused(Nmf::new(2).max_iter(0), &["max_iter = 0", "at least 1"]);
     for (tolerance, shown) in [(f64::NAN, "NaN"), (-1e-3, "-0.001"), (f64::INFINITY, "inf")] {
-        refused(
-            Nmf::new(2).tolerance(tolerance),
-            &["tol = ", shown, "at least 0"],
-        );
+        refused(Nmf::new(2).tol(tolerance), &["tol = ", shown, "at least 0"]);
     }
     for (alpha, shown) in [(f64::NAN, "NaN"), (-0.5, "-0.5"), (f64::INFINITY, "inf")] {
         let penalty = |alpha_w, alpha_h| Penalty {
@@ -261,7 +258,7 @@ fn a_rank_that_no_memory_holds_is_refused() {
     let nmf = Nmf::new(1 << 26);
     let found = fit_none(&nmf, &[(&v).into()], Start::default());
     check_refused(found, &["rank = 67108864", "fit in memory"]);
-    let long = Convolutive::new(nmf.loss(Loss::KULLBACK_LEIBLER), 2);
+    let long = ConvolutiveNmf::new(nmf.loss(Loss::KULLBACK_LEIBLER), 2);
     let found = long.fit::<f64>(&(&v).into(), &mut |_: &Progress| ControlFlow::Break(()));
     check_refused(found, &["rank = 134217728", "fit in memory"]);
 }
@@ -272,7 +269,7 @@ fn what_absurd_requests_need_is_a_number() {
     let v: Matrix<'_, f64> = (&v).into();
     let nmf = Nmf::new(usize::MAX);
     let needs = [
-        Convolutive::new(nmf.clone(), usize::MAX).memory_needed(&v),
+        ConvolutiveNmf::new(nmf.clone(), usize::MAX).memory_needed(&v),
         ConsensusNmf::new(nmf.clone())
             .runs(usize::MAX)
             .bootstrap(usize::MAX)
@@ -402,6 +399,8 @@ fn starts_are_checked_like_v() {
     for (factor, name) in [(Factor::W, "W is held"), (Factor::H, "H is held")] {
         let error = refused(None, None, Some(factor), &[name, "start"]);
         assert!(matches!(error, Error::HeldWithoutStart { .. }));
+        let missing = "is held, or some of its components are, but no start was given for it";
+        assert!(error.to_string().ends_with(missing), "{error}");
     }
 }
 

@@ -90,7 +90,7 @@ fn every_way_to_stop_goes_on_to_the_same_iteration() {
     for solver in ["cd", "hals", "mu", "sketched"] {
         let nmf = Nmf::new(2)
             .solver(solver.parse().unwrap())
-            .tolerance(1e-2)
+            .tol(1e-2)
             .max_iter(300);
         let whole = check(
             &mut findings,
@@ -230,7 +230,7 @@ fn another_fit_is_refused_by_name() {
         ),
         (base().seed(9), "seed 0"),
         (base().max_iter(6), "max_iter 5"),
-        (base().tolerance(0.1), "tol 0"),
+        (base().tol(0.1), "tol 0"),
         (base().solver("cd".parse().unwrap()), "solver hals"),
         (
             base()

@@ -187,9 +187,7 @@ fn semi_residual(v: &Dense<f64>, model: &Factorization<f64>) -> f64 {
 fn semi_ends_where_nothing_is_left_to_gain() {
     let v = around_centres(60, 20, 4, 0.2, 1);
     for solver in ["auto", "cd", "hals", "anls"] {
-        let nmf = with(4, "semi")
-            .solver(solver.parse().unwrap())
-            .tolerance(0.0);
+        let nmf = with(4, "semi").solver(solver.parse().unwrap()).tol(0.0);
         let model = nmf.max_iter(3000).fit(&Matrix::from(&v)).unwrap();
         let left = semi_residual(&v, &model);
         assert!(
@@ -236,7 +234,7 @@ fn semi_on_either_factor_is_the_same_of_the_transpose() {
 fn new_samples_are_found_in_components_of_any_sign() {
     let v = around_centres(50, 12, 3, 0.1, 3);
     for text in ["semi", "convex"] {
-        let nmf = with(3, text).tolerance(0.0).max_iter(400);
+        let nmf = with(3, text).tol(0.0).max_iter(400);
         let model = nmf.fit(&Matrix::from(&v)).unwrap();
         let new = around_centres(30, 12, 3, 0.1, 3);
         let found = nmf.transform(&Matrix::from(&new), &model.h).unwrap();
@@ -254,7 +252,7 @@ fn new_samples_are_found_in_components_of_any_sign() {
         }
     }
     // W of any sign: least squares.
-    let nmf = with(3, "w:semi").tolerance(0.0).max_iter(100);
+    let nmf = with(3, "w:semi").tol(0.0).max_iter(100);
     let model = nmf.fit(&Matrix::from(&v)).unwrap();
     let found = nmf.transform(&Matrix::from(&v), &model.h).unwrap();
     let ht = model.h.transposed();
@@ -358,7 +356,7 @@ fn convex_ends_no_higher_than_multiplicative_updates() {
             around_centres(45, 15, 3, 0.3, seed),
             random::<f64>(45, 15, 0.7, seed),
         ] {
-            let nmf = with(3, "convex").tolerance(0.0).max_iter(1500).seed(seed);
+            let nmf = with(3, "convex").tol(0.0).max_iter(1500).seed(seed);
             let model = nmf.fit(&Matrix::from(&v)).unwrap();
             let c = model.mixture.as_ref().unwrap();
             let picked: Vec<usize> = (0..3)
@@ -394,7 +392,7 @@ fn convex_finds_samples_that_the_others_are_mixtures_of() {
     let v = product(&Dense::from_rows(shares, 43, 3).unwrap(), &pure);
     for init in ["auto", "spa", "snpa"] {
         let nmf = with(3, "convex")
-            .tolerance(0.0)
+            .tol(0.0)
             .max_iter(2000)
             .init(init.parse().unwrap());
         let model = nmf.fit(&Matrix::from(&v)).unwrap();

@@ -94,7 +94,7 @@ fn fits_end_as_low_as_in_double_precision_throughout() {
 #[test]
 fn a_small_tolerance_is_reached_in_double_precision() {
     let v = noisy(1.0);
-    let nmf = auto(Loss::FROBENIUS).tolerance(1e-9).max_iter(5000);
+    let nmf = auto(Loss::FROBENIUS).tol(1e-9).max_iter(5000);
     let found = nmf.fit(&Matrix::from(&v)).unwrap();
     let alone = in_double(&nmf, &found).fit(&Matrix::from(&v)).unwrap();
     assert!(found.single_iterations > 0 && found.single_iterations + 20 < found.iterations);

@@ -157,11 +157,7 @@ fn follow<T: Float>(case: &Value, matrices: &Value, tolerance: f64, wrong: &mut 
         }
     };
 
-    let traced = fit(
-        &data,
-        &nmf.clone().tolerance(0.0).max_iter(ITERATIONS),
-        transform,
-    );
+    let traced = fit(&data, &nmf.clone().tol(0.0).max_iter(ITERATIONS), transform);
     // A row that stands still to the last bit has converged at any tolerance.
     let all_done = traced.iterations == ITERATIONS || traced.stop == StopReason::Converged;
     expect(
@@ -187,11 +183,7 @@ fn follow<T: Float>(case: &Value, matrices: &Value, tolerance: f64, wrong: &mut 
         tolerance,
     );
 
-    let ended = fit(
-        &data,
-        &nmf.tolerance(TOLERANCE).max_iter(MAX_ITER),
-        transform,
-    );
+    let ended = fit(&data, &nmf.tol(TOLERANCE).max_iter(MAX_ITER), transform);
     let n_iter = count(&case["n_iter"]);
     // scikit-learn sums divergences of float32 matrices in float32, where the drop over ten iterations that ends `mu`
     // drowns in rounding: it may end a look earlier or later.
@@ -304,7 +296,7 @@ fn an_l1_penalty_does_not_grow_while_h_is_held() {
             .solver("mu".parse().unwrap())
             .loss(Loss::KULLBACK_LEIBLER)
             .penalty(penalty)
-            .tolerance(0.0);
+            .tol(0.0);
         let after = |iterations| {
             nmf.clone()
                 .max_iter(iterations)
@@ -434,7 +426,7 @@ fn the_error_of_an_exact_sparse_fit_is_a_number() {
         ..Start::default()
     };
     for solver in Solver::all().filter(|solver| solver.handles(Loss::FROBENIUS)) {
-        let nmf = Nmf::new(2).solver(solver).tolerance(0.0);
+        let nmf = Nmf::new(2).solver(solver).tol(0.0);
         for max_iter in [1, 7, 60] {
             let model = nmf
                 .clone()

@@ -4,7 +4,9 @@ use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::common::elsewhere::go_on;
 use crate::common::{Findings, bits, losses, mapped, random, short};
+use partwise::remote::{Partition, Transport};
 use partwise::{
     Dense, Error, Factorization, Float, Init, Loss, Matrix, Nmf, RowBlocks, Solver, Start,
     truncated_svd,
@@ -321,6 +323,76 @@ fn a_reader_that_fails_ends_the_fit_with_its_reason() {
     };
     let error = truncated_svd(&Matrix::streamed(&lines), 3, 0, None).unwrap_err();
     assert!(matches!(error, Error::Read { .. }), "{error}");
+}
+
+/// Two partitions that read their rows.
+struct OnDisk<'a> {
+    blocks: &'a [Rows<'a, f64>],
+    partitions: Vec<Partition<f64>>,
+    error: Option<Error>,
+}
+
+impl Transport for OnDisk<'_> {
+    fn partitions(&self) -> usize {
+        self.blocks.len()
+    }
+
+    fn ask_each(&mut self, _: &str, questions: &[&[u8]]) -> Result<Vec<Vec<u8>>, String> {
+        let mut answers = Vec::new();
+        for ((partition, block), question) in
+            (self.partitions.iter_mut().zip(self.blocks)).zip(questions)
+        {
+            match partition.answer(&Matrix::streamed(block), question) {
+                Ok(answer) => answers.push(answer),
+                Err(error) => {
+                    self.error = Some(error.clone());
+                    return Err(error.to_string());
+                }
+            }
+        }
+        Ok(answers)
+    }
+}
+
+#[test]
+fn a_partition_that_cannot_read_its_rows_says_so() {
+    let (first, second) = (
+        random::<f64>(700, 30, 1.0, 5),
+        random::<f64>(600, 30, 1.0, 6),
+    );
+    let nmf = short(3, Solver::auto(), Loss::FROBENIUS, 50);
+    // In the first look, in the start, in some iteration; and not at all.
+    for fails_from in [0, 600, 1900, 6000, usize::MAX] {
+        for threads in [1, 2] {
+            let blocks = [
+                Rows::of(&first),
+                Rows {
+                    fails_from,
+                    ..Rows::of(&second)
+                },
+            ];
+            let partition = |index| Partition::new(index, NonZeroUsize::new(threads));
+            let mut there = OnDisk {
+                blocks: &blocks,
+                partitions: (0..2).map(partition).collect(),
+                error: None,
+            };
+            let found = nmf.fit_remote::<f64>(&mut there, Start::default(), &mut go_on);
+            if fails_from == usize::MAX {
+                let held = [Matrix::from(&first), Matrix::from(&second)];
+                let expected = nmf.fit_with(&held, Start::default(), &mut go_on).unwrap();
+                assert_eq!(found.unwrap().h.as_slice(), expected.h.as_slice());
+                continue;
+            }
+            let reason = "V cannot be read any further: the disk is gone at row ";
+            let error = found.unwrap_err();
+            assert!(error.to_string().contains(reason), "{error}");
+            let Some(own @ Error::Read { .. }) = &there.error else {
+                panic!("{fails_from}: {:?}", there.error);
+            };
+            assert!(own.to_string().starts_with(reason), "{own}");
+        }
+    }
 }
 
 #[test]

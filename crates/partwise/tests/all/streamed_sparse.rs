@@ -359,7 +359,7 @@ fn columns_that_are_read_are_those_of_the_matrix() {
     let runs = Runs::of(&held, &[1]);
     let v = Matrix::streamed_sparse(&runs).unwrap().transpose();
     assert_eq!((v.rows(), v.cols()), (60, 600));
-    let nmf = Nmf::new(3).tolerance(1e-9).max_iter(400);
+    let nmf = Nmf::new(3).tol(1e-9).max_iter(400);
     let (read, held) = (
         nmf.fit(&v).unwrap(),
         nmf.fit(&Matrix::from(&dense)).unwrap(),

@@ -60,7 +60,7 @@ fn it_ends_as_low_as_descent_on_one_factor() {
     for seed in 0..5 {
         let v = square(&random::<f64>(24, 6, 0.6, seed));
         let model = symmetric()
-            .tolerance(1e-8)
+            .tol(1e-8)
             .max_iter(3000)
             .fit(&Matrix::from(&v))
             .unwrap();
@@ -142,7 +142,7 @@ fn a_product_of_a_factor_with_itself_is_found() {
     let x = random::<f64>(40, 3, 0.4, 7);
     let v = square(&x);
     let model = symmetric()
-        .tolerance(1e-10)
+        .tol(1e-10)
         .max_iter(5000)
         .fit(&Matrix::from(&v))
         .unwrap();

@@ -427,7 +427,7 @@ fn with_two_components_anls_solves_both_half_steps_exactly() {
     let nmf = Nmf::new(2)
         .solver("anls".parse().unwrap())
         .max_iter(30)
-        .tolerance(0.0);
+        .tol(0.0);
     let fit = nmf.fit(&Matrix::from(&v)).unwrap();
     assert!(
         fit.trace

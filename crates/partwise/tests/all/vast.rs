@@ -80,7 +80,7 @@ impl<T: Float> Spread<T> {
         };
         near("the objective", found.objective, expected.objective);
         near("the error", found.relative_error, expected.relative_error);
-        assert_eq!(found.positive, expected.positive);
+        assert_eq!(found.nonzeros, expected.nonzeros);
         for t in 0..RANK {
             (0..m).for_each(|i| {
                 near(

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use anyhow::{Context, bail};
-use partwise::{Convolutive, Dense, Factor, Factorization, Matrix, Start};
+use partwise::{ConvolutiveNmf, Dense, Factor, Factorization, Matrix, Start};
 use partwise_apps::audio::{Model, Spectrogram};
 
 use super::Analysis;
@@ -128,7 +128,7 @@ pub(super) fn fit(
         return from_examples(arguments, analysis, v, progress);
     }
     if let Some(taps) = arguments.parts.convolutive {
-        let convolutive = Convolutive::new(arguments.solving.nmf()?, taps.get());
+        let convolutive = ConvolutiveNmf::new(arguments.solving.nmf()?, taps.get());
         memory::require(
             &format!(
                 "a fit of {} × {} with {} components of {taps} frames",

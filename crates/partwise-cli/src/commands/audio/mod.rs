@@ -165,7 +165,7 @@ fn check(arguments: &AudioArguments) -> anyhow::Result<()> {
     }
     let solving = &arguments.solving;
     if let Some(taps) = arguments.parts.convolutive {
-        partwise::Convolutive::new(solving.nmf()?, taps.get()).check()?;
+        partwise::ConvolutiveNmf::new(solving.nmf()?, taps.get()).check()?;
     }
     let given = solving.start_w.is_some() || solving.start_h.is_some() || solving.hold.is_some();
     if given && (!arguments.parts.like.is_empty() || arguments.parts.convolutive.is_some()) {

@@ -89,7 +89,7 @@ fn apply<T: Number + Weight>(
         topics,
         sizes: &sizes,
         over: over.as_ref(),
-        field: arguments.documents.field.as_deref(),
+        field: arguments.documents.label_field.as_deref(),
     };
     written.documents(&mut staged)?;
     written.sizes_over(&mut staged)?;

@@ -165,7 +165,7 @@ fn open(path: &Path, documents: &DocumentArguments) -> anyhow::Result<Corpus> {
     let fields = Fields {
         text: documents.text_field.clone().unwrap_or(usual.text),
         id: documents.id_field.clone(),
-        label: documents.field.clone(),
+        label: documents.label_field.clone(),
     };
     Ok(Corpus::open(path, format, fields)?)
 }
@@ -190,7 +190,7 @@ fn refuse_flags_of_documents(arguments: &TopicsArguments) -> anyhow::Result<()> 
     let given = [
         ("--text-field", documents.text_field.is_some()),
         ("--id-field", documents.id_field.is_some()),
-        ("--field", documents.field.is_some()),
+        ("--label-field", documents.label_field.is_some()),
         ("--words", terms.words.is_some()),
         ("--stop-words", !terms.stop_words.is_empty()),
         ("--stem", terms.stem.is_some()),

@@ -92,7 +92,7 @@ fn learn<T: Number + Weight>(arguments: &TopicsArguments) -> anyhow::Result<Endi
         topics: Topics::new(fit.w.as_slice(), fit.h.as_slice(), solving.rank),
         sizes: &found.sizes,
         over: found.over.as_ref(),
-        field: arguments.documents.field.as_deref(),
+        field: arguments.documents.label_field.as_deref(),
     };
     written.topics(&mut staged, &found.rows)?;
     written.documents(&mut staged)?;
@@ -208,7 +208,7 @@ impl Found {
             ),
             ("sublinear", json!(terms.sublinear)),
             ("binary", json!(terms.binary)),
-            ("field", json!(arguments.documents.field)),
+            ("label_field", json!(arguments.documents.label_field)),
         ] {
             run.parameters.insert(name.to_owned(), value);
         }

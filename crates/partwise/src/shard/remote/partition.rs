@@ -79,7 +79,8 @@ impl<T: Float> Partition<T> {
     /// Answers a question about the block `v`, which must be the same each time.
     ///
     /// # Errors
-    /// [`Error::Malformed`] if the message is none, or comes from another version of this program.
+    /// [`Error::Malformed`] if the message is none, or comes from another version of this program; [`Error::Read`] if `v` is read on the
+    /// way and cannot be: what was half done is then lost, and said to be so when it is asked for.
     pub fn answer(&mut self, v: &Matrix<'_, T>, question: &[u8]) -> Result<Vec<u8>, Error> {
         T::answer(self, v, question)
     }
@@ -89,15 +90,18 @@ impl<T: Float> Partition<T> {
         v: &Matrix<'_, T>,
         question: &[u8],
     ) -> Result<Vec<u8>, Error> {
-        if wire::open(question)?.1.is_empty() {
-            return Ok(wire::message("", &self.describe(v)));
-        }
-        let asked: Asked<T> = wire::body::<T, _>(question)?;
-        let mut answer = None;
-        for step in &asked.steps {
-            answer = Some(self.follow(v, &asked, step)?);
-        }
-        answer.ok_or_else(|| malformed("a question without an order"))
+        let threads = self.threads.clone();
+        threads.until_ended(|| {
+            if wire::open(question)?.1.is_empty() {
+                return Ok(wire::message("", &self.describe(v)));
+            }
+            let asked: Asked<T> = wire::body::<T, _>(question)?;
+            let mut answer = None;
+            for step in &asked.steps {
+                answer = Some(self.follow(v, &asked, step)?);
+            }
+            answer.ok_or_else(|| malformed("a question without an order"))
+        })
     }
 
     /// The version of what is there, 0 for nothing.
@@ -321,7 +325,7 @@ impl<T: Float> Partition<T> {
             number: T::NAME.to_owned(),
             rows,
             cols,
-            walked: if dense { v.stored() } else { summary.positive },
+            walked: if dense { v.stored() } else { summary.nonzeros },
             dense,
             summary,
             bad,

@@ -291,7 +291,7 @@ wire!(Summary {
     squares,
     largest,
     counted,
-    positive,
+    nonzeros,
     weight,
     smallest,
     zero

@@ -293,7 +293,7 @@ pub fn short(rank: usize, solver: Solver, loss: Loss, iterations: usize) -> Nmf 
     Nmf::new(rank)
         .solver(solver)
         .loss(loss)
-        .tolerance(0.0)
+        .tol(0.0)
         .max_iter(iterations)
 }
 

@@ -46,7 +46,7 @@ fn what_is_held_stays_and_the_rest_goes_down() {
     for (solver, loss) in pairs() {
         for penalty in PENALTIES {
             let nmf = Nmf::new(4).solver(solver).loss(loss).penalty(penalty);
-            let nmf = nmf.tolerance(0.0).max_iter(9);
+            let nmf = nmf.tol(0.0).max_iter(9);
             let mut cases = vec![
                 ((&v).into(), everything),
                 (columns, everything),
@@ -117,7 +117,7 @@ fn an_unknown_source_is_found_among_known_ones() {
         let nmf = Nmf::new(3)
             .solver(solver.parse().unwrap())
             .loss(Loss::beta(loss).unwrap());
-        let nmf = nmf.tolerance(0.0).max_iter(3000);
+        let nmf = nmf.tol(0.0).max_iter(3000);
         let model = run(
             &nmf,
             &(&v).into(),

@@ -93,7 +93,7 @@ fn go<T: Float>(
         hold,
         ..Start::default()
     };
-    let nmf = nmf.clone().tolerance(0.0).max_iter(iterations);
+    let nmf = nmf.clone().tol(0.0).max_iter(iterations);
     nmf.fit_with(blocks, start, &mut go_on).unwrap()
 }
 

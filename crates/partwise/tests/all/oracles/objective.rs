@@ -218,7 +218,7 @@ fn the_trace_ends_where_the_figures_are() {
                 .loss(loss)
                 .penalty(penalty)
                 .max_iter(9)
-                .tolerance(0.0);
+                .tol(0.0);
             let model = nmf.fit(&Matrix::from(&v)).unwrap();
             // A solver that may rise gives back its best.
             let traced = model

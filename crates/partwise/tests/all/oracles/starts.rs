@@ -131,7 +131,7 @@ fn every_start_leads_somewhere() {
                     .loss(loss)
                     .solver(solver)
                     .seed(4)
-                    .tolerance(0.0);
+                    .tol(0.0);
                 let few = nmf.clone().max_iter(2).fit(&matrix).unwrap();
                 let more = nmf.clone().max_iter(40).fit(&matrix).unwrap();
                 let again = nmf.max_iter(40).fit(&matrix).unwrap();

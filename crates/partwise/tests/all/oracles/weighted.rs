@@ -107,7 +107,7 @@ fn every_solver_lowers_the_weighted_objective_and_reports_it() {
                     .solver(solver)
                     .loss(loss)
                     .penalty(penalty)
-                    .tolerance(0.0)
+                    .tol(0.0)
                     .max_iter(12);
                 let model = fit(&nmf, &v, &weighting);
                 let expected = objective(&case, &model, loss, &penalty);
@@ -162,7 +162,7 @@ fn a_solved_fit_is_stationary_under_the_weights() {
         };
         let solver: Solver = name.parse().unwrap();
         let nmf = Nmf::new(2).solver(solver).loss(loss);
-        let model = fit(&nmf.tolerance(0.0).max_iter(3000), &v, &weighting);
+        let model = fit(&nmf.tol(0.0).max_iter(3000), &v, &weighting);
         let mut weights = case.weights();
         if even {
             for (weight, missing) in weights.iter_mut().flatten().zip(&case.missing) {
@@ -203,10 +203,7 @@ fn weights_of_one_change_nothing() {
     let ones = Dense::filled(20, 15, 1.0);
     for (solver, loss) in pairs().filter(|(solver, _)| solver.alike_in_storages()) {
         let nmf = Nmf::new(3).solver(solver).loss(loss).seed(4);
-        let nmf = nmf
-            .init("random".parse().unwrap())
-            .tolerance(0.0)
-            .max_iter(6);
+        let nmf = nmf.init("random".parse().unwrap()).tol(0.0).max_iter(6);
         let plain = nmf.fit(&(&v).into()).unwrap();
         let weighting = Weighting {
             entries: Some((&ones).into()),
@@ -236,7 +233,7 @@ fn a_row_of_weight_two_is_a_row_met_twice() {
     for (solver, loss) in [("anls", 2.0), ("mu", 0.5), ("mu", 1.0), ("newton", 1.0)] {
         let solver: Solver = solver.parse().unwrap();
         let nmf = Nmf::new(3).solver(solver).loss(Loss::beta(loss).unwrap());
-        let nmf = nmf.tolerance(0.0).max_iter(7);
+        let nmf = nmf.tol(0.0).max_iter(7);
         let fitted = |v: &Matrix<'_, f64>, weighting: &Weighting<'_, f64>| {
             let w = Dense::filled(v.rows(), 3, 0.5);
             let start = Start {
@@ -293,7 +290,7 @@ fn a_missing_entry_has_no_say_and_no_storage_of_its_own() {
     ] {
         let solver: Solver = solver.parse().unwrap();
         let nmf = Nmf::new(2).solver(solver).loss(Loss::beta(loss).unwrap());
-        let nmf = nmf.tolerance(0.0).max_iter(5);
+        let nmf = nmf.tol(0.0).max_iter(5);
         let nan = Weighting {
             missing: Missing::Nan,
             ..Weighting::default()
@@ -359,7 +356,7 @@ fn what_is_missing_is_filled_in() {
     };
     for loss in [2.0, 1.0] {
         let nmf = Nmf::new(k).loss(Loss::beta(loss).unwrap());
-        let model = fit(&nmf.tolerance(0.0).max_iter(2000), &v, &weighting);
+        let model = fit(&nmf.tol(0.0).max_iter(2000), &v, &weighting);
         let filled = model.reconstruct();
         for (place, (found, expected)) in filled.as_slice().iter().zip(full.as_slice()).enumerate()
         {
@@ -431,7 +428,7 @@ fn what_is_filled_on_the_way_is_no_part_of_the_loss() {
     ];
     for (place, (case, v)) in storages.iter().enumerate() {
         for penalty in PENALTIES {
-            let nmf = Nmf::new(3).penalty(penalty).tolerance(0.0);
+            let nmf = Nmf::new(3).penalty(penalty).tol(0.0);
             let name = format!("storage {place}, {penalty:?}");
             let even = case.even();
             // Weights of one each give every line sums of its own.
@@ -492,7 +489,7 @@ fn stored(values: &[f64], rows: usize, cols: usize) -> (Vec<usize>, Vec<u32>, Ve
 fn nmf_transform(loss: f64, k: usize) -> Nmf {
     Nmf::new(k)
         .loss(Loss::beta(loss).unwrap())
-        .tolerance(1e-8)
+        .tol(1e-8)
         .max_iter(2000)
 }
 
