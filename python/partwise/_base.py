@@ -162,6 +162,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.residual_ = fitted["residual"]
         self.n_iter_ = fitted["n_iter"]
         self.n_iter_single_ = fitted["n_iter_single"]
+        self.n_iter_approach_ = fitted["n_iter_approach"]
         self.solver_ = fitted["solver"]
         self.stop_reason_ = fitted["stop"]
         columns = np.array(fitted["trace"], dtype=float).reshape(-1, 5).T

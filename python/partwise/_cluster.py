@@ -78,6 +78,8 @@ class ClusterNMF(BaseNMF):
         Iterations done.
     n_iter_single_ : int
         How many of them were done in single precision: none.
+    n_iter_approach_ : int
+        How many iterations for the squared loss took the start near X: none.
     n_features_in_ : int
         Number of features seen during `fit`.
     objective_ : float

@@ -72,8 +72,8 @@ class ConsensusNMF(BaseNMF):
         The mean distance to its neighbours of each component of each run, for a choice of `threshold`.
     complete_ : bool
         Whether all fits were made.
-    n_components_, reconstruction_err_, n_iter_, n_iter_single_, n_features_in_, feature_names_in_, objective_,
-    relative_error_, residual_, solver_, stop_reason_, history_
+    n_components_, reconstruction_err_, n_iter_, n_iter_single_, n_iter_approach_, n_features_in_, feature_names_in_,
+    objective_, relative_error_, residual_, solver_, stop_reason_, history_
         As in `NMF`, of the last fit.
 
     Examples

@@ -56,7 +56,7 @@ class JointNMF(BaseNMF):
         D(X_p, W H_p) of each matrix.
     n_components_ : int
         Number of components.
-    objective_, residual_, n_iter_, n_iter_single_, solver_, stop_reason_, history_
+    objective_, residual_, n_iter_, n_iter_single_, n_iter_approach_, solver_, stop_reason_, history_
         As in `NMF`, of the matrices as they count.
     dead_components_, duplicate_components_
         As in `NMF`, of the matrices side by side.

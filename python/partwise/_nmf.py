@@ -133,6 +133,9 @@ class NMF(ModelFile, BaseNMF):
         The solver that did the work.
     n_iter_single_ : int
         How many of the iterations, the first ones, were done in single precision, where `solver="auto"` chose so.
+    n_iter_approach_ : int
+        How many iterations for the squared loss, before the first one, took the start near a dense X, where
+        `solver="auto"` chose so for the Kullback–Leibler loss.
     stop_reason_ : {"converged", "max_iter", "stopped"}
         Why the fit ended.
     history_ : dict of ndarray

@@ -28,6 +28,7 @@ class _Fit(TypedDict):
     mixture: _Real | None
     class_parts: _Real | None
     n_iter_single: int
+    n_iter_approach: int
     starts: list[float]
     trace: list[tuple[int, float, float, float, bool]]
     dead: list[int]

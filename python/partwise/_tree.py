@@ -74,8 +74,8 @@ class NMFTree(ClusterMixin, BaseNMF):
         earlier it was split.
     complete_ : bool
         Whether the tree was grown to its end.
-    n_components_, reconstruction_err_, n_iter_, n_iter_single_, n_features_in_, feature_names_in_, objective_,
-    relative_error_, residual_, solver_, stop_reason_, history_
+    n_components_, reconstruction_err_, n_iter_, n_iter_single_, n_iter_approach_, n_features_in_, feature_names_in_,
+    objective_, relative_error_, residual_, solver_, stop_reason_, history_
         As in `NMF`, of W of all leaves.
 
     Examples

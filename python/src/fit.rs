@@ -95,6 +95,8 @@ pub(crate) struct Fit<'py> {
     class_parts: Option<Bound<'py, PyAny>>,
     /// Iterations in single precision.
     n_iter_single: usize,
+    /// Iterations for the squared loss that took the start near X.
+    n_iter_approach: usize,
     /// The objectives of all starts after their tries, where the engine tried several.
     starts: Vec<f64>,
     /// (iteration, seconds, objective, residual or NaN, whether on a sketch) after each iteration.
@@ -338,6 +340,7 @@ impl<'py> Fit<'py> {
             residual: fitted.residual,
             n_iter: fitted.iterations,
             n_iter_single: fitted.single_iterations,
+            n_iter_approach: fitted.approach_iterations,
             stop: fitted.stop.to_string(),
             solver: fitted.solver.name(),
             seconds: fitted.seconds,

@@ -50,6 +50,16 @@ struct Flags {
     interrupt: Arc<AtomicBool>,
 }
 
+impl Flags {
+    /// Whether a fit goes on after this iteration.
+    fn asked(&self) -> ControlFlow<()> {
+        match self.stop.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+}
+
 /// The observer on the fit's side.
 struct Reporter<P> {
     flags: Flags,
@@ -61,7 +71,7 @@ struct Reporter<P> {
 
 impl<P: Report> Reporter<P> {
     fn tell(&self, progress: &P) -> ControlFlow<()> {
-        let mut go_on = !self.flags.stop.load(Ordering::Relaxed);
+        let mut go_on = self.flags.asked().is_continue();
         if let Some(answers) = &self.answers {
             let answer = self.reports.send(*progress).ok().and(answers.recv().ok());
             go_on &= answer.unwrap_or(false);
@@ -77,6 +87,10 @@ impl<P: Report> Reporter<P> {
 impl Observer for Reporter<Progress> {
     fn observe(&mut self, progress: &Progress) -> ControlFlow<()> {
         self.tell(progress)
+    }
+
+    fn approach(&mut self, _: usize, _: usize) -> ControlFlow<()> {
+        self.flags.asked()
     }
 
     fn interrupt(&self) -> Option<Arc<AtomicBool>> {
@@ -101,10 +115,8 @@ impl<P: Report> Between<P> {
     fn tell(&mut self, progress: &P, done: usize) -> ControlFlow<()> {
         if self.done.replace(done) != Some(done) {
             self.reporter.tell(progress)
-        } else if self.reporter.flags.stop.load(Ordering::Relaxed) {
-            ControlFlow::Break(())
         } else {
-            ControlFlow::Continue(())
+            self.reporter.flags.asked()
         }
     }
 }

@@ -36,6 +36,13 @@ def test_every_solver(solver, X):
     assert model.history_["objective"][of_X].min() == pytest.approx(model.objective_, rel=5e-6)
 
 
+def test_a_start_is_taken_near_the_data(X):
+    near, drawn = (NMF(5, solver=solver, beta_loss=1, init="random", random_state=0) for solver in ("auto", "newton"))
+    assert 0 < near.fit(X).n_iter_approach_ <= 30
+    assert drawn.fit(X).n_iter_approach_ == 0
+    assert near.history_["objective"][0] < 0.7 * drawn.history_["objective"][0]
+
+
 @pytest.mark.parametrize("init", _base.INITS)
 def test_every_start(init, X):
     errors = [NMF(5, init=init, random_state=seed, max_iter=100).fit(X).reconstruction_err_ for seed in (0, 0, 1)]

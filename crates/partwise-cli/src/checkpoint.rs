@@ -11,9 +11,9 @@ use anyhow::{Context, bail};
 use partwise::{Observer, State};
 
 use crate::arguments::CheckpointArguments;
-use crate::progress::Progress;
+use crate::factor::Watch;
 use crate::quantity::number_and_unit;
-use crate::{factor, interrupt, outputs, terminal};
+use crate::{interrupt, outputs, terminal};
 
 /// The file in the folder.
 const FILE: &str = "fit.checkpoint";
@@ -95,13 +95,17 @@ impl Checkpoint {
 
 /// Shows the progress of a fit, keeps its state, and ends it when the user asks.
 pub(crate) struct Keeper<'a> {
-    pub(crate) progress: &'a Progress,
+    pub(crate) watch: Watch<'a>,
     pub(crate) checkpoint: &'a mut Checkpoint,
 }
 
 impl Observer for Keeper<'_> {
     fn observe(&mut self, progress: &partwise::Progress) -> ControlFlow<()> {
-        factor::seen(self.progress, progress)
+        self.watch.observe(progress)
+    }
+
+    fn approach(&mut self, done: usize, most: usize) -> ControlFlow<()> {
+        self.watch.approach(done, most)
     }
 
     fn wants_state(&mut self) -> bool {

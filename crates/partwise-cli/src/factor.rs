@@ -121,7 +121,7 @@ impl Job<'_> {
         };
         let file = checkpoint.file();
         let mut keeper = Keeper {
-            progress: self.progress,
+            watch: watch(self.progress),
             checkpoint,
         };
         let state = state.as_mut().map(|state| state as &mut dyn Read);
@@ -271,19 +271,25 @@ pub(crate) fn transform_within<T: Number>(
     fit.with_context(|| name.to_owned())
 }
 
-/// An observer that shows the progress, and ends the fit when the user asks.
-pub(crate) fn watch(progress: &Progress) -> impl FnMut(&partwise::Progress) -> ControlFlow<()> {
+/// Shows the progress of a fit, and ends it when the user asks.
+pub(crate) struct Watch<'a>(&'a Progress);
+
+/// A watch over a fit, of which what there is is kept when the user ends it.
+pub(crate) fn watch(progress: &Progress) -> Watch<'_> {
     interrupt::keep_results();
-    |state| seen(progress, state)
+    Watch(progress)
 }
 
-/// Shows an iteration; whether to go on.
-pub(crate) fn seen(progress: &Progress, state: &partwise::Progress) -> ControlFlow<()> {
-    progress.iteration(state);
-    if interrupt::requested() {
-        ControlFlow::Break(())
-    } else {
-        ControlFlow::Continue(())
+impl Observer for Watch<'_> {
+    fn observe(&mut self, progress: &partwise::Progress) -> ControlFlow<()> {
+        self.0.iteration(progress);
+        interrupt::asked()
+    }
+
+    fn approach(&mut self, done: usize, most: usize) -> ControlFlow<()> {
+        let step = format!("taking the start near the data, step {done} of at most {most}");
+        self.0.doing(step);
+        interrupt::asked()
     }
 }
 

@@ -3,6 +3,7 @@
 //! Before there is anything to keep, a request ends the program at once. During a fit the first one is kept for the fit
 //! to see, so that the best factors so far are written; a second one ends the program at once.
 
+use std::ops::ControlFlow;
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -51,4 +52,12 @@ pub(crate) fn flag() -> Arc<AtomicBool> {
 /// Whether the user asked to end.
 pub(crate) fn requested() -> bool {
     REQUESTED.load(Ordering::SeqCst)
+}
+
+/// The same as what an observer answers.
+pub(crate) fn asked() -> ControlFlow<()> {
+    match requested() {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    }
 }

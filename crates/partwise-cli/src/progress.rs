@@ -80,11 +80,7 @@ impl Progress {
                 shown = Some((state.rank, state.done));
                 self.doing(words(state));
             }
-            if interrupt::requested() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+            interrupt::asked()
         }
     }
 

@@ -155,6 +155,10 @@ pub(crate) fn run<T: Number>(
         let single = json!(fit.single_iterations);
         run.extra.insert("single_iterations".to_owned(), single);
     }
+    if fit.approach_iterations > 0 {
+        let approach = json!(fit.approach_iterations);
+        run.extra.insert("approach_iterations".to_owned(), approach);
+    }
     if !fit.picked.is_empty() {
         run.extra.insert("picked".to_owned(), json!(fit.picked));
     }
@@ -335,22 +339,19 @@ pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
     table.row("components", run.rank.to_string());
     table.row("loss", run.loss.clone());
     table.row("solver", chosen(&run.solver, asked.solver.name()));
-    if let Some(init) = run.extra.get("init").and_then(Value::as_str) {
-        table.row(
-            "start",
-            format!(
-                "{}, seed {}{}",
-                chosen(init, asked.init.name()),
-                asked.seed,
-                match asked.n_init.get() {
-                    1 => String::new(),
-                    count => format!(", the best of {count}"),
-                }
-            ),
-        );
-    } else {
-        table.row("start", "as given");
+    let mut start = match run.extra.get("init").and_then(Value::as_str) {
+        Some(init) => format!("{}, seed {}", chosen(init, asked.init.name()), asked.seed),
+        None => "as given".to_owned(),
+    };
+    if asked.n_init.get() > 1 {
+        start.push_str(&format!(", the best of {}", asked.n_init));
     }
+    if let Some(steps) = run.extra.get("approach_iterations") {
+        start.push_str(&format!(
+            ", taken near the data by {steps} iterations for the squared loss"
+        ));
+    }
+    table.row("start", start);
     if !fit_is_free(run) {
         let texts: Vec<_> = asked.constraint.iter().map(ToString::to_string).collect();
         table.row("constraints", texts.join(", "));

@@ -9,7 +9,7 @@ use crate::matrix::Dense;
 use crate::{Error, Float};
 
 /// The version of what follows: another one has other fields.
-const VERSION: u64 = 5;
+const VERSION: u64 = 6;
 /// Begins every state.
 const NAME: &str = "partwise state";
 /// Bytes of a text at most.
@@ -404,8 +404,8 @@ mod tests {
         assert!(reason(&bytes[..30], "3").contains("cannot be read to its end"));
         assert!(reason(b"something else entirely", "3").ends_with("it is not the state of a fit"));
         bytes[8 + NAME.len()] = 9;
-        assert!(
-            reason(&bytes, "3").ends_with("it has the newer version 9; this one reads version 5")
-        );
+        assert!(reason(&bytes, "3").ends_with(&format!(
+            "newer version 9; this one reads version {VERSION}"
+        )));
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Past {
     pub(crate) trace: Vec<TracePoint>,
     /// Iterations done.
     pub(crate) iteration: usize,
+    /// Those for another loss, before the first one, that took the start near V.
+    pub(crate) approach: usize,
 }
 
 impl Past {
@@ -36,6 +38,7 @@ impl Past {
             archive.flag(&mut point.sketched);
         });
         archive.count(&mut self.iteration);
+        archive.count(&mut self.approach);
     }
 }
 
@@ -205,10 +208,21 @@ impl<'a, T: Float> Course<'a, T> {
         answer
     }
 
-    /// Goes a way that is none of this fit's, which nobody watches.
-    pub(crate) fn aside<R>(&self, go: impl FnOnce(&mut Course<'_, T>) -> R) -> R {
-        let mut unseen = |_: &Progress| ControlFlow::Continue(());
-        go(&mut Course::unkept(self.nmf, &mut unseen, self.shape))
+    /// Goes the way to where this fit begins, which is that of another fit.
+    pub(crate) fn approach<R>(
+        &mut self,
+        other: &Nmf,
+        go: impl FnOnce(&mut Course<'_, T>) -> R,
+    ) -> R {
+        let (observer, shape) = (&mut *self.observer, self.shape);
+        let mut watched =
+            |progress: &Progress| observer.approach(progress.iteration, other.max_iter);
+        let mut course = Course::unkept(other, &mut watched, shape);
+        let answer = go(&mut course);
+        let (done, stopped) = (course.road.past.iteration, course.stopped);
+        self.road.past.approach = done;
+        self.stopped |= stopped;
+        answer
     }
 
     /// A fit of which no state is kept.

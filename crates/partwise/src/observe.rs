@@ -36,6 +36,13 @@ pub trait Observer {
     /// Called after each iteration. [`ControlFlow::Break`] ends the fit, which returns the best factors so far.
     fn observe(&mut self, progress: &Progress) -> ControlFlow<()>;
 
+    /// Called before the first iteration, after each step of a brief fit for another loss that takes the start near V, with how many of at
+    /// most `most` steps are `done`: of the objective nothing is known then. [`ControlFlow::Break`] ends the fit where it begins.
+    fn approach(&mut self, done: usize, most: usize) -> ControlFlow<()> {
+        let _ = (done, most);
+        ControlFlow::Continue(())
+    }
+
     /// A flag that, once set from any thread, ends the fit between two blocks of work with [`crate::Error::Interrupted`]:
     /// for whoever cannot wait for the end of an iteration. Nothing of the fit is kept.
     fn interrupt(&self) -> Option<Arc<AtomicBool>> {

@@ -103,6 +103,27 @@ fn standard_input_is_read() {
 }
 
 #[test]
+fn a_start_that_was_taken_near_the_data_is_said_to_be() {
+    let place = Place::new();
+    place.file("v.txt", plain_text());
+    for (flags, near) in [
+        ("--loss kl", true),
+        ("--loss kl --solver newton", false),
+        ("", false),
+    ] {
+        let table = place.succeed(&format!("fit v.txt -k 2 --init random {flags} -o out"));
+        assert_eq!(
+            table.contains("random, seed 0, taken near the data by "),
+            near,
+            "{table}"
+        );
+        let run = check_fit(&place, "out");
+        let steps = run.get("approach_iterations").and_then(Value::as_u64);
+        assert_eq!(steps.is_some_and(|steps| steps > 0), near, "{run}");
+    }
+}
+
+#[test]
 fn the_precision_is_that_of_the_file_or_of_the_flag() {
     let place = Place::new();
     place.file("v.npy", npy_f32(6, 4, &plain_values()));

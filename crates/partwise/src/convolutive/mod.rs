@@ -229,6 +229,7 @@ impl ConvolutiveNmf {
         };
         Ok(Factorization {
             single_iterations: 0,
+            approach_iterations: 0,
             w: work.w,
             h: work.ht.transposed(),
             divergence,

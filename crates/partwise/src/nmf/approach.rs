@@ -72,13 +72,19 @@ impl<T: Float> Task<'_, '_, T> {
             goes_on: true,
             threads: self.threads,
         };
-        let found = course.aside(|course| task.on_v((left, right), nmf.max_iter, course));
+        let found = course.approach(&nmf, |course| {
+            task.on_v((left, right), nmf.max_iter, course)
+        });
         let (left, right) = (levelled(found.left), levelled(found.right));
         let Some(known) = known else {
             return Some((left, right));
         };
         let (left, right, reached) = self.look(left, right);
-        (reached.objective < known).then_some((left, right))
+        if reached.objective < known {
+            return Some((left, right));
+        }
+        course.road.past.approach = 0;
+        None
     }
 }
 

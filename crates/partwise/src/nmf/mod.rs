@@ -180,6 +180,9 @@ pub struct Factorization<T> {
     pub iterations: usize,
     /// How many of them, the first ones, were done in single precision: of a fit in double precision, where `auto` chose so.
     pub single_iterations: usize,
+    /// Iterations of a brief fit for the squared loss, before the first iteration, that took the start near V: of a Kullback–Leibler fit of a
+    /// dense V, where `auto` chose so. 0 where the fit went on from the start itself.
+    pub approach_iterations: usize,
     /// Why the fit ended.
     pub stop: StopReason,
     /// The objective after each iteration; from iteration 0, the start, where it is known. Of several starts that of the one
@@ -744,6 +747,7 @@ impl Nmf {
             class_parts,
             starts: course.road.starts,
             single_iterations: course.road.single,
+            approach_iterations: course.road.past.approach,
             squares: task.blocks.summary.squares,
             nonzeros: task.blocks.summary.nonzeros,
             seconds,

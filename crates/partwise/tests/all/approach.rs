@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 
 use crate::common::{Findings, Storage, Stored, random};
 use crate::streamed::Rows;
-use partwise::{Dense, Factor, Factorization, Loss, Matrix, Nmf, Penalty, Progress, Start};
+use partwise::{
+    Dense, Factor, Factorization, Loss, Matrix, Nmf, Observer, Penalty, Progress, Start, StopReason,
+};
 
 fn auto() -> Nmf {
     Nmf::new(6)
@@ -48,6 +50,10 @@ fn fits_begin_near_v_and_end_as_low() {
             let found = auto().seed(seed).fit(&v.matrix()).unwrap();
             let alone = in_newton(&auto()).seed(seed).fit(&v.matrix()).unwrap();
             findings.sound(&found, &format!("{seed} {storage:?}"));
+            let steps = (found.approach_iterations, alone.approach_iterations);
+            findings.check((1..=30).contains(&steps.0) && steps.1 == 0, || {
+                format!("{seed}: {steps:?} iterations")
+            });
             // It begins where the other one comes to on its way.
             let (first, passed) = (found.trace[0].objective, alone.trace[3].objective);
             findings.check(first < passed, || format!("{seed}: {first} {passed}"));
@@ -86,6 +92,9 @@ fn a_start_that_is_given_is_only_left_for_a_better_one() {
         let (first, begun) = (found.trace[0].objective, alone.trace[0].objective);
         findings.check((first / begun - 1.0).abs() < 1e-5, || {
             format!("{first} {begun}")
+        });
+        findings.check(found.approach_iterations == 0, || {
+            format!("{} iterations", found.approach_iterations)
         });
         // One that is far off is left.
         let drawn = in_newton(&auto()).max_iter(1).seed(7).fit(&v).unwrap();
@@ -133,6 +142,7 @@ fn other_fits_begin_where_they_are_drawn() {
             (first / begun - 1.0).abs() < 1e-5,
             "{what}: {first} {begun}"
         );
+        assert_eq!(found.approach_iterations, 0, "{what}");
     }
 }
 
@@ -144,4 +154,44 @@ fn a_v_that_is_read_is_begun_near_as_one_in_memory() {
     let found = auto().fit(&Matrix::from(&v)).unwrap();
     let begun = |fit: &Factorization<f64>| fit.trace[0].objective.to_bits();
     assert_eq!(begun(&found), begun(&read));
+}
+
+/// Ends the fit after so many steps of the way to its start.
+struct Ends {
+    after: usize,
+    seen: Vec<(usize, usize)>,
+}
+
+impl Observer for Ends {
+    fn observe(&mut self, _: &Progress) -> ControlFlow<()> {
+        panic!("no iteration was to be done");
+    }
+
+    fn approach(&mut self, done: usize, most: usize) -> ControlFlow<()> {
+        self.seen.push((done, most));
+        match done < self.after {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    }
+}
+
+#[test]
+fn a_fit_may_be_ended_on_the_way_to_its_start() {
+    let v = of_parts(3);
+    for starts in [1, 3] {
+        let nmf = auto().n_init(NonZeroUsize::new(starts).unwrap());
+        let mut observer = Ends {
+            after: 4,
+            seen: Vec::new(),
+        };
+        let v = [Matrix::from(&v)];
+        let found = nmf.fit_with(&v, Start::default(), &mut observer).unwrap();
+        assert_eq!(observer.seen, [(1, 30), (2, 30), (3, 30), (4, 30)]);
+        assert_eq!((found.iterations, found.approach_iterations), (0, 4));
+        assert_eq!(found.stop, StopReason::Stopped);
+        let mut findings = Findings::default();
+        findings.sound(&found, "ended");
+        findings.finish();
+    }
 }
