@@ -106,6 +106,19 @@ pub(super) const OF_ONE_FIT: [&str; 6] = [
 /// Flags of a start that is made.
 const OF_ONE_START: [&str; 2] = ["init", "n_init"];
 
+/// Refuses the first of the flags that is given.
+fn refuse_given<const N: usize>(
+    flags: [&str; N],
+    given: [bool; N],
+    why: &str,
+) -> anyhow::Result<()> {
+    if let Some(at) = given.iter().position(|given| *given) {
+        let flag = flags[at].replace('_', "-");
+        anyhow::bail!("--{flag} {why}");
+    }
+    Ok(())
+}
+
 impl SolvingArguments {
     /// Refuses what [`of_many_fits`] hides.
     ///
@@ -113,10 +126,7 @@ impl SolvingArguments {
     /// With the flag and why.
     pub(super) fn refuse_of_one_start(&self, why: &str) -> anyhow::Result<()> {
         let given = [self.init != Init::auto(), self.n_init.get() != 1];
-        if let Some(at) = given.iter().position(|given| *given) {
-            let flag = OF_ONE_START[at].replace('_', "-");
-            anyhow::bail!("--{flag} {why}");
-        }
+        refuse_given(OF_ONE_START, given, why)?;
         self.refuse_of_one_fit(why)
     }
 
@@ -133,11 +143,7 @@ impl SolvingArguments {
             self.start_h.is_some(),
             self.hold.is_some(),
         ];
-        if let Some(at) = given.iter().position(|given| *given) {
-            let flag = OF_ONE_FIT[at].replace('_', "-");
-            anyhow::bail!("--{flag} {why}");
-        }
-        Ok(())
+        refuse_given(OF_ONE_FIT, given, why)
     }
 
     /// The engine's builder with these parameters, checked as far as that can be done without V.

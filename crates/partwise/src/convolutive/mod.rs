@@ -16,7 +16,7 @@ use crate::matrix::{Matrix, Signs, Summary};
 use crate::observe::{Observer, Progress, TracePoint};
 use crate::stop::{Look, StopReason, StopRule, Stopper};
 use crate::threads::Threads;
-use crate::{Error, Factorization, Float, Loss, Nmf, Solver};
+use crate::{Error, Factorization, Float, Init, Loss, Nmf, Solver};
 
 use work::Work;
 
@@ -78,7 +78,7 @@ impl ConvolutiveNmf {
             let legal = "a convolutive factorisation expects auto or mu";
             return refuse("solver", self.nmf.solver.name().to_owned(), legal);
         }
-        if !["auto", "random"].contains(&self.nmf.init.name()) {
+        if ![Init::auto(), Init::drawn()].contains(&self.nmf.init) {
             let legal = "a convolutive factorisation draws its start; expected auto or random";
             return refuse("init", self.nmf.init.name().to_owned(), legal);
         }

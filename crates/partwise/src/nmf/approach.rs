@@ -22,19 +22,15 @@ impl<T: Float> Task<'_, '_, T> {
     /// has a say. Fits that are compared begin where they are drawn, since what different starts have in common is the question there.
     pub(super) fn approaches(&self) -> bool {
         let nmf = self.nmf;
-        let free = nmf.constraints.is_empty() && nmf.signed.is_none() && nmf.prices.is_none();
-        let movable = self.given.hold.is_none()
-            && self.given.held_w.is_empty()
-            && self.given.held_h.is_empty();
         // What is known of one factor says more than what is drawn of the other.
         let even = self.given.w.is_some() == self.given.h.is_some();
         let all = self.blocks.weighed.is_none() && self.blocks.holes.is_none();
-        let dense = matches!(&self.blocks.sources[..], [v] if !v.is_sparse());
+        let dense = self.blocks.sources.len() == 1 && self.blocks.is_dense();
         nmf.solver == Solver::auto()
             && nmf.loss == Loss::KULLBACK_LEIBLER
             && !nmf.brief
-            && free
-            && movable
+            && nmf.is_free()
+            && self.given.is_free()
             && even
             && all
             && dense

@@ -98,6 +98,11 @@ impl Nmf {
         }
     }
 
+    /// Whether nothing but V and the penalty has a say in what the factors may be.
+    pub(super) fn is_free(&self) -> bool {
+        self.constraints.is_empty() && self.signed.is_none() && self.prices.is_none()
+    }
+
     /// Whether the start finds the components, which are then held.
     pub(crate) fn chooses(&self) -> bool {
         self.constraints.iter().any(Constraint::chooses)

@@ -126,6 +126,11 @@ impl<T: Float> Default for Start<'_, T> {
 }
 
 impl<T: Float> Start<'_, T> {
+    /// Whether nothing is held.
+    fn is_free(&self) -> bool {
+        self.hold.is_none() && self.held_w.is_empty() && self.held_h.is_empty()
+    }
+
     /// Whether H is given, to be changed, and W is to be made.
     fn is_h_alone(&self) -> bool {
         self.h.is_some() && self.w.is_none() && self.hold.is_none()

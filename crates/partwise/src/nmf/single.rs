@@ -32,12 +32,11 @@ impl Nmf {
     /// Whether fits of V may begin in single precision: where `auto` chooses the solver, and nothing else than V and the penalty
     /// has a say.
     pub(super) fn rounds<T: Float>(&self, v: &Matrix<'_, T>) -> bool {
-        let free = self.constraints.is_empty() && self.signed.is_none() && self.prices.is_none();
         let narrower = size_of::<T::Single>() < size_of::<T>();
         let solver = self.solver.road(self.loss, false);
         let strong = solver.is_ok_and(Solver::extrapolates);
         let chosen = self.solver == Solver::auto() && self.max_iter > SHARE;
-        narrower && free && strong && chosen && Rounded::fits(v)
+        narrower && self.is_free() && strong && chosen && Rounded::fits(v)
     }
 
     /// V in single precision, if fits of it may begin so.
@@ -51,11 +50,11 @@ impl Nmf {
 
     /// Whether nothing is held, and nothing of V, the start and the penalty leaves the range of single precision.
     pub(super) fn fits_in_single<T: Float>(&self, v: &Summary, start: &Start<'_, T>) -> bool {
-        let free = start.hold.is_none() && start.held_w.is_empty() && start.held_h.is_empty();
         let factors = start.w.into_iter().chain(start.h);
         let mut entries = factors.flat_map(|factor| factor.as_slice());
         let (mean, largest) = (v.mean(), v.largest);
-        free && mean >= LARGEST.recip()
+        start.is_free()
+            && mean >= LARGEST.recip()
             && largest <= LARGEST
             && self.penalty.alpha_w.max(self.penalty.alpha_h) <= LARGEST
             && entries.all(|x| x.to_f64() <= LARGEST)
