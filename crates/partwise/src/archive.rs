@@ -14,6 +14,8 @@ const VERSION: u64 = 6;
 const NAME: &str = "partwise state";
 /// Bytes of a text at most.
 const LONGEST_TEXT: u64 = 1 << 16;
+/// A count at most: far more than any fit arrives at, and far enough from the end of the numbers that sums of counts stay below it.
+const LARGEST_COUNT: u64 = 1 << 48;
 /// Numbers on their way at a time.
 const NUMBERS: usize = 1024;
 
@@ -81,7 +83,12 @@ impl<'a> Archive<'a> {
     pub(crate) fn count(&mut self, count: &mut usize) {
         let mut number = *count as u64;
         self.number(&mut number);
-        *count = number as usize;
+        if let Way::In(_) = self.way {
+            let counted = usize::try_from(number).ok();
+            let counted = counted.filter(|_| number <= LARGEST_COUNT);
+            self.require(counted.is_some());
+            *count = counted.unwrap_or(0);
+        }
     }
 
     pub(crate) fn float(&mut self, float: &mut f64) {
@@ -377,6 +384,22 @@ mod tests {
         let mut archive = Archive::reading(&mut input);
         archive.text(&mut String::new());
         assert!(archive.finish().is_err());
+    }
+
+    #[test]
+    fn a_count_that_nothing_arrives_at_is_refused() {
+        for (number, fits) in [
+            (LARGEST_COUNT, true),
+            (LARGEST_COUNT + 1, false),
+            (u64::MAX, false),
+        ] {
+            let bytes = number.to_le_bytes();
+            let (mut count, mut input) = (5, &bytes[..]);
+            let mut archive = Archive::reading(&mut input);
+            archive.count(&mut count);
+            assert_eq!(archive.finish().is_ok(), fits);
+            assert_eq!(count as u64, if fits { number } else { 0 });
+        }
     }
 
     #[test]
