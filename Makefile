@@ -51,6 +51,7 @@ mpi-library:
 lint: mpi-library
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
+	$(CARGO) clippy --locked -p partwise-cli -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features --locked
 	$(PYTHON) scripts/dependencies.py
 

@@ -34,8 +34,8 @@ mod with_mpi {
     use std::hash::{Hash, Hasher};
 
     use anyhow::{Context, anyhow, bail};
-    use partwise::Held;
     use partwise::remote::{Partition, Slices};
+    use partwise::{Held, Matrix, Nmf};
     use partwise_io::Precision;
     use partwise_mpi::{self as mpi, Job, Lead, serve, share};
     use serde_json::json;
@@ -198,7 +198,7 @@ mod with_mpi {
         }
         let nmf = arguments.solving.nmf()?;
         let needed = match arguments.split_w {
-            true => cut.needed_here((&nmf, arguments.solving.rank), &blocks),
+            true => needed_here(cut, (&nmf, arguments.solving.rank), &blocks),
             false => cut.needed(&nmf, &blocks),
         };
         let bytes = cut.stored.bytes_in_memory() / size as u64;
@@ -247,6 +247,22 @@ mod with_mpi {
         let solved = (fit, kept.map(|kept| kept.0));
         let processes = Some(("mpi".to_owned(), processes));
         fit::finish(arguments, data, solved, (staged, progress), processes)
+    }
+
+    /// Bytes that a fit needs beside the pieces, where the rows of a W of `rank` columns stay with those of V and `blocks` are some of
+    /// all pieces.
+    fn needed_here<T: Number>(
+        cut: &Cut,
+        (nmf, rank): (&Nmf, usize),
+        blocks: &[Matrix<'_, T>],
+    ) -> u64 {
+        /// Copies of a factor that [`Nmf::memory_needed`] counts.
+        const COPIES: u64 = 4;
+        let here: usize = blocks.iter().map(Matrix::rows).sum();
+        let elsewhere = cut.stored.shape().0.saturating_sub(here) as u64;
+        let row = (rank * size_of::<T>()) as u64;
+        let rows = elsewhere.saturating_mul(row).saturating_mul(COPIES);
+        cut.needed(nmf, blocks).saturating_sub(rows)
     }
 
     /// Writes the rows of W that are here, as every process does, into what rank 0 has `made` in the folder of the results ("": it

@@ -109,21 +109,6 @@ impl Cut {
         let whole = nmf.memory_needed(&self.stored.view::<T>());
         twins.fold(whole, u64::saturating_add)
     }
-
-    /// The same where `pieces` are some of all, and the rows of a W of `rank` columns stay with those of V.
-    pub(crate) fn needed_here<T: Number>(
-        &self,
-        (nmf, rank): (&Nmf, usize),
-        pieces: &[Matrix<'_, T>],
-    ) -> u64 {
-        /// Copies of a factor that [`Nmf::memory_needed`] counts.
-        const COPIES: u64 = 4;
-        let here: usize = pieces.iter().map(Matrix::rows).sum();
-        let elsewhere = self.stored.shape().0.saturating_sub(here) as u64;
-        let row = (rank * size_of::<T>()) as u64;
-        let rows = elsewhere.saturating_mul(row).saturating_mul(COPIES);
-        self.needed(nmf, pieces).saturating_sub(rows)
-    }
 }
 
 pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
