@@ -32,13 +32,27 @@ struct Shared {
     ended: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     doing: String,
+    /// When that began.
+    since: Instant,
     iteration: Option<partwise::Progress>,
     /// Iterations and seconds before the present stretch of iterations of one price.
     before: (usize, f64),
     ended: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            doing: String::new(),
+            since: Instant::now(),
+            iteration: None,
+            before: (0, 0.0),
+            ended: false,
+        }
+    }
 }
 
 impl Shared {
@@ -64,8 +78,8 @@ impl Progress {
     pub(crate) fn doing(&self, doing: impl Into<String>) {
         let mut state = self.shared.state();
         state.doing = doing.into();
+        state.since = Instant::now();
         state.iteration = None;
-        state.before = (0, 0.0);
     }
 
     /// An observer of many fits that shows in `words` how far they are, and ends them when the user asks.
@@ -87,10 +101,15 @@ impl Progress {
     /// An iteration of a fit ended.
     pub(crate) fn iteration(&self, progress: &partwise::Progress) {
         let mut state = self.shared.state();
-        if let Some(last) = state.iteration
-            && (last.sketched, last.start) != (progress.sketched, progress.start)
-        {
-            state.before = (last.iteration, last.seconds);
+        let stretch = |seen: &partwise::Progress| (seen.sketched, seen.start);
+        match state.iteration {
+            Some(last) if stretch(&last) == stretch(progress) => (),
+            Some(last) => state.before = (last.iteration, last.seconds),
+            // Not what led here: the way to a start near the data, or the iterations before a checkpoint.
+            None => {
+                let seconds = progress.seconds - state.since.elapsed().as_secs_f64();
+                state.before = (progress.iteration.saturating_sub(1), seconds);
+            }
         }
         state.iteration = Some(*progress);
     }
@@ -200,10 +219,8 @@ pub(crate) fn duration(seconds: f64) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_time_left_is_that_of_the_iterations_left() {
-        let progress = Progress::begin("fitting", true);
-        let iteration = |iteration, seconds, sketched| partwise::Progress {
+    fn iteration(iteration: usize, seconds: f64, sketched: bool) -> partwise::Progress {
+        partwise::Progress {
             start: 1,
             n_init: 1,
             iteration,
@@ -212,7 +229,12 @@ mod tests {
             residual: 0.1,
             seconds,
             sketched,
-        };
+        }
+    }
+
+    #[test]
+    fn the_time_left_is_that_of_the_iterations_left() {
+        let progress = Progress::begin("fitting", true);
         progress.iteration(&iteration(30, 1.0, true));
         assert_eq!(
             words(&progress.shared.state()),
@@ -223,6 +245,21 @@ mod tests {
         assert_eq!(
             words(&state),
             "iteration 50 of at most 200 · objective 1.23457e3 · at most 30 s left"
+        );
+    }
+
+    #[test]
+    fn the_time_left_is_not_that_of_what_led_here() {
+        let progress = Progress::begin("fitting", true);
+        progress.doing("going on");
+        progress.iteration(&iteration(101, 36_000.0, false));
+        progress.iteration(&iteration(102, 36_002.0, false));
+        let state = progress.shared.state();
+        let words = words(&state);
+        let seconds = words.rsplit_once("at most ").unwrap().1;
+        assert!(
+            matches!(seconds, "98 s left" | "99 s left" | "2 min left"),
+            "{words}"
         );
     }
 

@@ -46,12 +46,14 @@ Examples:
   partwise rank counts.mtx --ranks 2..30 -o ranks/       how many components
   partwise consensus counts.mtx -k 20 -o sure/           what a hundred fits agree on
   partwise tree counts.mtx --leaves 20 -o tree/          groups within groups
+  partwise joint genes.npz proteins.csv -k 15 -o cells/  several matrices of the same samples
   partwise transform topics/model.npz new.mtx -o w.npy   new rows in the same components
   partwise reconstruct topics/model.npz -o v.csv         multiply the factors
   partwise convert counts.mtx -o counts.pws              for fits larger than memory
   partwise info counts.mtx                               what is in a file
   partwise image photo.png -k 20 -o photo-20/            a picture from 20 layers
   partwise compress photo.png -o photo.pwz               a picture in a small file
+  partwise decompress photo.pwz -o back.png              and back
   partwise parts faces/ -k 49 -o faces-49/               pictures as sums of parts
   partwise topics corpus.jsonl -k 20 -o topics/          what documents are about
   partwise audio piano.wav -k 4 -o piano/                the notes of a recording, each as a sound

@@ -3,6 +3,8 @@
 //! Each coordinate in turn goes to its minimum, x_t ← max(0, x_t − ((x G)_t + l1 − b_t) / G_tt). `cd` makes
 //! one sweep a half-step, as scikit-learn does, `hals` as many as pay. (Cichocki & Phan 2009, IEICE Trans. E92-A:3, doi 10.1587/transfun.E92.A.708.)
 //!
+//! Steps beyond the minimum (over-relaxation) solve a row in fewer sweeps, but fits of pictures then end up to 1 % higher.
+//!
 //! Rows are independent of each other and coordinates are not, so a group of rows is turned on its side and every lane
 //! of a vector holds another row.
 
