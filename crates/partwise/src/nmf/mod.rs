@@ -1,12 +1,14 @@
-//! The front door: parameters, checked once, and what a fit gives back.
+//! The front door: parameters, checked once, and the fit that they ask for.
 
 mod approach;
 mod checks;
+mod factorization;
 mod identity;
 mod memory;
 mod ready;
 mod remote;
 mod single;
+mod start;
 mod task;
 
 use std::io::Read;
@@ -17,36 +19,20 @@ use std::time::Instant;
 
 use crate::constraint::{Beside, Constraint, Graph, Labels, Shifted};
 use crate::course::Course;
-use crate::fit::{Outcome, Quality};
+use crate::fit::Quality;
 use crate::init::Init;
 use crate::loss::{Loss, Penalty};
-use crate::matrix::{Blocks, Dense, Lines, Matrix, Signs, Weighting};
-use crate::observe::{Observer, Progress, TracePoint};
+use crate::matrix::{Blocks, Dense, Matrix, Signs, Weighting};
+use crate::observe::{Observer, Progress};
 use crate::sketch;
-use crate::stop::StopReason;
 use crate::threads::Threads;
 use crate::{Error, Float, Solver};
+pub(crate) use factorization::product;
+pub use factorization::{Factorization, reconstruct};
 use identity::Shape;
 pub(crate) use ready::Ready;
+pub use start::{Factor, Start};
 use task::Task;
-
-/// One of the two factors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Factor {
-    /// W, m × k.
-    W,
-    /// H, k × n.
-    H,
-}
-
-impl Factor {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::W => "W",
-            Self::H => "H",
-        }
-    }
-}
 
 /// A non-negative matrix factorisation to be fitted.
 ///
@@ -96,143 +82,6 @@ pub struct Nmf {
     pub(crate) threads: Option<NonZeroUsize>,
     /// Whether the objective's plateau may be short.
     pub(crate) brief: bool,
-}
-
-/// Factors to begin with, or to hold fixed: nothing below zero but in a factor whose constraint allows it.
-#[derive(Clone, Copy, Debug)]
-pub struct Start<'a, T: Float> {
-    /// W, m × k; made by the `init` if absent.
-    pub w: Option<&'a Dense<T>>,
-    /// H, k × n; made by the `init` if absent.
-    pub h: Option<&'a Dense<T>>,
-    /// The factor that is not to be changed, which must be given.
-    pub hold: Option<Factor>,
-    /// Components, from 0 to k − 1, whose columns of W stay as `w` has them, which must be given.
-    pub held_w: &'a [usize],
-    /// Components, from 0 to k − 1, whose rows of H stay as `h` has them, which must be given: known sources among unknown ones.
-    pub held_h: &'a [usize],
-}
-
-impl<T: Float> Default for Start<'_, T> {
-    fn default() -> Self {
-        Self {
-            w: None,
-            h: None,
-            hold: None,
-            held_w: &[],
-            held_h: &[],
-        }
-    }
-}
-
-impl<T: Float> Start<'_, T> {
-    /// Whether nothing is held.
-    fn is_free(&self) -> bool {
-        self.hold.is_none() && self.held_w.is_empty() && self.held_h.is_empty()
-    }
-
-    /// Whether H is given, to be changed, and W is to be made.
-    fn is_h_alone(&self) -> bool {
-        self.h.is_some() && self.w.is_none() && self.hold.is_none()
-    }
-
-    /// A factor of which every component is held is held, and no component of it beside that.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] if nothing is left to find.
-    fn settled(self, rank: usize) -> Result<Self, Error> {
-        let all = |held: &[usize]| (0..rank).all(|component| held.contains(&component));
-        let w = self.hold == Some(Factor::W) || all(self.held_w);
-        let h = self.hold == Some(Factor::H) || all(self.held_h);
-        let hold = match (w, h) {
-            (true, true) => {
-                return Err(Error::Parameter {
-                    name: "held components",
-                    value: "all of W and H".to_owned(),
-                    legal: "expected at least one component of W or H that may change".to_owned(),
-                });
-            }
-            (true, false) => Some(Factor::W),
-            (false, true) => Some(Factor::H),
-            (false, false) => None,
-        };
-        Ok(Self {
-            hold,
-            held_w: if w { &[] } else { self.held_w },
-            held_h: if h { &[] } else { self.held_h },
-            ..self
-        })
-    }
-}
-
-/// V ≈ W H, and how it came about.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Factorization<T> {
-    /// How much of each component each sample holds, m × k.
-    pub w: Dense<T>,
-    /// The components, k × n: each row is a basis vector.
-    pub h: Dense<T>,
-    /// D(V, WH) without penalties.
-    pub divergence: f64,
-    /// D(V, WH) with penalties.
-    pub objective: f64,
-    /// ‖V − WH‖ / ‖V‖ in the Frobenius norm, whatever the loss; infinite if V is all zeros and WH is not.
-    pub relative_error: f64,
-    /// Distance from a stationary point at the factors returned; see [`Progress::residual`].
-    pub residual: f64,
-    /// Iterations done.
-    pub iterations: usize,
-    /// How many of them, the first ones, were done in single precision: of a fit in double precision, where `auto` chose so.
-    pub single_iterations: usize,
-    /// Iterations of a brief fit for the squared loss, before the first iteration, that took the start near V: of a Kullback–Leibler fit of a
-    /// dense V, where `auto` chose so. 0 where the fit went on from the start itself.
-    pub approach_iterations: usize,
-    /// Why the fit ended.
-    pub stop: StopReason,
-    /// The objective after each iteration; from iteration 0, the start, where it is known. Of several starts that of the one
-    /// that was carried on. A long fit has some of its points: see [`TracePoint::join`].
-    pub trace: Vec<TracePoint>,
-    /// The solver that did the work.
-    pub solver: Solver,
-    /// The start that was made; `None` if none was, as both factors were given or one was held.
-    pub init: Option<Init>,
-    /// The rows of V, counted from 0, that the components of a constraint `separable` are; of fewer than k the others are zero.
-    pub picked: Vec<usize>,
-    /// C, k × m, of a constraint `convex`: H = C V, each row summing to one.
-    pub mixture: Option<Dense<T>>,
-    /// B, k × classes, of a constraint `labels`: which class each component speaks of. The largest entry of each row of W B is the
-    /// class that is most likely ([`Labels::told`]).
-    pub class_parts: Option<Dense<T>>,
-    /// The objective that each of several starts reached in the few iterations that it was tried for, in their order,
-    /// on a sketch an estimate; nothing if there was one.
-    pub starts: Vec<f64>,
-    /// ‖V‖², of the entries that count, each as much as it does.
-    pub squares: f64,
-    /// Number of entries of V other than zero, of those that count.
-    pub nonzeros: usize,
-    /// Seconds from the first look at V to the factors.
-    pub seconds: f64,
-}
-
-impl<T: Float> Factorization<T> {
-    /// W H, m × n, dense.
-    pub fn reconstruct(&self) -> Dense<T> {
-        reconstruct(&self.w, &self.h)
-    }
-}
-
-/// W (r × k) · H (k × n), dense: the inverse of a transform.
-///
-/// # Panics
-/// If W has another number of columns than H has rows.
-pub fn reconstruct<T: Float>(w: &Dense<T>, h: &Dense<T>) -> Dense<T> {
-    assert_eq!(w.cols(), h.rows(), "W and H must share the rank");
-    T::product(w, h)
-}
-
-pub(crate) fn product<T: Float>(w: &Dense<T>, h: &Dense<T>) -> Dense<T> {
-    Lines::Dense(w.view()).times(h, &Threads::new(None))
 }
 
 impl Nmf {
@@ -666,18 +515,18 @@ impl Nmf {
             let outcome = task.run(None, &mut course);
             (task.nmf, task.blocks, task.constant) = (self, plain, 0.0);
             let outcome = task.symmetrised(outcome);
-            return Ok(Self::factorization(&task, course, outcome, clock));
+            return Ok(Factorization::of(&task, course, outcome, clock));
         }
         if self.constraints.iter().any(Constraint::mixes) {
             let (outcome, mixture) = task.run_mixed(&mut course);
             return Ok(Factorization {
                 mixture: Some(mixture),
-                ..Self::factorization(&task, course, outcome, clock)
+                ..Factorization::of(&task, course, outcome, clock)
             });
         }
         let Some((h, picked)) = task.rows_of_v() else {
             let outcome = task.run(begun, &mut course);
-            return Ok(Self::factorization(&task, course, outcome, clock));
+            return Ok(Factorization::of(&task, course, outcome, clock));
         };
         let held = Start {
             h: Some(&h),
@@ -689,7 +538,7 @@ impl Nmf {
         Ok(Factorization {
             init,
             picked,
-            ..Self::factorization(&task, course, outcome, clock)
+            ..Factorization::of(&task, course, outcome, clock)
         })
     }
 
@@ -717,46 +566,6 @@ impl Nmf {
             threads,
         };
         Ok(task.look(left, right).2)
-    }
-
-    /// What a fit that began at `clock` gives back.
-    fn factorization<T: Float>(
-        task: &Task<'_, '_, T>,
-        course: Course<'_, T>,
-        outcome: Outcome<T>,
-        clock: Instant,
-    ) -> Factorization<T> {
-        let seconds = course.earlier() + clock.elapsed().as_secs_f64();
-        let Outcome {
-            left: w,
-            right: ht,
-            stop,
-            quality,
-            ..
-        } = outcome;
-        let class_parts = task.class_parts((&w, &ht));
-        Factorization {
-            w,
-            h: ht.transposed(),
-            divergence: quality.divergence,
-            objective: quality.objective,
-            relative_error: quality.relative_error,
-            residual: quality.residual,
-            iterations: course.road.past.iteration,
-            stop,
-            trace: course.road.past.trace,
-            solver: task.solver,
-            init: task.init,
-            picked: Vec::new(),
-            mixture: None,
-            class_parts,
-            starts: course.road.starts,
-            single_iterations: course.road.single,
-            approach_iterations: course.road.past.approach,
-            squares: task.blocks.summary.squares,
-            nonzeros: task.blocks.summary.nonzeros,
-            seconds,
-        }
     }
 }
 

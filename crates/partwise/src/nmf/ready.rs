@@ -98,7 +98,7 @@ impl<'v, T: Float> Ready<'v, T> {
                 single.first_part(nmf, begin, &threads, &mut course)
             });
             let outcome = task.run(begun, &mut course);
-            Ok(Nmf::factorization(&task, course, outcome, clock))
+            Ok(Factorization::of(&task, course, outcome, clock))
         })
     }
 }

@@ -103,7 +103,7 @@ impl Nmf {
             };
             let mut driver = Driver::new(transport, &seen, self.rank);
             let outcome = task.run_remote(&mut driver, &mut course);
-            Ok(Self::factorization(&task, course, outcome, clock))
+            Ok(Factorization::of(&task, course, outcome, clock))
         })
     }
 }
