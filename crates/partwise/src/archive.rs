@@ -222,9 +222,26 @@ fn taken(bytes: &[u8]) -> f64 {
 /// What a state belongs to: the parameters and V, each with its name.
 pub(crate) type Identity = Vec<(String, String)>;
 
+/// An identity without texts that no message could show: a long one by its beginning, its length and its fingerprint.
+fn brief(identity: &Identity) -> Identity {
+    const LONGEST: usize = 4096;
+    let short = |text: &String| match text.len() {
+        ..=LONGEST => text.clone(),
+        length => {
+            let print = fnv(text.bytes());
+            format!("{}… ({length} bytes, {print:016x})", shown(text))
+        }
+    };
+    let pairs = identity.iter();
+    pairs
+        .map(|(name, value)| (name.clone(), short(value)))
+        .collect()
+}
+
 /// Writes what a state belongs to.
-pub(crate) fn sign(archive: &mut Archive<'_>, mut identity: Identity) {
+pub(crate) fn sign(archive: &mut Archive<'_>, identity: Identity) {
     let (mut name, mut version) = (NAME.to_owned(), VERSION);
+    let mut identity = brief(&identity);
     archive.text(&mut name);
     archive.number(&mut version);
     archive.list(&mut identity, Default::default, |archive, (name, value)| {
@@ -238,6 +255,7 @@ pub(crate) fn sign(archive: &mut Archive<'_>, mut identity: Identity) {
 /// # Errors
 /// [`Error::State`] if it is no state, one of another version, or belongs to another fit.
 pub(crate) fn check(input: &mut dyn Read, identity: &Identity) -> Result<(), Error> {
+    let identity = &brief(identity);
     let refuse = |reason: String| Err(Error::State { reason });
     let mut archive = Archive::reading(input);
     let (mut name, mut version, mut found) = (String::new(), 0, Identity::new());
@@ -271,8 +289,8 @@ pub(crate) fn check(input: &mut dyn Read, identity: &Identity) -> Result<(), Err
     }
 }
 
-/// A text of a state as it may stand in a message: on one line, and no longer than any that was written.
-fn shown(text: &str) -> String {
+/// A text from elsewhere as it may stand in a message: on one line, and no longer than any that was written.
+pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 200;
     let plain = |letter: char| match letter.is_control() {
         true => char::REPLACEMENT_CHARACTER,
@@ -288,11 +306,15 @@ pub(crate) fn cut_short(error: io::Error) -> Error {
     }
 }
 
-/// A fingerprint of numbers: 64-bit FNV-1a over their bits (Fowler, Noll & Vo 1991).
+/// A fingerprint of numbers: that of the bits of each in double precision.
 pub(crate) fn fingerprint<T: Float>(values: &[T]) -> u64 {
+    fnv(values.iter().flat_map(|x| x.to_f64().to_le_bytes()))
+}
+
+/// 64-bit FNV-1a (Fowler, Noll & Vo 1991).
+fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
     const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
-    let bytes = values.iter().flat_map(|x| x.to_f64().to_le_bytes());
     bytes.fold(BASIS, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(PRIME)
     })
@@ -400,6 +422,18 @@ mod tests {
             assert_eq!(archive.finish().is_ok(), fits);
             assert_eq!(count as u64, if fits { number } else { 0 });
         }
+    }
+
+    #[test]
+    fn what_a_state_belongs_to_may_take_many_words() {
+        let identity = |last: &str| vec![("ranks".to_owned(), "7, ".repeat(60_000) + last)];
+        let mut bytes = Vec::new();
+        let mut archive = Archive::writing(&mut bytes);
+        sign(&mut archive, identity("8"));
+        archive.finish().unwrap();
+        check(&mut &bytes[..], &identity("8")).unwrap();
+        let refused = check(&mut &bytes[..], &identity("9")).unwrap_err();
+        assert!(refused.to_string().len() < 1000, "{refused}");
     }
 
     #[test]

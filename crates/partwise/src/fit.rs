@@ -288,13 +288,14 @@ impl<T: Float> Fit<'_, '_, T> {
         }
         archive.option(stats, || Stats::new(Parts::default()), Stats::archive);
         let (columns, k) = (self.right.rows.rows(), self.right.rows.cols());
-        let fits = |sums: &Sums| (sums.gram.len(), sums.columns.len()) == (k * k, k);
         let best = self.best.right.as_ref();
-        archive.require(fits(&self.right.sums) && best.is_none_or(|best| fits(&best.sums)));
+        archive.require(self.right.sums.fits(k) && best.is_none_or(|best| best.sums.fits(k)));
         if let Some(stats) = stats {
             let lengths = (stats.parts.numerator.len(), stats.parts.denominator.len());
-            archive.require(fits(&stats.sums) && [0, columns * k].contains(&lengths.0));
-            archive.require([0, k, columns * k].contains(&lengths.1));
+            let whole = Parts::<T>::lengths(self.problem, columns, k);
+            archive.require(stats.sums.fits(k));
+            archive.require(lengths == whole || lengths == (0, whole.1) || lengths == (0, 0));
+            archive.require(lengths == whole || !self.steps_from_the_last());
         }
     }
 
@@ -310,6 +311,12 @@ impl<T: Float> Fit<'_, '_, T> {
     /// Whether the divergence is a squared loss that the sums of a pass say.
     fn expands(&self) -> bool {
         self.problem.quadratic.is_some() && self.shard.counts_all()
+    }
+
+    /// Whether the next step of the right factor is one from the statistics of the iteration before.
+    fn steps_from_the_last(&self) -> bool {
+        let last = self.plan.first == Side::Right || (self.holds(Side::Left) && self.expands());
+        last && !self.holds(Side::Right) && !self.improves_both()
     }
 
     /// What a constraint on the right factor says to each component of the left one.

@@ -31,7 +31,7 @@ macro_rules! named {
                         let names: Vec<_> = Self::all().map(Self::name).collect();
                         $crate::Error::Parameter {
                             name: $parameter,
-                            value: text.to_owned(),
+                            value: $crate::archive::shown(text),
                             legal: format!("expected one of {}", names.join(", ")),
                         }
                     })

@@ -86,7 +86,7 @@ impl Bands {
     ///
     /// # Errors
     ///
-    /// [`AppError::Parameter`] for fewer than 2 bands or more than there are bins.
+    /// [`AppError::Parameter`] for fewer than 2 bands or more than there are bins, and for a scale that begins above half of `rate`.
     pub fn new(scale: Scale, count: usize, bins: usize, rate: u32) -> Result<Self, AppError> {
         if count < 2 || count > bins {
             return Err(AppError::Parameter {
@@ -98,6 +98,13 @@ impl Bands {
         let highest = f64::from(rate) / 2.0;
         let hertz = |bin: usize| highest * bin as f64 / (bins - 1) as f64;
         let (low, high) = (scale.place(0.0), scale.place(highest));
+        if high <= low {
+            return Err(AppError::Parameter {
+                name: "scale",
+                value: scale.to_string(),
+                expected: format!("linear or mel for a sound of {rate} samples a second"),
+            });
+        }
         let raw: Vec<(usize, f32)> = (0..bins)
             .map(|bin| {
                 let place = (scale.place(hertz(bin)) - low) / (high - low) * (count - 1) as f64;

@@ -59,7 +59,7 @@ pub fn percussive_mask(v: &Spectrogram, frame_seconds: f64, bin_hertz: f64) -> V
 
 /// The median of the values up to `half` places away, fewer at the ends.
 fn running_median(values: &[f32], half: usize) -> Vec<f32> {
-    let mut sorted: Vec<f32> = Vec::with_capacity(2 * half + 1);
+    let mut sorted: Vec<f32> = Vec::with_capacity((2 * half + 1).min(values.len() + 1));
     let place = |sorted: &[f32], value: f32| sorted.partition_point(|other| *other < value);
     let mut medians = Vec::with_capacity(values.len());
     for value in &values[..half.min(values.len())] {

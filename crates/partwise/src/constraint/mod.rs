@@ -23,7 +23,7 @@
 //! *Any sign* is what `semi` allows its factor, and V with it: the other factor's solvers do not ask for the signs of G and B. What
 //! is below zero is refused everywhere else ([`Signs`]).
 //!
-//! *Plain factorisations*: several matrices with a shared factor are blocks of rows, or of columns, transposed (`joint/`). A tree of
+//! *Plain factorisations*: several matrices with a shared factor are blocks of rows, or of columns, transposed (`joint.rs`). A tree of
 //! rank 2 is many fits (`tree/`).
 //!
 //! Work is in double precision whatever the type of V. Extrapolated factors would leave their set, so there is no lead (with `semi`

@@ -12,7 +12,10 @@ use super::{Rule, Step};
 /// G⁺, the pseudo-inverse of the Gram matrix, k × k.
 pub(super) fn prepare(_: &Rule, gram: &[f64], _: &[f64], k: usize) -> Vec<f64> {
     let mut inverse = vec![0.0; k * k];
-    // Only what is not finite has no eigenvalues: then no step is made.
+    // What is not finite has no eigenvalues, which are looked for in vain for long: then no step is made.
+    if !gram.iter().all(|g| g.is_finite()) {
+        return inverse;
+    }
     let Ok(eigen) = MatRef::from_row_major_slice(gram, k, k).self_adjoint_eigen(Side::Lower) else {
         return inverse;
     };

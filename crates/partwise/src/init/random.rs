@@ -55,7 +55,7 @@ pub(crate) fn draw_rows<T: Float>(
     let mut values = Vec::with_capacity((to - from) * k);
     for run in from / STREAM_ROWS..to.div_ceil(STREAM_ROWS) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(first_stream + run as u64);
+        rng.set_stream(first_stream.wrapping_add(run as u64));
         let start = run * STREAM_ROWS;
         let skipped = from.saturating_sub(start) * k;
         let count = (STREAM_ROWS.min(to - start) * k).saturating_sub(skipped);

@@ -213,7 +213,9 @@ impl Summary {
 
     /// Merges the summary of rows that follow, `rows_before` of which came before.
     pub(crate) fn append(&mut self, mut following: Self, rows_before: usize) {
-        following.zero = following.zero.map(|(row, col)| (row + rows_before, col));
+        following.zero = following
+            .zero
+            .map(|(row, col)| (row.saturating_add(rows_before), col));
         self.add(&following);
     }
 
@@ -221,8 +223,8 @@ impl Summary {
         self.sum += other.sum;
         self.squares += other.squares;
         self.weight += other.weight;
-        self.counted += other.counted;
-        self.nonzeros += other.nonzeros;
+        self.counted = self.counted.saturating_add(other.counted);
+        self.nonzeros = self.nonzeros.saturating_add(other.nonzeros);
         self.largest = self.largest.max(other.largest);
         self.smallest = match (self.smallest, other.smallest) {
             (Some(a), Some(b)) => Some(a.min(b)),

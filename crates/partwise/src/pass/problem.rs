@@ -116,6 +116,15 @@ impl Terms {
         Self { prices, ..self }
     }
 
+    /// Whether these may be the terms of a factor of `k` components.
+    pub(crate) fn fits(&self, k: usize) -> bool {
+        let movable = self.movable.as_deref();
+        let movable = movable.is_none_or(|movable| {
+            !movable.is_empty() && movable.iter().all(|&component| component < k)
+        });
+        movable && self.prices.as_ref().is_none_or(|prices| prices.len() == k)
+    }
+
     /// The L1 penalty of a component.
     pub(crate) fn l1(&self, component: usize) -> f64 {
         let price = self.prices.as_ref().map_or(0.0, |prices| prices[component]);

@@ -31,6 +31,11 @@ impl Sums {
         archive.floats(&mut self.columns);
     }
 
+    /// Whether these may be the sums of rows of `k` entries.
+    pub(crate) fn fits(&self, k: usize) -> bool {
+        k.checked_mul(k) == Some(self.gram.len()) && self.columns.len() == k
+    }
+
     /// The sums of a block of rows.
     pub(crate) fn of<T: Float>(rows: &[T], k: usize) -> Self {
         let gram = kernel::gram(rows, k).iter().map(|x| x.to_f64()).collect();
@@ -112,15 +117,21 @@ pub(crate) struct Parts<T> {
 }
 
 impl<T: Float> Parts<T> {
-    /// Zeros for `rows` rows.
-    pub(crate) fn zeros(problem: &Problem<T>, rows: usize, k: usize) -> Self {
+    /// How many numbers there are for `rows` rows.
+    pub(crate) fn lengths(problem: &Problem<T>, rows: usize, k: usize) -> (usize, usize) {
         let denominator = match problem.elementwise.beta {
             2.0 => 0,
             1.0 => k,
             _ => rows * k,
         };
+        (rows * k, denominator)
+    }
+
+    /// Zeros for `rows` rows.
+    pub(crate) fn zeros(problem: &Problem<T>, rows: usize, k: usize) -> Self {
+        let (numerator, denominator) = Self::lengths(problem, rows, k);
         Self {
-            numerator: vec![T::ZERO; rows * k],
+            numerator: vec![T::ZERO; numerator],
             denominator: vec![T::ZERO; denominator],
         }
     }

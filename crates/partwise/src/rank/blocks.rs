@@ -5,6 +5,8 @@
 //! predicted by W_B H_C. No entry of A is seen. Rows and columns are each put into so many groups by a draw, and every pair
 //! of groups is a block once. The figure is as for single entries.
 
+use std::ops::Range;
+
 use super::part::{Misses, Part, product};
 use super::work::{Data, HeldOut, Job};
 use super::{grown, mix};
@@ -18,12 +20,22 @@ pub(super) const GROUPS: usize = 3;
 /// The lines of a group, and all others, each in rising order.
 fn parted(seed: u64, stream: usize, count: usize, group: usize) -> (Vec<usize>, Vec<usize>) {
     let order = mix::shuffled(seed, stream, count);
-    let span = group * count / GROUPS..(group + 1) * count / GROUPS;
+    let span = span(count, group);
     let mut inside = order[span.clone()].to_vec();
     let mut outside = [&order[..span.start], &order[span.end..]].concat();
     inside.sort_unstable();
     outside.sort_unstable();
     (inside, outside)
+}
+
+/// Columns outside of a block of a V with `cols` columns.
+pub(super) fn other_columns(cols: usize, block: usize) -> usize {
+    cols - span(cols, block % GROUPS).len()
+}
+
+/// Where the lines of a group are in their order.
+fn span(count: usize, group: usize) -> Range<usize> {
+    group * count / GROUPS..(group + 1) * count / GROUPS
 }
 
 /// The figure of one block, from 0 to GROUPS² − 1, from the `components` that its fit found at a smaller rank; `None` if it was

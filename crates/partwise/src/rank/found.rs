@@ -144,7 +144,7 @@ impl Consensus {
             groupings.iter().all(|groups| groups.len() == n),
             "a group for each of {n} samples"
         );
-        if groupings.is_empty() {
+        if groupings.is_empty() || n == 0 {
             return Self {
                 samples: Vec::new(),
                 shares: Dense::zeros(0, 0),

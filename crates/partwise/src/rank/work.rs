@@ -387,6 +387,30 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// Whether an answer, which may have been kept, is one to this task of a rank.
+    fn fits<T: Float>(
+        answer: &Option<Self>,
+        task: Task,
+        (data, rank): (&Data<'_, '_, T>, usize),
+    ) -> bool {
+        let cols = data.v.cols();
+        match (answer, task) {
+            (None, _) => true,
+            (Some(Self::Start(found)), Task::Start(_)) => {
+                let known = |&group: &u32| (group as usize) < rank;
+                found.groups.len() == data.samples.len() && found.groups.iter().all(known)
+            }
+            (Some(Self::Fold(held)), Task::Fold(..)) => held.directions.cols() == cols,
+            (Some(Self::Block(held)), Task::Block(block)) => {
+                held.directions.cols() == blocks::other_columns(cols, block)
+            }
+            (Some(Self::Left(count)), Task::Pruned) => *count <= rank,
+            _ => false,
+        }
+    }
+}
+
 impl Kept for Answer {
     fn empty() -> Self {
         Self::Left(0)
@@ -448,6 +472,7 @@ impl Kept for Found {
         let group = |archive: &mut Archive<'_>, group: &mut u32| {
             let mut count = *group as usize;
             archive.count(&mut count);
+            archive.require(u32::try_from(count).is_ok());
             *group = count as u32;
         };
         archive.list(&mut self.groups, || 0, group);
@@ -501,6 +526,12 @@ pub(super) fn look_at_rank<T: Float>(
             components[i].as_ref(),
         )
     })?;
+    let fits = |(answer, &task)| Answer::fits(answer, task, (data, rank));
+    if !answers.iter().zip(tasks).all(fits) {
+        return Err(Error::State {
+            reason: format!("what was kept of rank {rank} does not fit V"),
+        });
+    }
     let mut evidence = Evidence {
         size: data.size,
         rank,

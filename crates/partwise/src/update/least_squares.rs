@@ -31,6 +31,10 @@ pub(super) fn update<T: Float>(problem: &Quadratic<'_, T>, rhs: &[T], rows: &mut
 /// The Moore–Penrose inverse of the Gram matrix, in double precision.
 fn pseudo_inverse<T: Float>(problem: &Quadratic<'_, T>) -> Mat<f64> {
     let k = problem.k;
+    // What is not finite has no eigenvalues, which are looked for in vain for long.
+    if !problem.gram.iter().all(|g| g.to_f64().is_finite()) {
+        return Mat::zeros(k, k);
+    }
     let gram = MatRef::from_row_major_slice(problem.gram, k, k);
     // Powers of two near the largest entry keep the decomposition away from the ends of the range.
     let largest = problem

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use crate::common::planted::{Noise, around, planted};
-use crate::common::{Storage, Stored};
+use crate::common::{Storage, Stored, damaged};
 use partwise::{
     ConsensusNmf, Dense, Error, Loss, Matrix, Nmf, RankMethod, RankSurvey, Survey, SurveyObserver,
     SurveyProgress,
@@ -278,6 +278,27 @@ fn a_survey_goes_on_from_what_was_kept_to_the_same_bits() {
         assert_eq!(found.consensus(3), expected.consensus(3));
         assert_eq!(rest.kept, records.len() - 1);
         assert_eq!(rest.records.len(), 1 + fits - records.len());
+    }
+}
+
+/// Whatever records hold: an error, or a survey that goes on from them.
+#[test]
+fn records_whose_parts_do_not_fit_together_never_panic() {
+    let v = planted(9, 6, 2, Noise::Gaussian(0.2), 4);
+    let matrix = Matrix::from(&v);
+    let nmf = Nmf::new(1).max_iter(5).threads(NonZeroUsize::new(1));
+    let survey = RankSurvey::new(1..=2).starts(2).nmf(nmf);
+    let mut whole = Keeper::ending_after(usize::MAX);
+    survey.run(&matrix, &mut whole).unwrap();
+    for at in 0..whole.records.len() {
+        let mut records = whole.records.clone();
+        for record in damaged(&whole.records[at]) {
+            records[at] = record;
+            match survey.resume(&matrix, &records, &mut Keeper::ending_after(usize::MAX)) {
+                Ok(found) => drop(found.consensus(2)),
+                Err(error) => assert!(matches!(error, Error::State { .. }), "{error}"),
+            }
+        }
     }
 }
 

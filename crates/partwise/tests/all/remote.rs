@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use crate::common::elsewhere::{Elsewhere, blocks, check, go_on, here, there};
-use crate::common::{Storage, Stored, bits, mapped, pairs, random, short};
+use crate::common::{Storage, Stored, bits, damaged, mapped, pairs, random, short};
 use partwise::remote::{Partition, Slices, Transport};
 use partwise::{
     Dense, Error, Factor, Factorization, Loss, Nmf, Penalty, Progress, Solver, Start, StopReason,
@@ -432,4 +432,82 @@ fn an_observer_ends_it_with_the_best_so_far() {
         .unwrap();
     assert_eq!((found.stop, found.iterations), (StopReason::Stopped, 7));
     assert_eq!(transport.w(3).rows(), 40);
+}
+
+/// Carries one question or answer with something wrong in it.
+struct Tampering<'a, 'b> {
+    elsewhere: &'b mut Elsewhere<'a, f64>,
+    /// Which one, and whether it is the question.
+    at: usize,
+    in_question: bool,
+    /// Which of all that can be wrong.
+    choice: usize,
+    asked: usize,
+}
+
+impl Tampering<'_, '_> {
+    fn spoil(&self, message: &[u8]) -> Vec<u8> {
+        let mut all = damaged(message);
+        match all.len() {
+            0 => message.to_vec(),
+            count => all.swap_remove(self.choice % count),
+        }
+    }
+}
+
+impl Transport for Tampering<'_, '_> {
+    fn partitions(&self) -> usize {
+        self.elsewhere.partitions()
+    }
+
+    fn ask_each(&mut self, name: &str, questions: &[&[u8]]) -> Result<Vec<Vec<u8>>, String> {
+        let here = self.asked == self.at;
+        self.asked += 1;
+        let spoilt = (here && self.in_question).then(|| self.spoil(questions[0]));
+        let mut questions = questions.to_vec();
+        if let Some(spoilt) = &spoilt {
+            questions[0] = spoilt;
+        }
+        let mut answers = self.elsewhere.ask_each(name, &questions)?;
+        if here && !self.in_question {
+            answers[0] = self.spoil(&answers[0]);
+        }
+        Ok(answers)
+    }
+}
+
+/// Whatever a message holds: an error, or a fit that goes on with it.
+#[test]
+fn messages_whose_parts_do_not_fit_together_never_panic() {
+    const CHOICES: usize = 40;
+    let v = random::<f64>(7, 5, 1.0, 19);
+    let blocks = blocks(&v, &[4, 3], Storage::RowMajor);
+    let fit = |solver: &str, init: &str, loss| {
+        short(2, solver.parse().unwrap(), loss, 3)
+            .init(init.parse().unwrap())
+            .threads(NonZeroUsize::new(1))
+    };
+    let squared = Loss::FROBENIUS;
+    for nmf in [
+        fit("cd", "random", squared).n_init(NonZeroUsize::new(2).unwrap()),
+        fit("hals", "nndsvdar", squared),
+        fit("sketched", "nndsvda", squared),
+        fit("mu", "random", Loss::KULLBACK_LEIBLER),
+    ] {
+        let mut plain = Elsewhere::new(&blocks);
+        there(&nmf, &mut plain, Start::default()).unwrap();
+        for at in 0..plain.names.len() {
+            for choice in 0..2 * CHOICES {
+                let mut elsewhere = Elsewhere::new(&blocks);
+                let mut tampering = Tampering {
+                    elsewhere: &mut elsewhere,
+                    at,
+                    in_question: choice % 2 == 0,
+                    choice: choice / 2 * 7919 + at,
+                    asked: 0,
+                };
+                let _ = nmf.fit_remote::<f64>(&mut tampering, Start::default(), &mut go_on);
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
-use crate::common::{Findings, Keeper, bits, losses, mapped, pairs, random, short};
+use crate::common::{Findings, Keeper, bits, damaged, losses, mapped, pairs, random, short};
 use crate::constraints::{constraints, suited, under};
 use partwise::{
     Dense, Error, Factor, Factorization, Float, Loss, Matrix, Nmf, Progress, Solver, Start,
@@ -272,5 +272,54 @@ fn a_state_that_is_cut_or_changed_never_panics() {
             .resume(&v, Start::default(), &mut &state[..end], &mut go_on)
             .unwrap_err();
         assert!(matches!(error, Error::State { .. }), "{end}: {error}");
+    }
+}
+
+/// Whatever a state holds: an error, or a fit that goes on from it.
+#[test]
+fn a_state_whose_parts_do_not_fit_together_never_panics() {
+    let v = positive::<f64>(7, 5);
+    let turned = Dense::from_rows(
+        (0..35)
+            .map(|at| v.as_slice()[at % 7 * 5 + at / 7])
+            .collect(),
+        5,
+        7,
+    )
+    .unwrap();
+    let by_rows = Matrix::from(&v);
+    let by_columns = Matrix::column_major(turned.as_slice(), 7, 5).unwrap();
+    let fit = |solver: &str, loss| {
+        short(2, solver.parse().unwrap(), loss, 3)
+            .init("random".parse().unwrap())
+            .threads(NonZeroUsize::new(1))
+    };
+    let h = Dense::filled(2, 5, 0.7);
+    let w = Dense::filled(7, 2, 0.6);
+    let free = Start::default();
+    let held = Start {
+        w: Some(&w),
+        h: Some(&h),
+        hold: Some(Factor::W),
+        ..free
+    };
+    let squared = Loss::FROBENIUS;
+    let semi = fit("auto", squared).constraint("h:semi".parse().unwrap());
+    for (nmf, v, start) in [
+        (fit("auto", squared), by_rows, free),
+        (fit("cd", squared), by_columns, free),
+        (fit("als", squared), by_columns, free),
+        (fit("mu", Loss::KULLBACK_LEIBLER), by_columns, free),
+        (fit("hals", squared), by_rows, held),
+        (semi, by_rows, free),
+    ] {
+        let mut keeper = Keeper::default();
+        nmf.fit_with(&[v], start, &mut keeper).unwrap();
+        for state in damaged(keeper.states.last().unwrap()) {
+            match nmf.resume(&[v], start, &mut &state[..], &mut go_on) {
+                Ok(model) => assert_eq!((model.w.rows(), model.h.cols()), (7, 5)),
+                Err(error) => assert!(matches!(error, Error::State { .. }), "{error}"),
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::message::{Answer, Answered, Begin, Halve, Narrow, Order, Slot, Versions, different};
 use super::wire::{self, Wire};
-use super::{Remote, Seen, Slices, Transport, asked, sum};
+use super::{Remote, Seen, Slices, Transport, asked, expect, sum};
 use crate::archive::Archive;
 use crate::float::power_of_two_near;
 use crate::init::{Halved, Spread};
@@ -22,7 +22,10 @@ pub(crate) struct Driver<'a, T: Float> {
     /// The first row of each partition, and how many it has.
     first: Vec<usize>,
     lengths: Vec<usize>,
+    cols: usize,
     pub(super) rank: usize,
+    /// Columns of the basis.
+    width: usize,
     /// The power of two in whose units products with V are made.
     unit: f64,
     /// Changes so far, and the last one of each slot.
@@ -75,7 +78,9 @@ impl<'a, T: Float> Driver<'a, T> {
         Self {
             first: seen.first.clone(),
             lengths: seen.lengths().collect(),
+            cols: seen.cols,
             rank,
+            width: 0,
             unit: power_of_two_near::<T>(seen.summary.mean()),
             changes: 0,
             versions: Versions::default(),
@@ -125,7 +130,10 @@ impl<'a, T: Float> Driver<'a, T> {
     /// How the entries of each column of the rows spread.
     pub(crate) fn spread(&mut self) -> Vec<Spread> {
         match self.ask("spread", Order::Spread) {
-            Answer::Spread(spread) => spread,
+            Answer::Spread(spread) => {
+                expect("spreads", spread.len(), self.rank);
+                spread
+            }
             _ => threads::end(wire::malformed("an answer without a spread")),
         }
     }
@@ -368,9 +376,12 @@ impl<'a, T: Float> Driver<'a, T> {
     pub(super) fn fetch(&mut self) -> Result<Vec<Rows<T>>, Error> {
         self.push(Order::Rows);
         let answers = self.ask_again("rows", &[])?;
-        let rows = answers.iter().map(|answer| match self.opened(answer)? {
-            Answer::Rows(rows) => Ok(rows),
-            _ => Err(wire::malformed("an answer without rows")),
+        let answers = answers.iter().zip(&self.lengths);
+        let rows = answers.map(|(answer, &length)| match self.opened(answer)? {
+            Answer::Rows(rows) if (rows.now.rows(), rows.now.cols()) == (length, self.rank) => {
+                Ok(rows)
+            }
+            _ => Err(wire::malformed("an answer without the rows")),
         });
         let rows = rows.collect::<Result<_, _>>()?;
         self.log.pop();
@@ -387,10 +398,13 @@ impl<'a, T: Float> Driver<'a, T> {
 
 impl<T: Float> Columns<T> for Driver<'_, T> {
     fn gram(&mut self) -> Vec<f64> {
-        self.sums("gram", Order::Gram)
+        let gram = self.sums("gram", Order::Gram);
+        expect("products of columns", gram.len(), self.width * self.width);
+        gram
     }
 
     fn turn(&mut self, turn: Dense<T>) {
+        self.width = turn.cols();
         self.ask("turn", Order::Turn(turn));
     }
 }
@@ -398,12 +412,17 @@ impl<T: Float> Columns<T> for Driver<'_, T> {
 impl<T: Float> Range<T> for Driver<'_, T> {
     fn forward(&mut self, mut x: Dense<T>) {
         let x = scaled(&mut x, self.unit, Dense::clone);
+        self.width = x.cols();
         self.ask("forward", Order::Forward(x));
     }
 
     fn backward(&mut self) -> Dense<T> {
         match self.ask("backward", Order::Backward(self.unit)) {
-            Answer::Product(product) => product,
+            Answer::Product(product) => {
+                expect("rows of a product", product.rows(), self.cols);
+                expect("columns of a product", product.cols(), self.width);
+                product
+            }
             _ => threads::end(wire::malformed("an answer without a product")),
         }
     }

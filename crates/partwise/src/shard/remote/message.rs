@@ -152,7 +152,14 @@ impl<T: Float> Pass<T> {
     }
 
     /// The problem that the request is about. A power of two near a power of two is that one.
+    ///
+    /// # Errors
+    /// An unknown solver or loss; terms of another number of components.
     pub(super) fn problem(&self) -> Result<Problem<T>, Error> {
+        let k = self.right.rows.cols();
+        if !self.left.fits(k) || !self.right_terms.fits(k) {
+            return Err(malformed(format!("terms that are none of {k} components")));
+        }
         let (solver, loss): (Solver, _) = (self.solver.parse()?, Loss::beta(self.beta)?);
         let terms = (self.left.clone(), self.right_terms.clone());
         Ok(Problem::new(solver, loss, self.scale, terms))

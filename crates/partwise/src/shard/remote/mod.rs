@@ -31,10 +31,10 @@ use message::{Answer, Answered, Described, Divergence, Order, Pass};
 
 use super::tree::Tree;
 use super::{Request, Shard, Stats};
-use crate::archive::Archive;
+use crate::archive::{Archive, shown};
 use crate::loss::Elementwise;
 use crate::matrix::{Dense, Summary, bad_entry};
-use crate::pass::{Fixed, Problem};
+use crate::pass::{Fixed, Parts, Problem};
 use crate::threads;
 use crate::update::LinesMet;
 use crate::{Error, Float};
@@ -187,18 +187,22 @@ impl Seen {
             if found.number != T::NAME {
                 return differs(format!(
                     "holds {}, and {} is expected",
-                    found.number,
+                    shown(&found.number),
                     T::NAME
                 ));
             }
             if let Some((value, (row, col))) = found.bad {
-                return Err(bad_entry("V", value, row + seen.rows, col));
+                return Err(bad_entry("V", value, row.saturating_add(seen.rows), col));
             }
             seen.summary.append(found.summary, seen.rows);
             seen.first.push(seen.rows);
             seen.dense.push(found.dense);
-            seen.rows += found.rows;
-            seen.walked += found.walked;
+            let rows = seen.rows.checked_add(found.rows);
+            let walked = seen.walked.checked_add(found.walked);
+            let Some((rows, walked)) = rows.zip(walked) else {
+                return differs(format!("has {} rows", found.rows));
+            };
+            (seen.rows, seen.walked) = (rows, walked);
         }
         if seen.rows == 0 || seen.cols == 0 {
             let (rows, cols) = (seen.rows, seen.cols);
@@ -220,6 +224,14 @@ fn asked<R>(question: &str, answer: Result<R, String>) -> Result<R, Error> {
         question: question.to_owned(),
         reason,
     })
+}
+
+/// Ends the fit unless an answer has as many numbers as there must be.
+fn expect(what: &str, found: usize, expected: usize) {
+    if found != expected {
+        let reason = format!("an answer with {found} {what}, where {expected} are expected");
+        threads::end(wire::malformed(reason));
+    }
 }
 
 /// All partitions as one shard.
@@ -254,9 +266,19 @@ impl<T: Float> Shard<T> for Remote<'_, '_, T> {
         let slices = request.step.then(|| driver.slices(columns)).flatten();
         match driver.ask_in(&name, order, slices) {
             Answer::Stats(mut stats) => {
-                let (step, wanted) = (stats.step.as_ref(), request.right.rows.as_slice());
-                if step.is_some_and(|step| step.rows.len() != wanted.len()) {
-                    threads::end(wire::malformed("an answer with another number of columns"));
+                let k = request.right.rows.cols();
+                let lengths = Parts::lengths(request.problem, columns, k);
+                let found = (stats.parts.numerator.len(), stats.parts.denominator.len());
+                let fits = stats.sums.fits(k)
+                    && match &stats.step {
+                        Some(step) => {
+                            step.rows.len() == columns * k
+                                && step.blocks.iter().all(|block| block.sums.fits(k))
+                        }
+                        None => !request.statistics || found == lengths,
+                    };
+                if !fits {
+                    threads::end(wire::malformed("statistics of another shape"));
                 }
                 stats.finish(request);
                 stats
@@ -283,7 +305,10 @@ impl<T: Float> Shard<T> for Remote<'_, '_, T> {
     }
 
     fn squares(&self) -> Vec<f64> {
-        self.sums("squares", Order::Squares)
+        let squares = self.sums("squares", Order::Squares);
+        let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
+        expect("squares", squares.len(), driver.rank);
+        squares
     }
 
     fn scale(&mut self, factors: &[T]) {

@@ -14,6 +14,9 @@ use crate::sketch::{scaled, turned};
 use crate::threads::Threads;
 use crate::{Error, Float};
 
+/// No V has so many rows.
+const MOST_ROWS: usize = 1 << 48;
+
 /// A block of rows of a V whose other rows are elsewhere, without the block itself, which whoever asks hands over.
 ///
 /// It remembers its rows of W, and others that lead to them or are kept beside them, from one question to the next. All have a version, the
@@ -150,6 +153,9 @@ impl<T: Float> Partition<T> {
     }
 
     fn put(&mut self, slot: Slot, rows: Rows<T>) {
+        if slot == Slot::Rows {
+            self.cross = None;
+        }
         let (version, answer) = (0, Vec::new());
         let held = Held {
             version,
@@ -163,22 +169,22 @@ impl<T: Float> Partition<T> {
     fn span(&self, v: &Matrix<'_, T>, first: &[usize]) -> Result<(usize, usize), Error> {
         let first = first.get(self.index).copied();
         let first = first.ok_or_else(|| malformed("fewer partitions than there are"))?;
-        Ok((first, first + v.rows()))
+        let end = first.checked_add(v.rows()).filter(|&end| end < MOST_ROWS);
+        let end =
+            end.ok_or_else(|| malformed(format!("a partition whose first row is {first}")))?;
+        Ok((first, end))
     }
 
     fn work(&mut self, v: &Matrix<'_, T>, order: &Order<T>) -> Result<Answer<T>, Error> {
         match order {
             Order::Begin(begin) => {
                 let rows = self.begin(v, begin)?;
-                self.cross = None;
                 self.put(Slot::Rows, Rows::new(rows));
             }
-            Order::Take(rows) => {
-                self.cross = None;
-                self.put(Slot::Rows, rows.clone());
-            }
+            Order::Take(rows) => self.put(Slot::Rows, rows.clone()),
             Order::Forward(x) => {
                 same("rows of a product", x.rows(), v.cols())?;
+                some_columns(x)?;
                 // Room for the next one: it has a row for each of V.
                 self.held[Slot::Basis as usize] = None;
                 let basis = self.source(v).times(x, &self.threads);
@@ -194,6 +200,7 @@ impl<T: Float> Partition<T> {
                 let source = self.source(v);
                 let mut basis = self.take(Slot::Basis)?;
                 same("rows of a basis", basis.rows.now.rows(), v.rows())?;
+                some_columns(&basis.rows.now)?;
                 let product = scaled(&mut basis.rows.now, *unit, |y| {
                     source.transposed_times(y, &self.threads)
                 });
@@ -202,6 +209,7 @@ impl<T: Float> Partition<T> {
             }
             Order::Gram => {
                 let basis = self.take(Slot::Basis)?;
+                some_columns(&basis.rows.now)?;
                 let gram = Sums::over(&basis.rows.now, &self.threads).gram;
                 self.held[Slot::Basis as usize] = Some(basis);
                 return Ok(Answer::Sums(gram));
@@ -253,6 +261,13 @@ impl<T: Float> Partition<T> {
 
     fn begin(&self, v: &Matrix<'_, T>, begin: &Begin) -> Result<Dense<T>, Error> {
         let span = self.span(v, &begin.first)?;
+        let numbers = begin.rank.checked_mul(v.rows().max(1));
+        // Asked for and given back: an allocation that fails later would end the process.
+        let room = |numbers| Vec::<T>::new().try_reserve_exact(numbers).is_ok();
+        if begin.rank == 0 || !numbers.is_some_and(room) {
+            let rank = begin.rank;
+            return Err(malformed(format!("a start with {rank} components")));
+        }
         Ok(match begin.seed {
             Some(seed) => draw_rows(span, begin.rank, begin.size, seed, W_STREAMS),
             None => Dense::filled(v.rows(), begin.rank, T::from_f64(begin.size)),
@@ -270,6 +285,7 @@ impl<T: Float> Partition<T> {
         let mut held = self.take(Slot::Rows)?;
         let k = held.rows.now.cols();
         same("rows of W", held.rows.now.rows(), source.count())?;
+        some_columns(&held.rows.now)?;
         let other_of = |rows: usize, cols: usize| {
             same("rows of the other factor", rows, source.length())?;
             same("columns of the other factor", cols, k)
@@ -344,6 +360,14 @@ fn check_turn<T: Float>(turn: &Dense<T>, basis: &Dense<T>) -> Result<(), Error> 
         turn.cols(),
         basis.cols()
     )))
+}
+
+/// Refuses a matrix without columns.
+fn some_columns<T: Float>(x: &Dense<T>) -> Result<(), Error> {
+    match x.cols() {
+        0 => Err(malformed("a matrix without columns")),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses another number than there must be.

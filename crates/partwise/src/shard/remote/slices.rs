@@ -142,6 +142,15 @@ impl Slices {
         self.check(right.len(), 0..self.columns * k)?;
         self.check(stats.parts.numerator.len(), span.clone())?;
         let problem = pass.problem()?;
+        let lengths = Parts::lengths(&problem, span.len() / k, k);
+        if pass.right().cols() != k
+            || !stats.sums.fits(k)
+            || stats.parts.denominator.len() != lengths.1
+        {
+            return Err(malformed(format!(
+                "statistics that are none of {k} components"
+            )));
+        }
         let request = pass.request(&problem);
         stats.finish(&request);
         let mut rows = right[span].to_vec();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::Float;
+use crate::archive::shown;
 use crate::init::{Column, Half, Halved, Spread};
 use crate::loss::Weights;
 use crate::matrix::{Dense, Summary};
@@ -91,7 +92,8 @@ pub(super) fn open(bytes: &[u8]) -> Result<(Reader<'_>, String), Error> {
     let version = String::read(&mut reader)?;
     if version != VERSION {
         return Err(malformed(format!(
-            "it comes from partwise {version}, and this is partwise {VERSION}; every process needs the same version"
+            "it comes from partwise {}, and this is partwise {VERSION}; every process needs the same version",
+            shown(&version)
         )));
     }
     let number = String::read(&mut reader)?;
@@ -103,7 +105,8 @@ pub(super) fn body<T: Float, B: Wire>(bytes: &[u8]) -> Result<B, Error> {
     let (mut reader, number) = open(bytes)?;
     if !number.is_empty() && number != T::NAME {
         return Err(malformed(format!(
-            "it is about {number}, and this partition holds {}",
+            "it is about {}, and this partition holds {}",
+            shown(&number),
             T::NAME
         )));
     }
@@ -276,8 +279,6 @@ wire!(Block {
 });
 wire!(Step<T> { rows, blocks } where T);
 wire!(Stats<T> { parts, step, sums, violation, magnitude, inner } where T);
-wire!(Fixed<T> { rows, sums } where T);
-wire!(Rows<T> { now, kept, previous } where T);
 wire!(Spread { squares, most });
 wire!(Column { half, share, norm });
 wire!(Halved {
@@ -308,6 +309,42 @@ impl<T: Float> Wire for Dense<T> {
         let count =
             count.ok_or_else(|| malformed(format!("{rows} × {cols} values in too few bytes")))?;
         Self::from_rows(T::read_all(count, from)?, rows, cols)
+    }
+}
+
+impl<T: Float> Wire for Fixed<T> {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.rows.write(out);
+        self.sums.write(out);
+    }
+    fn read(from: &mut Reader<'_>) -> Result<Self, Error> {
+        let (rows, sums) = (Dense::read(from)?, Sums::read(from)?);
+        if !sums.fits(rows.cols()) {
+            return Err(malformed("a factor with the sums of another"));
+        }
+        Ok(Self { rows, sums })
+    }
+}
+
+impl<T: Float> Wire for Rows<T> {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.now.write(out);
+        self.kept.write(out);
+        self.previous.write(out);
+    }
+    fn read(from: &mut Reader<'_>) -> Result<Self, Error> {
+        let now = Dense::read(from)?;
+        let (kept, previous) = <(Option<Dense<T>>, Option<Dense<T>>)>::read(from)?;
+        let shape = |rows: &Dense<T>| (rows.rows(), rows.cols());
+        let beside = [&kept, &previous].into_iter().flatten();
+        if beside.into_iter().any(|rows| shape(rows) != shape(&now)) {
+            return Err(malformed("rows beside those of another shape"));
+        }
+        Ok(Self {
+            now,
+            kept,
+            previous,
+        })
     }
 }
 

@@ -325,3 +325,34 @@ impl Observer for Keeper {
         self.states.push(bytes);
     }
 }
+
+/// Bytes with one thing wrong each: lists that are shorter than they should be or empty, counts and numbers that nothing arrives at.
+pub fn damaged(bytes: &[u8]) -> Vec<Vec<u8>> {
+    const WIDTH: usize = size_of::<u64>();
+    let mut all = Vec::new();
+    for at in 0..=bytes.len().saturating_sub(WIDTH) {
+        let (head, rest) = bytes.split_at(at);
+        let Some((number, after)) = rest.split_first_chunk::<WIDTH>() else {
+            break;
+        };
+        let count = u64::from_le_bytes(*number);
+        let mut put = |number: u64, after: &[&[u8]]| {
+            all.push([&[head, &number.to_le_bytes()], after].concat().concat());
+        };
+        if (1..=512).contains(&count) {
+            let length = count as usize * WIDTH;
+            if let Some((list, after)) = after.split_at_checked(length) {
+                put(count - 1, &[&list[..length - WIDTH], after]);
+                put(0, &[after]);
+            }
+            for other in [0, count - 1, count + 1, 1 << 48, u64::MAX] {
+                put(other, &[after]);
+            }
+        } else if at % WIDTH == 0 {
+            for other in [f64::NAN, f64::INFINITY, -1.0] {
+                put(other.to_bits(), &[after]);
+            }
+        }
+    }
+    all
+}
