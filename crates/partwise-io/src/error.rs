@@ -89,7 +89,7 @@ pub enum Error {
         first_line: u64,
     },
     /// Some other fault of one line of a text file.
-    #[error("{file}: line {line}: {problem}")]
+    #[error("{file}: line {line}: {}", one_line(.problem))]
     Line {
         /// The text file.
         file: String,

@@ -6,6 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use memchr::{memchr2, memchr2_iter};
 
 use crate::error::Error;
+use crate::memory::Budget;
 use crate::source::{Source, fill, read_error};
 
 /// Bytes of the buffer.
@@ -114,9 +115,10 @@ impl Lines {
     }
 
     /// The next line as a whole; `None` at the end of the text.
-    pub(crate) fn next_whole(&mut self) -> Result<Option<(u64, Vec<u8>)>, Error> {
+    pub(crate) fn next_whole(&mut self, budget: &Budget) -> Result<Option<(u64, Vec<u8>)>, Error> {
         let mut whole = Vec::new();
         while let Some(piece) = self.next()? {
+            budget.check((whole.len() + piece.bytes.len()) as u64)?;
             whole.extend_from_slice(piece.bytes);
             if piece.ends {
                 return Ok(Some((piece.line, whole)));

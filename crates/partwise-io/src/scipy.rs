@@ -292,11 +292,12 @@ impl Reader<'_> {
                 self.data_shape.len()
             )));
         };
-        let mut shifts = Vec::new();
+        let mut shifts: Vec<i64> = Vec::new();
         archive.member("offsets", |mut member| {
             let count = member
                 .header
                 .checked_count(&member.budget.file, Some(member.available))?;
+            shifts = member.budget.allocate(count)?;
             member
                 .header
                 .read_integers(&member.budget.file, &mut member.reader, count, |block| {

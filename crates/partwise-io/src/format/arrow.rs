@@ -15,7 +15,7 @@ use arrow_schema::{Schema, SchemaRef};
 use super::{ReadOptions, RowsFormat};
 use crate::error::Error;
 use crate::memory::Budget;
-use crate::rows::columns::{Columns, texts};
+use crate::rows::columns::{Columns, Names};
 use crate::rows::{Bands, Body, Lines, Rows, guarded, precision};
 use crate::shared::Shared;
 use crate::source::{Source, fill, read_error};
@@ -216,8 +216,12 @@ impl Messages {
     fn decoder(&self, columns: Vec<usize>) -> Result<FileDecoder, Error> {
         let mut decoder =
             FileDecoder::new(self.schema.clone(), self.version).with_projection(columns);
+        let mut taken = 0;
         for block in &self.dictionaries {
             let bytes = self.bytes(block)?;
+            // Later ones may be added to it.
+            taken += self.unpacked(&bytes, block.metaDataLength() as usize)?;
+            self.budget.check(taken)?;
             decoder
                 .read_dictionary(block, &bytes.into())
                 .map_err(|error| self.refused(error))?;
@@ -248,12 +252,13 @@ impl Messages {
                 std::io::ErrorKind::UnexpectedEof.into(),
             ));
         }
-        self.check_unpacked(&bytes, block.metaDataLength() as usize)?;
+        let unpacked = self.unpacked(&bytes, block.metaDataLength() as usize)?;
+        self.budget.allocate::<u8>(unpacked)?;
         Ok(bytes)
     }
 
-    /// Refuses compressed buffers that would take more memory than allowed: each begins with its size.
-    fn check_unpacked(&self, bytes: &[u8], body_at: usize) -> Result<(), Error> {
+    /// Bytes that the buffers of a message take: a compressed one begins with its size.
+    fn unpacked(&self, bytes: &[u8], body_at: usize) -> Result<u64, Error> {
         let message = root_as_message(&bytes[8..]).map_err(|error| self.refused(error))?;
         let batch = message.header_as_record_batch().or_else(|| {
             let dictionary = message.header_as_dictionary_batch();
@@ -263,7 +268,7 @@ impl Messages {
             .filter(|batch| batch.compression().is_some())
             .and_then(|batch| batch.buffers())
         else {
-            return Ok(());
+            return Ok((bytes.len() - body_at) as u64);
         };
         let body = &bytes[body_at..];
         let sizes = buffers.iter().filter_map(|buffer| {
@@ -271,19 +276,18 @@ impl Messages {
             let prefix = body.get(at..)?.first_chunk::<8>()?;
             u64::try_from(i64::from_le_bytes(*prefix))
                 .ok()
-                .filter(|_| buffer.length() > 8)
+                .filter(|_| buffer.length() >= 8)
         });
-        let total = sizes.fold(0, u64::saturating_add);
-        self.budget.allocate::<u8>(total).map(drop)
+        Ok(sizes.fold(0, u64::saturating_add))
     }
 
     fn names(&self, column: usize) -> Result<Vec<String>, Error> {
         let decoder = self.decoder(vec![column])?;
-        let mut names = Vec::new();
+        let mut names = Names::new(&self.budget);
         for number in 0..self.batches.len() {
-            texts(self.batch(&decoder, number)?.column(0), &mut names);
+            names.add(self.batch(&decoder, number)?.column(0))?;
         }
-        Ok(names)
+        Ok(names.texts)
     }
 
     fn batch(&self, decoder: &FileDecoder, number: usize) -> Result<RecordBatch, Error> {

@@ -1,9 +1,12 @@
 //! HDF5: any array of two dimensions, and the matrices of AnnData (`.h5ad`). See [`crate::rows::annotated`] for which of them is meant.
 
-use hdf5_pure::{AttrValue, Chunk, DType, Dataset, File, ReadSeekSource};
+use hdf5_pure::{
+    AttrValue, Chunk, ChunkIndex, DType, Dataset, File, Layout, ReadSeekSource,
+    VlenStringReadOptions,
+};
 
 use super::{ReadOptions, RowsFormat};
-use crate::error::Error;
+use crate::error::{Error, one_line};
 use crate::memory::Budget;
 use crate::rows::annotated::{self, Array, Entry, Tree};
 use crate::rows::{Bands, Rows, guarded};
@@ -63,6 +66,11 @@ struct Groups {
 }
 
 impl Groups {
+    /// What an array is called in messages.
+    fn of(&self, path: &str) -> String {
+        format!("{}#{}", self.name, one_line(path))
+    }
+
     fn attribute(&self, path: &str, name: &str) -> Option<AttrValue> {
         let group = if path.is_empty() {
             self.file.root()
@@ -79,7 +87,7 @@ impl Tree for Groups {
         if !self.is_group(parent) || !self.children(parent)?.1.iter().any(|array| array == name) {
             return Ok(None);
         }
-        let name = format!("{}#{path}", self.name);
+        let name = self.of(path);
         let read = || {
             let array = self.file.dataset(path)?;
             let (shape, kind) = (array.shape()?, array.dtype()?);
@@ -87,7 +95,23 @@ impl Tree for Groups {
             Ok((array, shape, kind, chunk))
         };
         let (array, shape, kind, chunk) = read().map_err(|error| refused(&name, error))?;
-        // Room for a chunk is made before it is looked for.
+        // Room for the places of all chunks is made before they are looked for,
+        if let Ok(Layout::Chunked {
+            chunk_shape,
+            index: ChunkIndex::Implicit,
+        }) = array.layout()
+        {
+            let lengths = shape.iter().zip(&chunk_shape);
+            let counts = lengths.map(|(&length, &chunk)| length.div_ceil(chunk.max(1)));
+            let count = counts.fold(1, u64::saturating_mul);
+            if count > self.length {
+                return Err(Error::Malformed {
+                    file: name,
+                    problem: format!("{count} chunks in a file of {} bytes", self.length),
+                });
+            }
+        }
+        // and room for a chunk, too.
         let chunks = chunk.as_ref().and_then(|_| array.chunks().ok());
         let beyond = |chunk: &Chunk| chunk.storage_size > self.length.saturating_sub(chunk.address);
         if let Some(chunk) = chunks.iter().flatten().find(|chunk| beyond(chunk)) {
@@ -148,9 +172,23 @@ impl Tree for Groups {
         }
     }
 
-    fn texts(&self, path: &str) -> Result<Vec<String>, Error> {
-        let read = || self.file.dataset(path)?.read_string();
-        read().map_err(|error| refused(&format!("{}#{path}", self.name), error))
+    fn texts(&self, path: &str, budget: &Budget) -> Result<Vec<String>, Error> {
+        let name = self.of(path);
+        let told = |error| refused(&name, error);
+        let array = self.file.dataset(path).map_err(told)?;
+        let shape = array.shape().map_err(told)?;
+        let count = shape.into_iter().fold(1, u64::saturating_mul);
+        let each = array.element_size().map_err(told)?;
+        budget.check(count.saturating_mul(each))?;
+        let texts = match array.dtype().map_err(told)? {
+            DType::VariableLengthString => {
+                let most = budget.limit.unwrap_or(u64::MAX);
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                array.read_vlen_strings(VlenStringReadOptions::new().with_max_payload_bytes(most))
+            }
+            _ => array.read_string(),
+        };
+        texts.map_err(told)
     }
 }
 

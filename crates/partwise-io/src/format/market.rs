@@ -111,9 +111,12 @@ impl Text<'_> {
     }
 
     fn banner(&mut self) -> Result<Banner, Error> {
-        let (line, bytes) = self.lines.next_whole()?.ok_or_else(|| Error::Empty {
-            file: self.budget.file.clone(),
-        })?;
+        let (line, bytes) = self
+            .lines
+            .next_whole(self.budget)?
+            .ok_or_else(|| Error::Empty {
+                file: self.budget.file.clone(),
+            })?;
         let text = String::from_utf8_lossy(&bytes).to_lowercase();
         let words: Vec<&str> = text.split_ascii_whitespace().collect();
         let [banner, "matrix", format, field, symmetry] = words[..] else {
@@ -137,7 +140,10 @@ impl Text<'_> {
             other => {
                 return Err(self.fault(
                     line,
-                    format!("format '{other}'; expected coordinate or array"),
+                    format!(
+                        "format '{}'; expected coordinate or array",
+                        shown(other.as_bytes())
+                    ),
                 ));
             }
         };
@@ -153,7 +159,10 @@ impl Text<'_> {
             other => {
                 return Err(self.fault(
                     line,
-                    format!("field '{other}'; expected real, integer or pattern"),
+                    format!(
+                        "field '{}'; expected real, integer or pattern",
+                        shown(other.as_bytes())
+                    ),
                 ));
             }
         };
@@ -170,7 +179,10 @@ impl Text<'_> {
             other => {
                 return Err(self.fault(
                     line,
-                    format!("symmetry '{other}'; expected general or symmetric"),
+                    format!(
+                        "symmetry '{}'; expected general or symmetric",
+                        shown(other.as_bytes())
+                    ),
                 ));
             }
         };
@@ -184,7 +196,7 @@ impl Text<'_> {
 
     /// The line of sizes: `wanted` whole numbers.
     fn sizes(&mut self, wanted: usize) -> Result<(u64, Vec<u64>), Error> {
-        while let Some((line, bytes)) = self.lines.next_whole()? {
+        while let Some((line, bytes)) = self.lines.next_whole(self.budget)? {
             if is_skipped(&bytes) {
                 continue;
             }

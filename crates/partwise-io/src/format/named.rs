@@ -105,14 +105,14 @@ impl Named {
         let empty = || Error::Empty {
             file: budget.file.clone(),
         };
-        let first = next_record(&mut lines)?.ok_or_else(empty)?;
+        let first = next_record(&mut lines, budget)?.ok_or_else(empty)?;
         let separator = self
             .separators
             .iter()
             .copied()
             .find(|separator| holds_outside_quotes(&first.bytes, *separator));
         let separator = Separator::Byte(separator.unwrap_or(self.separators[0]));
-        let second = next_record(&mut lines)?;
+        let second = next_record(&mut lines, budget)?;
 
         let quotes_mean_text = second
             .as_ref()
@@ -212,8 +212,8 @@ impl Record {
     }
 }
 
-fn next_record(lines: &mut Lines) -> Result<Option<Record>, Error> {
-    while let Some((line, bytes)) = lines.next_whole()? {
+fn next_record(lines: &mut Lines, budget: &Budget) -> Result<Option<Record>, Error> {
+    while let Some((line, bytes)) = lines.next_whole(budget)? {
         if !bytes.trim_ascii().is_empty() && !bytes.starts_with(b"#") {
             return Ok(Some(Record { line, bytes }));
         }
@@ -295,6 +295,8 @@ fn column_names(
     row_count: usize,
     budget: &Budget,
 ) -> Result<Vec<String>, Error> {
+    let count = Fields::new(&header.bytes, separator).count();
+    budget.check((count * size_of::<String>() + header.bytes.len()) as u64)?;
     let fields: Result<Vec<String>, Unclosed> = Fields::new(&header.bytes, separator)
         .map(|field| field.map(|field| field.text()))
         .collect();

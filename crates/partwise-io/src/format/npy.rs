@@ -105,6 +105,8 @@ pub(crate) fn read_dense(
 /// Begins a store of the rows of an array.
 pub(crate) fn begin_rows(header: &Header, pour: &mut Pour<'_, '_>) -> Result<(), Error> {
     let (_, cols) = header.two_dimensions(&pour.budget.file)?;
+    // A row at the least is in memory at a time.
+    pour.budget.check((cols as u64).saturating_mul(8))?;
     let precision = pour.precision(header.entry.is_f32());
     pour.store
         .begin(Kind::Dense, cols, precision, &header.entry.name())

@@ -19,7 +19,7 @@ use super::{ReadOptions, RowsFormat};
 use crate::convert::VALUES;
 use crate::error::Error;
 use crate::memory::Budget;
-use crate::rows::columns::{Columns, texts};
+use crate::rows::columns::{Columns, Names};
 use crate::rows::{Bands, Body, Lines, Rows, guarded, precision};
 use crate::source::Source;
 
@@ -62,7 +62,7 @@ fn open(source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, 
         let held = file.memory();
         budget.check(held)?;
         let row_names = match columns.names() {
-            Some(column) => Some(file.names(column)?),
+            Some(column) => Some(file.names(column, rows, budget)?),
             None => None,
         };
         let col_names = columns.col_names();
@@ -126,7 +126,8 @@ fn look_at_footer(name: &str, mut file: &File, length: u64) -> Result<(), Error>
         file.read_exact(&mut claim).ok()?;
         let start = end.checked_sub(u32::from_le_bytes(claim).into())?;
         file.seek(SeekFrom::Start(start)).ok()?;
-        let (at, what) = thrift::look_at_footer(BufReader::new(file.take(end - start))).err()?;
+        let footer = BufReader::new(file.take(end - start));
+        let (at, what) = thrift::look_at_footer(footer, end - start).err()?;
         Some(Error::Malformed {
             file: name.to_owned(),
             problem: format!("the footer has {what} at byte {}", start + at),
@@ -221,13 +222,16 @@ impl Pages {
         builder.build().map_err(|error| refused(&self.name, error))
     }
 
-    fn names(&self, column: usize) -> Result<Vec<String>, Error> {
-        let mut names = Vec::new();
-        for batch in self.reader(vec![column], 0, 1 << 12)? {
+    fn names(&self, column: usize, rows: u64, budget: &Budget) -> Result<Vec<String>, Error> {
+        budget.check(rows.saturating_mul(size_of::<String>() as u64))?;
+        // A text that many rows have is there once for each of a batch.
+        let batch = budget.limit.map_or(1 << 12, |limit| limit >> 20);
+        let mut names = Names::new(budget);
+        for batch in self.reader(vec![column], 0, batch.clamp(16, 1 << 12) as usize)? {
             let batch = batch.map_err(|error| refused(&self.name, error))?;
-            texts(batch.column(0), &mut names);
+            names.add(batch.column(0))?;
         }
-        Ok(names)
+        Ok(names.texts)
     }
 }
 

@@ -9,7 +9,7 @@ use zarrs::filesystem::FilesystemStore;
 use zarrs::group::Group;
 
 use super::{ReadOptions, RowsFormat};
-use crate::error::Error;
+use crate::error::{Error, one_line};
 use crate::memory::Budget;
 use crate::rows::annotated::{self, Array, Entry, Tree};
 use crate::rows::{Bands, Rows, guarded};
@@ -107,7 +107,7 @@ impl Folders<'_> {
     fn of(&self, path: &str) -> String {
         match path {
             "" => self.name.clone(),
-            path => format!("{}#{path}", self.name),
+            path => format!("{}#{}", self.name, one_line(path)),
         }
     }
 
@@ -186,7 +186,7 @@ impl Tree for Folders<'_> {
             .collect()
     }
 
-    fn texts(&self, path: &str) -> Result<Vec<String>, Error> {
+    fn texts(&self, path: &str, _: &Budget) -> Result<Vec<String>, Error> {
         let Some(array) = self.opened(path)? else {
             return Ok(Vec::new());
         };

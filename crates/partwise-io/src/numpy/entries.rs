@@ -117,16 +117,17 @@ impl Header {
                 problem: format!("holds {}; expected text", self.entry.name()),
             });
         }
+        let each = (size_of::<String>() + self.entry.size) as u64;
+        budget.check(count.saturating_mul(each))?;
+        let mut texts = budget.take::<String>(count)?;
         if self.entry.size == 0 {
-            let mut texts = budget.allocate(count)?;
             texts.resize(count as usize, String::new());
             return Ok(texts);
         }
         let (kind, size, big) = (self.entry.kind, self.entry.size, self.entry.big_endian);
-        let mut texts = Vec::new();
         self.for_each_block(&budget.file, reader, count, |bytes| {
             for entry in bytes.chunks_exact(size) {
-                let mut text: String = match kind {
+                let text: String = match kind {
                     Kind::Unicode => {
                         let mut codes = Vec::new();
                         decode::<u32, _>(entry, big, &mut codes, |code| code);
@@ -137,8 +138,7 @@ impl Header {
                     }
                     _ => String::from_utf8_lossy(entry).into_owned(),
                 };
-                text.truncate(text.trim_end_matches('\0').len());
-                texts.push(text);
+                texts.push(text.trim_end_matches('\0').to_owned());
             }
             Ok(())
         })?;

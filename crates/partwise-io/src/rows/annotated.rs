@@ -12,6 +12,8 @@ use crate::memory::Budget;
 
 /// How deep groups within groups are looked through for matrices.
 const DEPTH: usize = 8;
+/// Groups and arrays that are looked at in search of a matrix, at most: a group may be in itself by another name.
+const LOOKS: usize = 1 << 15;
 
 /// Groups and arrays in a file. Paths have no slash at either end; that of the root is empty.
 pub(crate) trait Tree {
@@ -25,8 +27,8 @@ pub(crate) trait Tree {
     fn text(&self, path: &str, attribute: &str) -> Option<String>;
     /// An attribute that is a list of whole numbers.
     fn integers(&self, path: &str, attribute: &str) -> Option<Vec<u64>>;
-    /// All of an array of texts.
-    fn texts(&self, path: &str) -> Result<Vec<String>, Error>;
+    /// All of an array of texts, if they may take that memory.
+    fn texts(&self, path: &str, budget: &Budget) -> Result<Vec<String>, Error>;
 }
 
 /// An array in a file.
@@ -147,8 +149,8 @@ impl Opener<'_> {
         if self.tree.array("")?.is_some() {
             return Ok(vec![String::new()]);
         }
-        let (mut found, mut refused) = (Vec::new(), None);
-        self.look_in("", DEPTH, (&mut found, &mut refused))?;
+        let (mut found, mut refused, mut left) = (Vec::new(), None, LOOKS);
+        self.look_in("", DEPTH, (&mut found, &mut refused), &mut left)?;
         found.sort();
         match refused {
             Some(error) if found.is_empty() => Err(error),
@@ -156,18 +158,25 @@ impl Opener<'_> {
         }
     }
 
-    /// Finds the matrices in a group, and the first array that cannot be read.
+    /// Finds the matrices in a group, and the first array that cannot be read, with so many looks `left`.
     fn look_in(
         &self,
         path: &str,
         depth: usize,
         (found, refused): (&mut Vec<String>, &mut Option<Error>),
+        left: &mut usize,
     ) -> Result<(), Error> {
         if self.is_sparse(path)? {
             found.push(path.to_owned());
             return Ok(());
         }
         let (groups, arrays) = self.tree.children(path)?;
+        let looks = left.checked_sub(1 + groups.len() + arrays.len());
+        *left = looks.ok_or_else(|| {
+            self.unsupported(format!(
+                "holds more than {LOOKS} groups and arrays; say which is the matrix, as in FILE#layers/counts"
+            ))
+        })?;
         for name in arrays {
             let path = join(path, &name);
             match self.tree.array(&path) {
@@ -177,7 +186,7 @@ impl Opener<'_> {
             }
         }
         for name in groups.iter().filter(|_| depth > 0) {
-            self.look_in(&join(path, name), depth - 1, (found, refused))?;
+            self.look_in(&join(path, name), depth - 1, (found, refused), left)?;
         }
         Ok(())
     }
@@ -344,7 +353,7 @@ impl Opener<'_> {
                     .fold(1, |count: u64, length| count.saturating_mul(*length));
                 self.budget
                     .check(count.saturating_mul(size_of::<String>() as u64))?;
-                return self.tree.texts(&path).map(Some);
+                return self.tree.texts(&path, self.budget).map(Some);
             }
         }
         Ok(None)

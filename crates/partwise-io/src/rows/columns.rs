@@ -12,6 +12,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema};
 
 use crate::error::Error;
+use crate::memory::Budget;
 
 /// Which columns of a table are what.
 #[derive(Debug)]
@@ -199,46 +200,82 @@ fn numbers(column: &ArrayRef, sink: &mut dyn FnMut(usize, f64)) {
     );
 }
 
-/// Puts the texts of a column of names, or its whole numbers as texts, behind what is in `out`. A missing one is empty.
-pub(crate) fn texts(column: &ArrayRef, out: &mut Vec<String>) {
-    let text = |column: &ArrayRef| -> Vec<String> {
-        let all = 0..column.len();
-        macro_rules! each {
-            ($column:expr) => {{
-                let column = $column;
-                let name = |row| (!column.is_null(row)).then(|| column.value(row).to_string());
-                all.map(|row| name(row).unwrap_or_default()).collect()
-            }};
+/// The names in a column, as they come.
+pub(crate) struct Names<'a> {
+    pub(crate) texts: Vec<String>,
+    /// Bytes that they take.
+    bytes: u64,
+    budget: &'a Budget,
+}
+
+impl<'a> Names<'a> {
+    pub(crate) fn new(budget: &'a Budget) -> Self {
+        Self {
+            texts: Vec::new(),
+            bytes: 0,
+            budget,
         }
-        match column.data_type() {
-            DataType::Utf8 => each!(column.as_string::<i32>()),
-            DataType::LargeUtf8 => each!(column.as_string::<i64>()),
-            DataType::Utf8View => each!(column.as_string_view()),
-            DataType::Int8 => each!(column.as_primitive::<Int8Type>()),
-            DataType::Int16 => each!(column.as_primitive::<Int16Type>()),
-            DataType::Int32 => each!(column.as_primitive::<Int32Type>()),
-            DataType::Int64 => each!(column.as_primitive::<Int64Type>()),
-            DataType::UInt8 => each!(column.as_primitive::<UInt8Type>()),
-            DataType::UInt16 => each!(column.as_primitive::<UInt16Type>()),
-            DataType::UInt32 => each!(column.as_primitive::<UInt32Type>()),
-            DataType::UInt64 => each!(column.as_primitive::<UInt64Type>()),
-            DataType::Float16 => each!(column.as_primitive::<Float16Type>()),
-            DataType::Float32 => each!(column.as_primitive::<Float32Type>()),
-            DataType::Float64 => each!(column.as_primitive::<Float64Type>()),
-            _ => each!(column.as_boolean()),
+    }
+
+    /// Adds the texts of a column, or its whole numbers as texts. A missing one is empty.
+    ///
+    /// # Errors
+    /// More than may be taken: a few bytes of a file may stand for many texts.
+    pub(crate) fn add(&mut self, column: &ArrayRef) -> Result<(), Error> {
+        let Some(dictionary) = column.as_any_dictionary_opt() else {
+            return each_text(column, |text| self.push(text));
+        };
+        let mut values = Names::new(self.budget);
+        each_text(dictionary.values(), |text| values.push(text))?;
+        for (row, key) in dictionary.normalized_keys().into_iter().enumerate() {
+            let value = (!column.is_null(row)).then(|| values.texts.get(key));
+            self.push(value.flatten().map_or("", String::as_str))?;
         }
-    };
-    let Some(dictionary) = column.as_any_dictionary_opt() else {
-        out.extend(text(column));
-        return;
-    };
-    let values = text(dictionary.values());
-    let keys = dictionary.normalized_keys();
-    let name = |row: usize| {
-        let value = (!column.is_null(row)).then(|| values.get(keys[row]).cloned());
-        value.flatten().unwrap_or_default()
-    };
-    out.extend((0..column.len()).map(name));
+        Ok(())
+    }
+
+    fn push(&mut self, text: &str) -> Result<(), Error> {
+        self.bytes += (size_of::<String>() + text.len()) as u64;
+        self.budget.check(self.bytes)?;
+        self.texts.push(text.to_owned());
+        Ok(())
+    }
+}
+
+/// Hands over each text of a column.
+fn each_text(
+    column: &ArrayRef,
+    mut visit: impl FnMut(&str) -> Result<(), Error>,
+) -> Result<(), Error> {
+    macro_rules! each {
+        ($column:expr) => {{
+            let column = $column;
+            for row in 0..column.len() {
+                match column.is_null(row) {
+                    true => visit("")?,
+                    false => visit(&column.value(row).to_string())?,
+                }
+            }
+            Ok(())
+        }};
+    }
+    match column.data_type() {
+        DataType::Utf8 => each!(column.as_string::<i32>()),
+        DataType::LargeUtf8 => each!(column.as_string::<i64>()),
+        DataType::Utf8View => each!(column.as_string_view()),
+        DataType::Int8 => each!(column.as_primitive::<Int8Type>()),
+        DataType::Int16 => each!(column.as_primitive::<Int16Type>()),
+        DataType::Int32 => each!(column.as_primitive::<Int32Type>()),
+        DataType::Int64 => each!(column.as_primitive::<Int64Type>()),
+        DataType::UInt8 => each!(column.as_primitive::<UInt8Type>()),
+        DataType::UInt16 => each!(column.as_primitive::<UInt16Type>()),
+        DataType::UInt32 => each!(column.as_primitive::<UInt32Type>()),
+        DataType::UInt64 => each!(column.as_primitive::<UInt64Type>()),
+        DataType::Float16 => each!(column.as_primitive::<Float16Type>()),
+        DataType::Float32 => each!(column.as_primitive::<Float32Type>()),
+        DataType::Float64 => each!(column.as_primitive::<Float64Type>()),
+        _ => each!(column.as_boolean()),
+    }
 }
 
 #[cfg(test)]

@@ -306,6 +306,21 @@ impl Rows {
                 file: self.file.clone(),
             });
         }
+        let (rows, cols) = (self.shape.0 as u64, self.shape.1 as u64);
+        if rows
+            .checked_mul(cols)
+            .is_none_or(|entries| entries >> 62 > 0)
+        {
+            return Err(Error::Unsupported {
+                file: self.file,
+                problem: format!("has a matrix of {rows} × {cols}, which is too large"),
+            });
+        }
+        if let Body::Sparse(sparse) = &self.body {
+            // Lines that are read at once: of each entry its column, its value and what both are made of.
+            let most = sparse.runs.iter().map(|(_, size)| size.stored as u64).max();
+            budget.check(most.unwrap_or(0).saturating_mul(4 + 8 + 16))?;
+        }
         budget.check(self.memory())?;
         Ok(self)
     }

@@ -147,6 +147,13 @@ fn for_each_line<T: Real>(
                                 first + entries.left()
                             )));
                         }
+                        if count > ENTRIES as u64 {
+                            let each = 4 + size_of::<f64>() as u64;
+                            offsets
+                                .member
+                                .budget
+                                .check(count.saturating_mul(2 * each))?;
+                        }
                         let (indices, values) = entries.next(count as usize)?;
                         visit(line, first, indices, values)?;
                         first = end;

@@ -203,7 +203,9 @@ pub(super) fn is_possible(
             let least = values
                 .checked_add(rows)
                 .and_then(|sum| sum.checked_add(stored));
-            least.is_some_and(|least| least <= raw)
+            // And a number ten bytes at the most.
+            let most = stored.saturating_mul(2).saturating_add(rows);
+            least.is_some_and(|least| least <= raw) && raw <= most.saturating_mul(10)
         }
         (false, Width::Varint) => false,
         (false, _) => values == raw,

@@ -33,6 +33,8 @@ const HEAD_BYTES: u64 = 16;
 
 /// Entries of a block, about.
 const BLOCK_ENTRIES: usize = 1 << 18;
+/// Rows of a block, at most, about: those without entries take room, too.
+const MOST_ROWS: usize = 1 << 22;
 
 /// What is stored of each row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::block;
 use super::index::{Entry, Index};
-use super::{BLOCK_ENTRIES, HEAD_BYTES, Kind, MAGIC, VERSION};
+use super::{BLOCK_ENTRIES, HEAD_BYTES, Kind, MAGIC, MOST_ROWS, VERSION};
 use crate::convert::VALUES;
 use crate::error::Error;
 use crate::format::write_error;
@@ -150,7 +150,8 @@ impl<'a> Writer<'a> {
             Goal::Store { .. } => {
                 let most = BLOCK_ENTRIES.max(self.index.cols as usize);
                 // Rows without entries take room, too.
-                rows.is_multiple_of(partwise::RunSize::UNIT) && self.indices.len() + rows >= most
+                rows.is_multiple_of(partwise::RunSize::UNIT)
+                    && (self.indices.len() + rows >= most || rows >= MOST_ROWS)
             }
         };
         if enough {

@@ -75,9 +75,11 @@ impl Arrays {
         };
         let (rows, cols) = first.shape()?;
         // A single row or column lies together in either order.
-        let by_columns = first.header.order == Order::ColumnMajor && rows != 1;
+        let by_columns = first.header.order == Order::ColumnMajor
+            && rows != 1
+            && (cols != 1 || parts.len() == 1);
         let (entry, length) = (first.header.entry, if by_columns { rows } else { cols });
-        let mut lines = 0;
+        let mut lines = 0_usize;
         for index in 0..parts.len() {
             let (before, part) = (&parts[0], &parts[index]);
             part.check_beside(before, parts.len())?;
@@ -85,7 +87,10 @@ impl Arrays {
             let count = if by_columns { cols } else { rows };
             parts[index].first = lines;
             parts[index].lines = count;
-            lines += count;
+            lines = lines.checked_add(count).ok_or_else(|| Error::Unsupported {
+                file: name.clone(),
+                problem: "has more rows than can be counted".into(),
+            })?;
         }
         Ok(Some(Self {
             parts,

@@ -20,6 +20,8 @@ enum Kind {
     Number,
     /// A number of 32 bits: of so many things room is made, of that many bytes each at the least.
     Room(u64, &'static str),
+    /// How many of the columns that follow are within this one.
+    Children,
     Double,
     /// Bytes or text.
     Bytes,
@@ -27,7 +29,7 @@ enum Kind {
     Struct(&'static [(i16, Kind)]),
 }
 
-use Kind::{Byte, Bytes, Double, Flag, List, Number, Room, Struct};
+use Kind::{Byte, Bytes, Children, Double, Flag, List, Number, Room, Struct};
 
 const STATISTICS: Kind = Struct(&[
     (1, Bytes),
@@ -117,7 +119,7 @@ const SCHEMA_ELEMENT: Kind = Struct(&[
     (2, Number),
     (3, Number),
     (4, Bytes),
-    (5, Number),
+    (5, Children),
     (6, Number),
     (7, Number),
     (8, Number),
@@ -218,7 +220,7 @@ impl Kind {
         match self {
             Flag => said == TRUE || said == FALSE,
             Byte => said == BYTE,
-            Number | Room(..) => NUMBERS.contains(&said),
+            Number | Room(..) | Children => NUMBERS.contains(&said),
             Double => said == DOUBLE,
             Bytes => said == BYTES,
             List(_) => said == LIST,
@@ -257,6 +259,10 @@ struct Walk<R> {
     began: u64,
     /// Bytes for which room may be made.
     most: u64,
+    /// Columns that are still to come within each of those that the last one is in, the outermost first.
+    open: Vec<u64>,
+    /// Columns within the last one.
+    children: u64,
 }
 
 impl<R: BufRead> Walk<R> {
@@ -350,6 +356,15 @@ impl<R: BufRead> Walk<R> {
                         let most = self.most / each;
                         Trouble::refused(&format!("{claimed} {what}; allowed are {most}"))
                     }
+                    // Each takes a byte at the least.
+                    Some(Children) if claimed > self.most => {
+                        let most = self.most;
+                        Trouble::refused(&format!("{claimed} columns in {most} bytes"))
+                    }
+                    Some(Children) => {
+                        self.children = claimed;
+                        Ok(())
+                    }
                     _ => Ok(()),
                 }
             }
@@ -370,6 +385,10 @@ impl<R: BufRead> Walk<R> {
         if kinds.iter().any(|(kind, _)| matches!(*kind, TRUE | FALSE)) {
             return Trouble::refused("a list of booleans");
         }
+        let nests = |known: &Option<Kind>| match known {
+            Some(Struct(fields)) => fields.iter().any(|(_, kind)| matches!(kind, Children)),
+            _ => false,
+        };
         for _ in 0..count {
             for (kind, known) in kinds {
                 // That crate does not see the end of the file in numbers of one length, and goes on to what the list claims.
@@ -378,7 +397,29 @@ impl<R: BufRead> Walk<R> {
                     Trouble::Read => Trouble::Refused("a list in which it ends".to_owned()),
                     refused => refused,
                 })?;
+                if nests(known) {
+                    self.nest()?;
+                }
             }
+        }
+        Ok(())
+    }
+
+    /// After a column: that crate goes into those within each other as deep as they are.
+    fn nest(&mut self) -> Result<(), Trouble> {
+        if let Some(left) = self.open.last_mut() {
+            *left -= 1;
+        }
+        match std::mem::take(&mut self.children) {
+            0 => {
+                while self.open.last() == Some(&0) {
+                    self.open.pop();
+                }
+            }
+            children => self.open.push(children),
+        }
+        if self.open.len() > DEEPEST {
+            return Trouble::refused("columns within columns");
         }
         Ok(())
     }
@@ -412,6 +453,8 @@ fn look(file: impl BufRead, kind: Kind, most: u64) -> Result<(), Refusal> {
         seen: 0,
         began: 0,
         most,
+        open: Vec::new(),
+        children: 0,
     };
     match walk.value(STRUCT, Some(kind), 0) {
         Err(Trouble::Refused(what)) => Err((walk.began, what)),
@@ -419,9 +462,9 @@ fn look(file: impl BufRead, kind: Kind, most: u64) -> Result<(), Refusal> {
     }
 }
 
-/// What the footer has that must not reach that crate.
-pub(super) fn look_at_footer(footer: impl BufRead) -> Result<(), Refusal> {
-    look(footer, FOOTER, u64::MAX)
+/// What a footer of so many bytes has that must not reach that crate.
+pub(super) fn look_at_footer(footer: impl BufRead, bytes: u64) -> Result<(), Refusal> {
+    look(footer, FOOTER, bytes)
 }
 
 /// A page header, up to what must not reach that crate. What is no header is left as it is.
@@ -529,7 +572,8 @@ mod tests {
 
     #[test]
     fn a_footer_is_refused_where_the_list_is() {
-        let refused = |footer: &[u8]| look_at_footer(footer).unwrap_err();
+        let look = |footer: &[u8]| look_at_footer(footer, footer.len() as u64);
+        let refused = |footer: &[u8]| look(footer).unwrap_err();
         let booleans = |at| (at, "a list of booleans".to_owned());
         let footer = [&[0x15, 4][..], CLAIM, &[0]].concat();
         assert_eq!(refused(&footer), booleans(2));
@@ -548,7 +592,27 @@ mod tests {
         ]);
         assert_eq!(torn, (2, "a list in which it ends".to_owned()));
         // No elements, and what is cut off elsewhere, are for others to judge.
-        assert_eq!(look_at_footer(&[0x09, 40, 0x02, 0][..]), Ok(()));
-        assert_eq!(look_at_footer(&footer[..3]), Ok(()));
+        assert_eq!(look(&[0x09, 40, 0x02, 0]), Ok(()));
+        assert_eq!(look(&footer[..3]), Ok(()));
+    }
+
+    #[test]
+    fn columns_within_columns_are_counted() {
+        // A schema of these columns, each with so many within it.
+        let schema = |columns: &[u8]| {
+            let list = [0x29, 0xfc, columns.len() as u8];
+            let columns = columns.iter().flat_map(|within| [0x55, 2 * within, 0]);
+            list.into_iter()
+                .chain(columns)
+                .chain([0])
+                .collect::<Vec<u8>>()
+        };
+        let look = |footer: &[u8]| look_at_footer(footer, footer.len() as u64);
+        assert_eq!(look(&schema(&[3, 0, 2, 0, 0, 0])), Ok(()));
+        assert_eq!(look(&schema(&[1; DEEPEST])), Ok(()));
+        let deep = look(&schema(&[1; DEEPEST + 1])).unwrap_err();
+        assert_eq!(deep.1, "columns within columns");
+        let (_, claims) = look(&schema(&[63])).unwrap_err();
+        assert_eq!(claims, "63 columns in 7 bytes");
     }
 }
