@@ -1,5 +1,5 @@
-# Every target sets up what it needs. A fresh machine needs only Rust, make, a C compiler, and for tests and benchmarks
-# Python 3.11.
+# Every target sets up what it needs. A fresh machine needs only Rust, make, a C compiler, and for tests Python 3.11, for
+# benchmarks 3.10.
 
 CARGO ?= cargo
 # What `demo` runs; with another one nothing is built for it.
@@ -31,7 +31,7 @@ target/release/partwise: build
 build:
 	$(CARGO) build --release --locked -p partwise-cli
 
-## Everything that continuous integration checks.
+## Formatting, lints, documentation and all tests; continuous integration runs `demo` and `fuzz` as well.
 test: lint bench-test
 	$(CARGO) test --workspace --all-features --locked
 	set -e; for example in $(SHOWN); do $(EXAMPLES)/$$example; done

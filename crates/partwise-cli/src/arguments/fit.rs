@@ -42,7 +42,7 @@ pub(crate) struct FitArguments {
     #[command(flatten)]
     pub(crate) reading: ReadingArguments,
     /// Memory to take at most, as in 512M, 2G or 1.5GiB; a file that gives its rows (.pws, .npy, Parquet, HDF5, ...) and does not fit stays on disk and is read once
-    /// an iteration, or twice, with the same results [default: what the machine can give]
+    /// an iteration, or twice, with the same results but for Kullback–Leibler with auto or newton [default: what the machine can give]
     #[arg(long, value_name = "SIZE", help_heading = "Reading")]
     pub(crate) memory: Option<Size>,
     /// Cut V into this many pieces of rows, whose statistics are added in a fixed order: the bits depend on it and not on the
