@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from . import _nmf, _partwise
+from . import _nmf, _partwise, _starts
 from ._base import SOLVERS, BaseNMF
 from ._watch import Watch
 
@@ -106,7 +106,7 @@ class ClusterNMF(BaseNMF):
 
     _parameter_constraints: dict = {
         **BaseNMF._parameter_constraints,
-        "init": [StrOptions({"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}), None],
+        "init": [StrOptions(set(_starts.STARTS)), None],
         "solver": [StrOptions(set(SOLVERS))],
         "progress": ["boolean"],
         "callback": [callable, None],

@@ -28,7 +28,7 @@ class ConsensusNMF(BaseNMF):
         Fits from drawn starts, at least 2.
     threshold : float, default=0.5
         A component of a run is an outlier above this mean distance to its nearest neighbours among the components of
-        all runs, a number above 0; 2 leaves out none.
+        all runs: above 0, and at most 2, which leaves out none.
     neighbours : float, default=0.3
         Share of the runs that count as neighbours, above 0 and at most 1.
     bootstrap : int, default=0

@@ -3,7 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from . import _partwise, _starts
@@ -33,7 +33,7 @@ class MiniBatchNMF(ModelFile, BaseNMF):
     ----------
     n_components : int, {"auto"} or None, default="auto"
         Number of components. "auto" takes that of H where H is given, else the number of features, as None does.
-    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "spa", "custom"}, default=None
+    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"} or None, default=None
         Where to begin, as in `NMF`; number for number scikit-learn's.
     batch_size : int, default=1024
         Samples in a batch, at least 1.
@@ -102,6 +102,7 @@ class MiniBatchNMF(ModelFile, BaseNMF):
 
     _parameter_constraints: dict = {
         **BaseNMF._parameter_constraints,
+        "init": [StrOptions(set(_starts.STARTS)), None],
         "max_no_improvement": [Interval(Integral, 1, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "forget_factor": [Interval(Real, 0, 1, closed="both")],

@@ -40,7 +40,9 @@ class NMF(ModelFile, BaseNMF):
         looks at 1 to min(20, n_samples, n_features) components by cross-validation and takes the smallest number whose
         held-out error is within one standard error of the least, as ``rank_survey(X, methods="cv")`` does.
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "spa", "snpa", "custom"}, default=None
-        Where to begin. None: "nndsvda" if ``n_components <= min(n_samples, n_features)``, else "random".
+        Where to begin. None: "nndsvda" if ``n_components <= min(n_samples, n_features)``, else "random"; "random" where
+        entries are missing or weighted, and that of the constraint where there is one ("separable": "snpa",
+        "min-volume" and "orthogonal": "spa", "semi" and "convex": "random").
         "spa" (successive projection) takes rows of X that are far from each other, "snpa" rows far from mixtures of
         each other; "custom" takes the W and H given to `fit_transform`. With ``solver="cd"`` or ``"mu"`` the start is
         scikit-learn's, number for number.
@@ -700,7 +702,7 @@ def non_negative_factorization(
         As in `NMF`.
     **ours
         `missing_values`, `zeros`, `constraint`, `graph`, `lean`, `n_threads`, `n_init`, `progress` and `callback` as
-        in `NMF`.
+        in `NMF`. (``constraint="labels"`` needs the classes of the samples: `NMF.fit` takes them.)
 
     Returns
     -------

@@ -80,7 +80,8 @@ class RankSurvey:
     Attributes
     ----------
     rank : int or None
-        The rank that the first method proposes; None if it proposes none.
+        The chosen rank: of methods that were named the first one's; else that of "cv", but no larger than that of
+        "stability". None if there is none.
     reason : str
         Why, in a sentence.
     ranks : ndarray of int

@@ -8,6 +8,9 @@ from sklearn.utils.validation import check_non_negative
 
 from ._arrays import WholeNumbers
 
+STARTS = ("random", "nndsvd", "nndsvda", "nndsvdar", "custom")
+"""Starts of scikit-learn."""
+
 LIMITED = ("nndsvd", "nndsvda", "nndsvdar", "spa")
 """Starts with at most as many components as X has rows or columns."""
 

@@ -20,10 +20,10 @@ class IterationInfo(NamedTuple):
 
 
 class SurveyInfo(NamedTuple):
-    """What a callback is told after each fit of a survey of ranks, or of a consensus."""
+    """What a callback is told after each fit of a survey of ranks or a consensus, and on the way of a tree."""
 
     rank: int
-    """The number of components that is looked at."""
+    """The number of components that is looked at; of a tree the number of leaves."""
     done: int
     """Fits done."""
     total: int

@@ -22,7 +22,7 @@ def images(components, shape, *, axes=None, columns=None, names=None, cmap="magm
     axes : array-like of Axes, default=None
         Where to draw, one for each component.
     columns : int, default=None
-        Images in a row of a new figure.
+        Images in a row of a new figure; by default 5, or as many as there are.
     names : sequence of str, default=None
         Titles; by default the components' numbers, counted from 0.
     cmap : str or Colormap, default="magma"
@@ -61,7 +61,7 @@ def terms(components, feature_names, *, n_top=8, axes=None, columns=None, names=
     axes : array-like of Axes, default=None
         Where to draw, one for each component.
     columns : int, default=None
-        Components in a row of a new figure.
+        Components in a row of a new figure; by default 5, or as many as there are.
     names : sequence of str, default=None
         Titles; by default the components' numbers, counted from 0.
     color : colour, default="#31688e"

@@ -282,6 +282,12 @@ def test_mini_batches_say_what_takes_missing_values():
             getattr(MiniBatchNMF(2), method)(X)
 
 
+@pytest.mark.parametrize("init", ["spa", "snpa"])
+def test_batches_refuse_the_starts_that_they_cannot_have(init):
+    with pytest.raises(ValueError, match="The 'init' parameter of MiniBatchNMF must be a str among"):
+        MiniBatchNMF(2, init=init).fit(np.ones((8, 3)))
+
+
 @pytest.mark.parametrize("n_first", [6, 24])
 def test_what_a_batch_keeps_is_settled_by_the_first_X(n_first):
     X = np.random.RandomState(0).uniform(size=(60, 6))
