@@ -10,7 +10,7 @@ use crate::memory::Budget;
 use crate::source::{Source, fill, read_error};
 
 /// Bytes of the buffer.
-const BUFFER_BYTES: usize = 1 << 20;
+pub(crate) const BUFFER_BYTES: usize = 1 << 20;
 
 /// A line without its end, or, if it is longer than the buffer, the next part of one, cut behind a separator.
 #[derive(Debug, Clone, Copy)]
@@ -118,7 +118,10 @@ impl Lines {
     pub(crate) fn next_whole(&mut self, budget: &Budget) -> Result<Option<(u64, Vec<u8>)>, Error> {
         let mut whole = Vec::new();
         while let Some(piece) = self.next()? {
-            budget.check((whole.len() + piece.bytes.len()) as u64)?;
+            // What the buffer holds is there already.
+            if !piece.begins {
+                budget.check((whole.len() + piece.bytes.len()) as u64)?;
+            }
             whole.extend_from_slice(piece.bytes);
             if piece.ends {
                 return Ok(Some((piece.line, whole)));

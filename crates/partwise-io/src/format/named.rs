@@ -16,7 +16,7 @@ use super::{FileFormat, ReadOptions, WriteMatrix, flush, write_error};
 use crate::convert::Pour;
 use crate::delimited::{Dialect, Fields, Rows, Separator, Size, Unclosed, lines_of, unclosed};
 use crate::error::Error;
-use crate::lines::{Lines, Piece};
+use crate::lines::{BUFFER_BYTES, Lines, Piece};
 use crate::matrix::Table;
 use crate::memory::Budget;
 use crate::real::{Real, at_precision};
@@ -295,8 +295,10 @@ fn column_names(
     row_count: usize,
     budget: &Budget,
 ) -> Result<Vec<String>, Error> {
-    let count = Fields::new(&header.bytes, separator).count();
-    budget.check((count * size_of::<String>() + header.bytes.len()) as u64)?;
+    if header.bytes.len() > BUFFER_BYTES {
+        let count = Fields::new(&header.bytes, separator).count();
+        budget.check((count * size_of::<String>() + header.bytes.len()) as u64)?;
+    }
     let fields: Result<Vec<String>, Unclosed> = Fields::new(&header.bytes, separator)
         .map(|field| field.map(|field| field.text()))
         .collect();
