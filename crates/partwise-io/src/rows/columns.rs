@@ -281,10 +281,29 @@ fn each_text(
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::sync::Arc;
 
     use arrow_schema::Field;
 
     use super::*;
+
+    #[test]
+    fn a_text_that_many_rows_have_takes_room_in_each() {
+        let keys = arrow_array::Int8Array::from(vec![0; 2000]);
+        let values = arrow_array::StringArray::from(vec!["x".repeat(1000)]);
+        let column = arrow_array::DictionaryArray::new(keys, Arc::new(values));
+        let column: ArrayRef = Arc::new(column);
+        let budget = |limit| Budget {
+            file: "v.arrow".to_owned(),
+            limit: Some(limit),
+        };
+        let few = budget(1 << 20);
+        assert!(Names::new(&few).add(&column).is_err());
+        let enough = budget(3 << 20);
+        let mut names = Names::new(&enough);
+        names.add(&column).unwrap();
+        assert_eq!(names.texts.len(), 2000);
+    }
 
     fn refusal(columns: &[(&str, DataType)], index: Option<&str>) -> String {
         let field = |(name, kind): &(&str, DataType)| Field::new(*name, kind.clone(), false);

@@ -223,6 +223,13 @@ fn gzip() {
 
 #[test]
 fn matrix_market() {
+    assert_eq!(
+        content(
+            "v.mtx",
+            "%%MatrixMarket matrix coord\x1b[2Jinate real general\n"
+        ),
+        "v.mtx: line 1: format 'coord\\u{1b}[2jinate'; expected coordinate or array"
+    );
     let market =
         |kind: &str, rest: &str| content("v.mtx", format!("%%MatrixMarket matrix {kind}\n{rest}"));
     let coordinate = |rest: &str| market("coordinate real general", rest);
@@ -476,4 +483,85 @@ fn an_unwritable_folder() {
     let error = written.unwrap_err().to_string();
     assert!(error.starts_with("/proc/v.npy: cannot write: "), "{error}");
     assert_eq!(error.lines().count(), 1);
+}
+
+/// What is said of a file of that name and content where 512 kB may be taken.
+fn within_half_a_megabyte(name: &str, bytes: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    let options = ReadOptions {
+        memory_limit: Some(1 << 19),
+        ..ReadOptions::default()
+    };
+    message(&path, &options)
+}
+
+/// An array of numpy's first version with that header, and nothing behind it.
+fn npy(header: &str) -> Vec<u8> {
+    let length = (header.len() as u16).to_le_bytes();
+    [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes()].concat()
+}
+
+#[test]
+fn a_few_bytes_take_no_more_than_may_be_taken() {
+    use std::io::Write as _;
+
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(&vec![b','; 4 << 20]).unwrap();
+    packed.write_all(b"\n1").unwrap();
+    let error = within_half_a_megabyte("v.csv.gz", &packed.finish().unwrap());
+    assert!(error.contains("of memory; allowed are"), "{error}");
+
+    let count = 3_000_000;
+    let numbers = npy(&format!(
+        "{{'descr': '<f8', 'fortran_order': False, 'shape': ({count}, 0), }}"
+    ));
+    let names = [
+        npy(&format!(
+            "{{'descr': '|S1', 'fortran_order': False, 'shape': ({count},), }}"
+        )),
+        vec![b'a'; count],
+    ];
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in [("v.npy", numbers), ("row_names.npy", names.concat())] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default())
+            .unwrap();
+        zip.write_all(&bytes).unwrap();
+    }
+    let error = within_half_a_megabyte("v.npz", &zip.finish().unwrap().into_inner());
+    assert!(error.contains("of memory; allowed are"), "{error}");
+}
+
+#[test]
+fn rows_that_cannot_be_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let half = npy("{'descr': '<f8', 'fortran_order': False, 'shape': (9223372036854775808, 0), }");
+    for name in ["a.npy", "b.npy"] {
+        std::fs::write(folder.path().join(name), &half).unwrap();
+    }
+    let opened = partwise_io::Stored::open_with(folder.path(), &ReadOptions::default());
+    let error = opened.unwrap_err().to_string();
+    assert!(
+        error.ends_with("has more rows than can be counted"),
+        "{error}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn groups_within_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("v.zarr");
+    std::fs::create_dir(&root).unwrap();
+    let group = r#"{"zarr_format": 3, "node_type": "group", "attributes": {}}"#;
+    std::fs::write(root.join("zarr.json"), group).unwrap();
+    for name in ["a", "b", "c", "d", "e"] {
+        std::os::unix::fs::symlink(".", root.join(name)).unwrap();
+    }
+    let error = message(&root, &ReadOptions::default());
+    assert!(
+        error.contains("holds more than 32768 groups and arrays"),
+        "{error}"
+    );
 }
