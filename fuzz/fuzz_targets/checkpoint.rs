@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use partwise_fuzz::fits::{observer, small_fit, small_matrix};
+use partwise_fuzz::fits::{observer, small_fit, small_matrix, small_v};
 use partwise_fuzz::{checked, file, split};
 use partwise_io::read_checkpoint;
 
@@ -21,7 +21,7 @@ fuzz_target!(init: partwise_fuzz::begin(), |data: &[u8]| {
         return;
     };
     let values = small_matrix();
-    let v = partwise::Matrix::row_major(&values, 6, 5).expect("6 rows of 5");
+    let v = small_v(&values, choice[0] >> 1);
     let nmf = small_fit(choice[0] >> 1);
     let went_on = nmf.resume(&[v], Default::default(), &mut state, &mut observer);
     if let Some(model) = checked(went_on) {

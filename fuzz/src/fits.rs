@@ -3,13 +3,22 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use partwise::{Loss, Nmf, Observer, Progress, Solver, State};
+use partwise::{Loss, Matrix, Nmf, Observer, Progress, Solver, State};
 
 /// Six samples of five features.
 pub fn small_matrix() -> Vec<f64> {
     let value =
         |i: usize| (i * 7919 % 101) as f64 / 20.0 + if i.is_multiple_of(7) { 0.0 } else { 0.5 };
     (0..30).map(value).collect()
+}
+
+/// These as a V, by rows or, by the fourth bit of what chooses the fit, by columns: the factors then change their places.
+pub fn small_v(values: &[f64], choice: u8) -> Matrix<'_, f64> {
+    let v = match choice & 8 {
+        0 => Matrix::row_major(values, 6, 5),
+        _ => Matrix::column_major(values, 6, 5),
+    };
+    v.expect("six samples of five features")
 }
 
 /// One of the kinds of fits whose states differ.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use partwise::Nmf;
 use partwise_apps::compress::{FactorError, Factoriser, Factors, Method, Target, compress};
 use partwise_apps::image::decode_photo;
-use partwise_fuzz::fits::{Keeper, small_fit, small_matrix};
+use partwise_fuzz::fits::{Keeper, small_fit, small_matrix, small_v};
 
 // The coverage counters of the libraries want their fuzzer, where they are built with them.
 use libfuzzer_sys as _;
@@ -301,8 +301,8 @@ fn pictures(here: &Path) -> Done {
 
 fn states(here: &Path) -> Done {
     let values = small_matrix();
-    let v = partwise::Matrix::row_major(&values, 6, 5)?;
-    for choice in 0..8 {
+    for choice in 0..16 {
+        let v = small_v(&values, choice);
         for until in [2, 9] {
             let mut keeper = Keeper::after(until);
             small_fit(choice).fit_with(&[v], Default::default(), &mut keeper)?;

@@ -137,9 +137,12 @@ impl<'a> Archive<'a> {
         }
     }
 
-    /// A matrix whose shape is known.
+    /// A factor whose shape is known.
     pub(crate) fn dense<T: Float>(&mut self, dense: &mut Dense<T>) {
         self.values(dense.as_mut_slice());
+        if self.fills() {
+            self.require(dense.as_slice().iter().all(|x| x.to_f64().is_finite()));
+        }
     }
 
     /// Numbers, and how many.

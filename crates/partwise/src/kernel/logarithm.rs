@@ -28,10 +28,10 @@ macro_rules! logarithm {
             /// Coefficients of s², s⁴, … in R.
             const SERIES: &[$type] = &$series;
 
-            /// f and k of a positive, finite number of full precision.
+            /// f and k of a positive, finite number of full precision; of any other number something.
             #[inline(always)]
             pub(super) fn reduce(x: $type) -> ($type, $type) {
-                let bits = x.to_bits() + (ONE - ROOT_HALF);
+                let bits = x.to_bits().wrapping_add(ONE - ROOT_HALF);
                 let exponent = <$type>::from_bits(SHIFTER | (bits >> MANTISSA_DIGITS));
                 let mantissa = bits & ((1 << MANTISSA_DIGITS) - 1);
                 let f = <$type>::from_bits(mantissa + ROOT_HALF) - 1.0;
@@ -150,6 +150,19 @@ mod tests {
             let expected = f64::from(x).ln();
             let ulp = f64::from(f32::EPSILON) * expected.abs();
             assert!((f64::from(found) - expected).abs() <= ulp, "{x:e}: {found}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_no_fault() {
+        for y in [
+            f64::NAN,
+            -f64::NAN,
+            f64::from_bits(u64::MAX),
+            f64::NEG_INFINITY,
+        ] {
+            assert_eq!(f64::excess(y, 1.0), 0.0);
+            assert_eq!(f32::excess(y as f32, 1.0), 0.0);
         }
     }
 
