@@ -220,7 +220,8 @@ impl Messages {
         for block in &self.dictionaries {
             let bytes = self.bytes(block)?;
             // Later ones may be added to it.
-            taken += self.unpacked(&bytes, block.metaDataLength() as usize)?;
+            let unpacked = self.unpacked(&bytes, block.metaDataLength() as usize)?;
+            taken = unpacked.saturating_add(taken);
             self.budget.check(taken)?;
             decoder
                 .read_dictionary(block, &bytes.into())

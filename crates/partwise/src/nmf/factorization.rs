@@ -26,7 +26,7 @@ pub struct Factorization<T> {
     pub objective: f64,
     /// ‖V − WH‖ / ‖V‖ in the Frobenius norm, whatever the loss; infinite if V is all zeros and WH is not.
     pub relative_error: f64,
-    /// Distance from a stationary point at the factors returned; see [`Progress::residual`].
+    /// Distance from a stationary point at the factors returned; see [`crate::Progress::residual`].
     pub residual: f64,
     /// Iterations done.
     pub iterations: usize,
@@ -49,7 +49,7 @@ pub struct Factorization<T> {
     /// C, k × m, of a constraint `convex`: H = C V, each row summing to one.
     pub mixture: Option<Dense<T>>,
     /// B, k × classes, of a constraint `labels`: which class each component speaks of. The largest entry of each row of W B is the
-    /// class that is most likely ([`Labels::told`]).
+    /// class that is most likely ([`crate::Labels::told`]).
     pub class_parts: Option<Dense<T>>,
     /// The objective that each of several starts reached in the few iterations that it was tried for, in their order,
     /// on a sketch an estimate; nothing if there was one.
