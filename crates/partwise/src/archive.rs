@@ -15,7 +15,7 @@ const NAME: &str = "partwise state";
 /// Bytes of a text at most.
 const LONGEST_TEXT: u64 = 1 << 16;
 /// A count at most: far more than any fit arrives at, and far enough from the end of the numbers that sums of counts stay below it.
-const LARGEST_COUNT: u64 = 1 << 48;
+pub(crate) const LARGEST_COUNT: u64 = 1 << 48;
 /// Numbers on their way at a time.
 const NUMBERS: usize = 1024;
 

@@ -131,7 +131,7 @@ impl<'a, T: Float> Driver<'a, T> {
     pub(crate) fn spread(&mut self) -> Vec<Spread> {
         match self.ask("spread", Order::Spread) {
             Answer::Spread(spread) => {
-                expect("spreads", spread.len(), self.rank);
+                expect("spreads in an answer", spread.len(), self.rank);
                 spread
             }
             _ => threads::end(wire::malformed("an answer without a spread")),
@@ -399,7 +399,11 @@ impl<'a, T: Float> Driver<'a, T> {
 impl<T: Float> Columns<T> for Driver<'_, T> {
     fn gram(&mut self) -> Vec<f64> {
         let gram = self.sums("gram", Order::Gram);
-        expect("products of columns", gram.len(), self.width * self.width);
+        expect(
+            "products of columns in an answer",
+            gram.len(),
+            self.width * self.width,
+        );
         gram
     }
 
@@ -419,8 +423,12 @@ impl<T: Float> Range<T> for Driver<'_, T> {
     fn backward(&mut self) -> Dense<T> {
         match self.ask("backward", Order::Backward(self.unit)) {
             Answer::Product(product) => {
-                expect("rows of a product", product.rows(), self.cols);
-                expect("columns of a product", product.cols(), self.width);
+                expect("rows of a product in an answer", product.rows(), self.cols);
+                expect(
+                    "columns of a product in an answer",
+                    product.cols(),
+                    self.width,
+                );
                 product
             }
             _ => threads::end(wire::malformed("an answer without a product")),

@@ -228,10 +228,7 @@ fn asked<R>(question: &str, answer: Result<R, String>) -> Result<R, Error> {
 
 /// Ends the fit unless an answer has as many numbers as there must be.
 fn expect(what: &str, found: usize, expected: usize) {
-    if found != expected {
-        let reason = format!("an answer with {found} {what}, where {expected} are expected");
-        threads::end(wire::malformed(reason));
-    }
+    wire::same(what, found, expected).unwrap_or_else(|error| threads::end(error));
 }
 
 /// All partitions as one shard.
@@ -307,7 +304,7 @@ impl<T: Float> Shard<T> for Remote<'_, '_, T> {
     fn squares(&self) -> Vec<f64> {
         let squares = self.sums("squares", Order::Squares);
         let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
-        expect("squares", squares.len(), driver.rank);
+        expect("squares in an answer", squares.len(), driver.rank);
         squares
     }
 

@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::message::{Answer, Answered, Asked, Begin, Described, Halve, Order, Slot, Step};
-use super::wire::{self, malformed, wire};
+use super::wire::{self, malformed, same, wire};
+use crate::archive::LARGEST_COUNT;
 use crate::init::{Spread, W_STREAMS, draw_rows};
 use crate::matrix::{Dense, Matrix, Signs, Source, Summary, Twin};
 use crate::pass::Sums;
@@ -13,9 +14,6 @@ use crate::shard::{Local, Shard};
 use crate::sketch::{scaled, turned};
 use crate::threads::Threads;
 use crate::{Error, Float};
-
-/// No V has so many rows.
-const MOST_ROWS: usize = 1 << 48;
 
 /// A block of rows of a V whose other rows are elsewhere, without the block itself, which whoever asks hands over.
 ///
@@ -169,7 +167,9 @@ impl<T: Float> Partition<T> {
     fn span(&self, v: &Matrix<'_, T>, first: &[usize]) -> Result<(usize, usize), Error> {
         let first = first.get(self.index).copied();
         let first = first.ok_or_else(|| malformed("fewer partitions than there are"))?;
-        let end = first.checked_add(v.rows()).filter(|&end| end < MOST_ROWS);
+        let end = first
+            .checked_add(v.rows())
+            .filter(|&end| (end as u64) < LARGEST_COUNT);
         let end =
             end.ok_or_else(|| malformed(format!("a partition whose first row is {first}")))?;
         Ok((first, end))
@@ -368,14 +368,4 @@ fn some_columns<T: Float>(x: &Dense<T>) -> Result<(), Error> {
         0 => Err(malformed("a matrix without columns")),
         _ => Ok(()),
     }
-}
-
-/// Refuses another number than there must be.
-fn same(what: &str, found: usize, expected: usize) -> Result<(), Error> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(malformed(format!(
-        "{found} {what}, where {expected} are expected"
-    )))
 }

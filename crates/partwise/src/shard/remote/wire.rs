@@ -26,6 +26,16 @@ pub(super) fn malformed(reason: impl Into<String>) -> Error {
     }
 }
 
+/// Refuses another number than there must be.
+pub(super) fn same(what: &str, found: usize, expected: usize) -> Result<(), Error> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(malformed(format!(
+        "{found} {what}, where {expected} are expected"
+    )))
+}
+
 /// A value that can be sent.
 pub trait Wire: Sized {
     /// Appends the value.
