@@ -218,9 +218,8 @@ impl Messages {
             FileDecoder::new(self.schema.clone(), self.version).with_projection(columns);
         let mut taken = 0;
         for block in &self.dictionaries {
-            let bytes = self.bytes(block)?;
+            let (bytes, unpacked) = self.bytes(block)?;
             // Later ones may be added to it.
-            let unpacked = self.unpacked(&bytes, block.metaDataLength() as usize)?;
             taken = unpacked.saturating_add(taken);
             self.budget.check(taken)?;
             decoder
@@ -239,7 +238,8 @@ impl Messages {
         bytes.max().unwrap_or(0).saturating_add(unpacked)
     }
 
-    fn bytes(&self, block: &Block) -> Result<Vec<u8>, Error> {
+    /// A message, and bytes that its buffers take.
+    fn bytes(&self, block: &Block) -> Result<(Vec<u8>, u64), Error> {
         let (at, size) = (block.offset() as u64, block.metaDataLength() as u64);
         let size = size + block.bodyLength() as u64;
         let mut bytes = self.budget.allocate::<u8>(size)?;
@@ -255,7 +255,7 @@ impl Messages {
         }
         let unpacked = self.unpacked(&bytes, block.metaDataLength() as usize)?;
         self.budget.allocate::<u8>(unpacked)?;
-        Ok(bytes)
+        Ok((bytes, unpacked))
     }
 
     /// Bytes that the buffers of a message take: a compressed one begins with its size.
@@ -293,7 +293,7 @@ impl Messages {
 
     fn batch(&self, decoder: &FileDecoder, number: usize) -> Result<RecordBatch, Error> {
         let block = &self.batches[number];
-        let bytes = self.bytes(block)?;
+        let (bytes, _) = self.bytes(block)?;
         let batch = decoder
             .read_record_batch(block, &bytes.into())
             .map_err(|error| self.refused(error))?;

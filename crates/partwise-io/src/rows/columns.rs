@@ -229,15 +229,15 @@ impl<'a> Names<'a> {
         each_text(dictionary.values(), |text| values.push(text))?;
         for (row, key) in dictionary.normalized_keys().into_iter().enumerate() {
             let value = (!column.is_null(row)).then(|| values.texts.get(key));
-            self.push(value.flatten().map_or("", String::as_str))?;
+            self.push(value.flatten().cloned().unwrap_or_default())?;
         }
         Ok(())
     }
 
-    fn push(&mut self, text: &str) -> Result<(), Error> {
+    fn push(&mut self, text: String) -> Result<(), Error> {
         self.bytes += (size_of::<String>() + text.len()) as u64;
         self.budget.check(self.bytes)?;
-        self.texts.push(text.to_owned());
+        self.texts.push(text);
         Ok(())
     }
 }
@@ -245,15 +245,15 @@ impl<'a> Names<'a> {
 /// Hands over each text of a column.
 fn each_text(
     column: &ArrayRef,
-    mut visit: impl FnMut(&str) -> Result<(), Error>,
+    mut visit: impl FnMut(String) -> Result<(), Error>,
 ) -> Result<(), Error> {
     macro_rules! each {
         ($column:expr) => {{
             let column = $column;
             for row in 0..column.len() {
                 match column.is_null(row) {
-                    true => visit("")?,
-                    false => visit(&column.value(row).to_string())?,
+                    true => visit(String::new())?,
+                    false => visit(column.value(row).to_string())?,
                 }
             }
             Ok(())
