@@ -189,7 +189,7 @@ fn nmf<T: Float>(
             3 => number(input)? - 2.0,
             which => named[usize::from(which)],
         };
-        nmf = checked(Loss::beta(beta)).map_or(nmf.clone(), |loss| nmf.loss(loss));
+        nmf = checked(Loss::beta_divergence(beta)).map_or(nmf.clone(), |loss| nmf.loss(loss));
     }
     if choice & 8 != 0 {
         nmf = nmf.penalty(Penalty {
@@ -318,12 +318,12 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
             }
         }
         4 => {
-            let mut batches = MiniBatchNmf::new(nmf);
-            batches.batch_size = count(input)?;
-            batches.forget_factor = number(input)?;
-            batches.fresh_restarts = input.arbitrary()?;
-            batches.fresh_iterations = small(input, 4)?;
-            batches.solve_iterations = small(input, 4)?;
+            let batches = MiniBatchNmf::new(nmf)
+                .batch_size(count(input)?)
+                .forget_factor(number(input)?)
+                .fresh_restarts(input.arbitrary()?)
+                .fresh_iterations(small(input, 4)?)
+                .solve_iterations(small(input, 4)?);
             let (Some(w), Some(h)) = (dense(input, m, rank)?, dense(input, rank, n)?) else {
                 return Ok(());
             };

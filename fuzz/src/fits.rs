@@ -31,7 +31,7 @@ pub fn small_fit(choice: u8) -> Nmf {
         4 => ("hals", Loss::FROBENIUS, 3),
         5 => ("sketched", Loss::FROBENIUS, 2),
         6 => ("apg", Loss::FROBENIUS, 1),
-        _ => ("auto", Loss::beta(1.5).expect("a known loss"), 1),
+        _ => ("auto", Loss::beta_divergence(1.5).expect("a known loss"), 1),
     };
     let solver: Solver = solver.parse().expect("a known solver");
     Nmf::new(2)

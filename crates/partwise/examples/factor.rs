@@ -30,6 +30,7 @@ fn main() -> Result<(), partwise::Error> {
                 "{solver:5} {loss:17} objective {:.3e}, relative error {:.4}, {} iterations, {}",
                 model.objective, model.relative_error, model.iterations, model.stop
             );
+            assert!(model.relative_error < 0.1, "the bumps are found");
         }
     }
     Ok(())

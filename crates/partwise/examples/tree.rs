@@ -37,6 +37,10 @@ fn main() -> Result<(), partwise::Error> {
     if let Some(model) = grown {
         show(&model.tree, 0, 0, &words);
         println!("document 0 is in leaf {:?}", model.labels[0]);
+        let labels = &model.labels;
+        let topics: std::collections::HashSet<_> = labels[..TOPICS.len()].iter().collect();
+        assert_eq!(topics.len(), TOPICS.len(), "each topic has a leaf");
+        assert!((0..DOCUMENTS).all(|i| labels[i] == labels[i % TOPICS.len()]));
     }
     Ok(())
 }

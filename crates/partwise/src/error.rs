@@ -179,6 +179,19 @@ pub enum Error {
     },
 }
 
+/// Refuses a parameter: its value, and what would be right.
+pub(crate) fn refuse<R>(
+    name: &'static str,
+    value: impl ToString,
+    legal: impl Into<String>,
+) -> Result<R, Error> {
+    Err(Error::Parameter {
+        name,
+        value: value.to_string(),
+        legal: legal.into(),
+    })
+}
+
 impl Error {
     /// The same error about an entry of another matrix.
     pub(crate) fn of_matrix(self, name: &'static str) -> Self {

@@ -1,4 +1,4 @@
-//! The only outer loop: a pass over V, a step of the other factor, a look at the objective, and the question
+//! The outer loop of every plain fit: a pass over V, a step of the other factor, a look at the objective, and the question
 //! whether to go on.
 //!
 //! An iteration improves W and then H. Where V is walked by its columns (see [`crate::matrix`]) the factor that goes with
@@ -619,7 +619,7 @@ impl<T: Float> Fit<'_, '_, T> {
 
     /// ½‖V − WH‖² under another loss.
     fn squared_look(&mut self) -> f64 {
-        if !self.shard.counts_all() {
+        if !(self.shard.counts_all() && self.data.has_products::<T>()) {
             let squared = Elementwise::new(Loss::FROBENIUS, 0.0);
             return self.shard.divergence(&squared, &self.right);
         }

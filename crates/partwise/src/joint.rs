@@ -5,9 +5,14 @@
 //! together for it: V_pᵀ are blocks of rows of the transposed one. As D(c V, c Y) = c^β D(V, Y), a matrix counts for λ where it and H_p are
 //! multiplied by λ^(1/β). The widest one keeps its scale, and only the others are copied.
 
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use crate::matrix::{Dense, Matrix, Signs, Summary};
 use crate::nmf::go_on;
-use crate::observe::Observer;
+use crate::observe::{Observer, Progress};
 use crate::threads::Threads;
 use crate::{Error, Factor, Factorization, Float, Nmf, Penalty, Start};
 
@@ -120,7 +125,7 @@ impl JointNmf {
         for (p, &weight) in self.weights.iter().enumerate() {
             let legal = if !(weight > 0.0 && weight.is_finite()) {
                 "expected a finite number above 0"
-            } else if weight != 1.0 && self.nmf.loss.exponent() <= 0.0 {
+            } else if weight != 1.0 && self.nmf.loss.beta() <= 0.0 {
                 "expected 1 with beta ≤ 0, of which a scale says nothing"
             } else {
                 continue;
@@ -177,10 +182,10 @@ impl JointNmf {
     ) -> Result<Dense<T>, Error> {
         let parts = model.parts.iter();
         let parts: Vec<_> = parts.map(|part| (&part.h, part.scale)).collect();
-        self.transform_by(matrices, &parts)
+        self.transform_by(matrices, &parts, &mut go_on)
     }
 
-    /// The same, by each H (k × n_p) and what its matrix was multiplied by ([`JointPart::scale`]).
+    /// The same, by each H (k × n_p) and what its matrix was multiplied by ([`JointPart::scale`]), watched by an observer.
     ///
     /// # Errors
     /// As [`Self::transform`].
@@ -188,6 +193,7 @@ impl JointNmf {
         &self,
         matrices: &[Option<Matrix<'_, T>>],
         parts: &[(&Dense<T>, f64)],
+        observer: &mut dyn Observer,
     ) -> Result<Dense<T>, Error> {
         self.check()?;
         if matrices.len() != parts.len() {
@@ -232,8 +238,11 @@ impl JointNmf {
             ..Start::default()
         };
         let given: Vec<_> = there.iter().map(|(_, v, _)| *v).collect();
-        let fit = Scaled::of(&given, &scales)
-            .run(|blocks| self.turned().fit_with(blocks, start, &mut go_on))?;
+        let fit = Scaled::of(&given, &scales).run(|blocks| {
+            self.turned()
+                .n_init(NonZeroUsize::MIN)
+                .fit_with(blocks, start, observer)
+        })?;
         Ok(fit.h.transposed())
     }
 
@@ -257,7 +266,7 @@ impl JointNmf {
         }
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
         let lambdas = threads.until_ended(|| self.lambdas(matrices, &threads))?;
-        let beta = self.nmf.loss.exponent();
+        let beta = self.nmf.loss.beta();
         // What is minimised is divided by this.
         let unit = lambdas[widest(matrices)];
         let scale = |lambda: &f64| match beta <= 0.0 {
@@ -266,6 +275,7 @@ impl JointNmf {
         };
         let scales: Vec<f64> = lambdas.iter().map(scale).collect();
         check_scales::<T>(&lambdas, &scales)?;
+        let observer = &mut InUnits { observer, unit };
         let found = Scaled::of(matrices, &scales)
             .run(|blocks| self.turned().fit_with(blocks, Start::default(), observer))?;
         let mut fit = Factorization {
@@ -307,12 +317,12 @@ impl JointNmf {
         matrices: &[Matrix<'_, T>],
         threads: &Threads,
     ) -> Result<Vec<f64>, Error> {
-        let beta = self.nmf.loss.exponent();
+        let beta = self.nmf.loss.beta();
         let lambda = |(p, v): (usize, &Matrix<'_, T>)| {
             let look = || {
                 let summary = Summary::of(v, Signs::NonNegative, threads)?;
                 summary.check_scale()?;
-                summary.check_loss(self.nmf.loss)?;
+                summary.check_loss::<T>(self.nmf.loss)?;
                 Ok(summary)
             };
             let summary = look().map_err(|error| within(p, error))?;
@@ -341,6 +351,29 @@ impl JointNmf {
             alpha_h: alpha_w,
             l1_ratio,
         })
+    }
+}
+
+/// Shows the objective as the model has it. (There are no states of a joint fit.)
+struct InUnits<'a> {
+    observer: &'a mut dyn Observer,
+    unit: f64,
+}
+
+impl Observer for InUnits<'_> {
+    fn observe(&mut self, progress: &Progress) -> ControlFlow<()> {
+        self.observer.observe(&Progress {
+            objective: progress.objective * self.unit,
+            ..*progress
+        })
+    }
+
+    fn approach(&mut self, done: usize, most: usize) -> ControlFlow<()> {
+        self.observer.approach(done, most)
+    }
+
+    fn interrupt(&self) -> Option<Arc<AtomicBool>> {
+        self.observer.interrupt()
     }
 }
 

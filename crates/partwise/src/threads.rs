@@ -9,17 +9,21 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use rayon::ThreadPool;
-use rayon::prelude::*;
+use rayon::{Scope, ThreadPool};
 
 use crate::Error;
 
-/// A number of threads to work with. One thread works without a pool.
+/// How often the calling thread, once it has no more work, looks whether the others have ended theirs before it sleeps: about as long as
+/// it takes to be woken, 20 to 100 microseconds.
+const TURNS: usize = 2048;
+
+/// A number of threads to work with, the calling one among them.
 #[derive(Clone, Debug)]
 pub(crate) struct Threads {
+    /// The others, if there are any.
     pool: Option<Arc<ThreadPool>>,
     interrupt: Option<Arc<AtomicBool>>,
 }
@@ -61,7 +65,7 @@ impl Threads {
             };
         }
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(count)
+            .num_threads(count - 1)
             .thread_name(|i| format!("partwise-{i}"))
             .build()
             .ok()
@@ -84,7 +88,7 @@ impl Threads {
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
         let pool = self.pool.as_ref();
-        pool.map_or(1, |pool| pool.current_num_threads())
+        1 + pool.map_or(0, |pool| pool.current_num_threads())
     }
 
     /// The same threads, which stop work once the flag is set.
@@ -116,16 +120,7 @@ impl Threads {
 
     /// Results of `task(0)`, `task(1)`, … in order.
     pub(crate) fn map<R: Send>(&self, tasks: usize, task: impl Fn(usize) -> R + Sync) -> Vec<R> {
-        let task = |i| {
-            self.check();
-            task(i)
-        };
-        match &self.pool {
-            Some(pool) if tasks > 1 => {
-                pool.install(|| (0..tasks).into_par_iter().map(&task).collect())
-            }
-            _ => (0..tasks).map(&task).collect(),
-        }
+        self.over(0..tasks, |_, i| task(i))
     }
 
     /// Results of `task(i, chunk i)` in order, over chunks of `length` values (the last may be shorter).
@@ -135,24 +130,7 @@ impl Threads {
         length: usize,
         task: impl Fn(usize, &mut [T]) -> R + Sync,
     ) -> Vec<R> {
-        let task = |i, chunk: &mut [T]| {
-            self.check();
-            task(i, chunk)
-        };
-        match &self.pool {
-            Some(pool) if values.len() > length => pool.install(|| {
-                values
-                    .par_chunks_mut(length)
-                    .enumerate()
-                    .map(|(i, chunk)| task(i, chunk))
-                    .collect()
-            }),
-            _ => values
-                .chunks_mut(length)
-                .enumerate()
-                .map(|(i, chunk)| task(i, chunk))
-                .collect(),
-        }
+        self.over(values.chunks_mut(length), task)
     }
 
     /// As [`Self::map_chunks`] over two arrays cut in step: `task(i, chunk i of a, chunk i of b)`.
@@ -162,25 +140,8 @@ impl Threads {
         (b, b_length): (&mut [U], usize),
         task: impl Fn(usize, &mut [T], &mut [U]) -> R + Sync,
     ) -> Vec<R> {
-        let task = |i, a: &mut [T], b: &mut [U]| {
-            self.check();
-            task(i, a, b)
-        };
-        match &self.pool {
-            Some(pool) if a.len() > a_length => pool.install(|| {
-                a.par_chunks_mut(a_length)
-                    .zip(b.par_chunks_mut(b_length))
-                    .enumerate()
-                    .map(|(i, (a, b))| task(i, a, b))
-                    .collect()
-            }),
-            _ => a
-                .chunks_mut(a_length)
-                .zip(b.chunks_mut(b_length))
-                .enumerate()
-                .map(|(i, (a, b))| task(i, a, b))
-                .collect(),
-        }
+        let chunks = a.chunks_mut(a_length).zip(b.chunks_mut(b_length));
+        self.over(chunks, |i, (a, b)| task(i, a, b))
     }
 
     /// Results of `task(i, pieces[i])` in order.
@@ -189,15 +150,71 @@ impl Threads {
         pieces: Vec<P>,
         task: impl Fn(usize, P) -> R + Sync,
     ) -> Vec<R> {
-        let numbered = |(i, piece)| {
+        self.over(pieces.into_iter(), task)
+    }
+
+    /// Results of `task(i, piece i)` in order. Each thread takes the next piece as soon as it is done with one; the calling thread
+    /// is one of them.
+    fn over<P, R: Send>(
+        &self,
+        pieces: impl ExactSizeIterator<Item = P> + Send,
+        task: impl Fn(usize, P) -> R + Sync,
+    ) -> Vec<R> {
+        let task = |(i, piece)| {
             self.check();
             task(i, piece)
         };
-        match &self.pool {
-            Some(pool) if pieces.len() > 1 => {
-                pool.install(|| pieces.into_par_iter().enumerate().map(numbered).collect())
+        let count = pieces.len();
+        let pieces = pieces.enumerate();
+        let pool = match &self.pool {
+            Some(pool) if count > 1 => pool,
+            _ => return pieces.map(task).collect(),
+        };
+        let helpers = pool.current_num_threads().min(count - 1);
+        let at_work = AtomicUsize::new(helpers);
+        let (pieces, results) = (Mutex::new(pieces), Mutex::new(Vec::with_capacity(count)));
+        let work = || {
+            let mut done = Vec::new();
+            while let Some((i, piece)) = next(&pieces) {
+                done.push((i, task((i, piece))));
             }
-            _ => pieces.into_iter().enumerate().map(numbered).collect(),
-        }
+            let results = results.lock();
+            results
+                .unwrap_or_else(PoisonError::into_inner)
+                .append(&mut done);
+        };
+        let help = || {
+            work();
+            at_work.fetch_sub(1, Ordering::Release);
+        };
+        pool.in_place_scope(|scope| {
+            call(scope, helpers, &help);
+            work();
+            // The others are about to end: to sleep and be woken would take longer.
+            let mut turns = 0..TURNS;
+            while at_work.load(Ordering::Acquire) > 0 && turns.next().is_some() {
+                std::hint::spin_loop();
+            }
+        });
+        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        results.sort_unstable_by_key(|&(i, _)| i);
+        results.into_iter().map(|(_, result)| result).collect()
     }
+}
+
+/// Calls helpers, each of which calls half of the others: none has many to wake.
+fn call<'s>(scope: &Scope<'s>, helpers: usize, help: &'s (dyn Fn() + Sync)) {
+    if let Some(others) = helpers.checked_sub(1) {
+        scope.spawn(move |scope| {
+            call(scope, others / 2, help);
+            call(scope, others - others / 2, help);
+            help();
+        });
+    }
+}
+
+/// The next of what several threads share.
+fn next<I: Iterator>(shared: &Mutex<I>) -> Option<I::Item> {
+    let shared = shared.lock();
+    shared.unwrap_or_else(PoisonError::into_inner).next()
 }

@@ -15,6 +15,7 @@ mod settle;
 use std::num::NonZeroUsize;
 
 use crate::archive::{Archive, Identity};
+use crate::error::refuse;
 use crate::matrix::{Dense, Matrix, Signs, Summary};
 use crate::nmf::{Nmf, Ready};
 use crate::rank::kept::{self, Kept};
@@ -152,19 +153,19 @@ impl ConsensusNmf {
         self.nmf.check_free("in a consensus")?;
         if self.runs < 2 {
             let legal = "expected at least 2 runs to compare";
-            return refuse("runs", self.runs.to_string(), legal);
+            return refuse("runs", self.runs, legal);
         }
         if !(self.neighbours > 0.0 && self.neighbours <= 1.0) {
             let legal = "expected a share of the runs above 0, at most 1";
-            return refuse("neighbours", self.neighbours.to_string(), legal);
+            return refuse("neighbours", self.neighbours, legal);
         }
         if !(self.threshold > 0.0 && self.threshold <= 2.0) {
             let legal = "expected a distance above 0, at most 2, which drops nothing";
-            return refuse("threshold", self.threshold.to_string(), legal);
+            return refuse("threshold", self.threshold, legal);
         }
         if self.bootstrap == 1 {
             let legal = "expected 0, or at least 2 fits to make intervals of";
-            return refuse("bootstrap", "1".to_owned(), legal);
+            return refuse("bootstrap", "1", legal);
         }
         Ok(())
     }
@@ -188,7 +189,7 @@ impl ConsensusNmf {
         }
         if self.nmf.rank > most {
             let legal = format!("expected at most {most}, the smaller side of {rows} × {cols}");
-            return refuse("rank", self.nmf.rank.to_string(), &legal);
+            return refuse("rank", self.nmf.rank, legal);
         }
         Ok(())
     }
@@ -269,7 +270,7 @@ impl ConsensusNmf {
     ) -> Result<Option<ConsensusModel<T>>, Error> {
         let summary = Summary::of(v, Signs::NonNegative, threads)?;
         summary.check_scale()?;
-        summary.check_loss(self.nmf.loss)?;
+        summary.check_loss::<T>(self.nmf.loss)?;
         let settled = 1 + usize::from(self.polish);
         let course = Course::new(observer, self.runs + settled + self.bootstrap);
         let course = course.going_on(records, v.cols(), || self.identity(v, &summary))?;
@@ -331,7 +332,7 @@ impl ConsensusNmf {
             "every one of {} components is an outlier; expected more than {least:.3}, the least mean distance of one to its nearest neighbours",
             densities.len()
         );
-        refuse("threshold", self.threshold.to_string(), &legal)
+        refuse("threshold", self.threshold, legal)
     }
 }
 
@@ -344,12 +345,4 @@ fn seed(nmf: &Nmf, number: usize) -> u64 {
 fn best(runs: &[Run]) -> usize {
     let by_size = |a: &usize, b: &usize| runs[*a].objective.total_cmp(&runs[*b].objective);
     (0..runs.len()).min_by(by_size).unwrap_or(0)
-}
-
-fn refuse<R>(name: &'static str, value: String, legal: &str) -> Result<R, Error> {
-    Err(Error::Parameter {
-        name,
-        value,
-        legal: legal.to_owned(),
-    })
 }

@@ -10,6 +10,7 @@ mod work;
 
 use std::ops::ControlFlow;
 
+use crate::error::refuse;
 use crate::init::{H_STREAMS, W_STREAMS, draw};
 use crate::loss::Elementwise;
 use crate::matrix::{Matrix, Signs, Summary};
@@ -59,20 +60,13 @@ impl ConvolutiveNmf {
     /// start that is not drawn, a penalty or a constraint.
     pub fn check(&self) -> Result<(), Error> {
         self.nmf.check()?;
-        let refuse = |name, value: String, legal: &str| {
-            Err(Error::Parameter {
-                name,
-                value,
-                legal: legal.to_owned(),
-            })
-        };
         if self.taps == 0 {
-            return refuse("taps", "0".to_owned(), "expected at least 1 row");
+            return refuse("taps", "0", "expected at least 1 row");
         }
         self.nmf.check_free("in a convolutive factorisation")?;
         if self.nmf.loss != Loss::KULLBACK_LEIBLER {
             let legal = "a convolutive factorisation expects kullback-leibler";
-            return refuse("loss", self.nmf.loss.to_string(), legal);
+            return refuse("loss", self.nmf.loss, legal);
         }
         if !["auto", "mu"].contains(&self.nmf.solver.name()) {
             let legal = "a convolutive factorisation expects auto or mu";
@@ -84,12 +78,12 @@ impl ConvolutiveNmf {
         }
         if self.nmf.n_init.get() > 1 {
             let legal = "a convolutive factorisation has one start; expected 1";
-            return refuse("n_init", self.nmf.n_init.to_string(), legal);
+            return refuse("n_init", self.nmf.n_init, legal);
         }
         if self.nmf.penalty.alpha_w != 0.0 || self.nmf.penalty.alpha_h != 0.0 {
             let value = self.nmf.penalty.alpha_w.max(self.nmf.penalty.alpha_h);
             let legal = "a convolutive factorisation expects no penalty";
-            return refuse("alpha", value.to_string(), legal);
+            return refuse("alpha", value, legal);
         }
         Ok(())
     }

@@ -320,7 +320,8 @@ unsafe fn add_columns<T: Float, S: Simd, const C: usize>(
             }
         }
     }
-    for (sums, tile) in sums.chunks_exact_mut(ACROSS).zip(&tile) {
-        sums.copy_from_slice(tile);
+    // Arrays of a known length: the compiler may call a function to copy slices.
+    for (sums, tile) in sums.as_chunks_mut().0.iter_mut().zip(tile) {
+        *sums = tile;
     }
 }

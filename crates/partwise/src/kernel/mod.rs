@@ -27,7 +27,7 @@ pub(crate) use logarithm::Logarithm;
 use prefetch::prefetch;
 pub(crate) use products::{add_times, add_transposed_times, gram, lines, outer, pack, times};
 pub(crate) use sparse::{Sums, dot, for_each_entry, gather_lines, sum_stride};
-pub(crate) use sums::{column_sums, inner, largest, sum, total};
+pub(crate) use sums::{column_sums, inner, largest, squared_distance, sum, total};
 
 /// How wide the vectors of a thread may be.
 #[cfg(feature = "kernels")]

@@ -24,6 +24,25 @@ pub(crate) fn total<T: Float, const N: usize>(a: &[T]) -> f64 {
     sums.iter().sum::<f64>() + rest
 }
 
+/// Σ (aᵢ − bᵢ)² in N lanes, as [`total`].
+#[inline(always)]
+pub(crate) fn squared_distance<T: Float, const N: usize>(a: &[T], b: &[T]) -> f64 {
+    let square = |a: T, b: T| {
+        let distance = a.to_f64() - b.to_f64();
+        distance * distance
+    };
+    let mut sums = [0.0; N];
+    let (a, b) = (a.chunks_exact(N), b.chunks_exact(N));
+    let rest = a.remainder().iter().zip(b.remainder());
+    let rest: f64 = rest.map(|(&a, &b)| square(a, b)).sum();
+    for (a, b) in a.zip(b) {
+        for lane in 0..N {
+            sums[lane] += square(a[lane], b[lane]);
+        }
+    }
+    sums.iter().sum::<f64>() + rest
+}
+
 /// Σ aᵢ bᵢ.
 pub(crate) fn inner<T: Float>(a: &[T], b: &[T]) -> f64 {
     vectorised!({

@@ -9,7 +9,7 @@
 use super::Loss;
 use crate::Float;
 use crate::float::power_of_two_near;
-use crate::kernel::total;
+use crate::kernel::{squared_distance, total};
 
 /// Exponents as near as this to 0 and 1 take a form of the divergence that does not divide rounding by a small β (β − 1).
 const NEAR_NAMED: f64 = 0.1;
@@ -48,7 +48,7 @@ fn near_series(beta: f64) -> [f64; NEAR_TERMS] {
 impl<T: Float> Elementwise<T> {
     /// `mean` is the mean of V, or 0 if V is all zeros.
     pub(crate) fn new(loss: Loss, mean: f64) -> Self {
-        let beta = loss.exponent();
+        let beta = loss.beta();
         // A quadratic loss takes no powers and needs no scale.
         let scale = if loss.is_quadratic() {
             1.0
@@ -179,6 +179,9 @@ impl<T: Float> Elementwise<T> {
     /// The sum of the scaled divergences of some entries.
     #[inline(always)]
     pub(crate) fn divergences(&self, v: &[T], y: &[T]) -> f64 {
+        if self.beta == 2.0 {
+            return 0.5 * squared_distance::<T, { 2 * LANES }>(v, y);
+        }
         if self.beta != 1.0 {
             let pairs = v.iter().zip(y);
             return pairs.map(|(&v, &y)| self.divergence(v, y)).sum();
@@ -267,7 +270,7 @@ mod tests {
     fn follows_the_textbook_formula_at_any_scale() {
         for beta in [-1.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0] {
             for mean in [1e-3, 1.0, 700.0] {
-                let loss = Elementwise::<f64>::new(Loss::beta(beta).unwrap(), mean);
+                let loss = Elementwise::<f64>::new(Loss::beta_divergence(beta).unwrap(), mean);
                 for (v, y) in [(1.0, 2.0), (3.5, 0.2), (0.7, 0.7), (1e-4, 1e-3)] {
                     let expected = naive(beta, v, y);
                     let found = loss.divergence(v, y) * loss.unit();
@@ -283,10 +286,10 @@ mod tests {
     #[test]
     fn exponents_near_the_named_ones_give_nearly_their_values() {
         for near in [0.0, 1.0] {
-            let exact = Elementwise::<f64>::new(Loss::beta(near).unwrap(), 1.0);
+            let exact = Elementwise::<f64>::new(Loss::beta_divergence(near).unwrap(), 1.0);
             for (v, y) in [(1.0, 2.0), (3.5, 0.2), (0.7, 0.7001), (1e-4, 1e-3)] {
                 for distance in [1e-3, 1e-9, 1e-15, 1e-300, -1e-9] {
-                    let beta = Loss::beta(near + distance).unwrap();
+                    let beta = Loss::beta_divergence(near + distance).unwrap();
                     let found = Elementwise::<f64>::new(beta, 1.0).divergence(v, y);
                     let expected = exact.divergence(v, y);
                     assert!(
@@ -308,7 +311,7 @@ mod tests {
     fn keeps_its_digits_where_v_and_y_are_close() {
         // D(1 | 1 + δ) = δ²/2 + (β−2) δ³/3 + O(δ⁴)
         for beta in [-9.5, -1.0, 0.5, 1.5, 3.0, 10.0] {
-            let loss = Elementwise::<f64>::new(Loss::beta(beta).unwrap(), 1.0);
+            let loss = Elementwise::<f64>::new(Loss::beta_divergence(beta).unwrap(), 1.0);
             for exponent in [-20, -30, -40] {
                 let delta = f64::from(exponent).exp2();
                 let expected = delta * delta * (0.5 + (beta - 2.0) / 3.0 * delta);
@@ -325,7 +328,7 @@ mod tests {
     #[test]
     fn the_two_powers_make_the_gradient() {
         for beta in [-1.0, 0.0, 0.5, 1.0, 1.7, 3.0] {
-            let loss = Elementwise::<f64>::new(Loss::beta(beta).unwrap(), 0.4);
+            let loss = Elementwise::<f64>::new(Loss::beta_divergence(beta).unwrap(), 0.4);
             let (v, y, step) = (0.8, 0.3, 1e-6);
             let slope = (naive(beta, v, y + step) - naive(beta, v, y - step)) / (2.0 * step);
             let (mut ratio, mut weight) = ([y], [y]);
@@ -342,7 +345,7 @@ mod tests {
     #[test]
     fn no_power_leaves_the_range() {
         for beta in [-3.0, -1.0, 0.0, 0.5, 1.0, 1.5, 3.0] {
-            let loss = Elementwise::<f32>::new(Loss::beta(beta).unwrap(), 1.0);
+            let loss = Elementwise::<f32>::new(Loss::beta_divergence(beta).unwrap(), 1.0);
             let (mut ratio, mut weight) = ([0f32], [0f32]);
             loss.ratio(&[100.0], &mut ratio);
             loss.weight(&mut weight);

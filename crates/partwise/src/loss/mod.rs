@@ -54,7 +54,7 @@ impl Loss {
     ///
     /// # Errors
     /// [`Error::Parameter`] if β is NaN or outside that range.
-    pub fn beta(beta: f64) -> Result<Self, Error> {
+    pub fn beta_divergence(beta: f64) -> Result<Self, Error> {
         if beta.abs() <= BETA_LIMIT {
             return Ok(Self { beta });
         }
@@ -66,7 +66,7 @@ impl Loss {
     }
 
     /// The exponent β.
-    pub fn exponent(self) -> f64 {
+    pub fn beta(self) -> f64 {
         self.beta
     }
 
@@ -99,7 +99,7 @@ impl FromStr for Loss {
         }
         let number = text.strip_prefix("beta=").unwrap_or(text);
         match number.parse::<f64>() {
-            Ok(beta) => Self::beta(beta),
+            Ok(beta) => Self::beta_divergence(beta),
             Err(_) => Err(Error::Parameter {
                 name: "loss",
                 value: text.to_owned(),

@@ -1,6 +1,7 @@
 //! Penalties on the size of the factors.
 
 use crate::Error;
+use crate::error::refuse;
 
 /// How strongly large entries of W and H are penalised, in scikit-learn's terms.
 ///
@@ -30,13 +31,6 @@ pub(crate) struct Weights {
 
 impl Penalty {
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let refuse = |name, value: f64, legal: &str| {
-            Err(Error::Parameter {
-                name,
-                value: value.to_string(),
-                legal: legal.to_owned(),
-            })
-        };
         for (name, value) in [("alpha_w", self.alpha_w), ("alpha_h", self.alpha_h)] {
             if !(value >= 0.0 && value.is_finite()) {
                 return refuse(name, value, "expected a finite number of at least 0");

@@ -244,8 +244,16 @@ impl Summary {
         })
     }
 
+    /// Whether products with factors are in the range of a type. Factors are in proportion to √V.
+    pub(crate) fn has_products<T: Float>(&self) -> bool {
+        let product = self.largest.powf(1.5);
+        let in_range =
+            product >= T::MIN_POSITIVE.to_f64() && T::from_f64(product * self.weight).is_finite();
+        in_range || self.largest == 0.0
+    }
+
     /// Refuses a zero where the loss has none, and values whose powers leave the range of numbers.
-    pub(crate) fn check_loss(&self, loss: Loss) -> Result<(), Error> {
+    pub(crate) fn check_loss<T: Float>(&self, loss: Loss) -> Result<(), Error> {
         let entries = self.weight;
         if let (Some((row, col)), true) = (self.zero, loss.needs_positive()) {
             return Err(Error::ZeroEntry {
@@ -254,7 +262,7 @@ impl Summary {
                 col,
             });
         }
-        let beta = loss.exponent();
+        let beta = loss.beta();
         let Some(smallest) = self.smallest else {
             return Ok(());
         };
@@ -268,6 +276,11 @@ impl Summary {
         };
         if !(extreme.powf(beta) * entries).is_finite() {
             return refuse(extreme, "the sum of its powers (beta)");
+        }
+        // Powers are taken in units of the mean, in the type of V.
+        let share = extreme / (self.sum / entries);
+        if beta > 2.0 && !T::from_f64(share.powf(beta - 1.0) * entries).is_finite() {
+            return refuse(extreme, "its power (beta - 1)");
         }
         // The unit of the gradient, which penalties are measured in.
         let unit = (self.sum / entries).powf(beta - 1.0);

@@ -17,6 +17,7 @@ mod work;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use crate::error::refuse;
 use crate::matrix::{Dense, Matrix, Signs, Summary, check_entries};
 use crate::nmf::Start;
 use crate::observe::{Observer, Progress};
@@ -43,21 +44,13 @@ use work::Work;
 /// | `solve_iterations` | 200 | steps at most when W is solved for at the end or in a transform | ≥ 1 |
 #[derive(Clone, Debug, PartialEq)]
 pub struct MiniBatchNmf {
-    /// Rank, loss, penalties, threads, tolerance and limit; its solver and start are not used.
-    pub nmf: Nmf,
-    /// Rows in a batch, at least 1; at first 1024.
-    pub batch_size: usize,
-    /// What is left of old statistics after a walk over V, from 0 to 1; at first 0.7.
-    pub forget_factor: f64,
-    /// Steps in a row without a lower smoothed cost before the fit ends, at least 1; at first 10. `None` goes on.
-    pub patience: Option<usize>,
-    /// Whether to solve for each batch's rows of W anew; at first not.
-    pub fresh_restarts: bool,
-    /// Steps at most when a batch's rows of W are solved for, at least 1; at first 30.
-    pub fresh_iterations: usize,
-    /// Steps at most when W is solved for at the end of a fit with fresh restarts, or in a transform, at least 1; at first
-    /// 200.
-    pub solve_iterations: usize,
+    pub(crate) nmf: Nmf,
+    pub(crate) batch_size: usize,
+    pub(crate) forget_factor: f64,
+    pub(crate) patience: Option<usize>,
+    pub(crate) fresh_restarts: bool,
+    pub(crate) fresh_iterations: usize,
+    pub(crate) solve_iterations: usize,
 }
 
 /// The components, and the statistics of all batches so far: H = (A / B)^γ, with the γ of `mu`. Each is transposed, n × k, so that a step with few rows need not turn
@@ -130,7 +123,8 @@ impl<T: Float> MiniBatchMemory<T> {
 }
 
 impl MiniBatchNmf {
-    /// Mini-batches for a factorisation, with the defaults of the table above.
+    /// Mini-batches for a factorisation, with the defaults of the table above. Of `nmf` rank, loss, penalties, threads, tolerance and
+    /// limit count; its solver and start are not used.
     pub fn new(nmf: Nmf) -> Self {
         Self {
             nmf,
@@ -143,22 +137,57 @@ impl MiniBatchNmf {
         }
     }
 
+    /// Sets the rows in a batch, at least 1; at first 1024.
+    #[must_use]
+    pub fn batch_size(mut self, batch_size: usize) -> Self {
+        self.batch_size = batch_size;
+        self
+    }
+
+    /// Sets what is left of old statistics after a walk over V, from 0 to 1; at first 0.7.
+    #[must_use]
+    pub fn forget_factor(mut self, forget_factor: f64) -> Self {
+        self.forget_factor = forget_factor;
+        self
+    }
+
+    /// Sets the steps in a row without a lower smoothed cost before the fit ends, at least 1; at first 10. `None` goes on.
+    #[must_use]
+    pub fn patience(mut self, patience: Option<usize>) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Sets whether to solve for each batch's rows of W anew; at first not.
+    #[must_use]
+    pub fn fresh_restarts(mut self, fresh_restarts: bool) -> Self {
+        self.fresh_restarts = fresh_restarts;
+        self
+    }
+
+    /// Sets the steps at most when a batch's rows of W are solved for, at least 1; at first 30.
+    #[must_use]
+    pub fn fresh_iterations(mut self, fresh_iterations: usize) -> Self {
+        self.fresh_iterations = fresh_iterations;
+        self
+    }
+
+    /// Sets the steps at most when W is solved for at the end of a fit with fresh restarts, or in a transform, at least 1; at first 200.
+    #[must_use]
+    pub fn solve_iterations(mut self, solve_iterations: usize) -> Self {
+        self.solve_iterations = solve_iterations;
+        self
+    }
+
     /// Checks everything that can be checked without V.
     ///
     /// # Errors
     /// [`Error::Parameter`] or [`Error::SolverLoss`] with the value and what would be right; a constraint.
     pub fn check(&self) -> Result<(), Error> {
-        let refuse = |name, value: String, legal: &str| {
-            Err(Error::Parameter {
-                name,
-                value,
-                legal: legal.to_owned(),
-            })
-        };
         self.nmf.check()?;
         self.nmf.check_free("in batches of rows")?;
         if self.batch_size == 0 {
-            return refuse("batch_size", "0".into(), "expected at least 1 row");
+            return refuse("batch_size", "0", "expected at least 1 row");
         }
         if !(0.0..=1.0).contains(&self.forget_factor) {
             let value = self.forget_factor.to_string();
@@ -171,7 +200,7 @@ impl MiniBatchNmf {
         ];
         for (name, count) in counts {
             if count == Some(0) {
-                return refuse(name, "0".into(), "expected at least 1");
+                return refuse(name, "0", "expected at least 1");
             }
         }
         Ok(())
@@ -330,7 +359,7 @@ impl MiniBatchNmf {
         threads: &Threads,
     ) -> Result<Summary, Error> {
         let seen = Summary::of(v, Signs::NonNegative, threads)?;
-        seen.check_loss(self.nmf.loss)?;
+        seen.check_loss::<T>(self.nmf.loss)?;
         self.nmf.check_start_size(start, &seen)?;
         Ok(seen)
     }

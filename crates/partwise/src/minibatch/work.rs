@@ -72,7 +72,7 @@ impl<'a, T: Float> Work<'a, T> {
             alpha,
             tolerance: nmf.tol,
             // A single step costs less than finding the entries.
-            thin: solves && nmf.loss.exponent() == 1.0 && seen.is_thin(),
+            thin: solves && nmf.loss.beta() == 1.0 && seen.is_thin(),
             k: nmf.rank,
             threads,
         }

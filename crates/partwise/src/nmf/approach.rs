@@ -26,6 +26,7 @@ impl<T: Float> Task<'_, '_, T> {
         let even = self.given.w.is_some() == self.given.h.is_some();
         let all = self.blocks.weighed.is_none() && self.blocks.holes.is_none();
         let dense = self.blocks.sources.len() == 1 && self.blocks.is_dense();
+        let in_range = self.blocks.summary.has_products::<T>();
         nmf.solver == Solver::auto()
             && nmf.loss == Loss::KULLBACK_LEIBLER
             && !nmf.brief
@@ -34,6 +35,7 @@ impl<T: Float> Task<'_, '_, T> {
             && even
             && all
             && dense
+            && in_range
     }
 
     /// Left and right factors nearer to V than these; `None` if these are given and none are found that are better.

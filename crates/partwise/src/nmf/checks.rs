@@ -418,7 +418,7 @@ impl Nmf {
         })
     }
 
-    /// Refuses a start so large that its products or the first objective would overflow.
+    /// Refuses a V whose products leave the range of its type, and a start so large that its products or the first objective would.
     pub(crate) fn check_start_size<T: Float>(
         &self,
         start: &Start<'_, T>,
@@ -429,10 +429,27 @@ impl Nmf {
             factor.map_or(0.0, |factor| kernel::largest(factor.as_slice()))
         };
         let (w, h) = (largest(start.w), largest(start.h));
+        let refuse = |what| {
+            Err(Error::Scale {
+                matrix: "V",
+                value: v_largest,
+                what,
+            })
+        };
+        match (start.w.is_some(), start.h.is_some()) {
+            _ if !self.loss.is_quadratic() => {}
+            (false, false) if !v.has_products::<T>() => return refuse("its product with a factor"),
+            (true, false) | (false, true)
+                if v_largest > w.max(h) * T::LARGEST.to_f64() && w.max(h) > 0.0 =>
+            {
+                return refuse("what it is of the given factor");
+            }
+            _ => {}
+        }
         // A factor that is not given is made in proportion to √V.
         let made = |size: f64| if size > 0.0 { size } else { v_largest.sqrt() };
         let product = self.rank as f64 * made(w) * made(h);
-        let powers = product.powf(self.loss.exponent().max(2.0)) * entries;
+        let powers = product.powf(self.loss.beta().max(2.0)) * entries;
         // Gram matrices and V Hᵀ are kept in the type of V.
         let sums = (w.max(h) * w.max(h).max(v_largest)) * entries;
         if powers.is_finite() && T::from_f64(sums).is_finite() {

@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use crate::constraint::{Beside, Constraint, Graph, Labels, Shifted};
 use crate::course::Course;
+use crate::error::refuse;
 use crate::fit::Quality;
 use crate::init::Init;
 use crate::loss::{Loss, Penalty};
@@ -48,7 +49,7 @@ use task::Task;
 /// | `max_iter` | 200 | iterations at most | ≥ 1 |
 /// | `penalty` | none | L1 and L2 weights | see [`Penalty`] |
 /// | `constraints` | none | what the factors must be besides non-negative | one on a factor at most, see [`Constraint`] |
-/// | `graph` | none | which rows are neighbours, for the constraint `graph` | see [`Graph`]; none is made of V |
+/// | `graph` | none | which rows are neighbours, for the constraint `graph` | see [`Graph`]; without one it is made of V |
 /// | `labels` | none | the classes of rows, for the constraint `labels`, which needs them | see [`Labels`] |
 /// | `threads` | all | threads to work with; the answer has the same bits for any number | ≥ 1 |
 ///
@@ -146,7 +147,8 @@ impl Nmf {
     /// Sets the tolerance of the solver's stopping rule, a finite number of at least 0; at first 1e-4. `hals` and
     /// `sketched` end once the objective falls by no more than this share of itself over 20 iterations, `newton` over 10, `mu` once √(2 D)
     /// falls over 10 iterations by less than this share of what it is at the start, and the others once the sum of the projected gradient
-    /// is this share of that of the first iteration. 0 goes on to the limit, or until nothing moves.
+    /// is this share of that of the first iteration. With a constraint every solver ends as `hals` does; with a factor held `hals`,
+    /// `sketched` and `newton` end by the projected gradient. 0 goes on to the limit, or until nothing moves.
     #[must_use]
     pub fn tol(mut self, tol: f64) -> Self {
         self.tol = tol;
@@ -206,7 +208,7 @@ impl Nmf {
 
     /// Sets the graph of the constraint `graph`, of the rows of W or those of Hᵀ. Without it the constraint takes the graph of
     /// the [`Graph::NEIGHBOURS`] nearest rows of V, or columns, by the angle between them: that takes m² n operations (n² m), and
-    /// V in memory.
+    /// V in memory. Takes the place of [`Self::labels`]: a fit has one of them.
     #[must_use]
     pub fn graph(mut self, graph: Graph) -> Self {
         self.beside = Some(Beside::Graph(graph));
@@ -214,6 +216,7 @@ impl Nmf {
     }
 
     /// Sets the classes of the samples (for `h:labels` of the features), as far as they are known, for the constraint `labels`.
+    /// Takes the place of [`Self::graph`].
     #[must_use]
     pub fn labels(mut self, labels: Labels) -> Self {
         self.beside = Some(Beside::Labels(labels));
@@ -241,22 +244,15 @@ impl Nmf {
     /// # Errors
     /// [`Error::Parameter`] or [`Error::SolverLoss`] with the value and what would be right.
     pub fn check(&self) -> Result<(), Error> {
-        let refuse = |name, value: String, legal: &str| {
-            Err(Error::Parameter {
-                name,
-                value,
-                legal: legal.to_owned(),
-            })
-        };
         if self.rank == 0 {
-            return refuse("rank", "0".to_owned(), "expected at least 1 component");
+            return refuse("rank", "0", "expected at least 1 component");
         }
         if !(self.tol >= 0.0 && self.tol.is_finite()) {
             let value = self.tol.to_string();
             return refuse("tol", value, "expected a finite number of at least 0");
         }
         if self.max_iter == 0 {
-            return refuse("max_iter", "0".to_owned(), "expected at least 1 iteration");
+            return refuse("max_iter", "0", "expected at least 1 iteration");
         }
         self.penalty.check()?;
         self.solver.resolve(self.loss)?;
@@ -435,7 +431,7 @@ impl Nmf {
                 Blocks::oriented(blocks, road, self.signs(), threads)?
             }
         };
-        blocks.summary.check_loss(self.loss)?;
+        blocks.summary.check_loss::<T>(self.loss)?;
         let plain = blocks;
         let price = self.symmetric_price(plain.summary.squares);
         let shifted = price.map(|price| Shifted::of(&given[0], price));

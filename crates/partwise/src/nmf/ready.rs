@@ -49,7 +49,7 @@ impl<'v, T: Float> Ready<'v, T> {
         nmf.check()?;
         nmf.check_rank_size::<T>(rows, cols)?;
         let blocks = Blocks::new(&[*v], !nmf.loss.is_quadratic(), nmf.signs(), threads)?;
-        blocks.summary.check_loss(nmf.loss)?;
+        blocks.summary.check_loss::<T>(nmf.loss)?;
         let start = Start::<T>::default();
         nmf.check_start_size(&start, &blocks.summary)?;
         let solver = nmf.road(blocks.is_dense(), rows, cols)?;

@@ -22,7 +22,7 @@ impl Nmf {
     /// blocks), and a partition that is lost on the way changes none of them.
     ///
     /// The start is drawn, made of singular vectors, or given; of what is given each partition gets its rows of W. The W that
-    /// is returned has no rows: they stay where they are ([`crate::remote::Partition::rows`]), and so no state of the fit is
+    /// is returned has no rows: they stay where they are ([`crate::remote::Partition::rows_of`]), and so no state of the fit is
     /// kept ([`Observer::keep`]), unless the transport gathers them ([`Transport::gathers`]).
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl Nmf {
             self.check_rank_size::<T>(rows, cols)?;
             self.check_start(&start, rows, cols)?;
             let start = start.settled(self.rank)?;
-            seen.summary.check_loss(self.loss)?;
+            seen.summary.check_loss::<T>(self.loss)?;
             self.check_start_size(&start, &seen.summary)?;
             let given = start.w.is_some() && start.h.is_some();
             let blocks = Blocks::elsewhere(&seen);
@@ -103,6 +103,7 @@ impl Nmf {
             };
             let mut driver = Driver::new(transport, &seen, self.rank);
             let outcome = task.run_remote(&mut driver, &mut course);
+            driver.end();
             Ok(Factorization::of(&task, course, outcome, clock))
         })
     }

@@ -207,10 +207,10 @@ impl<T: Float> Task<'_, '_, T> {
         }
     }
 
-    /// With one factor held the other begins where scikit-learn's transform does: at zero, or for solvers that multiply
-    /// at a constant.
+    /// With one factor held the other begins where scikit-learn's transform does: at zero, or at a constant where a solver
+    /// multiplies, as those of other losses do where they see no whole lines.
     pub(super) fn flat_level(&self) -> T {
-        if self.solver.leaves_zero() {
+        if self.solver.leaves_zero() && self.nmf.loss.is_quadratic() {
             T::ZERO
         } else {
             T::from_f64((self.blocks.mean() / self.nmf.rank as f64).sqrt())

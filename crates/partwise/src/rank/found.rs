@@ -86,7 +86,7 @@ pub struct Survey {
     pub ranks: Vec<usize>,
     /// What each method says, in the order they were asked for.
     pub criteria: Vec<Criterion>,
-    /// The rank that the first method proposes; `None` if it proposes none.
+    /// The rank that the first method proposes. Where nobody chose the methods, another of them may lower it. `None` if there is none.
     pub choice: Option<RankChoice>,
     /// Whether all ranks were looked at.
     pub complete: bool,

@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::archive::Identity;
+use crate::error::refuse;
 use crate::matrix::{Matrix, Signs, Summary};
 use crate::nmf::Nmf;
 use crate::threads::Threads;
@@ -185,33 +186,33 @@ impl RankSurvey {
         self.nmf.check()?;
         self.nmf.check_free("in a survey of ranks")?;
         if self.ranks.is_empty() {
-            return refuse("ranks", "none".to_owned(), "expected at least one rank");
+            return refuse("ranks", "none", "expected at least one rank");
         }
         if self.ranks[0] == 0 {
-            return refuse("ranks", "0".to_owned(), "expected ranks of at least 1");
+            return refuse("ranks", "0", "expected ranks of at least 1");
         }
         let methods = self.chosen_methods();
         if methods.is_empty() {
-            return refuse("methods", "none".to_owned(), "expected at least one method");
+            return refuse("methods", "none", "expected at least one method");
         }
         for (i, method) in methods.iter().enumerate() {
             if methods[..i].contains(method) {
-                return refuse("methods", method.to_string(), "expected each method once");
+                return refuse("methods", method, "expected each method once");
             }
             if !method.handles(self.nmf.loss) {
                 let legal = format!("has no figure for the loss {}", self.nmf.loss);
-                return refuse("method", method.to_string(), &legal);
+                return refuse("method", method, legal);
             }
         }
         if self.starts < 2 {
             return refuse(
                 "starts",
-                self.starts.to_string(),
+                self.starts,
                 "expected at least 2 starts to compare",
             );
         }
         if self.folds < 2 {
-            return refuse("folds", self.folds.to_string(), "expected at least 2 folds");
+            return refuse("folds", self.folds, "expected at least 2 folds");
         }
         if self.looks().contains(&Look::Entries) && self.nmf.solver.sketches() {
             let name = self.nmf.solver.name().to_owned();
@@ -243,19 +244,19 @@ impl RankSurvey {
         if let Some(rank) = self.ranks.iter().find(|&&rank| rank > most) {
             let legal =
                 format!("expected ranks of at most {most}, the smaller side of {rows} × {cols}");
-            return refuse("ranks", rank.to_string(), &legal);
+            return refuse("ranks", rank, legal);
         }
         let looks = self.looks();
         if looks.contains(&Look::Entries) && self.folds > most {
             let legal = format!("expected at most {most}, the smaller side of {rows} × {cols}");
-            return refuse("folds", self.folds.to_string(), &legal);
+            return refuse("folds", self.folds, legal);
         }
         if looks.contains(&Look::Blocks) && blocks::GROUPS > most {
             let legal = format!(
                 "needs at least {0} rows and {0} columns; V is {rows} × {cols}",
                 blocks::GROUPS
             );
-            return refuse("method", "bcv".to_owned(), &legal);
+            return refuse("method", "bcv", legal);
         }
         Ok(())
     }
@@ -338,7 +339,7 @@ impl RankSurvey {
     ) -> Result<Survey, Error> {
         let summary = Summary::of(v, Signs::NonNegative, threads)?;
         summary.check_scale()?;
-        summary.check_loss(self.nmf.loss)?;
+        summary.check_loss::<T>(self.nmf.loss)?;
         let samples = consensus::samples(v.rows(), self.nmf.seed);
         let data = Data {
             v,
@@ -452,13 +453,5 @@ fn choice(criterion: &Criterion, ranks: &[usize]) -> Option<RankChoice> {
         rank,
         method,
         reason,
-    })
-}
-
-fn refuse<R>(name: &'static str, value: String, legal: &str) -> Result<R, Error> {
-    Err(Error::Parameter {
-        name,
-        value,
-        legal: legal.to_owned(),
     })
 }

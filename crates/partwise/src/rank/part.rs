@@ -211,7 +211,7 @@ impl<T: Float> Misses<T> {
     /// `mean` and `largest` are those of V. A prediction above the largest entry counts as that: where a line of a factor
     /// meets few known entries, nothing else bounds it.
     pub(super) fn new(loss: Loss, mean: f64, largest: f64) -> Self {
-        let beta = loss.exponent();
+        let beta = loss.beta();
         Self {
             elementwise: Elementwise::new(loss, mean),
             mean,

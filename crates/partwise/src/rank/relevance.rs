@@ -86,7 +86,7 @@ pub(super) fn left<T: Float>(
     data: &Data<'_, '_, T>,
     job: &mut Job<'_, '_>,
 ) -> Result<Option<usize>, Error> {
-    let (shape, beta) = ((data.v.rows(), data.v.cols()), data.nmf.loss.exponent());
+    let (shape, beta) = ((data.v.rows(), data.v.cols()), data.nmf.loss.beta());
     let prior = Prior::new(shape, job.rank, data.mean, beta);
     if !(prior.b > 0.0 && prior.least.is_normal()) {
         // Nothing in V needs a component.

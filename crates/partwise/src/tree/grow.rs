@@ -1,5 +1,7 @@
 //! Growth: what a split of each leaf would be is known before one is chosen.
 
+use std::num::NonZeroUsize;
+
 use super::Rows;
 use super::found::{Tree, TreeNode};
 use super::rule::{Seen, SplitRule};
@@ -224,7 +226,8 @@ pub(super) fn sides<T: Float>(
         hold: Some(Factor::H),
         ..Start::default()
     };
-    let w = pairs.fit_with(&[part.matrix()], held, observer)?.w;
+    let once = pairs.clone().n_init(NonZeroUsize::MIN);
+    let w = once.fit_with(&[part.matrix()], held, observer)?.w;
     let mut sides = [Vec::new(), Vec::new()];
     for (at, &row) in rows.iter().enumerate() {
         sides[usize::from(w.get(at, 1) > w.get(at, 0))].push(row);

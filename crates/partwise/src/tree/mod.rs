@@ -22,6 +22,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::error::refuse;
 use crate::matrix::{Dense, Matrix, Signs, Summary};
 use crate::nmf::{Factor, Nmf, Start};
 use crate::observe::{Observer, Progress};
@@ -112,12 +113,12 @@ impl NmfTree {
         self.nmf.check_free("in a tree")?;
         if self.leaves < 2 {
             let legal = "expected at least 2 leaves";
-            return refuse("leaves", self.leaves.to_string(), legal);
+            return refuse("leaves", self.leaves, legal);
         }
         if !(0.0..0.5).contains(&self.outliers) {
             let legal =
                 "expected a share of a node's rows from 0, which sets nothing aside, to below 0.5";
-            return refuse("outliers", self.outliers.to_string(), legal);
+            return refuse("outliers", self.outliers, legal);
         }
         Ok(())
     }
@@ -152,7 +153,7 @@ impl NmfTree {
         }
         if self.leaves > v.rows() {
             let legal = format!("expected at most {}, the rows of V", v.rows());
-            return refuse("leaves", self.leaves.to_string(), &legal);
+            return refuse("leaves", self.leaves, legal);
         }
         T::grow(self, v, observer)
     }
@@ -174,7 +175,7 @@ impl NmfTree {
     ) -> Result<Option<TreeModel<T>>, Error> {
         let summary = Summary::of(v, Signs::NonNegative, threads)?;
         summary.check_scale()?;
-        summary.check_loss(self.nmf.loss)?;
+        summary.check_loss::<T>(self.nmf.loss)?;
         // The best single component, the root, both children of every split but the last, and W of all leaves.
         let course = Course::new(observer, 2 * self.leaves - 1);
         let of_node = |rank| self.flat(rank).threads(self.hands(v));
@@ -198,7 +199,7 @@ impl NmfTree {
             ..Start::default()
         };
         let stopped = course.stopped();
-        let flat = self.flat(h.rows());
+        let flat = self.flat(h.rows()).n_init(NonZeroUsize::MIN);
         let fit = course.finish(h.rows(), |observer| flat.fit_with(&[*v], held, observer))?;
         Ok(Some(TreeModel {
             tree,
@@ -334,12 +335,4 @@ impl<'a, 'v, T: Float> Rows<'a, 'v, T> {
             Self::Some(part) => part.matrix(),
         }
     }
-}
-
-fn refuse<R>(name: &'static str, value: String, legal: &str) -> Result<R, Error> {
-    Err(Error::Parameter {
-        name,
-        value,
-        legal: legal.to_owned(),
-    })
 }

@@ -20,28 +20,29 @@ const VECTORS: usize = 4;
 /// A row is solved well enough when the violation of a sweep has fallen below this share of the first's.
 const ENOUGH: f64 = 0.03;
 
-/// One sweep over the coordinates of every row.
+/// One sweep over the coordinates of every row. As in scikit-learn a coordinate without curvature stays.
 pub(super) fn update<T: Float>(problem: &Quadratic<'_, T>, rhs: &[T], rows: &mut [T]) -> f64 {
-    sweep_rows(problem, rhs, rows, 1)
+    sweep_rows(problem, rhs, rows, (1, false))
 }
 
 /// `hals`: sweeps over each row until they no longer pay. How many pay depends on the price of the pass that made
 /// the right-hand sides (Gillis & Glineur 2012, Neural Computation 24:4, doi 10.1162/NECO_a_00256).
 pub(super) fn converge<T: Float>(problem: &Quadratic<'_, T>, rhs: &[T], rows: &mut [T]) -> f64 {
-    sweep_rows(problem, rhs, rows, problem.sweeps)
+    sweep_rows(problem, rhs, rows, (problem.sweeps, true))
 }
 
 fn sweep_rows<T: Float>(
     problem: &Quadratic<'_, T>,
     rhs: &[T],
     rows: &mut [T],
-    sweeps: usize,
+    (sweeps, clears): (usize, bool),
 ) -> f64 {
     machine().dispatch(Sweeps {
         problem,
         rhs,
         rows,
         sweeps,
+        clears,
     })
 }
 
@@ -50,6 +51,8 @@ struct Sweeps<'a, T> {
     rhs: &'a [T],
     rows: &'a mut [T],
     sweeps: usize,
+    /// Whether coordinates without curvature go to zero where they have a price: their other half is zero.
+    clears: bool,
 }
 
 impl<T: Float> WithSimd for Sweeps<'_, T> {
@@ -62,7 +65,9 @@ impl<T: Float> WithSimd for Sweeps<'_, T> {
             rhs,
             rows,
             sweeps,
+            clears,
         } = self;
+        let inner = (problem, clears);
         let k = problem.k;
         let size = VECTORS * T::count::<S>();
         let inverse: Vec<T> = (0..k)
@@ -78,7 +83,7 @@ impl<T: Float> WithSimd for Sweeps<'_, T> {
         for (rows, rhs) in rows.chunks_mut(size * k).zip(rhs.chunks(size * k)) {
             turn(simd, &mut x, rows, &mut quads, k);
             turn(simd, &mut b, rhs, &mut quads, k);
-            let first = sweep_group(simd, problem, &inverse, &b, &mut x, &Gate::open(simd));
+            let first = sweep_group(simd, inner, &inverse, &b, &mut x, &Gate::open(simd));
             violation += first
                 .iter()
                 .map(|&sum| T::total(simd, sum).to_f64())
@@ -88,7 +93,7 @@ impl<T: Float> WithSimd for Sweeps<'_, T> {
                 if !gate.is_open(simd) {
                     break;
                 }
-                let met = sweep_group(simd, problem, &inverse, &b, &mut x, &gate);
+                let met = sweep_group(simd, inner, &inverse, &b, &mut x, &gate);
                 gate.narrow(simd, met);
             }
             turn_back(simd, &x, rows, &mut quads, k);
@@ -202,7 +207,7 @@ fn copy<T: Float>(to: &mut [T], from: &[T]) {
 #[inline(always)]
 fn sweep_group<T: Float, S: Simd>(
     simd: S,
-    problem: &Quadratic<'_, T>,
+    (problem, clears): (&Quadratic<'_, T>, bool),
     inverse: &[T],
     b: &[T],
     x: &mut [T],
@@ -250,6 +255,8 @@ fn sweep_group<T: Float, S: Simd>(
                 let to = T::fma(simd, gradient, step, x[v]);
                 let to = T::where_greater(simd, (to, least), T::lesser(simd, to, largest), zero);
                 x[v] = T::where_greater(simd, (gate.met[v], gate.enough[v]), to, x[v]);
+            } else if clears {
+                x[v] = T::where_greater(simd, (gradient, zero), zero, x[v]);
             }
         }
     }
@@ -266,6 +273,8 @@ pub(super) fn sweep<T: Float>(problem: &Quadratic<'_, T>, b: &[T], x: &mut [T]) 
         let curvature = problem.gram[t * problem.k + t];
         if curvature > T::ZERO {
             x[t] = settle(x[t] - gradient / curvature);
+        } else if gradient > T::ZERO {
+            x[t] = T::ZERO;
         }
     }
     violation

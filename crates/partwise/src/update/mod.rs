@@ -106,7 +106,7 @@ static SOLVERS: &[Spec] = &[
     Spec {
         name: "auto",
         title: "chosen by the loss: hals for frobenius, or sketched where it pays; newton for kullback-leibler; mu for every other",
-        road: Some(|loss, sketch_pays| match loss.exponent() {
+        road: Some(|loss, sketch_pays| match loss.beta() {
             2.0 if sketch_pays => "sketched",
             2.0 => "hals",
             1.0 => "newton",
@@ -270,7 +270,8 @@ impl Solver {
         })
     }
 
-    /// Whether it can move a coordinate that is zero. Solvers that multiply cannot.
+    /// Whether it can move a coordinate that is zero. Solvers that multiply cannot. (`auto` stands for others: ask the one that
+    /// [`Self::resolve`] gives.)
     pub fn leaves_zero(self) -> bool {
         !self.0.divergence
     }
@@ -292,13 +293,13 @@ impl Solver {
 
     /// Whether the same V in another storage takes the same steps, up to rounding. A solver that carries the factors on
     /// beyond each step does not: the factor that goes with the lines leads, and how well each half-step is solved depends
-    /// on what a walk over V costs.
+    /// on what a walk over V costs. (Of `auto` ask what it resolves to.)
     pub fn alike_in_storages(self) -> bool {
         !self.0.extrapolates
     }
 
     /// Whether a V in blocks of rows takes the same steps as in one piece, up to rounding. A solver that improves H from
-    /// the columns of V does not: no block holds them, so there H takes multiplicative steps.
+    /// the columns of V does not: no block holds them, so there H takes multiplicative steps. (Of `auto` ask what it resolves to.)
     pub fn alike_in_blocks(self) -> bool {
         self.0.lines.is_none()
     }

@@ -222,8 +222,9 @@ fn accelerate_row<T: Float>(
     }
 }
 
-/// An upper bound on the largest eigenvalue of G: for a non-negative matrix and a positive vector x it is at most
-/// maxᵢ (G x)ᵢ / xᵢ (Collatz–Wielandt), and power iterations tighten it.
+/// An upper bound on the largest eigenvalue of G, which is at most that of |G|: for a non-negative matrix and a positive vector x
+/// that is at most maxᵢ (|G| x)ᵢ / xᵢ (Collatz–Wielandt), and power iterations tighten it. (Beside a factor of any sign G has
+/// entries below zero.)
 fn largest_eigenvalue<T: Float>(problem: &Quadratic<'_, T>) -> f64 {
     let k = problem.k;
     let mut x = vec![1.0f64; k];
@@ -232,7 +233,7 @@ fn largest_eigenvalue<T: Float>(problem: &Quadratic<'_, T>) -> f64 {
         let y: Vec<f64> = (0..k)
             .map(|t| {
                 let row = problem.gram_row(t).iter();
-                row.zip(&x).map(|(g, x)| g.to_f64() * x).sum()
+                row.zip(&x).map(|(g, x)| g.to_f64().abs() * x).sum()
             })
             .collect();
         let ratio = y

@@ -104,7 +104,7 @@ fn another_unit_of_the_data_gives_the_same_factors_in_it() {
                     let unit = |x: f64| x * c.sqrt();
                     let apart = distance(&found.w, &mapped(&expected.w, unit))
                         .max(distance(&found.h, &mapped(&expected.h, unit)));
-                    let scale = expected.objective * c.powf(loss.exponent());
+                    let scale = expected.objective * c.powf(loss.beta());
                     let rise = (found.objective / scale - 1.0).abs();
                     findings.check(apart <= slack && rise <= slack, || {
                         format!(

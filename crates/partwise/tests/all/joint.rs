@@ -69,7 +69,7 @@ fn views<T: Float>(matrices: &[Dense<T>]) -> Vec<Matrix<'_, T>> {
 fn the_objective_is_the_weighted_sum_of_the_divergences() {
     let matrices = matrices();
     for beta in [2.0, 1.0, 0.0, 1.5, 0.5] {
-        let loss = Loss::beta(beta).unwrap();
+        let loss = Loss::beta_divergence(beta).unwrap();
         for balanced in [true, false] {
             let weights = if beta > 0.0 {
                 vec![1.0, 3.0, 0.5]
@@ -111,7 +111,7 @@ fn the_objective_is_the_weighted_sum_of_the_divergences() {
 fn it_is_a_plain_fit_of_the_matrices_side_by_side() {
     let matrices = matrices();
     for beta in [2.0, 1.0] {
-        let loss = Loss::beta(beta).unwrap();
+        let loss = Loss::beta_divergence(beta).unwrap();
         let penalty = Penalty {
             alpha_w: 1e-4,
             alpha_h: 2e-4,
@@ -192,8 +192,16 @@ fn every_storage_any_threads_and_both_precisions_give_the_same_answer() {
 
 #[test]
 fn new_samples_may_lack_matrices() {
+    for loss in [Loss::FROBENIUS, Loss::KULLBACK_LEIBLER] {
+        lacking_matrices(loss);
+    }
+}
+
+fn lacking_matrices(loss: Loss) {
     let matrices = matrices();
-    let joint = JointNmf::new(nmf(3, Loss::FROBENIUS).max_iter(2000).tol(1e-10));
+    // Several starts are those of the fit: none is drawn for new samples.
+    let several = NonZeroUsize::new(2).unwrap();
+    let joint = JointNmf::new(nmf(3, loss).max_iter(2000).tol(1e-10).n_init(several));
     let model = joint.fit(&views(&matrices)).unwrap();
     let views = views(&matrices);
     let rough = |given: [bool; 3]| {
@@ -210,6 +218,20 @@ fn new_samples_may_lack_matrices() {
     assert!(all < 1e-3, "{all}");
     let some = [rough([true, false, false]), rough([false, true, true])];
     assert!(some.iter().all(|apart| *apart < 0.3), "{some:?}");
+}
+
+#[test]
+fn an_observer_sees_the_objective_of_the_model() {
+    let matrices = matrices();
+    let mut last = 0.0;
+    let mut observer = |progress: &Progress| {
+        last = progress.objective;
+        ControlFlow::Continue(())
+    };
+    let joint = JointNmf::new(nmf(3, Loss::FROBENIUS));
+    let model = joint.fit_with(&views(&matrices), &mut observer).unwrap();
+    let traced = model.fit.trace.last().unwrap().objective;
+    assert!((last / traced - 1.0).abs() < 1e-12, "{last} {traced}");
 }
 
 #[test]
@@ -256,7 +278,7 @@ fn what_cannot_be_joined_is_refused() {
             &["matrix 3", &format!("weight = {shown}"), "above 0"],
         );
     }
-    let itakura_saito = JointNmf::new(Nmf::new(2).loss(Loss::beta(0.0).unwrap()));
+    let itakura_saito = JointNmf::new(Nmf::new(2).loss(Loss::beta_divergence(0.0).unwrap()));
     let text = message(itakura_saito.clone().weights([1.0, 2.0, 1.0]), &views);
     says(&text, &["matrix 2", "weight = 2", "expected 1 with beta"]);
     let zero = Dense::<f64>::zeros(40, 3);

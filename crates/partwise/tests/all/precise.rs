@@ -107,7 +107,7 @@ impl Problem {
     fn solved<T: Float>(&self, storage: Storage) -> Vec<(String, f64)> {
         let [v, w, h] = self.drawn::<T>();
         let stored = Stored::of(&v, storage);
-        let loss = Loss::beta(self.beta).unwrap();
+        let loss = Loss::beta_divergence(self.beta).unwrap();
         let fit = |solver: &str, iterations, start: Start<'_, T>, init: &str| {
             let nmf = short(self.k, solver.parse().unwrap(), loss, iterations)
                 .penalty(self.penalty)

@@ -66,7 +66,7 @@ fn any_loss() -> impl Strategy<Value = Loss> {
         6 => Just(2.0), 2 => Just(1.0), 1 => Just(0.0), 2 => -2.0..3.5,
         1 => Just(1e-9), 1 => Just(1.0 + 1e-9), 1 => Just(2.0 - 1e-9)
     ];
-    beta.prop_map(|beta: f64| Loss::beta(beta).unwrap())
+    beta.prop_map(|beta: f64| Loss::beta_divergence(beta).unwrap())
 }
 
 fn penalties() -> impl Strategy<Value = Penalty> {
@@ -118,7 +118,7 @@ fn is_steady(solver: Solver, shape: &Shape, rank: usize) -> bool {
 
 /// Whether the reconstruction falls so far below the mean of V that its powers are replaced by those of a floor.
 fn meets_floor<T: Float>(v: &Dense<T>, product: &Dense<f64>, loss: Loss) -> bool {
-    let bits = f64::from(T::MAX_EXPONENT) / 2.0 / (2.0 - loss.exponent()).max(1.0);
+    let bits = f64::from(T::MAX_EXPONENT) / 2.0 / (2.0 - loss.beta()).max(1.0);
     let mean = v.as_slice().iter().map(|v| v.to_f64()).sum::<f64>() / v.as_slice().len() as f64;
     // Twice: the mean is rounded to a power of two.
     let floor = 2.0 * mean * (-bits).exp2();
@@ -133,7 +133,7 @@ fn objective<T: Float>(
     loss: Loss,
     penalty: Penalty,
 ) -> f64 {
-    let beta = loss.exponent();
+    let beta = loss.beta();
     let product = reconstruct(&mapped::<T, f64>(w, |x| x), &mapped::<T, f64>(h, |x| x));
     let pairs = v.as_slice().iter().zip(product.as_slice());
     let data: f64 = pairs
@@ -177,7 +177,7 @@ fn check_any<T: Float>(
     let stored = Stored::of(v, storage);
     let model = match nmf.clone().penalty(penalty).fit(&stored.matrix()) {
         Ok(model) => model,
-        Err(partwise::Error::Scale { .. }) if ![1.0, 2.0].contains(&loss.exponent()) => return,
+        Err(partwise::Error::Scale { .. }) if ![1.0, 2.0].contains(&loss.beta()) => return,
         Err(error) => return findings.check(false, || format!("{what}: {error}")),
     };
     findings.sound(&model, &what);
@@ -189,11 +189,11 @@ fn check_any<T: Float>(
         &mapped::<T, f64>(&model.w, |x| x),
         &mapped::<T, f64>(&model.h, |x| x),
     );
-    if loss.exponent() < 1.0 && meets_floor(v, &product, loss) {
+    if loss.beta() < 1.0 && meets_floor(v, &product, loss) {
         return;
     }
     // As far as the formula is exact: not where it divides by nearly nothing, nor where a reconstruction is zero.
-    let beta = loss.exponent();
+    let beta = loss.beta();
     let near_named = [0.0, 1.0]
         .iter()
         .any(|&named| (beta - named).abs() < 1e-3 && beta != named);
@@ -328,7 +328,7 @@ proptest! {
         let (plain, scaled) = (fit(1.0), fit(half));
         prop_assert_eq!(times(&plain.w, half), scaled.w, "W, {} {}", solver, loss);
         prop_assert_eq!(times(&plain.h, half), scaled.h, "H, {} {}", solver, loss);
-        let unit = half.powi(2).powf(loss.exponent());
+        let unit = half.powi(2).powf(loss.beta());
         prop_assert_eq!((plain.objective * unit).to_bits(), scaled.objective.to_bits());
         prop_assert_eq!(plain.relative_error.to_bits(), scaled.relative_error.to_bits());
         prop_assert_eq!(plain.residual.to_bits(), scaled.residual.to_bits());

@@ -389,7 +389,7 @@ fn what_cannot_be_surveyed_is_refused_with_the_value_and_what_would_be_right() {
     };
     let ranks = |ranks: &[usize]| RankSurvey::new(ranks.iter().copied());
     let method = |name: &str| RankSurvey::new([1]).methods(only(name));
-    let beta = Nmf::new(1).loss(Loss::beta(0.5).unwrap());
+    let beta = Nmf::new(1).loss(Loss::beta_divergence(0.5).unwrap());
     for (survey, v, words) in [
         (ranks(&[]), &v, "ranks = none: expected at least one rank"),
         (

@@ -172,7 +172,7 @@ fn parameters_out_of_range_are_refused() {
         );
     }
     for beta in [f64::NAN, f64::INFINITY, 10.5, -11.0] {
-        let error = check_refused(Loss::beta(beta), &["beta = ", "-10 to 10"]);
+        let error = check_refused(Loss::beta_divergence(beta), &["beta = ", "-10 to 10"]);
         assert!(matches!(error, Error::Parameter { .. }));
     }
     check_refused("l2".parse::<Loss>(), &["loss = l2", "frobenius", "kl"]);
@@ -420,7 +420,7 @@ fn values_that_leave_the_range_of_numbers_are_refused() {
     let large = crate::common::mapped::<f64, f64>(&plain(), |v| v * 1e120);
     let small = crate::common::mapped::<f64, f64>(&plain(), |v| v * 1e-120);
     for (v, beta) in [(&large, 3.0), (&large, -3.0), (&small, -3.0), (&small, 5.0)] {
-        let nmf = Nmf::new(2).loss(Loss::beta(beta).unwrap());
+        let nmf = Nmf::new(2).loss(Loss::beta_divergence(beta).unwrap());
         let found = fit_none(&nmf, &[v.into()], Start::default());
         let error = check_refused(found, &["V", "power", "divide V by a constant"]);
         assert!(matches!(error, Error::Scale { .. }));
@@ -537,7 +537,7 @@ proptest! {
         let nmf = Nmf::new(rank)
             .solver(Solver::all().nth(solver).unwrap())
             .init(Init::all().nth(init).unwrap())
-            .loss(Loss::beta(beta).unwrap())
+            .loss(Loss::beta_divergence(beta).unwrap())
             .max_iter(3);
         for matrix in [
             Matrix::csr(rows, cols, &offsets, &indices, &values),

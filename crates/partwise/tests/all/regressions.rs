@@ -1,7 +1,10 @@
 //! A test for each defect that was found after it was written.
 
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+
 use crate::common::planted::{Noise, planted};
-use partwise::{Dense, Float, Loss, Matrix, Nmf, Solver};
+use partwise::{Dense, Error, Float, Loss, Matrix, Nmf, NmfTree, Penalty, Progress, Solver, Start};
 
 /// With H held, V Hᵀ of a sparse V was left at zero, and so was W.
 #[test]
@@ -56,4 +59,137 @@ fn factors_of_a_component_do_not_move_apart() {
             assert!(largest < 1e6, "seed {seed}: {largest:e}");
         }
     }
+}
+
+/// Beside components of any sign a Gram matrix has entries below zero, and rows that sum to nothing: `pg` and `apg` took its largest
+/// eigenvalue for zero, and left W as it was.
+#[test]
+fn components_of_opposite_sign_let_the_other_factor_move() {
+    let v = [1.0, 2.0, -1.0, -2.0, 2.0, 4.0, -2.0, -4.0];
+    let v = Matrix::row_major(&v, 4, 2).unwrap();
+    let w = Dense::from_rows(vec![1.0, 0.1, 0.1, 1.0, 1.0, 0.1, 0.1, 1.0], 4, 2).unwrap();
+    let h = Dense::from_rows(vec![1.0, 2.0, -1.0, -2.0], 2, 2).unwrap();
+    let start = Start {
+        w: Some(&w),
+        h: Some(&h),
+        ..Start::default()
+    };
+    for solver in ["cd", "hals", "anls", "pg", "apg"] {
+        let nmf = Nmf::new(2).constraint("semi".parse().unwrap());
+        let nmf = nmf.solver(solver.parse().unwrap()).tol(0.0);
+        let go_on = &mut |_: &Progress| ControlFlow::Continue(());
+        let model = nmf.fit_with(&[v], start, go_on).unwrap();
+        assert!(
+            model.relative_error < 1e-3,
+            "{solver}: {}",
+            model.relative_error
+        );
+    }
+}
+
+/// Weights of a component whose other half is zero were left as they were, and paid for.
+#[test]
+fn what_is_of_no_use_and_has_a_price_goes() {
+    let v = [1.0; 4];
+    let v = Matrix::row_major(&v, 2, 2).unwrap();
+    let w = Dense::from_rows(vec![1.0, 0.1, 1.0, 0.1], 2, 2).unwrap();
+    let h = Dense::from_rows(vec![1.0, 1.0, 0.0, 0.0], 2, 2).unwrap();
+    let start = Start {
+        w: Some(&w),
+        h: Some(&h),
+        ..Start::default()
+    };
+    let penalty = Penalty {
+        alpha_w: 0.1,
+        alpha_h: 0.1,
+        l1_ratio: 1.0,
+    };
+    for solver in ["auto", "hals", "anls"] {
+        let nmf = Nmf::new(2).penalty(penalty).solver(solver.parse().unwrap());
+        let go_on = &mut |_: &Progress| ControlFlow::Continue(());
+        let model = nmf.fit_with(&[v], start, go_on).unwrap();
+        let unused = (0..2).filter(|&t| model.h.row(t).iter().all(|&x| x == 0.0));
+        let unused: Vec<_> = unused.collect();
+        assert!(unused.contains(&1), "{solver}: {:?}", model.h);
+        for t in unused {
+            assert!(
+                (0..2).all(|i| model.w.get(i, t) == 0.0),
+                "{solver}: {:?}",
+                model.w
+            );
+        }
+    }
+}
+
+/// Fits of several starts held the components of a node, where none is drawn, and failed in the middle of the work.
+#[test]
+fn a_tree_takes_several_starts() {
+    let v = planted(24, 12, 3, Noise::Poisson(2.0), 1);
+    let nmf = Nmf::new(2).n_init(NonZeroUsize::new(3).unwrap());
+    let asked = NmfTree::new(3).nmf(nmf);
+    let go_on = &mut |_: &partwise::SurveyProgress| ControlFlow::Continue(());
+    let model = asked.run(&Matrix::from(&v), go_on).unwrap().unwrap();
+    assert_eq!(model.tree.leaf_components().rows(), 3);
+    let labels = asked.predict(&Matrix::from(&v), &model.tree).unwrap();
+    assert_eq!(labels.len(), 24);
+}
+
+/// Numbers whose products with the factors left the range of single precision gave zeros, or nonsense, as if all were well.
+#[test]
+fn products_out_of_range_are_refused() {
+    let v =
+        |scale: f32| -> Vec<f32> { (0..200).map(|i| scale * (1 + i * 7 % 13) as f32).collect() };
+    for (scale, solves) in [(1e-32, false), (1e-20, true), (1e18, true), (1e30, false)] {
+        let values = v(scale);
+        let found = Nmf::new(2).fit(&Matrix::row_major(&values, 20, 10).unwrap());
+        match found {
+            Ok(model) => assert!(solves && model.relative_error < 0.6, "{scale:e}"),
+            Err(error) => {
+                assert!(
+                    !solves && matches!(error, Error::Scale { .. }),
+                    "{scale:e}: {error}"
+                );
+            }
+        }
+        // This loss is walked in units of the mean, and needs no such products.
+        let nmf = Nmf::new(2).loss(Loss::KULLBACK_LEIBLER);
+        let model = nmf
+            .fit(&Matrix::row_major(&values, 20, 10).unwrap())
+            .unwrap();
+        assert!(
+            model.relative_error < 0.6,
+            "{scale:e}: {}",
+            model.relative_error
+        );
+    }
+    // Beside components of any size, products are of the size of the samples.
+    let h = Dense::from_rows(vec![1.0_f32, 0.0, 1.0, 0.0, 1.0, 1.0], 2, 3).unwrap();
+    for scale in [1e-27_f32, 1e15, 1e27] {
+        let samples = [2.0, 1.0, 3.0, 0.0, 4.0, 4.0].map(|x| scale * x);
+        let samples = Matrix::row_major(&samples, 2, 3).unwrap();
+        let found = match Nmf::new(2).transform(&samples, &h) {
+            Err(error) => {
+                assert!(
+                    scale > 1e20 && matches!(error, Error::Scale { .. }),
+                    "{error}"
+                );
+                continue;
+            }
+            Ok(found) => found,
+        };
+        for (x, expected) in found.w.as_slice().iter().zip([2.0, 1.0, 0.0, 4.0]) {
+            assert!(
+                (x / scale - expected).abs() < 1e-3,
+                "{scale:e}: {:?}",
+                found.w
+            );
+        }
+    }
+    let mut values = vec![1.0_f32; 200 * 200];
+    values[777] = 1e6;
+    let tenth = Nmf::new(2).loss(Loss::beta_divergence(10.0).unwrap());
+    let error = tenth
+        .fit(&Matrix::row_major(&values, 200, 200).unwrap())
+        .unwrap_err();
+    assert!(matches!(error, Error::Scale { .. }), "{error}");
 }

@@ -388,6 +388,29 @@ fn a_transport_that_fails_ends_the_fit_with_its_reason() {
     }
 }
 
+/// A copy of a partition may stay behind while another goes on, as where two workers of a cluster have it.
+#[test]
+fn rows_of_a_copy_that_stayed_behind_are_not_those_of_the_fit() {
+    let v = random::<f64>(20, 6, 1.0, 16);
+    let blocks = blocks(&v, &[10, 10], Storage::RowMajor);
+    let nmf = drawn(2, "cd".parse().unwrap(), Loss::FROBENIUS, 12);
+    let mut saved = None;
+    let mut transport = Elsewhere::new(&blocks);
+    there(&nmf.clone().max_iter(5), &mut transport, Start::default()).unwrap();
+    saved.replace(transport.partitions[0].save().unwrap());
+    let mut transport = Elsewhere::new(&blocks);
+    there(&nmf, &mut transport, Start::default()).unwrap();
+    assert_eq!(transport.w(2).rows(), 20);
+    let mut copy = Partition::<f64>::new(0, None);
+    copy.load(&saved.unwrap()).unwrap();
+    assert!(copy.rows().is_some());
+    let versions: Vec<u64> = (0..64)
+        .filter(|&version| transport.partitions[0].rows_of(version).is_some())
+        .collect();
+    assert_eq!(versions.len(), 1);
+    assert!(copy.rows_of(versions[0]).is_none());
+}
+
 /// Carries the answers to the question before.
 struct Late<'a, 'b>(&'b mut Elsewhere<'a, f64>, Option<Vec<Vec<u8>>>);
 

@@ -130,7 +130,7 @@ fn follow<T: Float>(case: &Value, matrices: &Value, tolerance: f64, wrong: &mut 
     let data = Data::<T>::read(matrices, &case["data"]);
     let transform = case["transform"].as_bool().expect("a truth value");
     let solver: Solver = case["solver"].as_str().expect("a name").parse().unwrap();
-    let loss = Loss::beta(number(&case["beta"])).unwrap();
+    let loss = Loss::beta_divergence(number(&case["beta"])).unwrap();
     let nmf = Nmf::new(data.rank)
         .solver(solver)
         .loss(loss)
@@ -380,7 +380,7 @@ fn explicit_zeros_change_nothing() {
     for loss in [
         Loss::FROBENIUS,
         Loss::KULLBACK_LEIBLER,
-        Loss::beta(0.5).unwrap(),
+        Loss::beta_divergence(0.5).unwrap(),
     ] {
         for solver in Solver::all().filter(|solver| solver.handles(loss)) {
             let nmf = Nmf::new(data.rank).loss(loss).solver(solver).max_iter(10);

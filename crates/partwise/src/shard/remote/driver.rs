@@ -93,6 +93,11 @@ impl<'a, T: Float> Driver<'a, T> {
         }
     }
 
+    /// Tells the transport which rows are those of the fit.
+    pub(crate) fn end(&mut self) {
+        self.transport.ended(self.versions[Slot::Rows as usize]);
+    }
+
     /// Whether the rows of W come to the driver.
     pub(crate) fn gathers(&self) -> bool {
         self.transport.gathers()

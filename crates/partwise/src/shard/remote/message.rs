@@ -160,7 +160,7 @@ impl<T: Float> Pass<T> {
         if !self.left.fits(k) || !self.right_terms.fits(k) {
             return Err(malformed(format!("terms that are none of {k} components")));
         }
-        let (solver, loss): (Solver, _) = (self.solver.parse()?, Loss::beta(self.beta)?);
+        let (solver, loss): (Solver, _) = (self.solver.parse()?, Loss::beta_divergence(self.beta)?);
         let terms = (self.left.clone(), self.right_terms.clone());
         Ok(Problem::new(solver, loss, self.scale, terms))
     }
@@ -202,7 +202,10 @@ impl<T: Float> Divergence<T> {
     }
 
     pub(super) fn elementwise(&self) -> Result<Elementwise<T>, Error> {
-        Ok(Elementwise::new(Loss::beta(self.beta)?, self.scale))
+        Ok(Elementwise::new(
+            Loss::beta_divergence(self.beta)?,
+            self.scale,
+        ))
     }
 }
 

@@ -96,6 +96,11 @@ pub trait Transport: Send {
         Some(CHECKPOINT)
     }
 
+    /// Told at the end of a fit: the version of the rows of W in the partitions ([`Partition::rows_of`]).
+    fn ended(&mut self, version: u64) {
+        let _ = version;
+    }
+
     /// Whether a partition may vanish while the fit goes on. Else nothing is kept to make its rows again.
     fn loses(&self) -> bool {
         true

@@ -41,6 +41,15 @@ struct Held<T> {
 }
 wire!(Held<T> { version, rows, answer } where T);
 
+impl<T: Float> std::fmt::Debug for Partition<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let rows = self.rows().map(|rows| (rows.rows(), rows.cols()));
+        let mut shown = f.debug_struct("Partition");
+        shown.field("index", &self.index).field("rows", &rows);
+        shown.finish_non_exhaustive()
+    }
+}
+
 impl<T: Float> Partition<T> {
     /// Partition `index`, counted from 0, which works with so many threads (`None`: all processors).
     pub fn new(index: usize, threads: Option<NonZeroUsize>) -> Self {
@@ -57,6 +66,12 @@ impl<T: Float> Partition<T> {
     pub fn rows(&self) -> Option<&Dense<T>> {
         let held = self.held[Slot::Rows as usize].as_ref();
         held.map(|held| &held.rows.now)
+    }
+
+    /// The rows of W as a fit left them ([`Transport::ended`](super::Transport::ended)); `None` where they were lost, and in a copy
+    /// that was not asked what led to them.
+    pub fn rows_of(&self, version: u64) -> Option<&Dense<T>> {
+        self.rows().filter(|_| self.version(Slot::Rows) == version)
     }
 
     /// The rows of W with what is remembered of them, to go on elsewhere; `None` as in [`Self::rows`].

@@ -26,6 +26,8 @@ pub struct Elsewhere<'a, T: Float> {
     /// Processes that H is cut for, and steps that were taken in slices.
     pub processes: usize,
     pub sliced: usize,
+    /// That of the rows that the last fit ended with.
+    version: Option<u64>,
 }
 
 impl<'a, T: Float> Elsewhere<'a, T> {
@@ -43,6 +45,7 @@ impl<'a, T: Float> Elsewhere<'a, T> {
             loses: true,
             processes: 1,
             sliced: 0,
+            version: None,
         }
     }
 
@@ -77,10 +80,10 @@ impl<'a, T: Float> Elsewhere<'a, T> {
 
     /// W, from the partitions that have it.
     pub fn w(&self, rank: usize) -> Dense<T> {
-        let rows = self
-            .partitions
-            .iter()
-            .map(|partition| partition.rows().unwrap());
+        let rows = self.partitions.iter().map(|partition| match self.version {
+            Some(version) => partition.rows_of(version).unwrap(),
+            None => partition.rows().unwrap(),
+        });
         let values: Vec<T> = rows.flat_map(|rows| rows.as_slice().to_vec()).collect();
         let count = values.len() / rank;
         Dense::from_rows(values, count, rank).unwrap()
@@ -132,6 +135,10 @@ impl<T: Float> Transport for Elsewhere<'_, T> {
 
     fn checkpoint(&self) -> Option<usize> {
         self.checkpoint
+    }
+
+    fn ended(&mut self, version: u64) {
+        self.version = Some(version);
     }
 
     fn loses(&self) -> bool {

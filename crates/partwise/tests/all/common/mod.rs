@@ -20,7 +20,9 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 /// The losses that everything is tried with: the named ones, and others on both sides of each of them.
 pub fn losses() -> Vec<Loss> {
     let betas = [2.0, 1.0, 0.0, 0.5, 1.5, 3.0, -1.0];
-    betas.map(|beta| Loss::beta(beta).unwrap()).to_vec()
+    betas
+        .map(|beta| Loss::beta_divergence(beta).unwrap())
+        .to_vec()
 }
 
 /// Every solver with every loss that it handles.
@@ -174,7 +176,7 @@ pub fn bits<T: Float>(model: &Factorization<T>) -> Vec<u64> {
 
 /// D(0, V) or what stands for it: the size that rounding of an objective is measured against.
 pub fn scale_of<T: Float>(dense: &Dense<T>, loss: Loss) -> f64 {
-    let beta = loss.exponent();
+    let beta = loss.beta();
     let values = dense.as_slice().iter().map(|v| v.to_f64());
     // The terms that a β-divergence is the difference of are as large as v^β, and those of Itakura–Saito as 1.
     values.filter(|&v| v > 0.0).map(|v| v.powf(beta)).sum()

@@ -121,7 +121,7 @@ fn mu_takes_the_textbook_step_for_every_loss() {
             for &penalty in &PENALTIES[if large { 3 } else { 0 }..] {
                 let nmf = Nmf::new(problem.w.cols()).solver(named("mu")).loss(loss);
                 follow(&problem, &nmf, penalty, 1e-11, |v, w, h, weights| {
-                    naive::multiplicative_step(loss.exponent(), v, w, h, weights)
+                    naive::multiplicative_step(loss.beta(), v, w, h, weights)
                 });
             }
         }

@@ -78,7 +78,7 @@ fn what_is_held_stays_and_the_rest_goes_down() {
                 let rows = naive::rows_of(&v);
                 let [of_w, of_h] = naive::weights(&penalty, 21, 13);
                 let divergence =
-                    naive::total_divergence(loss.exponent(), &rows, &naive::product(&w, &h));
+                    naive::total_divergence(loss.beta(), &rows, &naive::product(&w, &h));
                 let expected =
                     divergence + naive::penalty_of(of_w, &w) + naive::penalty_of(of_h, &h);
                 assert!(
@@ -116,7 +116,7 @@ fn an_unknown_source_is_found_among_known_ones() {
     for (solver, loss) in [("anls", 2.0), ("hals", 2.0), ("newton", 1.0), ("mu", 1.0)] {
         let nmf = Nmf::new(3)
             .solver(solver.parse().unwrap())
-            .loss(Loss::beta(loss).unwrap());
+            .loss(Loss::beta_divergence(loss).unwrap());
         let nmf = nmf.tol(0.0).max_iter(3000);
         let model = run(
             &nmf,

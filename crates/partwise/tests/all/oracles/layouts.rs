@@ -78,7 +78,7 @@ fn compare(seed: u64, (m, n, k): (usize, usize, usize), zeros: f64, iterations: 
 
     for (solver, loss) in pairs() {
         // Where V is large not every power is tried.
-        let costly = m * n > 10_000 && ![2.0, 1.0, 0.5].contains(&loss.exponent());
+        let costly = m * n > 10_000 && ![2.0, 1.0, 0.5].contains(&loss.beta());
         if costly || loss.needs_positive() && zeros > 0.0 {
             continue;
         }

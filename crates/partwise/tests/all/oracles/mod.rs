@@ -22,7 +22,9 @@ use rand_chacha::ChaCha8Rng;
 const BETAS: [f64; 9] = [2.0, 1.0, 0.0, 0.5, 1.5, 3.0, 2.5, -1.0, -0.5];
 
 fn losses() -> impl Iterator<Item = Loss> {
-    BETAS.into_iter().map(|beta| Loss::beta(beta).unwrap())
+    BETAS
+        .into_iter()
+        .map(|beta| Loss::beta_divergence(beta).unwrap())
 }
 
 /// Every solver with every loss that it minimises itself: `auto` does what the solver does that it stands for.

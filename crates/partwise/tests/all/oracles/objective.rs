@@ -14,7 +14,7 @@ fn check<T: Float>(
     penalty: &Penalty,
     hold: Option<Factor>,
 ) {
-    let beta = loss.exponent();
+    let beta = loss.beta();
     let (v, w, h) = (
         naive::rows_of(v),
         naive::rows_of(&model.w),
@@ -121,7 +121,7 @@ fn random_fits<T: Float>(scales: &[f64]) {
                             continue;
                         }
                         // The penalties stay as strong beside the data at every scale.
-                        let strength = scale.powf(loss.exponent() - 0.5);
+                        let strength = scale.powf(loss.beta() - 0.5);
                         let penalty = Penalty {
                             alpha_w: penalty.alpha_w * strength,
                             alpha_h: penalty.alpha_h * strength,

@@ -83,7 +83,7 @@ fn objective(case: &Case, model: &Factorization<f64>, loss: Loss, penalty: &Pena
     let data: f64 = naive::pairs(&v, &y)
         .zip(weights.iter().flatten())
         .filter(|(_, weight)| **weight > 0.0)
-        .map(|((v, y), weight)| weight * naive::divergence(loss.exponent(), v, y))
+        .map(|((v, y), weight)| weight * naive::divergence(loss.beta(), v, y))
         .sum();
     let [of_w, of_h] = naive::weights(penalty, v.len(), v[0].len());
     data + naive::penalty_of(of_w, &w) + naive::penalty_of(of_h, &h)
@@ -170,7 +170,7 @@ fn a_solved_fit_is_stationary_under_the_weights() {
             }
         }
         let (w, h) = (naive::rows_of(&model.w), naive::rows_of(&model.h));
-        let (y, beta) = (naive::product(&w, &h), loss.exponent());
+        let (y, beta) = (naive::product(&w, &h), loss.beta());
         let ht = naive::transposed(&h);
         let (mut off, mut size) = (0.0, 0.0);
         for i in 0..w.len() {
@@ -232,7 +232,9 @@ fn a_row_of_weight_two_is_a_row_met_twice() {
     let h = positive(3, 9, 9);
     for (solver, loss) in [("anls", 2.0), ("mu", 0.5), ("mu", 1.0), ("newton", 1.0)] {
         let solver: Solver = solver.parse().unwrap();
-        let nmf = Nmf::new(3).solver(solver).loss(Loss::beta(loss).unwrap());
+        let nmf = Nmf::new(3)
+            .solver(solver)
+            .loss(Loss::beta_divergence(loss).unwrap());
         let nmf = nmf.tol(0.0).max_iter(7);
         let fitted = |v: &Matrix<'_, f64>, weighting: &Weighting<'_, f64>| {
             let w = Dense::filled(v.rows(), 3, 0.5);
@@ -289,7 +291,9 @@ fn a_missing_entry_has_no_say_and_no_storage_of_its_own() {
         ("hals", 2.0),
     ] {
         let solver: Solver = solver.parse().unwrap();
-        let nmf = Nmf::new(2).solver(solver).loss(Loss::beta(loss).unwrap());
+        let nmf = Nmf::new(2)
+            .solver(solver)
+            .loss(Loss::beta_divergence(loss).unwrap());
         let nmf = nmf.tol(0.0).max_iter(5);
         let nan = Weighting {
             missing: Missing::Nan,
@@ -355,7 +359,7 @@ fn what_is_missing_is_filled_in() {
         ..Weighting::default()
     };
     for loss in [2.0, 1.0] {
-        let nmf = Nmf::new(k).loss(Loss::beta(loss).unwrap());
+        let nmf = Nmf::new(k).loss(Loss::beta_divergence(loss).unwrap());
         let model = fit(&nmf.tol(0.0).max_iter(2000), &v, &weighting);
         let filled = model.reconstruct();
         for (place, (found, expected)) in filled.as_slice().iter().zip(full.as_slice()).enumerate()
@@ -488,7 +492,7 @@ fn stored(values: &[f64], rows: usize, cols: usize) -> (Vec<usize>, Vec<u32>, Ve
 
 fn nmf_transform(loss: f64, k: usize) -> Nmf {
     Nmf::new(k)
-        .loss(Loss::beta(loss).unwrap())
+        .loss(Loss::beta_divergence(loss).unwrap())
         .tol(1e-8)
         .max_iter(2000)
 }
