@@ -260,6 +260,19 @@ pub enum AppError {
         name: String,
     },
 
+    /// Sublinear weights are of whole occurrences.
+    #[error(
+        "the entry in row {row}, column {column} (counted from 0) is {value}; sublinear weights need counts of at least 1"
+    )]
+    PartOfACount {
+        /// The entry.
+        value: f64,
+        /// Its row.
+        row: usize,
+        /// Its column.
+        column: usize,
+    },
+
     /// A sound file could not be written.
     #[error("{}: cannot write", path.display())]
     WriteSound {

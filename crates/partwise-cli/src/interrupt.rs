@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 use anyhow::Context;
 
-use crate::terminal;
+use crate::{outputs, terminal};
 
 /// The exit code after a request to end: 128 + the number of SIGINT, as shells expect.
 pub(crate) const EXIT_CODE: u8 = 130;
@@ -25,6 +25,7 @@ pub(crate) enum Ending {
 }
 
 static WORTH_KEEPING: AtomicBool = AtomicBool::new(false);
+static ENDING: AtomicBool = AtomicBool::new(false);
 static REQUESTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 /// Listens from now on.
@@ -32,11 +33,20 @@ pub(crate) fn listen() -> anyhow::Result<()> {
     ctrlc::set_handler(|| {
         let first = !REQUESTED.swap(true, Ordering::SeqCst);
         if !first || !WORTH_KEEPING.load(Ordering::SeqCst) {
+            ENDING.store(true, Ordering::SeqCst);
+            outputs::remove_unfinished();
             terminal::note("stopped");
             process::exit(EXIT_CODE.into());
         }
     })
     .context("cannot listen for Ctrl-C")
+}
+
+/// Waits for the end of the program where it ends at once: what then fails, fails because its files are taken away.
+pub(crate) fn wait_if_ending() {
+    while ENDING.load(Ordering::SeqCst) {
+        std::thread::park();
+    }
 }
 
 /// From now on there are results that a request must not lose.

@@ -49,6 +49,7 @@ fn main() -> ExitCode {
     }));
     let parsed = Arguments::command()
         .try_get_matches()
+        .inspect(arguments::spare_inputs)
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let outcome = match parsed {
         Ok(arguments) => commands::run(&arguments.command),
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Ok(interrupt::Ending::Done) => ExitCode::SUCCESS,
         Ok(interrupt::Ending::Stopped) => ExitCode::from(interrupt::EXIT_CODE),
         Err(error) => {
+            interrupt::wait_if_ending();
             terminal::error(&failure::one_line(&error));
             ExitCode::from(failure::exit_code(&error))
         }

@@ -3,12 +3,83 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use tempfile::TempDir;
 
 /// Begins the names of what is only there while we work.
 const PREFIX: &str = ".partwise-";
+
+/// What every fit may write.
+const OF_FITS: [&str; 5] = [
+    "convergence.png",
+    "model.npz",
+    "page.json.gz",
+    "report.html",
+    "run.json",
+];
+/// Files and folders that this command reads, which nothing of its own may replace.
+static INPUTS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+/// Folders of what is only there while we work, and those that were made for them.
+static STAGES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn locked(paths: &Mutex<Vec<PathBuf>>) -> std::sync::MutexGuard<'_, Vec<PathBuf>> {
+    paths.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes a file or folder that is read, if there is one of that name.
+pub(crate) fn spare(path: &Path) {
+    if let Ok(path) = fs::canonicalize(path) {
+        locked(&INPUTS).push(path);
+    }
+}
+
+/// Checks, before any work, that results can be written into a folder: those of every fit, and others of these names.
+///
+/// # Errors
+/// As [`check_folder`]; if one would replace what is read.
+pub(crate) fn check_results<'a>(
+    folder: &Path,
+    names: impl IntoIterator<Item = &'a str>,
+) -> anyhow::Result<()> {
+    check_spared(folder, OF_FITS.into_iter().chain(names))?;
+    check_folder(folder)
+}
+
+/// Refuses a name that is what this command reads.
+fn check_spared<'a>(folder: &Path, names: impl IntoIterator<Item = &'a str>) -> anyhow::Result<()> {
+    let mut names = names.into_iter();
+    names.try_for_each(|name| refuse_input(&folder.join(name)))
+}
+
+fn refuse_input(target: &Path) -> anyhow::Result<()> {
+    // A folder takes the place of one of its name with all that is in there.
+    let read = fs::canonicalize(target)
+        .is_ok_and(|path| locked(&INPUTS).iter().any(|input| input.starts_with(&path)));
+    anyhow::ensure!(
+        !read,
+        "{}: is what this command reads, and would be replaced; another name for its output is needed",
+        target.display()
+    );
+    Ok(())
+}
+
+/// Removes what is only there while we work, for a program that ends at once.
+pub(crate) fn remove_unfinished() {
+    // The last ones first: they may be in those before.
+    for folder in locked(&STAGES).drain(..).rev() {
+        let is_stage = folder
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
+        // There is nobody left to tell; someone else's file in a folder is a reason to leave it.
+        let _ = match is_stage {
+            true => fs::remove_dir_all(folder),
+            false => fs::remove_dir(folder),
+        };
+    }
+    partwise_io::remove_unfinished();
+}
 
 /// Checks, before any work, that files can be made in a folder; leaves nothing behind.
 ///
@@ -32,6 +103,7 @@ pub(crate) fn check_file(path: &Path) -> anyhow::Result<()> {
     if path.file_name().is_none() {
         anyhow::bail!("{}: expected the name of a file", path.display());
     }
+    refuse_input(path)?;
     check_folder(folder_of(path))
 }
 
@@ -102,6 +174,10 @@ impl Staged {
             .tempdir_in(folder)
             .map_err(without_path)
             .with_context(refused)?;
+        let mut noted = locked(&STAGES);
+        noted.extend(made.0.iter().cloned());
+        noted.push(stage.path().to_path_buf());
+        drop(noted);
         Ok(Self {
             folder: folder.to_path_buf(),
             stage,
@@ -164,6 +240,9 @@ impl Staged {
     /// If the system refuses; files and folders that this call has made are removed again.
     pub(crate) fn commit(mut self) -> anyhow::Result<String> {
         let mut fresh: Vec<PathBuf> = Vec::new();
+        check_spared(&self.folder, self.names.iter().map(String::as_str))?;
+        // Held until all is in its place: a request to end must not take away what stands aside for a moment.
+        let noted = locked(&STAGES);
         for name in &self.names {
             let (place, target) = (self.stage.path().join(name), self.folder.join(name));
             let is_new = !target.exists();
@@ -186,6 +265,7 @@ impl Staged {
                 fresh.push(target);
             }
         }
+        drop(noted);
         self.made.keep();
         Ok(format!(
             "{} in {}",
@@ -194,8 +274,16 @@ impl Staged {
         ))
     }
 
-    fn refused(&self, name: &str) -> String {
+    /// The place that a file which could not be written was to have.
+    pub(crate) fn refused(&self, name: &str) -> String {
         format!("{}: cannot write", self.folder.join(name).display())
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        let ours = |folder: &PathBuf| folder == self.stage.path() || self.made.0.contains(folder);
+        locked(&STAGES).retain(|folder| !ours(folder));
     }
 }
 
@@ -224,6 +312,7 @@ impl NewFolders {
     }
 
     fn keep(&mut self) {
+        locked(&STAGES).retain(|folder| !self.0.contains(folder));
         self.0.clear();
     }
 }

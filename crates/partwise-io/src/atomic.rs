@@ -3,8 +3,40 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::Error;
+
+/// Temporary files that are being written.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn unfinished() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes the temporary files of whatever is being written: for a program that ends at once, by a signal.
+pub fn remove_unfinished() {
+    for path in unfinished().drain(..) {
+        // There is nobody left to tell.
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// A temporary file, while it is one.
+struct Unfinished(PathBuf);
+
+impl Unfinished {
+    fn note(path: &Path) -> Self {
+        unfinished().push(path.to_path_buf());
+        Self(path.to_path_buf())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        unfinished().retain(|path| *path != self.0);
+    }
+}
 
 /// Writes a file whole or not at all: into a temporary file of the same folder, which is flushed to the disk and then
 /// takes the name. If `write` fails, or the disk is full, nothing new is left and an older file of that name stays as it
@@ -58,6 +90,7 @@ pub fn write_atomically<E: From<Error>>(
     }
     let temporary = builder.tempfile_in(&folder).map_err(refused)?;
     let (handle, temporary_path) = temporary.into_parts();
+    let _noted = Unfinished::note(&temporary_path);
     let mut out = BufWriter::with_capacity(1 << 16, handle);
     write(&mut out)?;
     let handle = out

@@ -41,7 +41,7 @@ impl<W: Write> Write for Summed<W> {
     }
 }
 
-/// Writes a checkpoint in place of the one before, whole or not at all. Returns what `write` returns.
+/// Writes a checkpoint in place of the one before, whole or not at all.
 ///
 /// # Errors
 ///

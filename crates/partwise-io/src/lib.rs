@@ -62,7 +62,7 @@ mod store;
 mod stored;
 mod write;
 
-pub use atomic::write_atomically;
+pub use atomic::{remove_unfinished, write_atomically};
 pub use checkpoint::{read_checkpoint, write_checkpoint};
 pub use convert::{Converted, Converting, convert, for_each_batch};
 pub use describe::{Description, MatrixDescription, describe};

@@ -305,7 +305,7 @@ fn topics(count: usize, documents: usize) -> TopicsSection {
             Topic {
                 name: names.join(", "),
                 share: shares[t] / total,
-                npmi: 0.25 - 0.4 * t as f64 / count as f64,
+                npmi: Some(0.25 - 0.4 * t as f64 / count as f64),
                 position: [noise() * 2.0, noise() * 2.0],
                 typical: (0..documents).filter(|d| d % count == t).take(5).collect(),
                 terms,
@@ -350,7 +350,7 @@ fn topics(count: usize, documents: usize) -> TopicsSection {
         topics,
         total_documents: documents.len() + 1000,
         documents,
-        coherence: 0.113,
+        coherence: Some(0.113),
         diversity: 0.94,
         field,
     }

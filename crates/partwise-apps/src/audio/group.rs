@@ -26,7 +26,7 @@ pub fn similarity(
     rate: u32,
 ) -> Result<Vec<f64>, AppError> {
     let bins = templates.len() / rank;
-    let bands = Bands::new(Scale::Mel, ENVELOPE_BANDS, bins, rate)?;
+    let bands = Bands::new(Scale::Mel, ENVELOPE_BANDS.min(bins), bins, rate)?;
     let envelopes = bands.gathered(&Spectrogram {
         frames: rank,
         bins,

@@ -19,10 +19,16 @@ pub fn percussive_reach(frame_seconds: f64, bin_hertz: f64) -> (usize, usize) {
     (half(SECONDS / frame_seconds), half(HERTZ / bin_hertz))
 }
 
-/// The percussive share of every entry of a spectrogram of magnitudes, frames × bins, 0..1.
+/// The percussive share of the magnitude of every entry of a spectrogram, frames × bins, 0..1.
 ///
-/// `frame_seconds` is the time from frame to frame, `bin_hertz` the distance of two bins.
-pub fn percussive_mask(v: &Spectrogram, frame_seconds: f64, bin_hertz: f64) -> Vec<f32> {
+/// `exponent` says what of magnitudes the entries are, 1 or 2. `frame_seconds` is the time from frame to frame, `bin_hertz` the distance
+/// of two bins.
+pub fn percussive_mask(
+    v: &Spectrogram,
+    exponent: f32,
+    frame_seconds: f64,
+    bin_hertz: f64,
+) -> Vec<f32> {
     let (frames, bins) = (v.frames, v.bins);
     let (along_time, along_frequency) = percussive_reach(frame_seconds, bin_hertz);
     // Columns are filtered as rows of the transposed matrix: a tile of columns at a time, so that reads stay in cache.
@@ -50,7 +56,12 @@ pub fn percussive_mask(v: &Spectrogram, frame_seconds: f64, bin_hertz: f64) -> V
             let percussive = running_median(row, along_frequency);
             for (bin, out) in out.iter_mut().enumerate() {
                 let harmonic = tiles[bin / TILE][bin % TILE * frames + frame];
-                let (h, p) = (harmonic * harmonic, percussive[bin] * percussive[bin]);
+                // The median of a power is the power of the median.
+                let square = |median: f32| match exponent {
+                    1.0 => median * median,
+                    _ => median.powf(2.0 / exponent),
+                };
+                let (h, p) = (square(harmonic), square(percussive[bin]));
                 *out = if h + p > 0.0 { p / (h + p) } else { 0.5 };
             }
         });
@@ -109,7 +120,12 @@ mod tests {
         for bin in 0..bins {
             v.values[30 * bins + bin] = 1.0;
         }
-        let mask = percussive_mask(&v, 0.012, 21.5);
+        let mask = percussive_mask(&v, 1.0, 0.012, 21.5);
+        let mut squares = v.clone();
+        squares.values.iter_mut().for_each(|value| *value *= *value);
+        let of_squares = percussive_mask(&squares, 2.0, 0.012, 21.5);
+        let pairs = mask.iter().zip(&of_squares);
+        assert!(pairs.clone().all(|(a, b)| (a - b).abs() < 1e-6));
         assert!(mask[5 * bins + 20] < 0.01);
         assert!(mask[30 * bins + 60] > 0.99);
         assert!(mask.iter().all(|share| (0.0..=1.0).contains(share)));

@@ -202,14 +202,27 @@ impl Separation<'_> {
             for &component in components {
                 self.model.add_component(frame, component, row);
             }
-            if self.power == 2.0 {
-                row.iter_mut().for_each(|value| *value *= *value);
-            } else if self.power != 1.0 {
-                row.iter_mut()
-                    .for_each(|value| *value = value.powf(self.power));
-            }
         }
         let mut totals = vec![0.0_f32; bins];
+        if self.power != 1.0 {
+            // Powers of shares of the largest, which are in range where those of the sizes may not be.
+            let largest = &mut totals;
+            for row in parts.chunks_exact(bins) {
+                for (largest, value) in largest.iter_mut().zip(row) {
+                    *largest = largest.max(*value);
+                }
+            }
+            for row in parts.chunks_exact_mut(bins) {
+                for (value, &largest) in row.iter_mut().zip(largest.iter()) {
+                    *value = match largest >= f32::MIN_POSITIVE {
+                        true if self.power == 2.0 => (*value / largest).powi(2),
+                        true => (*value / largest).powf(self.power),
+                        false => 0.0,
+                    };
+                }
+            }
+            totals.fill(0.0);
+        }
         for row in parts.chunks_exact(bins) {
             for (total, value) in totals.iter_mut().zip(row) {
                 *total += value;

@@ -110,6 +110,9 @@ impl Sound {
                 channels: self.channels.len(),
             });
         }
+        if self.channels.len() > 1 {
+            self.name = format!("{} (channel {number})", self.name);
+        }
         self.channels = vec![self.channels.swap_remove(number - 1)];
         Ok(self)
     }

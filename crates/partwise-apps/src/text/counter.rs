@@ -31,10 +31,17 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(analysis: &Analysis, hasher: RandomState) -> Result<Self, AppError> {
         let mut stop_words = HashSet::new();
-        for word in &analysis.stop_words {
-            analysis.words.each(word, |word| {
-                stop_words.insert(word.to_owned());
-            });
+        for entry in &analysis.stop_words {
+            let mut words = Vec::new();
+            analysis
+                .words
+                .each(entry, |word| words.push(word.to_owned()));
+            // What an apostrophe takes apart in the texts is taken apart here; other entries of several words say nothing of each.
+            let apart = |letter: char| "'’".contains(letter);
+            let is_one = !entry.trim().contains(char::is_whitespace);
+            if is_one && (words.len() == 1 || entry.contains(apart)) {
+                stop_words.extend(words);
+            }
         }
         Ok(Self {
             rule: analysis.words,

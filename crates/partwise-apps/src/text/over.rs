@@ -75,9 +75,11 @@ fn shown(label: &str) -> &str {
     }
 }
 
-/// How many characters of dates to keep; `None` if not all labels are dates.
+/// How many characters of dates to keep; `None` if not all labels that there are are dates.
 fn period(names: &[&str]) -> Option<usize> {
-    if !names.iter().all(|name| is_date(name)) {
+    let names = names.iter().filter(|name| **name != WITHOUT_LABEL);
+    let names: Vec<&str> = names.copied().collect();
+    if names.is_empty() || !names.iter().all(|name| is_date(name)) {
         return None;
     }
     let different = |length: usize| {
@@ -132,6 +134,20 @@ mod tests {
         let w: Vec<f64> = (0..given.len()).flat_map(|i| [1.0, i as f64]).collect();
         let topics = Topics::new(&w, &[1.0, 1.0], 2);
         sizes_over(&topics, &topics.sizes(), &labels)
+    }
+
+    #[test]
+    fn a_blank_among_dates_leaves_them_dates() {
+        let days: Vec<String> = (0..90)
+            .map(|day| format!("2024-0{}-{:02}", 1 + day / 30, 1 + day % 29))
+            .collect();
+        let mut given: Vec<Option<&str>> = days.iter().map(|day| Some(day.as_str())).collect();
+        given.push(Some(" "));
+        let found = over(&given);
+        assert_eq!(
+            found.values,
+            ["2024-01", "2024-02", "2024-03", WITHOUT_LABEL]
+        );
     }
 
     #[test]

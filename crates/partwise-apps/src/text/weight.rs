@@ -62,7 +62,7 @@ impl Weighting {
     /// of the corpus that is learned from each term is in.
     ///
     /// # Errors
-    /// If no threads can be made.
+    /// If no threads can be made; [`AppError::PartOfACount`] for `sublinear` weights.
     pub fn apply<V: Copy + Into<f64>, T: Weight>(
         self,
         rows: TermRows<V>,
@@ -91,6 +91,18 @@ impl Weighting {
             indices,
             values,
         };
+        if self.tfidf && self.sublinear {
+            // Its logarithm would make a weight below zero.
+            let below = |value: &T| (*value).into() > 0.0 && (*value).into() < 1.0;
+            if let Some(at) = rows.values.iter().position(below) {
+                let row = rows.offsets.partition_point(|&offset| offset <= at as i64) - 1;
+                return Err(AppError::PartOfACount {
+                    value: rows.values[at].into(),
+                    row,
+                    column: rows.indices[at] as usize,
+                });
+            }
+        }
         if self.tfidf {
             let idf = idf(frequencies, documents);
             pool(threads)?.install(|| {

@@ -15,10 +15,10 @@ mod topics;
 mod tree;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::ArgPredicate;
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgMatches, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use partwise_io::{Dtype, Format};
 
@@ -39,6 +39,7 @@ pub(crate) use topics::{
 pub(crate) use tree::TreeArguments;
 
 use crate::memory::Size;
+use crate::outputs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -304,6 +305,27 @@ impl From<Precision> for Dtype {
 /// The formats that can be read, as the table of the readers has them.
 fn format_names() -> clap::builder::PossibleValuesParser {
     Format::all().map(Format::name).collect::<Vec<_>>().into()
+}
+
+/// Notes the files among what was given that are read: nothing that the command writes may replace them.
+pub(crate) fn spare_inputs(matches: &ArgMatches) {
+    /// What is written, and starts, which the results of a fit may take the place of.
+    const OTHERS: [&str; 5] = ["output", "classes", "checkpoint", "start_w", "start_h"];
+    let Some((_, matches)) = matches.subcommand() else {
+        return;
+    };
+    let ids = matches.ids().map(clap::Id::as_str);
+    for id in ids.filter(|id| !OTHERS.contains(id)) {
+        let values = matches.try_get_raw(id).ok().flatten();
+        for value in values.into_iter().flatten() {
+            outputs::spare(Path::new(value));
+            // FILE#ARRAY and FILE=K.
+            let text = value.to_str().unwrap_or_default();
+            for (path, _) in ['#', '='].iter().filter_map(|at| text.split_once(*at)) {
+                outputs::spare(Path::new(path));
+            }
+        }
+    }
 }
 
 #[cfg(test)]

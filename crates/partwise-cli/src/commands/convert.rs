@@ -1,7 +1,5 @@
 //! `partwise convert`: a matrix into a store of row blocks, which a fit reads without room for it.
 
-use std::fs;
-
 use anyhow::bail;
 use partwise_io::{Converted, Error, Format, convert};
 
@@ -10,7 +8,7 @@ use crate::interrupt::{self, Ending};
 use crate::memory::{self, Limit};
 use crate::progress::Progress;
 use crate::table::{Table, counted};
-use crate::{input, terminal};
+use crate::{input, outputs, terminal};
 
 pub(crate) fn run(arguments: &ConvertArguments) -> anyhow::Result<Ending> {
     let output = &arguments.output;
@@ -20,11 +18,7 @@ pub(crate) fn run(arguments: &ConvertArguments) -> anyhow::Result<Ending> {
             output.display()
         );
     }
-    let same = fs::canonicalize(&arguments.input)
-        .is_ok_and(|input| fs::canonicalize(output).is_ok_and(|output| input == output));
-    if same {
-        bail!("{}: cannot be converted into itself", output.display());
-    }
+    outputs::check_file(output)?;
     let (reading, name) = (&arguments.reading, input::name(&arguments.input));
     let limit = Limit::from(arguments.memory);
     let options = input::options_within(limit, reading.dtype.into(), reading.format.as_deref());

@@ -102,7 +102,10 @@ mod with_mpi {
         if !job.leads() {
             return Ok(None);
         }
-        outputs::check_folder(&arguments.output)?;
+        outputs::check_results(
+            &arguments.output,
+            arguments.split_w.then_some(rows_of_w::FOLDER),
+        )?;
         Checkpoint::of(&arguments.keeping, arguments.reporting.quiet)
     }
 

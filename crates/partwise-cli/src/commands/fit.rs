@@ -57,7 +57,7 @@ fn fit(arguments: &FitArguments) -> anyhow::Result<Ending> {
         counting.check_even("--checkpoint keeps fits in which every entry counts alike")?;
     }
     let nmf = arguments.solving.nmf()?;
-    outputs::check_folder(&arguments.output)?;
+    outputs::check_results(&arguments.output, ["classes.csv"])?;
     let kept = Checkpoint::of(&arguments.keeping, arguments.reporting.quiet)?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), arguments.reporting.quiet);

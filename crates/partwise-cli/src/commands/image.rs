@@ -29,7 +29,15 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
         solving, reporting, ..
     } = arguments;
     solving.check_parts()?;
-    outputs::check_folder(&arguments.output)?;
+    outputs::check_results(
+        &arguments.output,
+        [
+            "comparison.png",
+            "components.png",
+            "rate_distortion.png",
+            "reconstruction.png",
+        ],
+    )?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), reporting.quiet);
     let channels = if arguments.color {

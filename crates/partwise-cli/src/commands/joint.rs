@@ -19,7 +19,8 @@ use crate::{factor, input};
 
 pub(crate) fn run(arguments: &JointArguments) -> anyhow::Result<Ending> {
     let joint = arguments.joint()?;
-    outputs::check_folder(&arguments.output)?;
+    let names = file_names(&arguments.inputs);
+    outputs::check_results(&arguments.output, names.iter().map(String::as_str))?;
     let mut progress = None;
     let mut limit = Limit::default();
     let (mut single, mut double) = (Vec::new(), Vec::new());

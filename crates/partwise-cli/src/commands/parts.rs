@@ -1,5 +1,7 @@
 //! `partwise parts`: many equally large pictures as sums of parts.
 
+use std::path::Path;
+
 use anyhow::{Context, bail};
 use partwise::Matrix;
 use partwise_apps::image::DEFAULT_LIMIT_BYTES;
@@ -29,7 +31,14 @@ pub(crate) fn run(arguments: &PartsArguments) -> anyhow::Result<Ending> {
         solving, reporting, ..
     } = arguments;
     solving.check_parts()?;
-    outputs::check_folder(&arguments.output)?;
+    outputs::check_results(&arguments.output, ["parts.png", "sums.png"])?;
+    let folder = |path: &Path| path.canonicalize().ok().filter(|path| path.is_dir());
+    if folder(&arguments.input).is_some_and(|input| folder(&arguments.output) == Some(input)) {
+        bail!(
+            "{}: is where the pictures are, and the next run would take the results for some; expected another folder",
+            arguments.output.display()
+        );
+    }
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), reporting.quiet);
     let album = album(arguments, &name, &progress)?;

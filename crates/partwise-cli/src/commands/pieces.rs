@@ -113,7 +113,10 @@ impl Cut {
 
 pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
     arguments.solving.nmf()?;
-    outputs::check_folder(&arguments.output)?;
+    outputs::check_results(
+        &arguments.output,
+        arguments.split_w.then_some(rows_of_w::FOLDER),
+    )?;
     let kept = Checkpoint::of(&arguments.keeping, arguments.reporting.quiet)?;
     let cut = Cut::open(arguments)?.ok_or_else(|| Cut::refusal(arguments))?;
     let progress = Progress::begin(format!("reading {}", cut.name), arguments.reporting.quiet);

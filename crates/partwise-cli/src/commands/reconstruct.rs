@@ -14,6 +14,11 @@ pub(crate) fn run(arguments: &ReconstructArguments) -> anyhow::Result<Ending> {
     let progress = Progress::begin("multiplying the factors", arguments.quiet);
     let model = partwise_io::read_model(&arguments.model)?;
     let ((rows, _), (rank, cols)) = (model.w.shape(), model.h.shape());
+    anyhow::ensure!(
+        rows > 0,
+        "{}: w has no rows, as of a fit of a stream or with --split-w; find them with transform first",
+        input::name(&arguments.model)
+    );
     match (model.w, model.h) {
         (AnyDense::F32(w), AnyDense::F32(h)) => {
             reconstruct(arguments, w, h, model.row_names, model.col_names)?;

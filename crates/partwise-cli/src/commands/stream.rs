@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
             );
         }
     }
-    outputs::check_folder(&arguments.output)?;
+    outputs::check_results(&arguments.output, [])?;
     match arguments.reading.dtype {
         Wanted::F32 => learn::<f32>(arguments, nmf),
         Wanted::Auto | Wanted::F64 => learn::<f64>(arguments, nmf),

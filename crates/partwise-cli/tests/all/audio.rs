@@ -380,6 +380,10 @@ fn bad_sounds_are_refused_with_the_place() {
         ("tone.wav -k 2 --window flat", &["blackman"]),
         ("tone.wav -k 2 --scale mel --bands 1000", &["bands", "257"]),
         ("tone.wav -k 2 --bands 10", &["--scale"]),
+        (
+            "tone.wav -k 2 --like percussive.wav --percussive",
+            &["'percussive'"],
+        ),
         ("tone.wav -k 2 --sources 3", &["--sources 3"]),
         ("tone.wav -k 2 --mask-power 0", &["--mask-power"]),
         (
@@ -391,4 +395,48 @@ fn bad_sounds_are_refused_with_the_place() {
     for (arguments, words) in cases {
         place.refused(&format!("audio {arguments} -o out"), words);
     }
+    // Their sounds would take the place of the examples.
+    place.refused(
+        "audio tone.wav -k 2 --like again/tone.wav -o again",
+        &["again/tone.wav", "reads"],
+    );
+    place.refused(
+        "audio again/tone.wav -k 2 --like tone.wav=1 -o .",
+        &["tone.wav", "reads"],
+    );
+}
+
+#[test]
+fn short_frames_have_bands_enough_for_groups() {
+    let place = Place::new();
+    let (dark, bright) = two_instruments();
+    write(
+        &place.path("two.wav"),
+        &[sum(&dark, &bright), vec![0.0; dark.len()]],
+    );
+    place.succeed("audio two.wav -k 3 --sources 2 --frame 32 -o out --quiet");
+    place.refused(
+        "audio two.wav -k 2 --channel 2 -o silent",
+        &["two.wav (channel 2) is silent"],
+    );
+}
+
+#[test]
+fn masks_of_any_power_share_by_size() {
+    let place = Place::new();
+    let (dark, _) = two_instruments();
+    write(&place.path("one.wav"), std::slice::from_ref(&dark));
+    // Of this loss sizes are powers, whose tenth powers no single precision holds.
+    place.succeed("audio one.wav -k 2 --loss is --frame 8192 --mask-power 10 -o out --quiet");
+    let names = ["component-1", "component-2"];
+    let energies = names.map(|name| {
+        let sound = read(&place, &format!("out/{name}.wav"));
+        sound.channels()[0]
+            .iter()
+            .map(|x| f64::from(x * x))
+            .sum::<f64>()
+    });
+    let share = energies[0].min(energies[1]) / energies[0].max(energies[1]);
+    assert!(share < 0.9, "{energies:?}");
+    assert_sum(&place, &names, &[dark]);
 }

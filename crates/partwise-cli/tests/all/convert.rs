@@ -155,7 +155,7 @@ fn what_cannot_be_converted_is_refused_and_leaves_nothing() {
         .file("noise.bin", [0u8, 1, 2, 3, 255, 254]);
     place.succeed("convert v.mtx -o v.pws -q");
     place.refused("convert v.mtx -o v.npz", &["v.npz", ".pws"]);
-    place.refused("convert v.pws -o v.pws", &["v.pws", "into itself"]);
+    place.refused("convert v.pws -o v.pws", &["v.pws", "reads", "replaced"]);
     place.refused("convert none.mtx -o out.pws", &["none.mtx", "no such file"]);
     place.refused("convert bad.csv -o out.pws", &["bad.csv", "line 3", "'x'"]);
     place.refused(

@@ -4,6 +4,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use partwise_apps::audio::{SampleFormat, WaveFile};
+
 use crate::common::{Place, npy_f64, png};
 
 fn signal(child: &Child, name: &str) {
@@ -81,6 +83,49 @@ fn before_there_is_anything_to_keep_it_ends_at_once() {
     assert_eq!(output.status.code(), Some(130));
     drop(input);
     assert!(place.names().is_empty());
+}
+
+#[test]
+fn a_second_request_leaves_nothing_half_done() {
+    let place = Place::new();
+    // Long enough for its sounds to take a while, after the fit.
+    let mut state = 1_u32;
+    let noise: Vec<f32> = (0..40 * 44_100)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 24) as f32 - 0.5
+        })
+        .collect();
+    let path = place.path("noise.wav");
+    let mut file = WaveFile::create(&path, 2, 44_100, SampleFormat::Pcm16).unwrap();
+    file.append(&[noise.clone(), noise]).unwrap();
+    file.finish().unwrap();
+    let before = place.names();
+    let mut child = place
+        .command("audio noise.wav -k 4 -o deep/out --max-iter 2 --tol 0 -q")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let writes = || {
+        let entries = std::fs::read_dir(place.path("deep/out"))
+            .into_iter()
+            .flatten();
+        let mut folders = entries.flatten().map(|entry| entry.path());
+        folders.any(|folder| folder.join("component-1.wav").is_file())
+    };
+    while !writes() {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "it ended before it wrote"
+        );
+        sleep(Duration::from_millis(1));
+    }
+    signal(&child, "-INT");
+    sleep(Duration::from_millis(20));
+    signal(&child, "-TERM");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(place.names(), before);
 }
 
 #[test]

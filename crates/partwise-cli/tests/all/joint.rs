@@ -80,4 +80,11 @@ fn what_cannot_be_joined_is_refused() {
         place.refused(arguments, &words);
     }
     place.succeed("joint w.npy single.npy -k 2 --dtype f32 -o single");
+    // The models are named as the matrices are.
+    place.succeed("fit w.npy -k 2 -o w");
+    std::fs::rename(place.path("w/model.npz"), place.path("w.npz")).unwrap();
+    std::fs::remove_dir_all(place.path("w")).unwrap();
+    let before = std::fs::read(place.path("w.npz")).unwrap();
+    place.refused("joint w.npz w.npy -k 2 -o .", &["w.npz", "reads"]);
+    assert_eq!(std::fs::read(place.path("w.npz")).unwrap(), before);
 }

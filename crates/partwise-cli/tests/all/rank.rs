@@ -169,7 +169,7 @@ fn ctrl_c_keeps_the_ranks_that_are_done() {
     let values: Vec<f64> = (0..60 * 40).map(|i| f64::from(i * 7919 % 1009)).collect();
     place.file("v.npy", npy_f64(60, 40, &values));
     for seconds in [2, 4, 8, 16, 32] {
-        let arguments = "rank v.npy --ranks 1..40 --methods elbow --starts 2000 -o out";
+        let arguments = "rank v.npy --ranks 1..40 --methods elbow --starts 2000 -o out --json -q";
         let child = place
             .command(arguments)
             .stdout(std::process::Stdio::piped())
@@ -185,9 +185,11 @@ fn ctrl_c_keeps_the_ranks_that_are_done() {
         let output = child.wait_with_output().unwrap();
         let complaint = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(130), "{complaint}");
-        if complaint.contains("stopped after ") && !complaint.contains("after 0 ranks") {
-            assert!(place.path("out/survey.csv").is_file() && place.path("out/rank.png").is_file());
+        if place.path("out/survey.csv").is_file() {
+            assert!(place.path("out/rank.png").is_file());
             assert!(!place.path("out/model.npz").exists());
+            let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(told["survey"]["complete"], false);
             return;
         }
     }

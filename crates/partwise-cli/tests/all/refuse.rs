@@ -26,6 +26,34 @@ fn refused(name: &str, bytes: impl AsRef<[u8]>, words: &[&str]) {
     place.refused(&format!("fit {name} -k 1 -o out"), &words);
 }
 
+/// Before any work, and whatever the command.
+#[test]
+fn nothing_that_is_read_is_replaced() {
+    let place = place();
+    place.every_use();
+    place.succeed("fit v.npy -k 2 --split-w --pieces 2 -o out");
+    std::fs::copy(place.path("photo.png"), place.path("components.png")).unwrap();
+    std::fs::copy(place.path("texts.txt"), place.path("topics.csv")).unwrap();
+    std::fs::copy(place.path("tone.wav"), place.path("component-1.wav")).unwrap();
+    for (arguments, name) in [
+        ("fit out/model.npz#h -k 2 -o out", "out/model.npz"),
+        ("fit out/W -k 1 --split-w --pieces 2 -o out", "out/W"),
+        ("rank out/model.npz#h --ranks 1..2 -o out", "out/model.npz"),
+        ("consensus out/model.npz#h -k 2 -o out", "out/model.npz"),
+        ("tree out/model.npz#h --leaves 2 -o out", "out/model.npz"),
+        ("image components.png -k 2 -o .", "./components.png"),
+        ("topics topics.csv -k 1 -o .", "./topics.csv"),
+        ("audio component-1.wav -k 2 -o .", "./component-1.wav"),
+        ("transform out/model.npz v.npy -o v.npy", "v.npy"),
+        ("compress photo.png -o photo.png", "photo.png"),
+        ("parts faces -k 2 -o faces", "faces"),
+    ] {
+        place.refused(arguments, &[name]);
+    }
+    // What is beside it does no harm.
+    place.succeed("fit v.npy -k 2 -o .");
+}
+
 #[test]
 fn a_negative_entry() {
     refused("v.txt", "1 2\n3 -4\n", &["-4", "row 1, column 1"]);

@@ -149,6 +149,11 @@ fn sparse_rows_and_rows_of_zeros_are_learnt_from() {
     let head = format!("%%MatrixMarket matrix coordinate integer general\n3000 40 {count}\n");
     place.file("v.mtx", head + &text);
     place.succeed("fit v.mtx --stream --batch-size 256 -k 3 --loss kl -o out -q");
+    // Of the rows nothing is kept.
+    place.refused(
+        "reconstruct out/model.npz -o again.npy",
+        &["w has no rows", "transform"],
+    );
     let run = place.json("out/run.json");
     assert_eq!(run["nonzeros"], count);
     // Three groups of rows, each with the same entries: exactly three components.

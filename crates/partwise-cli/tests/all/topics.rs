@@ -318,6 +318,19 @@ fn standard_input_is_read_and_json_printed() {
 }
 
 #[test]
+fn only_single_words_are_stop_words_and_tabs_alone_part_fields() {
+    let place = Place::new();
+    place.file("stop.txt", "new york\nharbour c\ndon't\n");
+    place.file(
+        "t.tsv",
+        "id\ttext\n1\t\"new york don haven\n2\tnew harbour\" don york\n",
+    );
+    place.succeed("topics t.tsv -k 1 -o out --stop-words stop.txt --weighting counts -q");
+    let run = place.json("out/run.json");
+    assert_eq!(run["shape"], serde_json::json!([2, 4]), "{run}");
+}
+
+#[test]
 fn bad_corpora_are_refused_in_one_line() {
     let place = Place::new();
     let lines = small_jsonl();
@@ -340,6 +353,7 @@ fn bad_corpora_are_refused_in_one_line() {
     place.file("m.npy", crate::common::npy_f64(1, 3, &[1.0, 2.0, 3.0]));
     place
         .file("minus.npy", crate::common::npy_f64(1, 2, &[1.0, -2.0]))
+        .file("part.npy", crate::common::npy_f64(1, 2, &[1.0, 0.25]))
         .file("two.txt", "a\nb\n");
     fs::create_dir(place.path("nothing")).unwrap();
     place.succeed("fit m.npy -k 1 -o fitted");
@@ -413,6 +427,10 @@ fn bad_corpora_are_refused_in_one_line() {
         (
             "minus.npy -k 1 --vocabulary two.txt",
             &["-2", "row 0, column 1"],
+        ),
+        (
+            "part.npy -k 1 --vocabulary two.txt --sublinear",
+            &["0.25", "row 0, column 1"],
         ),
         (
             "m.npy -k 2 --vocabulary two.txt --stem english",

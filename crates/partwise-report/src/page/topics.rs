@@ -16,8 +16,8 @@ pub struct TopicsSection {
     pub documents: Vec<DocumentTopics>,
     /// How many documents the corpus has, at least as many as are handed over.
     pub total_documents: usize,
-    /// Mean of the topics' coherence (NPMI), −1..1.
-    pub coherence: f64,
+    /// Mean of the topics' coherence (NPMI), −1..1; `None` if no topic has one.
+    pub coherence: Option<f64>,
     /// Share of the topics' strongest terms that belong to one topic only, 0..1.
     pub diversity: f64,
     /// Sizes of the topics over a field of the documents, such as the year.
@@ -33,8 +33,8 @@ pub struct Topic {
     pub terms: Vec<(String, f64)>,
     /// Its share of the corpus, 0..1.
     pub share: f64,
-    /// Its coherence (normalised pointwise mutual information), −1..1.
-    pub npmi: f64,
+    /// Its coherence (normalised pointwise mutual information), −1..1; `None` if it has but one term.
+    pub npmi: Option<f64>,
     /// Its place on a map on which similar topics are near each other; any scale.
     pub position: [f64; 2],
     /// Its most typical documents: indices into [`TopicsSection::documents`].
@@ -170,7 +170,7 @@ impl TopicsSection {
                 expected: format!("at least the {} handed over", self.documents.len()),
             });
         }
-        check::finite("coherence", &[self.coherence])?;
+        check::finite("coherence", self.coherence.as_slice())?;
         check::finite("diversity", &[self.diversity])?;
         for (number, topic) in self.topics.iter().enumerate() {
             let place = |field: &str| format!("topics[{number}].{field}");
@@ -178,7 +178,7 @@ impl TopicsSection {
                 check::non_negative(&place(&format!("terms[{index}]")), &[*weight])?;
             }
             check::non_negative(&place("share"), &[topic.share])?;
-            check::finite(&place("npmi"), &[topic.npmi])?;
+            check::finite(&place("npmi"), topic.npmi.as_slice())?;
             check::finite(&place("position"), &topic.position)?;
             for &document in &topic.typical {
                 check::index(&place("typical"), document, self.documents.len())?;

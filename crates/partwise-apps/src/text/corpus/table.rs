@@ -56,6 +56,8 @@ impl<'a> TableBlocks<'a> {
         let source: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(head).chain(source));
         let mut reader = ReaderBuilder::new()
             .delimiter(delimiter)
+            // Tabs part the fields of .tsv, and nothing is quoted: what a text has in quotes is part of it.
+            .quoting(corpus.format != CorpusFormat::Tsv)
             .from_reader(source);
         let names = reader
             .byte_headers()

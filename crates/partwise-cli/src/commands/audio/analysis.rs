@@ -65,7 +65,7 @@ impl Analysis {
             }
         };
         let loss = arguments.solving.loss;
-        let itakura_saito = loss.exponent() <= 0.0;
+        let itakura_saito = loss.beta() <= 0.0;
         let exponent = flags
             .exponent
             .map_or(if itakura_saito { 2.0 } else { 1.0 }, f32::from);

@@ -154,6 +154,9 @@ pub(super) fn fit(
 /// What the sound of free components beside examples is called.
 const REST: &str = "rest";
 
+/// What the sound is called that is set aside first.
+pub(super) const PERCUSSIVE: &str = "percussive";
+
 /// Templates learned from each example, and held while their activations in V are found, with free ones if there are any.
 fn from_examples(
     arguments: &AudioArguments,
@@ -220,13 +223,18 @@ fn free_templates(v: &[f32], bins: usize, count: usize) -> Vec<f32> {
 }
 
 /// A name for the sound of each example: its file's, which must differ.
-fn names(arguments: &AudioArguments) -> anyhow::Result<Vec<String>> {
+pub(super) fn names(arguments: &AudioArguments) -> anyhow::Result<Vec<String>> {
     let mut seen = HashSet::new();
     let mut names = Vec::new();
     for Example { path, .. } in &arguments.parts.like {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         if name == REST && arguments.parts.free.is_some() {
             bail!("an example has the name '{REST}', which is that of the free components' sound");
+        }
+        if name == PERCUSSIVE && arguments.parts.percussive {
+            bail!(
+                "an example has the name '{PERCUSSIVE}', which is that of the sound that is set aside first"
+            );
         }
         if !seen.insert(name.to_string()) {
             bail!("two examples have the name '{name}', which their sounds would share");

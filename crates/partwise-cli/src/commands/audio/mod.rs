@@ -7,6 +7,7 @@ mod page;
 mod pictures;
 
 use anyhow::{Context, bail};
+use partwise_apps::AppError;
 use partwise_apps::audio::{
     SampleFormat, Scale, Separation, Sound, WaveFile, group_by_similarity, percussive_mask,
     similarity,
@@ -32,7 +33,8 @@ pub(crate) fn run(arguments: &AudioArguments) -> anyhow::Result<Ending> {
     } = arguments;
     solving.check_parts()?;
     check(arguments)?;
-    outputs::check_folder(&arguments.output)?;
+    let names = results(arguments)?;
+    outputs::check_results(&arguments.output, names.iter().map(String::as_str))?;
     if let Some(threads) = solving.threads {
         // The pool of everything but the fit, whose own has as many.
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get());
@@ -41,12 +43,17 @@ pub(crate) fn run(arguments: &AudioArguments) -> anyhow::Result<Ending> {
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), reporting.quiet);
     let sound = read(&arguments.input, arguments.channel, reporting.quiet)?;
+    check_size(&sound, parts.bits.into())?;
     let analysis = Analysis::new(arguments, &sound)?;
     progress.doing(format!("looking at the frequencies of {name}"));
     let mut v = analysis.spectrogram(&sound)?;
     let percussive = parts.percussive.then(|| {
-        let mask = percussive_mask(&v, analysis.frame_seconds(), analysis.bin_hertz());
-        let sustained: Vec<f32> = mask.iter().map(|share| 1.0 - share).collect();
+        let steps = (analysis.frame_seconds(), analysis.bin_hertz());
+        let mask = percussive_mask(&v, analysis.exponent, steps.0, steps.1);
+        let sustained = mask
+            .iter()
+            .map(|share| (1.0 - share).powf(analysis.exponent));
+        let sustained: Vec<f32> = sustained.collect();
         v.mask(&sustained);
         mask
     });
@@ -69,7 +76,7 @@ pub(crate) fn run(arguments: &AudioArguments) -> anyhow::Result<Ending> {
     let mut staged = Staged::begin(&arguments.output)?;
     let mut names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
     if percussive.is_some() {
-        names.push("percussive".to_owned());
+        names.push(factors::PERCUSSIVE.to_owned());
     }
     let components: Vec<Vec<usize>> = sources
         .iter()
@@ -152,6 +159,39 @@ pub(crate) fn run(arguments: &AudioArguments) -> anyhow::Result<Ending> {
     record::finish(&run, table, &written, (stop, &arguments.output), reporting)
 }
 
+/// The names of what is written beside what every fit writes.
+fn results(arguments: &AudioArguments) -> anyhow::Result<Vec<String>> {
+    let parts = &arguments.parts;
+    let mut sounds = factors::names(arguments)?;
+    sounds.extend(["rest", factors::PERCUSSIVE].map(str::to_owned));
+    if parts.like.is_empty() {
+        let (what, count) = match parts.sources {
+            Some(count) => ("source", count.get()),
+            None => ("component", arguments.solving.rank),
+        };
+        sounds.extend((0..count).map(|index| numbered(what, index, count)));
+    }
+    let mut names: Vec<_> = sounds
+        .into_iter()
+        .map(|name| format!("{name}.wav"))
+        .collect();
+    let others = [
+        "activations.csv",
+        "activations.png",
+        "notes.csv",
+        "spectrogram.png",
+        "templates.png",
+    ];
+    names.extend(others.map(str::to_owned));
+    Ok(names)
+}
+
+/// The name of one of several sounds, so that names come in the order of the numbers.
+fn numbered(what: &str, index: usize, count: usize) -> String {
+    let digits = count.to_string().len();
+    format!("{what}-{:0digits$}", index + 1)
+}
+
 /// What flags alone can be wrong with.
 fn check(arguments: &AudioArguments) -> anyhow::Result<()> {
     let power = arguments.parts.mask_power;
@@ -184,6 +224,18 @@ fn check(arguments: &AudioArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Refuses a sound whose parts are more than WAV files have room for.
+fn check_size(sound: &Sound, format: SampleFormat) -> anyhow::Result<()> {
+    let samples = sound.length() as u64 * sound.channels().len() as u64;
+    let (bytes, most) = (samples * format.bytes(), u64::from(u32::MAX) - 1024);
+    anyhow::ensure!(
+        bytes <= most,
+        "{} has {samples} samples, which are {bytes} bytes a part; a WAV file holds at most {most}. Cut the sound, or give fewer --bits",
+        sound.name()
+    );
+    Ok(())
+}
+
 /// Components that become one sound.
 #[derive(Debug)]
 struct Source {
@@ -197,16 +249,14 @@ fn sources(
     analysis: &Analysis,
     factors: &Factors,
 ) -> anyhow::Result<Vec<Source>> {
-    let numbered = |what: &str, groups: Vec<Vec<usize>>| {
-        let digits = groups.len().to_string().len();
-        groups
-            .into_iter()
-            .enumerate()
-            .map(|(index, components)| Source {
-                name: format!("{what}-{:0digits$}", index + 1),
-                components,
-            })
-            .collect()
+    let all = |what: &str, groups: Vec<Vec<usize>>| {
+        let count = groups.len();
+        let groups = groups.into_iter().enumerate();
+        let source = |(index, components)| Source {
+            name: numbered(what, index, count),
+            components,
+        };
+        groups.map(source).collect()
     };
     if !factors.examples.is_empty() {
         let mut from = 0;
@@ -227,12 +277,12 @@ fn sources(
                 .collect();
             let activations = factors.model().activations;
             let alike = similarity(activations, &templates, factors.rank, analysis.rate)?;
-            numbered(
+            all(
                 "source",
                 group_by_similarity(&alike, factors.rank, count.get()),
             )
         }
-        None => numbered("component", (0..factors.rank).map(|k| vec![k]).collect()),
+        None => all("component", (0..factors.rank).map(|k| vec![k]).collect()),
     })
 }
 
@@ -248,11 +298,24 @@ fn write_sounds(
     for name in names {
         let place = staged.place(&format!("{name}.wav"));
         let channels = sound.channels().len();
-        files.push(WaveFile::create(&place, channels, sound.rate(), format)?);
+        let file = WaveFile::create(&place, channels, sound.rate(), format);
+        files.push(file.map_err(|error| placed(error, staged))?);
     }
-    separation.run(sound, &mut files, WaveFile::append)?;
+    let run = separation.run(sound, &mut files, WaveFile::append);
+    run.map_err(|error| placed(error, staged))?;
     for file in files {
-        file.finish()?;
+        file.finish().map_err(|error| placed(error, staged))?;
     }
     Ok(())
+}
+
+/// An error of writing with the place that the file was to have.
+fn placed(error: AppError, staged: &Staged) -> anyhow::Error {
+    match error {
+        AppError::WriteSound { path, source } => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            anyhow::Error::new(source).context(staged.refused(&name))
+        }
+        error => error.into(),
+    }
 }

@@ -23,7 +23,15 @@ const KEPT: &str = "consensus.part";
 
 pub(crate) fn run(arguments: &ConsensusArguments) -> anyhow::Result<Ending> {
     let asked = arguments.consensus()?;
-    crate::outputs::check_folder(&arguments.output)?;
+    crate::outputs::check_results(
+        &arguments.output,
+        [
+            "consensus.csv",
+            "consensus.png",
+            "intervals.csv",
+            "runs.csv",
+        ],
+    )?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), arguments.reporting.quiet);
     let (data, matrix) = Data::read(&arguments.input, Limit::default(), &arguments.reading)?;
@@ -161,7 +169,8 @@ fn table<T>(
 
 fn least_and_middle(mut values: Vec<f64>) -> (f64, f64) {
     values.sort_by(f64::total_cmp);
-    (values[0], values[values.len() / 2])
+    let middle = [values[(values.len() - 1) / 2], values[values.len() / 2]];
+    (values[0], 0.5 * middle.iter().sum::<f64>())
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ const KEPT: &str = "survey.part";
 
 pub(crate) fn run(arguments: &RankArguments) -> anyhow::Result<Ending> {
     let survey = arguments.survey()?;
-    crate::outputs::check_folder(&arguments.output)?;
+    crate::outputs::check_results(&arguments.output, ["rank.png", "survey.csv"])?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), arguments.reporting.quiet);
     let (data, matrix) = Data::read(&arguments.input, Limit::default(), &arguments.reading)?;
@@ -103,8 +103,13 @@ fn without_model(
 ) -> anyhow::Result<Ending> {
     let reporting = &arguments.reporting;
     let stopped = !survey.complete;
+    if reporting.json {
+        let record = serde_json::json!({"survey": outputs::record(arguments, survey)});
+        let text = serde_json::to_string_pretty(&record)?;
+        terminal::print(&format!("{text}\n"))?;
+    }
     if !reporting.quiet {
-        if let Some(written) = written {
+        if let Some(written) = written.filter(|_| !reporting.json) {
             let mut table = Table::default();
             proposals(&mut table, survey);
             table.row("written", written);

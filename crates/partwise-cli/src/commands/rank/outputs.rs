@@ -80,6 +80,7 @@ pub(super) fn record(arguments: &RankArguments, survey: &Survey) -> Value {
     let methods = survey.criteria.iter().map(|one| one.method.name());
     json!({
         "ranks": survey.ranks,
+        "complete": survey.complete,
         "methods": methods.collect::<Vec<_>>(),
         "starts": arguments.starts,
         "folds": arguments.folds,

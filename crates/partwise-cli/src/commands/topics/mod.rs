@@ -21,7 +21,7 @@ use crate::factor::Job;
 use crate::interrupt::Ending;
 use crate::memory::Limit;
 use crate::number::Number;
-use crate::outputs::{Staged, check_folder};
+use crate::outputs::{Staged, check_results};
 use crate::progress::Progress;
 use crate::record::{self, Data};
 use crate::table::{Table, counted};
@@ -39,7 +39,16 @@ const LEAN_ABOVE: usize = 8 << 20;
 const SHOWN_TERMS: usize = 8;
 
 pub(crate) fn run(arguments: &TopicsArguments) -> anyhow::Result<Ending> {
-    check_folder(&arguments.output)?;
+    check_results(
+        &arguments.output,
+        [
+            "documents.csv",
+            "sizes.csv",
+            "topics.csv",
+            "topics.png",
+            "typical.csv",
+        ],
+    )?;
     if let Some(model) = &arguments.apply {
         return apply::run(arguments, model);
     }

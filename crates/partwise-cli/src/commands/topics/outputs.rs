@@ -110,7 +110,7 @@ impl<T: Weight> Written<'_, T> {
                 .map(|(term, weight)| (self.prepared.terms.get(*term).to_owned(), *weight))
                 .collect(),
             share: row.share,
-            npmi: row.npmi.unwrap_or_default(),
+            npmi: row.npmi,
             position: *position,
             typical: row.typical.iter().filter_map(place).collect(),
         };
@@ -134,7 +134,7 @@ impl<T: Weight> Written<'_, T> {
             topics: found.rows.iter().zip(&found.positions).map(topic).collect(),
             documents: openings.documents.iter().map(&mut document).collect(),
             total_documents: self.prepared.ids.len(),
-            coherence: found.coherence.unwrap_or_default(),
+            coherence: found.coherence,
             diversity: found.diversity,
             field: self.field.zip(self.over).map(|(field, over)| FieldSizes {
                 field: field.to_owned(),

@@ -19,7 +19,10 @@ use crate::{input, terminal};
 
 pub(crate) fn run(arguments: &TreeArguments) -> anyhow::Result<Ending> {
     let asked = arguments.tree()?;
-    crate::outputs::check_folder(&arguments.output)?;
+    crate::outputs::check_results(
+        &arguments.output,
+        ["assignments.csv", "tree.csv", "tree.png"],
+    )?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), arguments.reporting.quiet);
     let (mut data, matrix) = Data::read(&arguments.input, Limit::default(), &arguments.reading)?;

@@ -179,7 +179,7 @@ function makeMixer(section) {
   const spectra = stft.forward(samples);
   const magnitude = new Float32Array(frames * bins);
   for (let i = 0; i < magnitude.length; i++) magnitude[i] = Math.hypot(spectra.re[i], spectra.im[i]);
-  const strokes = section.strokes ? strokesOf(magnitude.map((x) => x ** section.exponent), frames, bins, section.strokes) : null;
+  const strokes = section.strokes ? strokesOf(magnitude, frames, bins, section.strokes) : null;
 
   /** Adds Σ over the components of W H, frames × bins. */
   const addModel = (sum, components) => {
@@ -201,7 +201,10 @@ function makeMixer(section) {
   const listed = section.sources.map((source) => source.components);
   const sources = power === 1 ? [all] : [...listed, ...all.filter((c) => !listed.flat().includes(c)).map((c) => [c])];
   const models = sources.map(model);
-  const whole = models[0].map((_, i) => models.reduce((sum, one) => sum + one[i] ** power, 0));
+  // Powers of shares of the largest, which are in range where those of the sizes may not be.
+  const largest = models[0].map((_, i) => models.reduce((most, one) => Math.max(most, one[i]), 0));
+  const raised = (x, i, exponent) => (largest[i] > 0 ? (x / largest[i]) ** exponent : 0);
+  const whole = models[0].map((_, i) => models.reduce((sum, one) => sum + raised(one[i], i, power), 0));
 
   return {
     samples, bins, frames, magnitude,
@@ -228,7 +231,7 @@ function makeMixer(section) {
       sources.forEach((source, s) => {
         const heard = source.filter((c) => components.includes(c));
         if (power === 1) addModel(mask, heard);
-        else if (heard.length) model(heard).forEach((x, i) => (mask[i] += x > 0 ? x * models[s][i] ** (power - 1) : 0));
+        else if (heard.length) model(heard).forEach((x, i) => (mask[i] += x > 0 ? raised(x, i, 1) * raised(models[s][i], i, power - 1) : 0));
       });
       const share = components.length / rank;
       const struck = parts.length > components.length;
