@@ -20,7 +20,7 @@ WAIT = 120
 """Seconds to wait for a cluster's first worker."""
 
 
-class ClusterNMF(BaseNMF):
+class ClusterNMF(BaseNMF, auto_wrap_output_keys=None):
     """NMF of an X in partitions that are elsewhere.
 
     Minimises what `partwise.NMF` minimises, with its solvers. The same partitions give the same bits, however many
@@ -115,7 +115,8 @@ class ClusterNMF(BaseNMF):
     }
 
     def __init_subclass__(cls, **others):
-        super().__init_subclass__(**others)
+        # W is no array here that could become a frame.
+        super().__init_subclass__(auto_wrap_output_keys=None, **others)
         cls.__doc__ = _with_inherited_sections(cls.__doc__, cls.__mro__[1].__doc__)
 
     def __init__(

@@ -165,7 +165,7 @@ class ConsensusNMF(BaseNMF):
         with SurveyWatch(name="consensus", callback=self.callback, progress=self.progress) as watch:
             found = _partwise.fit_consensus(engine_input(X), options, watch.function, watch.keeps_best)
         if found is None:
-            raise KeyboardInterrupt("the consensus was ended before two runs were done")
+            raise watch.ended("the consensus was ended before two runs were done")
         self._learned(found["fit"])
         self.share_ = found["share"]
         self.stability_ = found["silhouette"]

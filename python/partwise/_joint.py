@@ -201,11 +201,25 @@ class JointNMF(BaseNMF):
             raise ValueError(f"X has {len(X)} matrices; expected {expected}, with None for those that are missing")
         if all(A is None for A in X):
             raise ValueError("X has no matrix; expected at least one that is not None")
+        self._check_names(X)
         matrices = [None if A is None else self._matrix(p, A, self.components_[p]) for p, A in enumerate(X)]
         options = self._fit_options(self.n_components_, init="auto", seed=0)
         parts = [(np.ascontiguousarray(H), s) for H, s in zip(self.components_, self._scales, strict=True)]
         given = [None if A is None else engine_input(A) for A in matrices]
         return _partwise.transform_joint(given, options, parts)
+
+    def _check_names(self, X):
+        """Refuses frames whose columns are not those of the fit."""
+        for p, (A, known) in enumerate(zip(X, getattr(self, "feature_names_in_", [None] * len(X)), strict=True)):
+            names = None if A is None else _get_feature_names(A)
+            if names is None or known is None or list(names) == list(known):
+                continue
+            place = next((i for i, (a, b) in enumerate(zip(names, known, strict=False)) if a != b), None)
+            if place is not None:
+                raise ValueError(
+                    f"X[{p}] has the column {names[place]!r} at place {place}, where the fit had {known[place]!r}: the "
+                    "feature names should match those that were passed during fit"
+                )
 
     def inverse_transform(self, X):
         """Turn W back into all matrices.

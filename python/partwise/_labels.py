@@ -3,9 +3,14 @@
 import numpy as np
 
 
+def kind(constraint):
+    """The name of a constraint in a text: hoyer in "w:hoyer=0.7"."""
+    return constraint.rpartition(":")[2].partition("=")[0]
+
+
 def takes_labels(constraint):
     """Whether a text is the constraint that takes labels."""
-    return constraint.rpartition(":")[2].partition("=")[0] == "labels"
+    return kind(constraint) == "labels"
 
 
 def classes_of(y):
@@ -24,7 +29,7 @@ def classes_of(y):
     if unknown.all():
         raise ValueError(f"y has no class for any of its {len(y)} samples; constraint='labels' expects at least one")
     try:
-        classes, numbers = np.unique(y[~unknown], return_inverse=True)
+        classes, numbers = np.unique(_of_one_type(y[~unknown]), return_inverse=True)
     except TypeError as error:
         raise TypeError(f"y mixes classes that cannot be compared: {error}") from error
     codes = [None] * len(y)
@@ -33,10 +38,18 @@ def classes_of(y):
     return classes, codes
 
 
+def _of_one_type(known):
+    """Numbers as such where an array of objects holds nothing else: None made it one."""
+    if known.dtype != object:
+        return known
+    inferred = np.array(known.tolist())
+    return inferred if inferred.dtype.kind in "biuf" else known
+
+
 def _is_unknown(label):
     if isinstance(label, str):
         return False
-    return label is None or label != label or label == -1
+    return label is None or type(label).__name__ == "NAType" or label != label or label == -1
 
 
 def to_text(classes):

@@ -288,7 +288,7 @@ class MiniBatchNMF(ModelFile, BaseNMF):
 
     def _settle_forgetting(self, X):
         """What a batch leaves of the old statistics: settled by the first X that is seen."""
-        self._rho = self.forget_factor ** (min(self.batch_size, X.shape[0]) / X.shape[0])
+        self._rho = float(self.forget_factor) ** (min(self.batch_size, X.shape[0]) / X.shape[0])
 
     def _begin(self, X, W, H):
         if self.init == "custom":

@@ -83,14 +83,16 @@ class ModelFile:
         """
         arrays, meta = _read(path)
         H, names = arrays["h"], arrays.get("col_names")
-        loss = meta["loss"]
+        loss, init = meta["loss"], meta.get("init")
         model = cls(
             n_components=H.shape[0],
-            init=None if meta.get("init") in (None, "auto") else meta["init"],
+            # What another estimator began with may be none of this one's.
+            init=init if cls._parameter_constraints["init"][0].is_satisfied_by(init) else None,
             beta_loss=float(loss[len("beta=") :]) if loss.startswith("beta=") else loss,
             tol=meta["tol"],
             max_iter=meta["max_iter"],
-            random_state=meta["seed"],
+            # Of the program; scikit-learn takes no larger one.
+            random_state=meta["seed"] if meta["seed"] is None or meta["seed"] < 2**32 else None,
             alpha_W=meta["alpha_w"],
             alpha_H=meta["alpha_h"],
             l1_ratio=meta["l1_ratio"],

@@ -13,13 +13,16 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, chec
 from . import _partwise, _rank, _starts
 from ._arrays import DTYPES, WholeNumbers, checked_factor, engine_input, refuse_malformed
 from ._base import SOLVERS, BaseNMF
-from ._labels import classes_of, from_text, takes_labels, to_text
+from ._labels import classes_of, from_text, kind, takes_labels, to_text
 from ._model import ModelFile
 from ._quality import FitQuality
 from ._watch import SurveyWatch, Watch
 
 SAME_STARTS = ("cd", "mu")
 """Solvers that follow scikit-learn's, which begin where it begins."""
+
+OF_SOME_FITS = ("picked_", "mixture_", "classes_", "class_parts_")
+"""Attributes that a fit with other parameters leaves behind."""
 
 
 class NMF(ModelFile, BaseNMF):
@@ -55,7 +58,8 @@ class NMF(ModelFile, BaseNMF):
         Tolerance of the solver's stopping rule, at least 0. "hals" and "sketched" end once the objective falls by no
         more than this share of itself over 20 iterations, "newton" over 10; "mu" once sqrt(2 D) falls over 10
         iterations by less than this share of what it is at the start; the others once the sum of the projected gradient
-        is this share of that of the first iteration. 0 goes on to the limit, or until nothing moves.
+        is this share of that of the first iteration. With a constraint every solver ends as "hals" does; transforms by
+        "hals", "sketched" and "newton" end by the projected gradient. 0 goes on to the limit, or until nothing moves.
     max_iter : int, default=200
         Limit on iterations, at least 1.
     random_state : int, RandomState instance or None, default=None
@@ -69,7 +73,8 @@ class NMF(ModelFile, BaseNMF):
     verbose : int, default=0
         Print each iteration.
     shuffle : bool, default=False
-        Draw the order in which ``solver="cd"`` visits the components, once a fit.
+        Draw the order in which ``solver="cd"`` visits the components, once a fit. Not where entries are missing or
+        weighted.
     missing_values : numpy.nan or None, default=None
         numpy.nan: entries that are NaN are not known. They count neither in `fit` nor in `transform`, and
         `inverse_transform` fills them in.
@@ -293,6 +298,8 @@ class NMF(ModelFile, BaseNMF):
         weights = self._weighting(X, sample_weight, entry_weight)
         classes, labels = classes_of(y) if any(map(takes_labels, self._constraints())) else (None, None)
         fitted = self._factor(X, W, H, weights, fixed={"fixed_W": fixed_W, "fixed_H": fixed_H}, labels=labels)
+        for name in (*OF_SOME_FITS, *(() if self.n_components == "cv" else ("survey_",))):
+            vars(self).pop(name, None)
         self._learned(fitted)
         self._judged(fitted)
         self.objectives_ = np.array(fitted["objectives"])
@@ -302,8 +309,8 @@ class NMF(ModelFile, BaseNMF):
             self.mixture_ = fitted["mixture"]
         if labels is not None:
             self.classes_, self.class_parts_ = classes, fitted["class_parts"]
-        if self.warm_start:
-            self._last_W = fitted["W"]
+        # A copy, since the other one is the caller's to change.
+        self._last_W = fitted["W"].copy() if self.warm_start else None
         return fitted["W"]
 
     def transform(self, X):
@@ -349,7 +356,9 @@ class NMF(ModelFile, BaseNMF):
         array(['a', 'b'], dtype='<U1')
         """
         check_is_fitted(self)
-        return self.classes_[(self.transform(X) @ self.class_parts_).argmax(axis=1)]
+        # Which may be a frame.
+        W = np.asarray(self.transform(X))
+        return self.classes_[(W @ self.class_parts_).argmax(axis=1)]
 
     def quality(self, X):
         """Compare the error of the components on X with the least that any matrix of their rank has.
@@ -441,6 +450,8 @@ class NMF(ModelFile, BaseNMF):
         if k == "cv":
             k = self._surveyed(X, weights)
         fixed = {name: value for name, value in (fixed or {}).items() if value is not None}
+        if self.n_init > 1:
+            self._check_several(fixed)
         if self.init == "custom":
             W, H = self._given_start(X, W, H)
             k = H.shape[0]
@@ -468,6 +479,17 @@ class NMF(ModelFile, BaseNMF):
                 break
         self._warn_of_flaws(best)
         return best | {"objectives": objectives}
+
+    def _check_several(self, fixed):
+        """Refuses several starts where there is but one."""
+        if fixed:
+            raise ValueError(
+                f"n_init={self.n_init} with {' and '.join(fixed)}: expected 1, since only the start given has them"
+            )
+        if any(kind(text) == "separable" for text in self._constraints()):
+            raise ValueError(
+                f"n_init={self.n_init} with constraint={self.constraint!r}: expected 1; its start is not drawn"
+            )
 
     def _surveyed(self, X, weights):
         """The number of components by cross-validation."""
@@ -523,7 +545,8 @@ class NMF(ModelFile, BaseNMF):
     def _start(self, X, n_components, init, random_state, weights):
         """What to hand to the engine for a start: both factors, or a name and a seed."""
         theirs = init not in ("spa", "snpa", "auto") and self.solver in SAME_STARTS
-        if weights is None and (init == "random" or theirs) and not self._signed():
+        drawn_here = self._takes_start() and not self._signed()
+        if weights is None and (init == "random" or theirs) and drawn_here:
             W, H = _starts.initialize(X, n_components, init, random_state)
             return {"W": W, "H": H}
         seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
@@ -538,6 +561,10 @@ class NMF(ModelFile, BaseNMF):
     def _signed(self):
         return _partwise.signed_factor(self._constraints())
 
+    def _takes_start(self):
+        """Whether there are factors to begin at: not where H is made of rows of X."""
+        return not any(kind(text) in ("convex", "separable") for text in self._constraints())
+
     def _graph(self, hold=None):
         """The graph as the engine takes it; new samples have no neighbours."""
         if self.graph is None or hold == "H":
@@ -547,13 +574,13 @@ class NMF(ModelFile, BaseNMF):
 
     def _last_factors(self, X, n_components, weights):
         """The factors of the last fit, where they can begin this one."""
-        if not (self.warm_start and hasattr(self, "components_")):
+        if not (self.warm_start and hasattr(self, "components_") and self._takes_start()):
             return None
         H = self.components_.astype(X.dtype, copy=False)
         if H.shape != (n_components, X.shape[1]):
             return None
         W = getattr(self, "_last_W", None)
-        if W is None or W.shape[0] != X.shape[0]:
+        if W is None or W.shape != (X.shape[0], n_components):
             W = self._run(X, n_components, weights, H=H, hold="H", watch={}, warn=False)["W"]
         return {"W": W.astype(X.dtype, copy=False), "H": H}
 
@@ -609,10 +636,10 @@ class NMF(ModelFile, BaseNMF):
         if watch is None:
             watch = {"callback": self.callback, "verbose": self.verbose, "progress": self.progress}
         options = self._fit_options(n_components, init=init, seed=seed, constraint=self._constraints(), **(fixed or {}))
-        order = None
         if self.shuffle and self.solver == "cd" and hold is None and W is not None:
             order = check_random_state(self.random_state).permutation(n_components)
             W, H = W[:, order], H[order]
+            options["order"] = order.tolist()
             places = np.argsort(order)
             for name in ("fixed_W", "fixed_H"):
                 options[name] = [int(places[component]) for component in options[name]]
@@ -631,9 +658,6 @@ class NMF(ModelFile, BaseNMF):
                 bool(self.lean),
                 quality,
             )
-        if order is not None:
-            back = np.argsort(order)
-            fitted["W"], fitted["H"] = fitted["W"][:, back], fitted["H"][back]
         if warn and fitted["stop"] != "stopped":
             self._warn_if_cut_short(fitted["n_iter"])
         return fitted

@@ -47,13 +47,13 @@ class Block:
         """The answer to a question of the engine."""
         return self._engine.answer(engine_input(self._X), question)
 
-    def rows(self):
-        """The rows of W."""
-        rows = self._engine.rows()
+    def rows(self, version):
+        """The rows of W as a fit left them. A copy of this block may have stayed behind."""
+        rows = self._engine.rows(version)
         if rows is None:
             raise RuntimeError(
-                f"the rows of W of partition {self._index} (counted from 0) were lost with their worker after the fit; "
-                "transform finds them again"
+                f"the rows of W of partition {self._index} (counted from 0) were lost after the fit, or this is a copy "
+                "that stayed behind; transform finds them again"
             )
         return rows
 
@@ -118,6 +118,9 @@ class Partitions:
     `_add(name, group)`, which adds answers where they are, `_gather`, which waits for what these give, `_end`, and
     `w(n_components)`.
     """
+
+    version = None
+    """That of the rows of W, once the fit has ended."""
 
     def __init__(self, blocks, n_threads, checkpoint):
         if not blocks:

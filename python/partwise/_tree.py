@@ -165,7 +165,7 @@ class NMFTree(ClusterMixin, BaseNMF):
             options = self._tree_options(seed)
             found = _partwise.fit_tree(engine_input(X), options, watch.function, watch.keeps_best)
         if found is None:
-            raise KeyboardInterrupt("the tree was ended before the first split was done")
+            raise watch.ended("the tree was ended before the first split was done")
         self._learned(found["fit"])
         self._grown(found)
         return found["fit"]["W"]
@@ -234,7 +234,7 @@ class NMFTree(ClusterMixin, BaseNMF):
         check_is_fitted(self)
         X = self._checked(X, reset=False)
         H = self.components_.astype(X.dtype, copy=False)
-        held = {"fixed_W": [], "fixed_H": [], "constraint": []}
+        held = {"fixed_W": [], "fixed_H": [], "constraint": [], "order": []}
         options = self._options(H.shape[0], solver=self.solver_, init="random", seed=0, **held)
         return _partwise.fit(engine_input(X), options, None, engine_input(H), "H")["W"]
 

@@ -93,6 +93,11 @@ class SurveyWatch(Watch):
     def __init__(self, *, name="ranks", **watch):
         super().__init__(**watch)
         self._name = name
+        self._asked = False
+
+    def ended(self, text):
+        """What to raise where the work was ended with nothing to show: by the callback, else by Ctrl-C."""
+        return RuntimeError(f"{text}, by its callback") if self._asked else KeyboardInterrupt(text)
 
     def _see(self, *fields):
         info = SurveyInfo(*fields)
@@ -100,7 +105,9 @@ class SurveyWatch(Watch):
             if self._bar is None:
                 self._bar = _bar(info.total, "fit", self._name)
             self._bar.show(info.done, f"rank {info.rank}", info.seconds)
-        return bool(self._callback is not None and self._callback(info))
+        # Fits beside each other may still tell of what was under way.
+        self._asked |= bool(self._callback is not None and self._callback(info))
+        return self._asked
 
 
 def _bar(total, unit, name):

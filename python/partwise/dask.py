@@ -110,7 +110,7 @@ class NMF(_cluster.ClusterNMF):
             rows = [dask.delayed(function)(block) for block in X]
             dtype = self.components_.dtype
             return da.concatenate([da.from_delayed(part, (np.nan, k), dtype=dtype) for part in rows])
-        return function(X)
+        return function(np.asarray(X) if isinstance(X, tuple) else X)
 
 
 class _Partitions(Partitions):
@@ -131,7 +131,7 @@ class _Partitions(Partitions):
         self._held = self._map("block", Block, range(len(held)), held, [self._n_threads] * len(held))
 
     def w(self, n_components):
-        rows = self._each("rows", Block.rows)
+        rows = self._each("rows", Block.rows, [self.version] * self.n_partitions)
         parts = [
             da.from_delayed(dask.delayed(part), (count, n_components), dtype=self.dtype)
             for part, (count, _) in zip(rows, self.shapes, strict=True)
@@ -144,6 +144,10 @@ class _Partitions(Partitions):
 
     def _add(self, name, group):
         return self._client.submit(add, group, key=self._key(name), pure=False)
+
+    def _end(self):
+        # A traceback may keep this object, and with it the blocks in the memory of the cluster.
+        self._held = None
 
     def _key(self, name):
         # Dask shows tasks by the letters that their names begin with. The rest tells fits and questions apart.
@@ -171,17 +175,20 @@ def _unique(name):
 
 
 def _as_blocks(X):
-    """A dask array with whole rows in its blocks, a list of blocks, or X itself."""
+    """A dask array with whole rows in its blocks, a list of blocks, a tuple of what are none, or X itself."""
     if hasattr(X, "to_dask_array"):
         X = X.to_dask_array()
     if isinstance(X, da.Array):
         if X.ndim != 2:
             raise ValueError(f"X has {X.ndim} dimensions; expected 2")
         return X if X.numblocks[1] == 1 else X.rechunk({1: -1})
-    kinds = (Delayed, distributed.Future, np.ndarray, sp.spmatrix, sp.sparray)
-    if isinstance(X, (list, tuple)) and all(isinstance(block, kinds) for block in X):
-        return list(X)
+    if isinstance(X, (list, tuple)):
+        return list(X) if all(map(_is_block, X)) else tuple(X)
     return X
+
+
+def _is_block(block):
+    return isinstance(block, (Delayed, distributed.Future, np.ndarray)) or sp.issparse(block)
 
 
 def _client(client):

@@ -81,11 +81,12 @@ def terms(components, feature_names, *, n_top=8, axes=None, columns=None, names=
     for ax, row, name in zip(axes, H, _names(names, len(H)), strict=True):
         top = row.argsort(kind="stable")[::-1][:n_top]
         places = np.arange(n_top)
-        largest = row.max() or 1.0
-        ax.barh(places, row[top] / largest, color=color, height=0.75)
+        largest = np.abs(row).max() or 1.0
+        lengths = row[top] / largest
+        ax.barh(places, lengths, color=color, height=0.75)
         ax.set_yticks(places, feature_names[top], fontsize="small")
         ax.set_ylim(n_top - 0.4, -0.6)
-        ax.set_xlim(0, 1)
+        ax.set_xlim(min(lengths.min(), 0), 0 if lengths.min() < 0 and lengths.max() <= 0 else 1)
         ax.set_xticks([])
         ax.set_title(name, fontsize="small")
         ax.spines[["top", "right", "bottom"]].set_visible(False)
@@ -163,6 +164,10 @@ def convergence(models, *, ax=None, against="iteration", cmap=SEQUENTIAL):
     low, high = np.inf, 0.0
     colors = _colormap(cmap)(np.linspace(0.0, 0.8, len(models)))
     for (name, model), color in zip(models.items(), colors, strict=True):
+        if not hasattr(model, "history_"):
+            raise ValueError(
+                f"{name or type(model).__name__} has no history: neither have loaded models, nor those of mini-batches"
+            )
         # A start may lie powers of ten above, and not every solver looks at it.
         seen = model.history_["iteration"] > 0
         objective = model.history_["objective"][seen]
@@ -204,6 +209,8 @@ def rank_survey(survey, *, axes=None, columns=None, color="#31688e", mark="#d95f
     from matplotlib.ticker import MaxNLocator
 
     curves = list(survey.curves.values())
+    if not len(survey.ranks):
+        raise ValueError("the survey has no rank: it was ended before the first was looked at")
     axes = _grid(len(curves), axes, columns or 2, size=(4.2, 2.5))
     for ax, curve in zip(axes, curves, strict=True):
         for repeats in curve.repeats.T:
@@ -254,6 +261,7 @@ def reconstruction(X, W, components, *, shape=None, sample=0, axes=None, cmap=SE
     if shape is not None:
         if int(np.prod(shape)) != H.shape[1]:
             raise ValueError(f"shape = {tuple(shape)}: {int(np.prod(shape))} pixels, but {H.shape[1]} features")
+        X = X.tocsr() if hasattr(X, "tocsr") else np.asarray(X)
         X, W = X[[sample]], W[[sample]]
     X = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
     Y = W @ H
@@ -261,8 +269,10 @@ def reconstruction(X, W, components, *, shape=None, sample=0, axes=None, cmap=SE
         X, Y = X.reshape(shape), Y.reshape(shape)
     ratio = min(max(X.shape[0] / X.shape[1], 0.4), 1.6)
     axes = _grid(3, axes, 3, size=(2.6, 2.6 * ratio + 0.4))
-    most = np.abs(X - Y).max() or 1.0
-    relative = np.linalg.norm(X - Y) / (np.linalg.norm(X) or 1.0)
+    # Of what is missing nothing is said.
+    known = np.isfinite(X)
+    most = np.abs(X - Y).max(initial=0.0, where=known) or 1.0
+    relative = np.linalg.norm((X - Y)[known]) / (np.linalg.norm(X[known]) or 1.0)
     # A matrix of another form than a picture fills its Axes.
     look = {"interpolation": "nearest", "aspect": "equal" if shape is not None else "auto"}
     scales = (_scale(np.stack([X, Y]), cmap),) * 2 + ({"cmap": DIVERGING, "vmin": -most, "vmax": most},)
@@ -288,9 +298,9 @@ def weights(W, *, ax=None, names=None, share=True, cmap=SEQUENTIAL):
     names : sequence of str, default=None
         Labels of the components; by default their numbers, counted from 0.
     share : bool, default=True
-        Scale each sample to a sum of one.
+        Scale each sample to a sum of one, unless there are entries below zero.
     cmap : str or Colormap, default="viridis"
-        The colours.
+        The colours; entries below zero are blue, and the others red then.
 
     Returns
     -------
@@ -299,6 +309,7 @@ def weights(W, *, ax=None, names=None, share=True, cmap=SEQUENTIAL):
     W = np.asarray(W, dtype=float)
     if W.ndim != 2:
         raise ValueError(f"W has {W.ndim} dimensions; expected 2")
+    share = share and not (W < 0).any()
     if share:
         sums = W.sum(axis=1, keepdims=True)
         W = np.divide(W, sums, out=np.zeros_like(W), where=sums > 0)
@@ -306,7 +317,7 @@ def weights(W, *, ax=None, names=None, share=True, cmap=SEQUENTIAL):
     order = np.lexsort((-W.max(axis=1), cluster))
     k = W.shape[1]
     ax = _axes(ax, (0.45 * k + 2, 4.5))
-    drawn = ax.imshow(W[order], aspect="auto", interpolation="nearest", cmap=cmap, vmin=0)
+    drawn = ax.imshow(W[order], aspect="auto", interpolation="nearest", **_scale(W, cmap))
     for edge in np.cumsum(np.bincount(cluster, minlength=k))[:-1]:
         ax.axhline(edge - 0.5, color="white", linewidth=0.6)
     ax.set_xticks(np.arange(k), names if names is not None else np.arange(k), fontsize="small")
@@ -320,8 +331,8 @@ def weights(W, *, ax=None, names=None, share=True, cmap=SEQUENTIAL):
 
 def _scale(values, cmap):
     """Colours from zero to the largest value, or around zero where some are below it."""
-    most = np.abs(values).max() or 1.0
-    if values.min() < 0:
+    most = np.nanmax(np.abs(values), initial=0.0) or 1.0
+    if np.nanmin(values, initial=0.0) < 0:
         return {"cmap": DIVERGING, "vmin": -most, "vmax": most}
     return {"cmap": cmap, "vmin": 0, "vmax": most}
 

@@ -52,7 +52,7 @@ class NMF(_cluster.ClusterNMF):
     def _for_each_block(self, function, X):
         X = _as_blocks(X)
         if not isinstance(X, list):
-            return function(X)
+            return function(np.asarray(X) if isinstance(X, tuple) else X)
         _slots(1)
         function = ray.put(function)
         task = _applied.options(name="partwise-transform", num_cpus=self.n_threads or 1)
@@ -88,7 +88,7 @@ class _Partitions(Partitions):
         return np.concatenate(ray.get(W)) if is_ours else super().in_one_place(W)
 
     def w(self, n_components):
-        rows = [ref for _, ref in self._each("rows", Block.rows)]
+        rows = [ref for _, ref in self._each("rows", Block.rows, [self.version] * self.n_partitions)]
         ray.wait(rows, num_returns=len(rows), fetch_local=False)
         return rows
 
@@ -219,13 +219,16 @@ def _is_instance(thing, module, name):
 
 
 def _as_blocks(X):
-    """A list of blocks, or X itself."""
+    """A list of blocks, a tuple of what are none, or X itself."""
     if _is_instance(X, "ray.data", "Dataset"):
         return X.materialize().to_arrow_refs()
-    kinds = (np.ndarray, sp.spmatrix, sp.sparray)
-    if isinstance(X, (list, tuple)) and all(isinstance(block, kinds) or _is_source(block) for block in X):
-        return list(X)
+    if isinstance(X, (list, tuple)):
+        return list(X) if all(map(_is_block, X)) else tuple(X)
     return X
+
+
+def _is_block(block):
+    return isinstance(block, np.ndarray) or sp.issparse(block) or _is_source(block)
 
 
 def _slots(threads):

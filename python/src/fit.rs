@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 
 use numpy::PyReadonlyArray1;
 use partwise::{
-    Factor, Factorization, FitQuality, Flaws, Graph, Labels, Loss, Matrix, Missing, Nmf, Penalty,
-    Start, Weighting,
+    Dense, Factor, Factorization, FitQuality, Flaws, Graph, Labels, Loss, Matrix, Missing, Nmf,
+    Penalty, Start, Weighting,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -36,7 +36,7 @@ impl Options {
     /// The loss, penalties, limits and threads, whatever the solver and the start.
     pub(crate) fn common(&self) -> Result<Nmf, partwise::Error> {
         Ok(Nmf::new(self.n_components)
-            .loss(Loss::beta(self.beta_loss)?)
+            .loss(Loss::beta_divergence(self.beta_loss)?)
             .tol(self.tol)
             .max_iter(self.max_iter)
             .penalty(self.penalty())
@@ -70,6 +70,8 @@ pub(crate) struct Road {
     fixed_h: Vec<usize>,
     /// As the engine writes them: `w:hoyer=0.7`.
     constraint: Vec<String>,
+    /// The number that each component is to have in what comes back, if the start has them in another order.
+    order: Vec<usize>,
 }
 
 /// What comes back: a dictionary.
@@ -284,7 +286,8 @@ fn fit_matrix<'py, 'a, T: Number>(
             entries: of_entries.map(|view| view.matrix()).transpose()?,
         };
         let matrix = matrix()?;
-        let fitted = nmf.fit_weighted(&matrix, &weighting, start, observer)?;
+        let mut fitted = nmf.fit_weighted(&matrix, &weighting, start, observer)?;
+        reorder(&mut fitted, &road.order);
         // New samples leave the components as they are.
         let flaws = hold.is_none().then(|| fitted.flaws());
         let quality =
@@ -306,6 +309,30 @@ fn fit_matrix<'py, 'a, T: Number>(
         None => Fit::of(py, fitted)?,
     };
     Ok(Fit { quality, ..fit })
+}
+
+/// Gives component i the number `order[i]`; leaves them as they are if that is empty.
+fn reorder<T: Number>(fitted: &mut Factorization<T>, order: &[usize]) {
+    fn rows<T: Number>(old: &mut Dense<T>, order: &[usize]) {
+        let (cols, before) = (old.cols(), old.clone());
+        for (i, &to) in order.iter().enumerate() {
+            let row = &mut old.as_mut_slice()[to * cols..(to + 1) * cols];
+            row.copy_from_slice(before.row(i));
+        }
+    }
+    if order.len() != fitted.h.rows() {
+        return;
+    }
+    rows(&mut fitted.h, order);
+    if let Some(parts) = &mut fitted.class_parts {
+        rows(parts, order);
+    }
+    for row in fitted.w.as_mut_slice().chunks_exact_mut(order.len()) {
+        let before = row.to_vec();
+        for (x, &to) in before.into_iter().zip(order) {
+            row[to] = x;
+        }
+    }
 }
 
 impl<'py> Fit<'py> {

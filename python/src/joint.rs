@@ -74,7 +74,7 @@ fn fit_stored<'py, T: Number>(
     Ok((Fit::with(py, model.fit, &flaws, &common.penalty())?, parts))
 }
 
-/// Finds W for new samples of some of the matrices, by each H and what its matrix was multiplied by.
+/// Finds W for new samples of some of the matrices, by each H and what its matrix was multiplied by. Ctrl-C raises.
 #[pyfunction]
 pub(crate) fn transform_joint<'py>(
     py: Python<'py>,
@@ -110,13 +110,17 @@ fn transform_stored<'py, T: Number>(
     let hs = parts.iter().map(|(h, _)| arrays::factor::<T>(Some(h)));
     let hs: Vec<_> = hs.collect::<PyResult<_>>()?;
     let scales: Vec<f64> = parts.iter().map(|(_, scale)| *scale).collect();
-    let w = py.detach(|| {
+    let watcher = Watcher {
+        callback: None,
+        keep_best: false,
+    };
+    let w = watch::run(py, watcher, |observer| {
         let matrices = views
             .into_iter()
             .map(|view| view.map(|view| view.matrix()).transpose());
         let matrices = matrices.collect::<Result<Vec<_>, _>>()?;
         let parts: Vec<_> = hs.iter().flatten().zip(scales).collect();
-        joint.transform_by(&matrices, &parts)
-    });
-    arrays::to_numpy(py, w.map_err(to_python)?)
+        joint.transform_by(&matrices, &parts, observer)
+    })?;
+    arrays::to_numpy(py, w)
 }

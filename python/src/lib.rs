@@ -69,7 +69,7 @@ fn signed_factor(constraints: Vec<String>) -> PyResult<Option<String>> {
 #[pyfunction]
 fn handles(solver: &str, beta_loss: f64) -> PyResult<bool> {
     let solver: Solver = solver.parse().map_err(errors::to_python)?;
-    let loss = Loss::beta(beta_loss).map_err(errors::to_python)?;
+    let loss = Loss::beta_divergence(beta_loss).map_err(errors::to_python)?;
     Ok(solver.handles(loss))
 }
 

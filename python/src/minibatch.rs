@@ -39,15 +39,14 @@ pub(crate) struct Fit<'py> {
 
 fn configured(options: &Bound<'_, PyAny>) -> PyResult<MiniBatchNmf> {
     let (common, batches): (Options, Batches) = (options.extract()?, options.extract()?);
-    Ok(MiniBatchNmf {
-        nmf: common.common().map_err(to_python)?,
-        batch_size: batches.batch_size,
-        forget_factor: batches.forget_factor,
-        patience: batches.max_no_improvement,
-        fresh_restarts: batches.fresh_restarts,
-        fresh_iterations: batches.fresh_restarts_max_iter,
-        solve_iterations: batches.transform_max_iter,
-    })
+    let nmf = common.common().map_err(to_python)?;
+    Ok(MiniBatchNmf::new(nmf)
+        .batch_size(batches.batch_size)
+        .forget_factor(batches.forget_factor)
+        .patience(batches.max_no_improvement)
+        .fresh_restarts(batches.fresh_restarts)
+        .fresh_iterations(batches.fresh_restarts_max_iter)
+        .solve_iterations(batches.transform_max_iter))
 }
 
 fn silent() -> Watcher {

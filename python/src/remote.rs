@@ -104,15 +104,15 @@ impl Partition {
         Ok(PyBytes::new(py, &answer?))
     }
 
-    /// The rows of W; None where there are none.
-    fn rows<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    /// The rows of W as a fit left them; None where there are none of this version.
+    fn rows<'py>(&self, py: Python<'py>, version: u64) -> PyResult<Option<Bound<'py, PyAny>>> {
         enum Rows {
             F32(Dense<f32>),
             F64(Dense<f64>),
         }
         let rows = self.with(py, |either| match either {
-            Either::F32(partition) => partition.rows().cloned().map(Rows::F32),
-            Either::F64(partition) => partition.rows().cloned().map(Rows::F64),
+            Either::F32(partition) => partition.rows_of(version).cloned().map(Rows::F32),
+            Either::F64(partition) => partition.rows_of(version).cloned().map(Rows::F64),
         });
         let array = |rows| match rows {
             Rows::F32(rows) => arrays::to_numpy(py, rows),
@@ -175,7 +175,7 @@ impl Raised {
 }
 
 /// An object of Python that carries questions: `n_partitions`, `checkpoint`, `ask(name, question)` and
-/// `ask_each(name, questions)`.
+/// `ask_each(name, questions)`. It is given the `version` of the rows that a fit ends with.
 struct Carrier {
     object: Py<PyAny>,
     partitions: usize,
@@ -220,6 +220,11 @@ impl Transport for Carrier {
 
     fn checkpoint(&self) -> Option<usize> {
         self.checkpoint
+    }
+
+    fn ended(&mut self, version: u64) {
+        // Python cannot fail to keep a number; if it did, that is raised as what else it raises.
+        let _ = self.call(|py| self.object.bind(py).setattr("version", version));
     }
 }
 

@@ -183,7 +183,7 @@ class Here:
         return answers[0]
 
     def w(self):
-        return np.concatenate([block.rows() for block in self._blocks])
+        return np.concatenate([block.rows(self.version) for block in self._blocks])
 
 
 def fitted_here(model, parts):

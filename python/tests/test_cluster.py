@@ -297,6 +297,38 @@ def test_sums_are_the_same_wherever_they_are_made(count):
         assert made(list(owners)) == expected
 
 
+def test_a_copy_that_stayed_behind_has_no_rows():
+    class Split(Here):
+        """A thief takes copies in the middle of the fit, and goes on with them."""
+
+        asked = 0
+
+        def ask_each(self, name, questions):
+            self.asked += 1
+            if self.asked == 6:
+                self.left = self._blocks
+                self._blocks = [pickle.loads(pickle.dumps(block)) for block in self._blocks]
+            return super().ask_each(name, questions)
+
+    parts = blocks()[:3]
+    model = _cluster.ClusterNMF(2, solver="hals")
+    split = Split(parts)
+    _partwise.fit_remote("float64", split, model._fit_options(2, init="random", seed=5))
+    assert split.w().shape == (sum(map(len, parts)), 2)
+    for block in split.left:
+        with pytest.raises(RuntimeError, match="transform finds them again"):
+            block.rows(split.version)
+
+
+@pytest.mark.parametrize("estimator", [partwise.dask.NMF, partwise.ray.NMF])
+def test_new_samples_here_are_found_here(estimator):
+    model = estimator(2)
+    model.components_, model.n_components_ = np.array([[1.0, 0.0, 2.0], [0.0, 1.0, 1.0]]), 2
+    rows = [[1.0, 2.0, 4.0], [2.0, 0.0, 4.0]]
+    np.testing.assert_array_equal(model.transform(rows), model.transform(np.array(rows)))
+    assert not hasattr(model, "set_output")
+
+
 @pytest.mark.parametrize("sparse", [False, True])
 def test_a_block_goes_on_elsewhere(sparse):
     parts = blocks(np.float32, sparse)[:3]
@@ -315,6 +347,6 @@ def test_a_block_goes_on_elsewhere(sparse):
     np.testing.assert_array_equal(moving.w(), here.w())
     assert here._blocks[0].__sizeof__() > (parts[0].data.nbytes if sparse else parts[0].nbytes)
     with pytest.raises(RuntimeError, match="partition 7 .*lost"):
-        Block(7, parts[0]).rows()
+        Block(7, parts[0]).rows(1)
     with pytest.raises(ValueError, match="message"):
         Block(7, parts[0]).answer(b"nonsense")

@@ -57,7 +57,7 @@ def test_a_callback_sees_each_fit_and_ends_the_work(planted):
     model.fit(X)
     assert isinstance(seen[0], SurveyInfo) and seen[0].total == 31
     assert 5 <= len(model.run_objective_) < 30 and not model.complete_
-    with pytest.raises(KeyboardInterrupt, match="before two runs were done"):
+    with pytest.raises(RuntimeError, match="before two runs were done, by its callback"):
         ConsensusNMF(3, n_runs=30, callback=lambda info: True).fit(X)
 
 

@@ -228,3 +228,19 @@ def test_starts_and_models_of_any_sign(signed, tmp_path):
 def test_what_cannot_be_is_refused(X, parameters, words):
     with pytest.raises(ValueError, match=words):
         NMF(3, **parameters).fit(X)
+
+
+def test_labels_keep_their_type_beside_what_is_not_known(tmp_path):
+    X = np.random.RandomState(0).rand(12, 6)
+    for y in ([1, None, 2, 1] * 3, pd.Series([1, None, 2, 1] * 3, dtype="Int64"), [True, None, False, True] * 3):
+        model = NMF(3, constraint="labels", random_state=0, max_iter=20).fit(X, y)
+        model.save(tmp_path / "m.npz")
+        told = NMF.load(tmp_path / "m.npz").predict(X)
+        np.testing.assert_array_equal(told, model.predict(X))
+        # What pandas hands over of whole numbers, some of them missing, are floats.
+        assert told.dtype == model.classes_.dtype and told.dtype.kind in ("f" if isinstance(y, pd.Series) else "bi")
+    y = pd.Series(["a", None, "b", "a"] * 3, dtype="string")
+    model = NMF(3, constraint="labels", random_state=0, max_iter=20).fit(X, y)
+    told = model.predict(X)
+    model.set_output(transform="pandas")
+    np.testing.assert_array_equal(model.predict(X), told)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from partwise import NMF
+from partwise import NMF, ComponentWarning
 from partwise._base import SOLVERS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -67,3 +67,20 @@ def test_half_a_start_is_refused():
     for given in ({"W": np.ones((4, 2))}, {"H": np.ones((2, 3))}, {}):
         with pytest.raises(ValueError, match="needs both W and H"):
             NMF(2, init="custom").fit(X, **given)
+
+
+def test_several_starts_have_no_fixed_components(sources):
+    X, _, start = sources
+    with pytest.raises(ValueError, match="n_init=2 with fixed_H: expected 1"):
+        NMF(3, init="custom", n_init=2).fit(X, **start, fixed_H=[0])
+
+
+def test_shuffled_components_are_told_of_by_their_numbers(sources):
+    X, _, start = sources
+    start = {"W": start["W"].copy(), "H": start["H"].copy()}
+    # Of two that are zero neither can come back.
+    start["W"][:, 0], start["H"][0] = 0, 0
+    with pytest.warns(ComponentWarning, match=r"component 0 "):
+        model = NMF(3, init="custom", solver="cd", shuffle=True, random_state=4, tol=1e-2).fit(X, **start)
+    np.testing.assert_array_equal(model.dead_components_, [0])
+    assert not model.components_[0].any()

@@ -148,3 +148,12 @@ def test_what_cannot_be_joined_is_refused(matrices):
     ]:
         with pytest.raises(ValueError, match=match):
             model.transform(X)
+
+
+def test_columns_in_another_order_are_refused(matrices):
+    frames = [pd.DataFrame(A, columns=[f"{p}{j}" for j in range(A.shape[1])]) for p, A in enumerate(matrices)]
+    model = JointNMF(3, random_state=0).fit(frames)
+    model.transform(frames)
+    turned = frames[0][frames[0].columns[::-1]]
+    with pytest.raises(ValueError, match=r"X\[0\] has the column .* at place 0, where the fit had '00'"):
+        model.transform([turned, *frames[1:]])

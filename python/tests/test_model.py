@@ -180,3 +180,28 @@ def test_leaves_nothing_half_written(X, tmp_path, monkeypatch):
         model.save(tmp_path / "model.npz")
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.npz"]
     assert (tmp_path / "model.npz").read_bytes() == before
+
+
+def test_what_another_fit_left_is_not_saved(X, tmp_path):
+    y = np.arange(len(X)) % 2
+    model = NMF(3, constraint="labels", random_state=0, max_iter=5).fit(X, y)
+    model.set_params(constraint=None, n_components=5).fit(X)
+    assert not hasattr(model, "classes_") and not hasattr(model, "class_parts_")
+    model.save(tmp_path / "m.npz")
+    assert NMF.load(tmp_path / "m.npz").n_components_ == 5
+
+
+def test_starts_and_seeds_of_others_are_no_obstacle(X, tmp_path):
+    NMF(3, init="spa", random_state=0, max_iter=5).fit(X).save(tmp_path / "m.npz")
+    assert MiniBatchNMF.load(tmp_path / "m.npz").init is None
+    assert NMF.load(tmp_path / "m.npz").init == "spa"
+    with np.load(tmp_path / "m.npz") as archive:
+        arrays = dict(archive)
+    meta = json.loads(str(arrays["meta"]))
+    # The program takes seeds of 64 bits.
+    arrays["meta"] = np.array(json.dumps(meta | {"seed": 2**40}))
+    np.savez(tmp_path / "large.npz", **arrays)
+    assert NMF.load(tmp_path / "large.npz").random_state is None
+    model = MiniBatchNMF(3, forget_factor=np.float32(0.7), random_state=0).partial_fit(X)
+    model.save(tmp_path / "b.npz")
+    assert MiniBatchNMF.load(tmp_path / "b.npz").partial_fit(X).n_steps_ == 2

@@ -91,6 +91,25 @@ def test_warm_start(X):
     )
 
 
+def test_what_is_returned_is_the_callers(X):
+    model = NMF(5, random_state=0, max_iter=5, tol=0, warm_start=True)
+    W = model.fit_transform(X)
+    W[:] = -1
+    assert model.fit(X).n_iter_ == 5
+
+
+def test_a_last_fit_of_another_rank_is_no_start(X):
+    model = NMF(5, random_state=0, max_iter=5, tol=0, warm_start=True).fit(X)
+    model.set_params(warm_start=False, n_components=3).fit(X)
+    assert model.set_params(warm_start=True).fit(X).components_.shape == (3, 64)
+    for constraint in ("convex", "separable"):
+        model = NMF(3, random_state=0, max_iter=5, tol=0, warm_start=True, constraint=constraint).fit(X)
+        assert model.fit(X).components_.shape == (3, 64)
+    with pytest.raises(ValueError, match="n_init=2 with constraint='separable': expected 1"):
+        NMF(3, n_init=2, constraint="separable").fit(X)
+    assert len(NMF(3, n_init=2, constraint="convex", max_iter=5, tol=0).fit(X).objectives_) == 2
+
+
 def test_shuffle(X):
     models = [NMF(5, solver="cd", shuffle=True, random_state=seed, init="nndsvda").fit(X) for seed in (0, 0, 1)]
     assert (models[0].components_ == models[1].components_).all()

@@ -129,3 +129,28 @@ def test_entries_below_zero_have_colours_and_places_of_their_own(fitted):
     assert first.images[0].get_clim() == second.images[0].get_clim()
     assert first.images[0].get_clim()[0] < 0
     drawn(ax)
+
+
+def test_what_is_missing_is_left_out(fitted):
+    X, W, model = fitted
+    X = X.copy()
+    X[0, :10] = np.nan
+    axes = plot.reconstruction(X, W, model, shape=(8, 8))
+    assert "nan" not in axes[2].get_title() and len(drawn(axes[2])) > 0
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(fitted[0])
+    axes = plot.reconstruction(frame, W, model, shape=(8, 8), sample=3)
+    np.testing.assert_array_equal(axes[0].images[0].get_array(), fitted[0][3].reshape(8, 8))
+
+
+def test_negative_weights_have_no_shares_and_negative_terms_bars_to_the_left():
+    ax = plot.weights(np.array([[1.0, -2.0], [0.5, 1.0]]))
+    assert ax.images[0].get_clim() == (-2.0, 2.0)
+    axes = plot.terms(np.array([[-2.0, -1.0]]), ["a", "b"], n_top=2)
+    assert [bar.get_width() for bar in axes[0].patches] == [-0.5, -1.0]
+
+
+def test_a_model_without_a_history_is_refused(fitted, tmp_path):
+    fitted[2].save(tmp_path / "m.npz")
+    with pytest.raises(ValueError, match="has no history"):
+        plot.convergence({"loaded": NMF.load(tmp_path / "m.npz")})

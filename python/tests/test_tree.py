@@ -106,7 +106,7 @@ def test_a_callback_sees_the_leaves_and_ends_the_work(documents):
     model.fit(X)
     assert isinstance(seen[0], SurveyInfo) and seen[0].total == 19
     assert 2 <= model.n_leaves_ < 10 and not model.complete_
-    with pytest.raises(KeyboardInterrupt, match="before the first split"):
+    with pytest.raises(RuntimeError, match="before the first split was done, by its callback"):
         NMFTree(3, callback=lambda info: True).fit(X)
 
 
