@@ -41,10 +41,8 @@ fn main() -> Result<(), partwise::Error> {
     }
     for (name, nmf) in fits {
         let model = nmf.fit(&Matrix::from(&v))?;
-        assert!(
-            angle(&truth, &model.h) < 0.5,
-            "components are near the true spectra"
-        );
+        // The one that is made for mixtures without a pure sample.
+        assert!(!name.contains("min-volume") || angle(&truth, &model.h) < 0.05);
         println!(
             "{name:20} relative error {:.4}, angle to the true spectra {:.4} rad, {} iterations",
             model.relative_error,
