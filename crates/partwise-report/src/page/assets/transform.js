@@ -204,7 +204,8 @@ function makeMixer(section) {
   // Powers of shares of the largest, which are in range where those of the sizes may not be.
   const largest = models[0].map((_, i) => models.reduce((most, one) => Math.max(most, one[i]), 0));
   const raised = (x, i, exponent) => (largest[i] > 0 ? (x / largest[i]) ** exponent : 0);
-  const whole = models[0].map((_, i) => models.reduce((sum, one) => sum + raised(one[i], i, power), 0));
+  const powers = (_, i) => models.reduce((sum, one) => sum + raised(one[i], i, power), 0);
+  const whole = power === 1 ? models[0] : models[0].map(powers);
 
   return {
     samples, bins, frames, magnitude,
