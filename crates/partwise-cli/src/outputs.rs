@@ -47,8 +47,14 @@ pub(crate) fn check_results<'a>(
     check_folder(folder)
 }
 
-/// Refuses a name that is what this command reads.
-fn check_spared<'a>(folder: &Path, names: impl IntoIterator<Item = &'a str>) -> anyhow::Result<()> {
+/// Checks, before any work, that files of these names would replace none that is read.
+///
+/// # Errors
+/// The first that would.
+pub(crate) fn check_spared<'a>(
+    folder: &Path,
+    names: impl IntoIterator<Item = &'a str>,
+) -> anyhow::Result<()> {
     let mut names = names.into_iter();
     names.try_for_each(|name| refuse_input(&folder.join(name)))
 }

@@ -50,8 +50,12 @@ fn nothing_that_is_read_is_replaced() {
     ] {
         place.refused(arguments, &[name]);
     }
-    // What is beside it does no harm.
+    // What is beside it does no harm, nor a name that is not written this time.
     place.succeed("fit v.npy -k 2 -o .");
+    std::fs::rename(place.path("component-1.wav"), place.path("rest.wav")).unwrap();
+    place.succeed("audio rest.wav -k 2 -o . -q");
+    place.succeed("topics texts.txt -k 2 -o found -q");
+    place.succeed("topics texts.txt --apply found/model.npz -o found -q");
 }
 
 #[test]

@@ -152,7 +152,7 @@ pub(super) fn fit(
 }
 
 /// What the sound of free components beside examples is called.
-const REST: &str = "rest";
+pub(super) const REST: &str = "rest";
 
 /// What the sound is called that is set aside first.
 pub(super) const PERCUSSIVE: &str = "percussive";

@@ -163,13 +163,16 @@ pub(crate) fn run(arguments: &AudioArguments) -> anyhow::Result<Ending> {
 fn results(arguments: &AudioArguments) -> anyhow::Result<Vec<String>> {
     let parts = &arguments.parts;
     let mut sounds = factors::names(arguments)?;
-    sounds.extend(["rest", factors::PERCUSSIVE].map(str::to_owned));
+    sounds.extend(parts.free.map(|_| factors::REST.to_owned()));
+    sounds.extend(parts.percussive.then(|| factors::PERCUSSIVE.to_owned()));
     if parts.like.is_empty() {
         let (what, count) = match parts.sources {
             Some(count) => ("source", count.get()),
             None => ("component", arguments.solving.rank),
         };
-        sounds.extend((0..count).map(|index| numbered(what, index, count)));
+        // Of very many the first will do: whether there is room for them is another question.
+        let first = 0..count.min(1000);
+        sounds.extend(first.map(|index| numbered(what, index, count)));
     }
     let mut names: Vec<_> = sounds
         .into_iter()

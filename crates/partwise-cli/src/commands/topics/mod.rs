@@ -21,7 +21,7 @@ use crate::factor::Job;
 use crate::interrupt::Ending;
 use crate::memory::Limit;
 use crate::number::Number;
-use crate::outputs::{Staged, check_results};
+use crate::outputs::{Staged, check_folder, check_results, check_spared};
 use crate::progress::Progress;
 use crate::record::{self, Data};
 use crate::table::{Table, counted};
@@ -39,19 +39,20 @@ const LEAN_ABOVE: usize = 8 << 20;
 const SHOWN_TERMS: usize = 8;
 
 pub(crate) fn run(arguments: &TopicsArguments) -> anyhow::Result<Ending> {
-    check_results(
-        &arguments.output,
-        [
-            "documents.csv",
-            "sizes.csv",
-            "topics.csv",
-            "topics.png",
-            "typical.csv",
-        ],
-    )?;
+    let names = [
+        "documents.csv",
+        "sizes.csv",
+        "topics.csv",
+        "topics.png",
+        "typical.csv",
+    ];
     if let Some(model) = &arguments.apply {
+        // The model may stay where it is.
+        check_spared(&arguments.output, names)?;
+        check_folder(&arguments.output)?;
         return apply::run(arguments, model);
     }
+    check_results(&arguments.output, names)?;
     arguments.solving.check_parts()?;
     match arguments.terms.dtype {
         Width::F32 => learn::<f32>(arguments),
