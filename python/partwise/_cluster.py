@@ -329,8 +329,14 @@ def _is_deleting(frame):
     return frame is not None
 
 
+def as_list(X, is_block):
+    """A list of what are all blocks; a tuple of what are none."""
+    return list(X) if all(map(is_block, X)) else tuple(X)
+
+
 def _transform(X, H, parameters):
     """W of a block of rows, for components H."""
+    X = np.asarray(X) if isinstance(X, tuple) else X
     if X.shape[0] == 0:
         return np.empty((0, H.shape[0]), H.dtype)
     model = _nmf.NMF(n_components=H.shape[0], **parameters)

@@ -110,7 +110,7 @@ class NMF(_cluster.ClusterNMF):
             rows = [dask.delayed(function)(block) for block in X]
             dtype = self.components_.dtype
             return da.concatenate([da.from_delayed(part, (np.nan, k), dtype=dtype) for part in rows])
-        return function(np.asarray(X) if isinstance(X, tuple) else X)
+        return function(X)
 
 
 class _Partitions(Partitions):
@@ -183,7 +183,7 @@ def _as_blocks(X):
             raise ValueError(f"X has {X.ndim} dimensions; expected 2")
         return X if X.numblocks[1] == 1 else X.rechunk({1: -1})
     if isinstance(X, (list, tuple)):
-        return list(X) if all(map(_is_block, X)) else tuple(X)
+        return _cluster.as_list(X, _is_block)
     return X
 
 

@@ -52,7 +52,7 @@ class NMF(_cluster.ClusterNMF):
     def _for_each_block(self, function, X):
         X = _as_blocks(X)
         if not isinstance(X, list):
-            return function(np.asarray(X) if isinstance(X, tuple) else X)
+            return function(X)
         _slots(1)
         function = ray.put(function)
         task = _applied.options(name="partwise-transform", num_cpus=self.n_threads or 1)
@@ -223,7 +223,7 @@ def _as_blocks(X):
     if _is_instance(X, "ray.data", "Dataset"):
         return X.materialize().to_arrow_refs()
     if isinstance(X, (list, tuple)):
-        return list(X) if all(map(_is_block, X)) else tuple(X)
+        return _cluster.as_list(X, _is_block)
     return X
 
 

@@ -110,11 +110,7 @@ fn transform_stored<'py, T: Number>(
     let hs = parts.iter().map(|(h, _)| arrays::factor::<T>(Some(h)));
     let hs: Vec<_> = hs.collect::<PyResult<_>>()?;
     let scales: Vec<f64> = parts.iter().map(|(_, scale)| *scale).collect();
-    let watcher = Watcher {
-        callback: None,
-        keep_best: false,
-    };
-    let w = watch::run(py, watcher, |observer| {
+    let w = watch::run(py, Watcher::nobody(), |observer| {
         let matrices = views
             .into_iter()
             .map(|view| view.map(|view| view.matrix()).transpose());

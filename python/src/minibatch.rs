@@ -49,13 +49,6 @@ fn configured(options: &Bound<'_, PyAny>) -> PyResult<MiniBatchNmf> {
         .solve_iterations(batches.transform_max_iter))
 }
 
-fn silent() -> Watcher {
-    Watcher {
-        callback: None,
-        keep_best: false,
-    }
-}
-
 /// A factor that must be there.
 fn needed<T: Number>(x: &Bound<'_, PyAny>) -> PyResult<partwise::Dense<T>> {
     arrays::factor(Some(x))?.ok_or_else(|| PyValueError::new_err("a factor is missing"))
@@ -139,7 +132,7 @@ pub(crate) fn fit_batch<'py>(
     ) -> PyResult<(Arrays<'py>, f64)> {
         let view = x.view()?;
         let memory = memory_of::<T>(memory)?;
-        let (memory, cost) = watch::run(py, silent(), move |observer| {
+        let (memory, cost) = watch::run(py, Watcher::nobody(), move |observer| {
             let mut memory = memory;
             let cost = model.partial_fit(&view.matrix()?, &mut memory, keep, observer)?;
             Ok::<_, Error>((memory, cost))
@@ -169,7 +162,7 @@ pub(crate) fn transform_batches<'py>(
     ) -> PyResult<Bound<'py, PyAny>> {
         let view = x.view()?;
         let h = needed::<T>(h)?;
-        let w = watch::run(py, silent(), |observer| {
+        let w = watch::run(py, Watcher::nobody(), |observer| {
             model.transform(&view.matrix()?, &h, observer)
         })?;
         arrays::to_numpy(py, w)

@@ -149,10 +149,7 @@ fn predict_stored<'py, T: Number>(
     let components = arrays::factor(Some(components))?;
     let components = components.expect("components that are given");
     let tree = Tree { nodes, components };
-    let nobody = Watcher {
-        callback: None,
-        keep_best: false,
-    };
+    let nobody = Watcher::nobody();
     let labels = watch::run_survey(py, nobody, |observer| {
         asked.predict_with(&view.matrix()?, &tree, observer.interrupt())
     })?;

@@ -43,6 +43,16 @@ pub(crate) struct Watcher {
     pub(crate) keep_best: bool,
 }
 
+impl Watcher {
+    /// Nobody: Ctrl-C raises.
+    pub(crate) fn nobody() -> Self {
+        Self {
+            callback: None,
+            keep_best: false,
+        }
+    }
+}
+
 /// The flags that end a fit: after this iteration, or between two blocks of work.
 #[derive(Clone, Default)]
 struct Flags {

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::error::refuse;
 use crate::matrix::{Dense, Matrix, Signs, Summary};
 use crate::nmf::go_on;
 use crate::observe::{Observer, Progress};
@@ -197,14 +198,14 @@ impl JointNmf {
     ) -> Result<Dense<T>, Error> {
         self.check()?;
         if matrices.len() != parts.len() {
-            return Err(Error::Parameter {
-                name: "matrices",
-                value: matrices.len().to_string(),
-                legal: format!(
+            return refuse(
+                "matrices",
+                matrices.len(),
+                format!(
                     "expected as many as the model has, {}, and None for those that are missing",
                     parts.len()
                 ),
-            });
+            );
         }
         let pairs = matrices.iter().zip(parts).enumerate();
         let there = pairs.filter_map(|(p, (v, part))| v.map(|v| (p, v, *part)));
@@ -256,13 +257,11 @@ impl JointNmf {
         check_rows(&numbered)?;
         let (found, expected) = (self.weights.len(), matrices.len());
         if found > 0 && found != expected {
-            return Err(Error::Parameter {
-                name: "weights",
-                value: format!("{:?}", self.weights),
-                legal: format!(
-                    "has {found}; expected one for each of the matrices, which are {expected}"
-                ),
-            });
+            return refuse(
+                "weights",
+                format!("{:?}", self.weights),
+                format!("has {found}; expected one for each of the matrices, which are {expected}"),
+            );
         }
         let threads = Threads::new(self.nmf.threads).interruptible(observer.interrupt());
         let lambdas = threads.until_ended(|| self.lambdas(matrices, &threads))?;

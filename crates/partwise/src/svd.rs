@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use faer::linalg::solvers::{Qr, Svd};
 
+use crate::error::refuse;
 use crate::loss::Elementwise;
 use crate::matrix::{Blocks, Dense, Signs};
 use crate::pass::{self, Fixed};
@@ -100,11 +101,11 @@ fn truncated_on<T: Float>(
 ) -> Result<TruncatedSvd<T>, Error> {
     let most = blocks.rows.min(blocks.cols);
     if rank == 0 || rank > most {
-        return Err(Error::Parameter {
-            name: "rank",
-            value: rank.to_string(),
-            legal: format!("expected 1 to {most}, the smaller side of V"),
-        });
+        return refuse(
+            "rank",
+            rank,
+            format!("expected 1 to {most}, the smaller side of V"),
+        );
     }
     let mut held = Held::new(blocks, threads);
     let found = decompose(blocks, &mut held, rank, seed, RESULT_STEPS, threads);

@@ -494,11 +494,7 @@ impl Constraint {
 }
 
 fn refuse<R>(constraint: &Constraint, legal: &str) -> Result<R, Error> {
-    Err(Error::Parameter {
-        name: "constraint",
-        value: constraint.to_string(),
-        legal: legal.to_owned(),
-    })
+    crate::error::refuse("constraint", constraint, legal)
 }
 
 impl PartialEq for Constraint {

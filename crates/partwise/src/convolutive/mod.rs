@@ -135,18 +135,18 @@ impl ConvolutiveNmf {
         let summary = Summary::of(v, Signs::NonNegative, threads)?;
         let (m, n, k) = (v.rows(), v.cols(), self.nmf.rank);
         let Matrix::Dense(view) = *v else {
-            return Err(Error::Parameter {
-                name: "V",
-                value: "sparse".to_owned(),
-                legal: "a convolutive factorisation expects a dense matrix".to_owned(),
-            });
+            return refuse(
+                "V",
+                "sparse",
+                "a convolutive factorisation expects a dense matrix",
+            );
         };
         if self.taps > m {
-            return Err(Error::Parameter {
-                name: "taps",
-                value: self.taps.to_string(),
-                legal: format!("expected at most {m}, the rows of V"),
-            });
+            return refuse(
+                "taps",
+                self.taps,
+                format!("expected at most {m}, the rows of V"),
+            );
         }
         let mut wide = self.nmf.clone();
         wide.rank = self.taps.saturating_mul(k);

@@ -10,6 +10,7 @@ pub(crate) use nndsvd::{Column, Half, Halved, Spread, halves};
 use nndsvd::Fill;
 pub(crate) use random::{H_STREAMS, W_STREAMS, draw, draw_rows, drawn_size};
 
+use crate::error::refuse;
 use crate::matrix::{Blocks, Dense};
 use crate::named::named;
 use crate::sketch::Sketch;
@@ -165,15 +166,15 @@ impl Init {
             return if fits { "nndsvda" } else { "random" }.parse();
         }
         if self.0.limited && !fits {
-            return Err(Error::Parameter {
-                name: "rank",
-                value: k.to_string(),
-                legal: format!(
+            return refuse(
+                "rank",
+                k,
+                format!(
                     "init '{}' needs a rank of at most min(m, n) = {}; use init 'random'",
                     self.name(),
                     m.min(n)
                 ),
-            });
+            );
         }
         Ok(self)
     }

@@ -12,6 +12,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::Error;
+use crate::error::refuse;
 
 /// The divergence D between V and W H: a β-divergence.
 ///
@@ -58,11 +59,11 @@ impl Loss {
         if beta.abs() <= BETA_LIMIT {
             return Ok(Self { beta });
         }
-        Err(Error::Parameter {
-            name: "beta",
-            value: beta.to_string(),
-            legal: format!("expected a number from -{BETA_LIMIT} to {BETA_LIMIT}"),
-        })
+        refuse(
+            "beta",
+            beta,
+            format!("expected a number from -{BETA_LIMIT} to {BETA_LIMIT}"),
+        )
     }
 
     /// The exponent β.
@@ -100,13 +101,11 @@ impl FromStr for Loss {
         let number = text.strip_prefix("beta=").unwrap_or(text);
         match number.parse::<f64>() {
             Ok(beta) => Self::beta_divergence(beta),
-            Err(_) => Err(Error::Parameter {
-                name: "loss",
-                value: text.to_owned(),
-                legal:
-                    "expected frobenius, kullback-leibler (kl), itakura-saito (is) or a number beta"
-                        .to_owned(),
-            }),
+            Err(_) => refuse(
+                "loss",
+                text,
+                "expected frobenius, kullback-leibler (kl), itakura-saito (is) or a number beta",
+            ),
         }
     }
 }

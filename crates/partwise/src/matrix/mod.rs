@@ -38,6 +38,7 @@ pub use whole::{Whole, WholeDense, WholeSparse};
 
 use faer::MatRef;
 
+use crate::error::refuse;
 use crate::{Error, Float};
 
 /// A borrowed non-negative matrix, m × n: samples in rows, features in columns.
@@ -220,11 +221,7 @@ impl<'a, T: Float> Matrix<'a, T> {
             Stream::Lean(_) => ("lean", "with a copy by its other axis"),
             _ => ("streamed", "in memory"),
         };
-        Err(Error::Parameter {
-            name: "V",
-            value: value.to_owned(),
-            legal: format!("{what} expects V {wanted}"),
-        })
+        refuse("V", value, format!("{what} expects V {wanted}"))
     }
 }
 

@@ -264,11 +264,7 @@ impl MiniBatchNmf {
         threads.until_ended(|| {
             self.check_rows(v)?;
             if !(0.0..=1.0).contains(&keep) {
-                return Err(Error::Parameter {
-                    name: "keep",
-                    value: keep.to_string(),
-                    legal: "expected a number from 0 to 1".to_owned(),
-                });
+                return refuse("keep", keep, "expected a number from 0 to 1");
             }
             memory.check(self.nmf.rank, v.cols())?;
             let start = Start {

@@ -2,6 +2,7 @@
 
 use super::{Factor, Nmf, Start};
 use crate::constraint::{Beside, Constraint, asymmetry};
+use crate::error::refuse;
 use crate::kernel;
 use crate::loss::Penalty;
 use crate::matrix::{Dense, Matrix, Signs, Summary, check_entries};
@@ -24,11 +25,7 @@ impl Nmf {
             None if several => "expected 1 where no start is drawn".to_owned(),
             _ => return Ok(()),
         };
-        Err(Error::Parameter {
-            name: "n_init",
-            value: self.n_init.to_string(),
-            legal,
-        })
+        refuse("n_init", self.n_init, legal)
     }
 
     /// Refuses starts and solvers that need more of V than its passes say, which is all there is where entries are missing or
@@ -38,18 +35,18 @@ impl Nmf {
         self.check_free(place)?;
         let makes_start = start.hold.is_none() && (start.w.is_none() || start.h.is_none());
         if makes_start && ![Init::auto(), Init::drawn()].contains(&self.init) {
-            return Err(Error::Parameter {
-                name: "init",
-                value: self.init.name().to_owned(),
-                legal: format!("expected {} or given factors {place}", Init::drawn().name()),
-            });
+            return refuse(
+                "init",
+                self.init.name(),
+                format!("expected {} or given factors {place}", Init::drawn().name()),
+            );
         }
         if self.solver.sketches() {
-            return Err(Error::Parameter {
-                name: "solver",
-                value: self.solver.name().to_owned(),
-                legal: format!("expected a solver without a sketch {place}"),
-            });
+            return refuse(
+                "solver",
+                self.solver.name(),
+                format!("expected a solver without a sketch {place}"),
+            );
         }
         Ok(())
     }
@@ -73,21 +70,17 @@ impl Nmf {
         if let Some(init) = init.filter(|init| init.picks_rows()) {
             let others = Init::all().filter(|init| !init.picks_rows());
             let names: Vec<_> = others.map(Init::name).skip(1).collect();
-            return Err(Error::Parameter {
-                name: "init",
-                value: init.name().to_owned(),
-                legal: format!("expected {} or given factors {place}", names.join(", ")),
-            });
+            return refuse(
+                "init",
+                init.name(),
+                format!("expected {} or given factors {place}", names.join(", ")),
+            );
         }
         Ok(())
     }
 
     fn refuse_constraint<R>(constraint: &Constraint, legal: String) -> Result<R, Error> {
-        Err(Error::Parameter {
-            name: "constraint",
-            value: constraint.to_string(),
-            legal,
-        })
+        refuse("constraint", constraint, legal)
     }
 
     /// Refuses constraints where there is no half-step for them.
@@ -143,11 +136,11 @@ impl Nmf {
         if let Some(beside) = &self.beside {
             let name = beside.name();
             if !self.constraints.iter().any(|x| x.name() == name) {
-                return Err(Error::Parameter {
+                return crate::error::refuse(
                     name,
-                    value: format!("{} rows", beside.len()),
-                    legal: format!("expected none without the constraint '{name}'"),
-                });
+                    format!("{} rows", beside.len()),
+                    format!("expected none without the constraint '{name}'"),
+                );
             }
         }
         for (i, constraint) in self.constraints.iter().enumerate() {
@@ -333,11 +326,11 @@ impl Nmf {
                 expected_rows: length,
                 expected_cols: length,
             }),
-            Some(Beside::Labels(labels)) if labels.len() != length => Err(Error::Parameter {
-                name: "labels",
-                value: format!("{} of them", labels.len()),
-                legal: format!("expected one for each of the {length} {lines} of V"),
-            }),
+            Some(Beside::Labels(labels)) if labels.len() != length => refuse(
+                "labels",
+                format!("{} of them", labels.len()),
+                format!("expected one for each of the {length} {lines} of V"),
+            ),
             Some(_) => Ok(()),
             None if constraint.name() == "labels" => {
                 let legal = format!("expected labels, one for each of the {length} {lines} of V");
@@ -362,15 +355,15 @@ impl Nmf {
         ];
         for (factor, matrix, rows, cols, held) in given {
             if let Some(component) = held.iter().find(|component| **component >= self.rank) {
-                return Err(Error::Parameter {
-                    name: "held component",
-                    value: component.to_string(),
-                    legal: format!(
+                return refuse(
+                    "held component",
+                    component,
+                    format!(
                         "expected a component of {} from 0 to {}",
                         factor.name(),
                         self.rank - 1
                     ),
-                });
+                );
             }
             let Some(matrix) = matrix else {
                 if start.hold == Some(factor) || !held.is_empty() {
@@ -409,13 +402,13 @@ impl Nmf {
         if fits {
             return Ok(());
         }
-        Err(Error::Parameter {
-            name: "rank",
-            value: self.rank.to_string(),
-            legal: format!(
+        refuse(
+            "rank",
+            self.rank,
+            format!(
                 "expected a rank with which the factors of a {rows} × {cols} matrix fit in memory"
             ),
-        })
+        )
     }
 
     /// Refuses a V whose products leave the range of its type, and a start so large that its products or the first objective would.

@@ -1,5 +1,6 @@
 //! What a fit begins with, and what of it stays.
 
+use crate::error::refuse;
 use crate::matrix::Dense;
 use crate::{Error, Float};
 
@@ -69,11 +70,11 @@ impl<T: Float> Start<'_, T> {
         let h = self.hold == Some(Factor::H) || all(self.held_h);
         let hold = match (w, h) {
             (true, true) => {
-                return Err(Error::Parameter {
-                    name: "held components",
-                    value: "all of W and H".to_owned(),
-                    legal: "expected at least one component of W or H that may change".to_owned(),
-                });
+                return refuse(
+                    "held components",
+                    "all of W and H",
+                    "expected at least one component of W or H that may change",
+                );
             }
             (true, false) => Some(Factor::W),
             (false, true) => Some(Factor::H),
