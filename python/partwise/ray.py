@@ -121,13 +121,14 @@ class _Partitions(Partitions):
         return actor, actor.add.options(name=f"partwise-{name}").remote(*(ref for _, ref in group))
 
     def _check_versions(self):
-        """Refuses workers without partwise, and those with another version; waits for the first."""
+        """Waits for all actors; refuses workers without partwise, and those with another version."""
         asked = {actor.version.remote(): node for actor, node, _ in self._actors}
-        if not ray.wait(list(asked), timeout=_cluster.WAIT)[0]:
+        late = ray.wait(list(asked), num_returns=len(asked), timeout=_cluster.WAIT)[1]
+        if late:
             cpus, free = (found().get("CPU", 0) for found in (ray.cluster_resources, ray.available_resources))
             raise RuntimeError(
-                f"none of {len(asked)} actors has begun; waited {_cluster.WAIT} s. Of the cluster's {cpus:g} CPUs "
-                f"{free:g} are free"
+                f"{len(late)} of {len(asked)} actors did not begin; waited {_cluster.WAIT} s. Of the cluster's {cpus:g} "
+                f"CPUs {free:g} are free"
             )
         for call, node in asked.items():
             try:

@@ -106,7 +106,7 @@ def test_no_cluster_and_no_room(cluster, monkeypatch, tmp_path):
     greedy = Greedy.remote()
     assert ray.get(greedy.begun.remote())
     try:
-        with pytest.raises(RuntimeError, match="none of 3 actors has begun.* 3 CPUs 0 are free"):
+        with pytest.raises(RuntimeError, match="3 of 3 actors did not begin.* 3 CPUs 0 are free"):
             model.fit(blocks())
     finally:
         ray.kill(greedy)
