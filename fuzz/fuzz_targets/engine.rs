@@ -8,12 +8,14 @@ use std::num::NonZeroUsize;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use partwise::{
-    ConsensusNmf, Constraint, ConvolutiveNmf, Dense, Factor, Factorization, Float, Graph, Init,
-    JointNmf, Labels, Loss, MatRef, Matrix, MiniBatchMemory, MiniBatchNmf, Missing, Nmf, Penalty,
-    RankMethod, RankSurvey, Solver, Start, Weighting, truncated_svd,
+    Compressed, ConsensusNmf, Constraint, ConvolutiveNmf, Dense, Factor, Factorization, Float, Graph, Init,
+    JointNmf, Labels, Loss, MatRef, Matrix, MiniBatchMemory, MiniBatchNmf, Missing, Nmf, NmfTree,
+    Penalty, RankMethod, RankSurvey, Solver, SplitRule, Start, Weighting, WholeDense, WholeSparse,
+    truncated_svd,
 };
 use partwise_fuzz::checked;
 use partwise_fuzz::fits::observer;
+use partwise_fuzz::spoilt::{Records, Tampering, spoil};
 
 fuzz_target!(init: partwise_fuzz::begin(), |data: &[u8]| {
     let mut input = Unstructured::new(data);
@@ -149,6 +151,20 @@ impl<T: Float> Stuff<T> {
     }
 }
 
+    /// The same places with whole numbers, where they are those of a sparse matrix.
+    fn whole<'a>(&'a self, values: &'a [i16]) -> Option<WholeSparse<'a, i16>> {
+        let (rows, cols) = self.shape;
+        let values = values.get(..self.indices.len())?;
+        let (offsets, indices) = (&self.offsets[..], &self.indices[..]);
+        let lines = |major, minor| checked(Compressed::new("V", major, minor, offsets, indices, values));
+        match self.kind {
+            2 => lines(rows, cols).map(WholeSparse::csr),
+            3 => lines(cols, rows).map(WholeSparse::csc),
+            _ => None,
+        }
+    }
+}
+
 fn dense<T: Float>(
     input: &mut Unstructured<'_>,
     rows: usize,
@@ -276,7 +292,7 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
     let shape = (v.rows(), v.cols());
     let (m, n) = shape;
     let _ = nmf.memory_needed(&v);
-    match input.arbitrary::<u8>()? % 12 {
+    match input.arbitrary::<u8>()? % 16 {
         0 => {
             if let Some(h) = dense(input, rank, n)?
                 && let Some(model) = checked(nmf.transform(&v, &h))
@@ -351,8 +367,8 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
                 .bootstrap(small(input, 3)?)
                 .polish(input.arbitrary()?);
             let _ = runs.memory_needed(&v);
-            let go_on = &mut |_: &partwise::SurveyProgress| std::ops::ControlFlow::Continue(());
-            checked(runs.run(&v, go_on));
+            let records = records(input, |records| checked(runs.run(&v, records)).is_some())?;
+            checked(runs.resume(&v, &records, &mut unbounded()));
         }
         8 => {
             let ranks = [small(input, MOST)?, count(input)?];
@@ -366,8 +382,8 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
             .starts(small(input, 3)?)
             .folds(small(input, 4)?);
             let _ = survey.memory_needed(&v);
-            let go_on = &mut |_: &partwise::SurveyProgress| std::ops::ControlFlow::Continue(());
-            checked(survey.run(&v, go_on));
+            let records = records(input, |records| checked(survey.run(&v, records)).is_some())?;
+            checked(survey.resume(&v, &records, &mut unbounded()));
         }
         9 => {
             let rows = if input.arbitrary()? {
@@ -390,11 +406,64 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
                 checked(joint.transform(&given, &model));
             }
         }
+        10 => {
+            let tree = NmfTree::new(count(input)?)
+                .nmf(nmf)
+                .rule(one(input, SplitRule::all())?)
+                .outliers(number(input)?);
+            let _ = tree.memory_needed(&v);
+            if let Some(Some(found)) = checked(tree.run(&v, &mut unbounded())) {
+                checked(tree.predict(&v, &found.tree));
+            }
+        }
+        11 => {
+            let mut elsewhere = Tampering::new(v, input)?;
+            checked(nmf.fit_remote(&mut elsewhere, Start::default(), &mut observer));
+        }
+        12 => {
+            let values: Vec<i16> = (0..m * n)
+                .map(|_| input.arbitrary::<i8>().map(i16::from))
+                .collect::<Result<_>>()?;
+            let view = MatRef::from_column_major_slice(&values, m, n);
+            let fitted = match stuff.whole(&values) {
+                Some(lines) if input.arbitrary()? => lines.matrix::<T>().and_then(|v| nmf.fit(&v)),
+                _ => nmf.fit(&WholeDense::new(view).matrix::<T>()),
+            };
+            if let Some(model) = checked(fitted) {
+                sound(&model, shape, (rank, signed));
+            }
+        }
         _ => {
+            let v = if input.arbitrary()? { v.lean() } else { v };
             if let Some(model) = checked(nmf.fit(&v)) {
                 sound(&model, shape, (rank, signed));
             }
         }
     }
     Ok(())
+}
+
+/// What some fits of many leave, with something wrong in one record.
+fn records(
+    input: &mut Unstructured<'_>,
+    run: impl FnOnce(&mut Records) -> bool,
+) -> Result<Vec<Vec<u8>>> {
+    let mut records = Records {
+        kept: Vec::new(),
+        left: small(input, 40)?,
+    };
+    run(&mut records);
+    if let Some(last) = records.kept.len().checked_sub(1) {
+        let which = small(input, last)?;
+        spoil(input, &mut records.kept[which])?;
+    }
+    Ok(records.kept)
+}
+
+/// Sees many fits to their end.
+fn unbounded() -> Records {
+    Records {
+        kept: Vec::new(),
+        left: usize::MAX,
+    }
 }

@@ -4,6 +4,7 @@
 //! [`LIMIT`], all allocations together [`HEAP_BYTES`], and libFuzzer ends an input after its `-timeout`.
 
 pub mod fits;
+pub mod spoilt;
 
 use std::alloc::System;
 use std::fs;
@@ -82,9 +83,13 @@ pub fn matrix(formats: &[&str], extension: &str, data: &[u8]) {
     survey(formats, &path, choice[0]);
 }
 
+/// Names of arrays and layers in a file, some of which are there.
+const ARRAYS: [&str; 8] = ["X", "raw/X", "layers/counts", "a", "..", "/", "", "X/data"];
+
 /// As [`matrix`], of a file or folder that is there.
 pub fn survey(formats: &[&str], path: &Path, choice: u8) {
     let pick = usize::from(choice >> 5) % formats.len();
+    let holds_several = ["hdf5", "npz", "zarr"].contains(&formats[pick]);
     let options = ReadOptions {
         dtype: match choice >> 1 & 3 {
             1 => Dtype::F32,
@@ -95,7 +100,8 @@ pub fn survey(formats: &[&str], path: &Path, choice: u8) {
         memory_limit: Some(LIMIT),
         header: (choice & 8 != 0).then_some(choice & 1 != 0),
         row_names: (choice & 16 != 0).then_some(choice & 1 == 0),
-        array: None,
+        array: (holds_several && choice & 8 != 0)
+            .then(|| ARRAYS[usize::from(choice >> 5)].to_owned()),
         column: choice & 16 != 0,
     };
     // Reading is what most inputs are for; the other ways share its parsers.

@@ -169,6 +169,59 @@ fn a_disk_that_fills_up_leaves_what_was_there() {
     }
 }
 
+/// A file system in memory that is full, has room for half of what is written, or takes no new names; mounted in a namespace of its own,
+/// which a system may refuse to users that are not root.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_file_system_is_an_error_and_stays_empty() {
+    const PAGE: u64 = 4096;
+    const SIZE: u64 = 16 << 20;
+    let place = place();
+    fs::create_dir(place.path("full")).unwrap();
+    let mounted = |options: &str, fill: &str, arguments: &str| {
+        let script = format!(
+            "mount -t tmpfs -o {options} none full && {fill} || exit 77
+            TMPDIR=full {} {arguments}; code=$?; rm -f full/filler; ls -A full; exit $code",
+            program().display()
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", &script]);
+        command.current_dir(place.path("")).output().unwrap()
+    };
+    assert!(
+        mounted("size=64k", "true", "--version").status.success(),
+        "no file system can be mounted: run this as root, or where users may have namespaces"
+    );
+    for (arguments, output) in WRITERS {
+        place.succeed(&format!("{arguments} -q"));
+        let pages: u64 = match fs::read_dir(place.path(output)) {
+            Ok(entries) => entries
+                .map(|entry| size(&entry.unwrap().path()).div_ceil(PAGE))
+                .sum(),
+            Err(_) => size(&place.path(output)).div_ceil(PAGE),
+        };
+        let there = arguments
+            .replace("-o ", "-o full/")
+            .replace("--checkpoint ", "--checkpoint full/");
+        let but_for = |left: u64| format!("head -c {} /dev/zero >full/filler", SIZE - left);
+        for (inodes, fill) in [
+            ("nr_inodes=1", "true"),
+            ("nr_inodes=0", &but_for(0)),
+            // A page is the least that can be left.
+            ("nr_inodes=0", &but_for(pages / 2 * PAGE)),
+        ] {
+            let options = format!("size={SIZE},{inodes}");
+            let full = mounted(&options, fill, &format!("{there} -q"));
+            let left = String::from_utf8_lossy(&full.stdout).into_owned();
+            failed(&full, &there, 1, &["No space left"]);
+            assert!(
+                left.lines().all(|name| name == "kept"),
+                "{there}, {options}, {fill}: left {left}"
+            );
+        }
+    }
+}
+
 /// That a file is whole: as its readers see it.
 fn assert_whole(place: &Place, path: &Path, what: &str) {
     let bytes = fs::read(path).unwrap();
@@ -196,14 +249,16 @@ fn assert_whole(place: &Place, path: &Path, what: &str) {
 
 #[test]
 fn a_kill_at_any_moment_tears_nothing() {
-    const MOMENTS: u32 = 3;
+    // As many as the variable asks for.
+    let asked = std::env::var("PARTWISE_KILLS").ok();
+    let moments: u32 = asked.and_then(|count| count.parse().ok()).unwrap_or(4);
     let place = place();
     let before = files(&place);
     for (arguments, output) in WRITERS {
         let clock = Instant::now();
         place.succeed(&format!("{arguments} -q"));
         let whole = clock.elapsed();
-        for moment in 1..=MOMENTS {
+        for moment in 1..=moments {
             for path in [*output, "kept"] {
                 let path = place.path(path);
                 let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
@@ -214,8 +269,8 @@ fn a_kill_at_any_moment_tears_nothing() {
                 .stderr(Stdio::null())
                 .spawn()
                 .unwrap();
-            // Files are written at the end: most of the moments are there.
-            std::thread::sleep(whole.mul_f64(f64::from(MOMENTS + moment) / f64::from(2 * MOMENTS)));
+            // From the beginning on; files are written at the end, so most of the moments are there.
+            std::thread::sleep(whole.mul_f64((f64::from(moment) / f64::from(moments)).sqrt()));
             child.kill().unwrap();
             child.wait().unwrap();
             for (path, bytes) in files(&place) {
@@ -257,17 +312,21 @@ fn memory_that_runs_out_is_said() {
         "image photo.png -k 2 -o out --max-iter 3 --threads 2 -q",
     ] {
         let before = files(&place);
-        for more in [0, 4, 16, 64] {
+        let mut failures = 0;
+        for more in [0, 4, 8, 16, 32, 64] {
             let output = limited(least + more, arguments);
             if output.status.success() {
                 break;
             }
+            failures += 1;
             let text = String::from_utf8_lossy(&output.stderr);
             let what = format!("{arguments}: {least} + {more} MB: {text}");
             assert!(!text.trim().is_empty(), "{what}");
+            assert!(!text.contains("panicked"), "{what}");
             assert!(files(&place) == before, "{what}");
             sweep(&place);
         }
+        assert!(failures > 0, "{arguments}: {least} MB are enough");
         place.succeed(arguments);
     }
     // What is needed is compared with the limit before any work.

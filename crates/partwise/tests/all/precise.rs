@@ -1,4 +1,5 @@
-//! A thousand small problems whose answers are known to fifty digits: `scripts/make_precise_answers.py` says how.
+//! A thousand small problems whose answers are known to fifty digits: `scripts/make_precise_answers.py` says how. 430
+//! are values of the objective at given factors, 270 where three iterations of a solver come to, 300 minima, of which 200 have H held.
 
 #![allow(
     clippy::print_stdout,
@@ -217,7 +218,8 @@ fn a_thousand_answers_agree_with_those_of_fifty_digits() {
             (_, false) => 1e-11,
             // The residual is what is left of V after as many digits.
             ("value" | "step", true) => 1e-8,
-            // So many iterations come within a few units of 2^-20 of each entry, and not always to the last one.
+            // The answer is about 1e-12 of ½‖V‖², units of 2^-20 in the entries, and so many iterations do not always come to
+            // the last of these: three times the answer is as little.
             (_, true) => 2.0,
         }
     });
