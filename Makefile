@@ -6,8 +6,8 @@ CARGO ?= cargo
 PROGRAM = target/release/partwise
 # Built with the tests: alone, they would have other features, for which all dependencies are built again.
 EXAMPLES = target/debug/examples
-# Each fails if what it shows does not come out. (`rank` takes minutes.)
-SHOWN = factor constraints counts disk joint missing stream transform tree
+# Each fails if what it shows does not come out. `rank` is a study that takes minutes, `pages` makes what the browser tests look at.
+SHOWN = $(filter-out rank pages,$(notdir $(basename $(wildcard crates/*/examples/*.rs))))
 DEMO = demo-out
 PYTHON ?= python3
 VENV = bench/.venv
@@ -35,6 +35,7 @@ build:
 test: lint bench-test
 	$(CARGO) test --workspace --all-features --locked
 	set -e; for example in $(SHOWN); do $(EXAMPLES)/$$example; done
+	$(EXAMPLES)/rank 1 3 >/dev/null
 	$(MAKE) python-test
 	$(MAKE) docs
 	$(MAKE) browser-test
@@ -50,6 +51,7 @@ mpi-library:
 ## Formatting, lints and documentation, all without warnings.
 lint: mpi-library
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
 	$(CARGO) clippy --locked -p partwise-cli -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features --locked
@@ -91,8 +93,8 @@ python: $(PYTHON_VENV)/ready
 
 ## Test the Python package, with scikit-learn's own tests of NMF among others.
 python-test: python
-	$(PYTHON_BIN)/ruff check python
-	$(PYTHON_BIN)/ruff format --check python
+	$(PYTHON_BIN)/ruff check python bench scripts docs/site
+	$(PYTHON_BIN)/ruff format --check python bench scripts docs/site
 	SCIPY_ARRAY_API=1 $(PYTHON_BIN)/python -m pytest python
 
 ## Build the documentation site into target/site. The code of its pages runs meanwhile; a block that fails ends the build.

@@ -12,6 +12,9 @@ version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 machine=$(rustc -vV | sed -n 's/^host: //p')
 name=partwise-$version-$machine
 stage=target/dist
+for file in CITATION.cff CHANGELOG.md; do
+    grep -Eq "^(version: \"?|## )$version" "$file" || { echo "dist: $file is not of version $version, that of Cargo.toml" >&2; exit 1; }
+done
 rm -rf dist "$stage"
 mkdir -p dist "$stage/$name"
 
@@ -40,7 +43,7 @@ powershell _partwise.ps1
 COMPLETIONS
 "$program" man >"$tree/man/partwise.1"
 "${PYTHON:-python3}" scripts/licences.py partwise-cli >"$tree/THIRD-PARTY-LICENSES"
-git archive HEAD README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE CITATION.cff docs | tar -C "$tree" -xf -
+git archive HEAD README.md ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md SECURITY.md assets/README.md LICENSE-MIT LICENSE-APACHE CITATION.cff docs | tar -C "$tree" -xf -
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 tar --owner=0 --group=0 --sort=name --mtime="@$SOURCE_DATE_EPOCH" -C "$stage" -cf - "$name" | gzip -9n >"dist/$name.tar.gz"
@@ -59,6 +62,7 @@ if command -v dpkg-deb >/dev/null 2>&1; then
     gzip -9nc "$tree/THIRD-PARTY-LICENSES" >"$deb/usr/share/doc/partwise/THIRD-PARTY-LICENSES.gz"
     gzip -9nc CHANGELOG.md >"$deb/usr/share/doc/partwise/changelog.gz"
     # The newest symbol of the C library that the program asks for.
+    command -v objdump >/dev/null 2>&1 || { echo "dist: no objdump; install the package binutils" >&2; exit 1; }
     libc=$(objdump -T "$tree/partwise" 2>/dev/null | sed -n 's/.*GLIBC_\([0-9.]*\).*/\1/p' | sort -uV | tail -n 1)
     cat >"$deb/DEBIAN/control" <<CONTROL
 Package: partwise
@@ -66,7 +70,7 @@ Version: $version-1
 Section: science
 Priority: optional
 Architecture: $(dpkg --print-architecture)
-Depends: libc6 (>= ${libc:-2.31}), libgcc-s1
+Depends: libc6 (>= ${libc:?}), libgcc-s1
 Installed-Size: $(du -sk "$deb/usr" | cut -f1)
 Maintainer: The partwise developers <noreply@partwise.invalid>
 Description: fast non-negative matrix factorisation
@@ -76,6 +80,15 @@ CONTROL
     find "$deb" -type d -exec chmod 755 {} +
     dpkg-deb --root-owner-group --build "$deb" "dist/partwise_$version-1_$(dpkg --print-architecture).deb" >/dev/null
 fi
+
+# What is in the archive, tried with nothing else at hand: a factorisation, and no library but those of every system.
+try=$stage/try
+mkdir -p "$try"
+tar -C "$try" -xzf "dist/$name.tar.gz"
+printf '1 0 2\n0 3 0\n2 0 4\n' >"$try/v.txt"
+(cd "$try" && env -i "./$name/partwise" fit v.txt -k 2 -o out -q && test -s out/model.npz)
+extra=$(ldd "$try/$name/partwise" | sed 's/^[[:space:]]*//; s/ .*//' | grep -Ev '^(linux-vdso|libc|libm|libgcc_s|libpthread|libdl|/lib.*ld-linux)' || true)
+test -z "$extra" || { echo "dist: the program needs libraries that a bare system has not: $extra" >&2; exit 1; }
 
 (cd dist && sha256sum -- * >SHA256SUMS)
 echo "dist: $(ls dist | wc -l) files in dist/"

@@ -33,7 +33,7 @@ pub fn begin() {
     drop(std::panic::take_hook());
     let said = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if !partwise_io::panics_are_errors() {
+        if !(partwise_io::panics_are_errors() || partwise_apps::panics_are_errors()) {
             said(panic);
             std::process::abort();
         }

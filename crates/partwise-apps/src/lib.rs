@@ -16,8 +16,10 @@
 pub mod audio;
 pub mod compress;
 pub mod error;
+mod guard;
 pub mod image;
 pub mod parts;
 pub mod text;
 
 pub use error::AppError;
+pub use guard::panics_are_errors;

@@ -43,7 +43,7 @@ use arguments::Arguments;
 fn main() -> ExitCode {
     let said = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if !partwise_io::panics_are_errors() {
+        if !(partwise_io::panics_are_errors() || partwise_apps::panics_are_errors()) {
             said(panic);
         }
     }));

@@ -12,6 +12,7 @@ use symphonia::core::{
 
 use super::Sound;
 use crate::AppError;
+use crate::guard::guarded;
 
 /// Reads the sound in the file `path`, all channels at the rate it has; the kind is told from the content.
 ///
@@ -23,6 +24,16 @@ use crate::AppError;
 /// [`AppError::Read`], [`AppError::UnknownSound`] for what is no sound or has an unsupported codec, [`AppError::DecodeSound`],
 /// [`AppError::SoundTooLarge`], and those of [`Sound::new`].
 pub fn load(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
+    guarded(
+        || decode(path, limit_bytes),
+        |problem| AppError::DecodeSound {
+            name: path.display().to_string(),
+            source: Error::DecodeError(problem),
+        },
+    )
+}
+
+fn decode(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
     let name = path.display().to_string();
     let file = File::open(path).map_err(|source| AppError::Read {
         path: path.to_owned(),

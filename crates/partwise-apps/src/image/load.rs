@@ -8,12 +8,14 @@ use std::{
 
 use ::image::{
     DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
-    error::LimitErrorKind, metadata::Orientation,
+    error::{DecodingError, ImageFormatHint, LimitErrorKind},
+    metadata::Orientation,
 };
 use exr::meta::BlockDescription;
 
 use super::{Channels, Depth, Photo, PictureMatrix};
 use crate::AppError;
+use crate::guard::guarded;
 
 /// Memory that reading a picture may take unless the caller says otherwise: 4 GiB, enough for
 /// 250 megapixels in 8-bit colour.
@@ -110,6 +112,21 @@ fn decode_error(name: &str, source: ImageError) -> AppError {
 }
 
 fn read<R: BufRead + Seek>(
+    reader: ImageReader<R>,
+    name: &str,
+    channels: Channels,
+    limit_bytes: u64,
+) -> Result<DynamicImage, AppError> {
+    guarded(
+        || read_by_decoder(reader, name, channels, limit_bytes),
+        |problem| {
+            let problem = DecodingError::new(ImageFormatHint::Unknown, problem);
+            decode_error(name, ImageError::Decoding(problem))
+        },
+    )
+}
+
+fn read_by_decoder<R: BufRead + Seek>(
     mut reader: ImageReader<R>,
     name: &str,
     channels: Channels,

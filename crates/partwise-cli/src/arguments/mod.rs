@@ -351,4 +351,63 @@ mod tests {
             }
         }
     }
+
+    /// What shows a command, as one would type it: up to two blanks or a redirection, behind a pipe.
+    fn typed(line: &str) -> Option<Vec<&str>> {
+        let line = line.trim_start().trim_start_matches("$ ");
+        let line = line.rsplit_once(" | ").map_or(line, |(_, command)| command);
+        let ends = ["  ", " >", " &&", " #"].map(|end| line.find(end).unwrap_or(line.len()));
+        let words: Vec<&str> = line[..ends.into_iter().min()?].split(' ').collect();
+        (words[0] == "partwise").then_some(words)
+    }
+
+    fn assert_taken(line: &str, words: &[&str]) {
+        let parsed = Arguments::command().try_get_matches_from(words);
+        let helps = |error: &clap::Error| !error.use_stderr();
+        if let Some(error) = parsed.err().filter(|error| !helps(error)) {
+            panic!("{line}\n{error}");
+        }
+    }
+
+    #[test]
+    fn examples_are_commands() {
+        let program = Arguments::command();
+        let mut count = 0;
+        for command in program.get_subcommands().chain([&program]) {
+            let help = command.get_after_help().or(command.get_after_long_help());
+            let help = help.map(ToString::to_string).unwrap_or_default();
+            for line in help.lines().filter(|line| line.starts_with("  ")) {
+                if let Some(words) = typed(line) {
+                    assert_taken(line, &words);
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 40, "{count} examples");
+    }
+
+    #[test]
+    fn commands_in_the_documentation_are_commands() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+        let folders = ["", "docs", "docs/tutorials"];
+        let pages = folders.map(|folder| std::fs::read_dir(format!("{root}/{folder}")).unwrap());
+        let pages = pages
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.unwrap().path());
+        let mut count = 0;
+        for page in pages.filter(|path| path.extension().is_some_and(|is| is == "md")) {
+            let text = std::fs::read_to_string(&page).unwrap();
+            // A command may go on in the next line.
+            let text = text.replace("\\\n", " ");
+            for line in text.lines().filter(|line| line.starts_with("$ partwise ")) {
+                let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+                if let Some(words) = typed(&line) {
+                    assert_taken(&format!("{}: {line}", page.display()), &words);
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 30, "{count} commands");
+    }
 }

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::matrix::{Dense, Matrix, Order, Table};
 use crate::memory::Budget;
 use crate::real::{Real, at_precision};
+use crate::rows::guarded;
 use crate::source::{Source, read_error};
 
 /// Most bytes of a decoded picture and its matrix, whatever memory there is: a few bytes of file can claim any size.
@@ -41,56 +42,60 @@ impl FileFormat for Image {
     }
 
     fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error> {
-        let format = image::guess_format(&source.head).ok();
-        let format = format.or_else(|| ImageFormat::from_extension(&source.extension));
-        let format = format.ok_or_else(|| Error::Unsupported {
-            file: budget.file.clone(),
-            problem: "is no picture of a known kind".into(),
-        })?;
-        let decode = |image_error| decode_error(&budget.file, image_error);
-        let (file, _) = source.into_seekable()?;
-        let decoder_of = |file| ImageReader::with_format(BufReader::new(file), format);
-
-        // First the size alone, so that nothing is allocated for a picture that is too large.
-        let header = file
-            .try_clone()
-            .map_err(|error| read_error(&budget.file, error))?;
-        let mut reader = decoder_of(header);
-        reader.no_limits();
-        let decoder = reader.into_decoder().map_err(decode)?;
-        let (width, height) = decoder.dimensions();
-        let pixels = u64::from(width) * u64::from(height);
-        let precision = options.dtype.resolve(false);
-        let an_entry = at_precision!(precision, T => size_of::<T>() as u64);
-        let needed = decoder
-            .total_bytes()
-            .saturating_add(pixels.saturating_mul(an_entry));
-        drop(decoder);
-        let block = match format {
-            ImageFormat::OpenExr => {
-                rewind(&file, &budget.file)?;
-                largest_block(BufReader::new(&file))
-            }
-            _ => 0,
-        };
-        let limit = budget
-            .limit
-            .map_or(MOST_BYTES, |limit| limit.min(MOST_BYTES));
-        Budget {
-            file: budget.file.clone(),
-            limit: Some(limit),
-        }
-        .check(needed.saturating_add(block))?;
-
-        rewind(&file, &budget.file)?;
-        let mut reader = decoder_of(file);
-        let mut limits = Limits::no_limits();
-        limits.max_alloc = Some(limit);
-        reader.limits(limits);
-        let picture = reader.decode().map_err(decode)?;
-        let stored_as = format!("{:?} image", picture.color());
-        at_precision!(precision, T => Ok(Table::unnamed(T::any(Matrix::Dense(grey::<T>(&picture, budget)?)), stored_as)))
+        guarded(&budget.file, || decode(source, budget, options))
     }
+}
+
+fn decode(source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error> {
+    let format = image::guess_format(&source.head).ok();
+    let format = format.or_else(|| ImageFormat::from_extension(&source.extension));
+    let format = format.ok_or_else(|| Error::Unsupported {
+        file: budget.file.clone(),
+        problem: "is no picture of a known kind".into(),
+    })?;
+    let refused = |image_error| decode_error(&budget.file, image_error);
+    let (file, _) = source.into_seekable()?;
+    let decoder_of = |file| ImageReader::with_format(BufReader::new(file), format);
+
+    // First the size alone, so that nothing is allocated for a picture that is too large.
+    let header = file
+        .try_clone()
+        .map_err(|error| read_error(&budget.file, error))?;
+    let mut reader = decoder_of(header);
+    reader.no_limits();
+    let decoder = reader.into_decoder().map_err(refused)?;
+    let (width, height) = decoder.dimensions();
+    let pixels = u64::from(width) * u64::from(height);
+    let precision = options.dtype.resolve(false);
+    let an_entry = at_precision!(precision, T => size_of::<T>() as u64);
+    let needed = decoder
+        .total_bytes()
+        .saturating_add(pixels.saturating_mul(an_entry));
+    drop(decoder);
+    let block = match format {
+        ImageFormat::OpenExr => {
+            rewind(&file, &budget.file)?;
+            largest_block(BufReader::new(&file))
+        }
+        _ => 0,
+    };
+    let limit = budget
+        .limit
+        .map_or(MOST_BYTES, |limit| limit.min(MOST_BYTES));
+    Budget {
+        file: budget.file.clone(),
+        limit: Some(limit),
+    }
+    .check(needed.saturating_add(block))?;
+
+    rewind(&file, &budget.file)?;
+    let mut reader = decoder_of(file);
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(limit);
+    reader.limits(limits);
+    let picture = reader.decode().map_err(refused)?;
+    let stored_as = format!("{:?} image", picture.color());
+    at_precision!(precision, T => Ok(Table::unnamed(T::any(Matrix::Dense(grey::<T>(&picture, budget)?)), stored_as)))
 }
 
 fn rewind(mut file: &std::fs::File, name: &str) -> Result<(), Error> {
