@@ -8,10 +8,10 @@ use std::num::NonZeroUsize;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use partwise::{
-    Compressed, ConsensusNmf, Constraint, ConvolutiveNmf, Dense, Factor, Factorization, Float, Graph, Init,
-    JointNmf, Labels, Loss, MatRef, Matrix, MiniBatchMemory, MiniBatchNmf, Missing, Nmf, NmfTree,
-    Penalty, RankMethod, RankSurvey, Solver, SplitRule, Start, Weighting, WholeDense, WholeSparse,
-    truncated_svd,
+    Compressed, ConsensusNmf, Constraint, ConvolutiveNmf, Dense, Factor, Factorization, Float,
+    Graph, Init, JointNmf, Labels, Loss, MatRef, Matrix, MiniBatchMemory, MiniBatchNmf, Missing,
+    Nmf, NmfTree, Penalty, RankMethod, RankSurvey, Solver, SplitRule, Start, Weighting, WholeDense,
+    WholeSparse, truncated_svd,
 };
 use partwise_fuzz::checked;
 use partwise_fuzz::fits::observer;
@@ -149,14 +149,14 @@ impl<T: Float> Stuff<T> {
             _ => Matrix::row_major(&self.values, rows, cols),
         })
     }
-}
 
     /// The same places with whole numbers, where they are those of a sparse matrix.
     fn whole<'a>(&'a self, values: &'a [i16]) -> Option<WholeSparse<'a, i16>> {
         let (rows, cols) = self.shape;
         let values = values.get(..self.indices.len())?;
         let (offsets, indices) = (&self.offsets[..], &self.indices[..]);
-        let lines = |major, minor| checked(Compressed::new("V", major, minor, offsets, indices, values));
+        let lines =
+            |major, minor| checked(Compressed::new("V", major, minor, offsets, indices, values));
         match self.kind {
             2 => lines(rows, cols).map(WholeSparse::csr),
             3 => lines(cols, rows).map(WholeSparse::csc),
