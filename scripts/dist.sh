@@ -42,6 +42,9 @@ elvish partwise.elv
 powershell _partwise.ps1
 COMPLETIONS
 "$program" man >"$tree/man/partwise.1"
+"$program" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z]*\) .*/\1/p' | grep -vx help | while read -r command; do
+    "$program" man "$command" >"$tree/man/partwise-$command.1"
+done
 "${PYTHON:-python3}" scripts/licences.py partwise-cli >"$tree/THIRD-PARTY-LICENSES"
 git archive HEAD README.md ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md SECURITY.md assets/README.md LICENSE-MIT LICENSE-APACHE CITATION.cff docs | tar -C "$tree" -xf -
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
@@ -54,7 +57,7 @@ if command -v dpkg-deb >/dev/null 2>&1; then
     mkdir -p "$deb/DEBIAN" "$deb/usr/bin" "$deb/usr/share/doc/partwise" "$deb/usr/share/man/man1" \
         "$deb/usr/share/bash-completion/completions" "$deb/usr/share/zsh/vendor-completions" "$deb/usr/share/fish/vendor_completions.d"
     cp "$tree/partwise" "$deb/usr/bin/"
-    gzip -9nc "$tree/man/partwise.1" >"$deb/usr/share/man/man1/partwise.1.gz"
+    for page in "$tree"/man/*.1; do gzip -9nc "$page" >"$deb/usr/share/man/man1/${page##*/}.gz"; done
     cp "$tree/completions/partwise.bash" "$deb/usr/share/bash-completion/completions/partwise"
     cp "$tree/completions/_partwise" "$deb/usr/share/zsh/vendor-completions/_partwise"
     cp "$tree/completions/partwise.fish" "$deb/usr/share/fish/vendor_completions.d/partwise.fish"

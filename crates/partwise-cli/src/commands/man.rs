@@ -1,21 +1,51 @@
-//! `partwise man`: the table of flags as one manual page.
+//! `partwise man`: the table of flags as one manual page, or that of a command.
 
 use std::io::Write;
 
+use clap::error::ErrorKind;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
 use crate::arguments::Arguments;
+use crate::failure;
 use crate::interrupt::Ending;
 use crate::terminal;
 
 /// Beginnings of the lines that each rendered section opens with; once a page is enough.
 const PREAMBLE: [&str; 2] = [".ie ", ".el "];
 
-pub(crate) fn run() -> anyhow::Result<Ending> {
+pub(crate) fn run(name: Option<&str>) -> anyhow::Result<Ending> {
     let mut command = Arguments::command();
     command.build();
+    let page = match name {
+        None => of_all(&command)?,
+        Some(name) => match command.find_subcommand(name) {
+            Some(found) => of_one(found)?,
+            None => {
+                let problem = format!("there is no command '{name}'; partwise --help lists them");
+                let error = command.error(ErrorKind::InvalidValue, problem);
+                return Err(failure::usage(&error));
+            }
+        },
+    };
+    terminal::print(&String::from_utf8(page)?)?;
+    Ok(Ending::Done)
+}
+
+fn of_one(command: &Command) -> anyhow::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    let man = Man::new(command.clone());
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    extra(command).to_writer(&mut page)?;
+    Ok(page)
+}
+
+fn of_all(command: &Command) -> anyhow::Result<Vec<u8>> {
     let mut page = Vec::new();
     let man = Man::new(command.clone());
     man.render_title(&mut page)?;
@@ -43,10 +73,9 @@ pub(crate) fn run() -> anyhow::Result<Ending> {
             }
         }
     }
-    extra(&command).to_writer(&mut page)?;
+    extra(command).to_writer(&mut page)?;
     man.render_version_section(&mut page)?;
-    terminal::print(&String::from_utf8(page)?)?;
-    Ok(Ending::Done)
+    Ok(page)
 }
 
 /// What a command's help says behind its flags: examples a line each, as they stand, and paragraphs.

@@ -47,6 +47,6 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<Ending> {
         Command::Topics(arguments) => topics::run(arguments),
         Command::Audio(arguments) => audio::run(arguments),
         Command::Completions { shell } => completions::run(*shell),
-        Command::Man => man::run(),
+        Command::Man { command } => man::run(command.as_deref()),
     }
 }

@@ -133,12 +133,18 @@ fn every_command_has_a_section_in_the_manual() {
     let commands: Vec<_> = names.filter(|name| !["", "help"].contains(name)).collect();
     assert!(commands.len() >= 18, "{commands:?}");
     for command in commands {
-        let command = command.to_uppercase();
+        let heading = command.to_uppercase();
         assert!(
-            manual.contains(&format!(".SH \"PARTWISE {command}\"")),
+            manual.contains(&format!(".SH \"PARTWISE {heading}\"")),
             "no {command}"
         );
+        let page = place.succeed(&format!("man {command}"));
+        let page = page.replace("\\-", "-");
+        let title = format!(".TH partwise-{command} 1");
+        assert!(page.contains(&title), "{command}: {page}");
+        assert!(page.contains(".SH SYNOPSIS\n") && page.contains(&format!("partwise {command}")));
     }
+    place.refused("man glue", &["no command 'glue'", "--help"]);
     // Each example is on a line of its own, which is not filled.
     let mut filled = true;
     for line in manual.lines() {
