@@ -50,7 +50,14 @@ pub(crate) struct Summary {
     pub(crate) smallest: Option<f64>,
     /// The first zero met, explicit or not.
     pub(crate) zero: Option<(usize, usize)>,
+    /// A fingerprint of the entries in their order, of one term a line, or an entry where they are weighted.
+    pub(crate) order: u64,
+    /// The terms of that.
+    pub(crate) terms: usize,
 }
+
+/// The next place in a fingerprint is worth so many times as much: an odd number, so that no term is forgotten.
+const PLACE: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The sums of a run of lines, or the first bad entry among them.
 type Part = Result<Summary, (f64, usize, usize)>;
@@ -184,6 +191,9 @@ impl Summary {
             return false;
         }
         self.counted += 1;
+        self.terms += 1;
+        let term = value.to_bits() ^ at.1 as u64;
+        self.order = self.order.wrapping_mul(PLACE).wrapping_add(term);
         self.weight += weight;
         self.sum += weight * value;
         self.squares += weight * value * value;
@@ -225,6 +235,9 @@ impl Summary {
         self.weight += other.weight;
         self.counted = self.counted.saturating_add(other.counted);
         self.nonzeros = self.nonzeros.saturating_add(other.nonzeros);
+        let places = PLACE.wrapping_pow(u32::try_from(other.terms).unwrap_or(u32::MAX));
+        self.order = self.order.wrapping_mul(places).wrapping_add(other.order);
+        self.terms = self.terms.saturating_add(other.terms);
         self.largest = self.largest.max(other.largest);
         self.smallest = match (self.smallest, other.smallest) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -359,6 +372,11 @@ fn look<T: Float>(values: &[T], signs: Signs) -> Option<Summary> {
     let counted = values.len();
     let nonzeros = nonzeros.iter().sum::<f64>() as usize;
     let smallest = smallest.into_iter().fold(f64::INFINITY, f64::min);
+    // Sums of lanes tell apart most orders of the same entries.
+    let terms = sum.iter().map(|sum: &f64| sum.to_bits());
+    let order = terms.fold(0u64, |order, term| {
+        order.wrapping_mul(PLACE).wrapping_add(term)
+    });
     (legal.iter().sum::<f64>() as usize == all).then(|| Summary {
         sum: sum.iter().sum(),
         squares: squares.iter().sum(),
@@ -368,6 +386,8 @@ fn look<T: Float>(values: &[T], signs: Signs) -> Option<Summary> {
         weight: counted as f64,
         smallest: (nonzeros > 0).then_some(smallest),
         zero: None,
+        order,
+        terms: 1,
     })
 }
 

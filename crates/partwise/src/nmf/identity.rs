@@ -63,6 +63,7 @@ impl Nmf {
             ("entries of V that count", v.counted.to_string()),
             ("weight of V", format!("{:?}", v.weight)),
             ("entries of V above zero", v.nonzeros.to_string()),
+            ("entries of V in their order", format!("{:016x}", v.order)),
         ];
         let owned = pairs.map(|(name, value)| (name.to_owned(), value));
         owned.into_iter().collect()

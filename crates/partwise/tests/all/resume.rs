@@ -251,6 +251,34 @@ fn another_fit_is_refused_by_name() {
     assert!(reason(&nmf, &[Matrix::from(&changed)], none).contains("sum of V"));
     let turned = dense.transposed();
     assert!(reason(&nmf, &[Matrix::from(&turned).transpose()], none).contains("storage of V"));
+    // Of counts, whose sums are exact in any order: rows, columns and blocks that change their places.
+    let counts = mapped::<f64, f64>(&dense, |x| (x * 8.0).round());
+    let mut keeper = Keeper::default();
+    let cut = |v: &Dense<f64>| {
+        let half = |part: &[f64]| Dense::from_rows(part.to_vec(), 30, 40).unwrap();
+        let (above, below) = v.as_slice().split_at(30 * 40);
+        [half(above), half(below)]
+    };
+    let halves = cut(&counts);
+    let blocks = halves.each_ref().map(Matrix::from);
+    nmf.fit_with(&blocks, none, &mut keeper).unwrap();
+    let reordered = |row: &dyn Fn(usize) -> usize, col: &dyn Fn(usize) -> usize| {
+        let entries = (0..60 * 40).map(|at| counts.get(row(at / 40), col(at % 40)));
+        Dense::from_rows(entries.collect(), 60, 40).unwrap()
+    };
+    for other in [
+        reordered(&|i| (i + 30) % 60, &|j| j),
+        reordered(&|i| i ^ 1, &|j| j),
+        reordered(&|i| i, &|j| j ^ 1),
+    ] {
+        let halves = cut(&other);
+        let blocks = halves.each_ref().map(Matrix::from);
+        let error = nmf.resume(&blocks, none, &mut &keeper.states[2][..], &mut go_on);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("entries of V in their order"), "{error}");
+    }
+    let went_on = nmf.resume(&blocks, none, &mut &keeper.states[2][..], &mut go_on);
+    assert_eq!(went_on.unwrap().iterations, 5);
     let given = Dense::filled(60, 3, 0.5);
     let start = Start {
         w: Some(&given),

@@ -305,7 +305,9 @@ wire!(Summary {
     nonzeros,
     weight,
     smallest,
-    zero
+    zero,
+    order,
+    terms
 });
 
 impl<T: Float> Wire for Dense<T> {
