@@ -4,7 +4,7 @@
 //! into one group. Where the rank fits the data C is near 0 and 1: the tree of 1 − C then has a cophenetic correlation
 //! near 1, and the dispersion Σ 4 (C_ij − ½)² / m² (Kim & Park 2007, Bioinformatics 23:12) is near 1.
 
-use super::tree::{Tree, average_linkage, cophenetic_correlation};
+use super::linkage::{Tree, average_linkage, cophenetic_correlation};
 use super::{mix, score::Score};
 use crate::Float;
 use crate::matrix::Dense;

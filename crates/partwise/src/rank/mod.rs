@@ -14,13 +14,13 @@ mod fitted;
 mod found;
 mod grown;
 pub(crate) mod kept;
+mod linkage;
 mod method;
 pub(crate) mod mix;
 pub(crate) mod part;
 mod relevance;
 mod score;
 pub(crate) mod stability;
-mod tree;
 pub(crate) mod work;
 
 use std::num::NonZeroUsize;
