@@ -128,7 +128,7 @@ sanitize:
 ## A wheel for every Linux with glibc 2.17 or newer and any Python from 3.10 on, tried in an empty environment.
 wheel: $(PYTHON_VENV)/ready
 	rm -rf target/wheels target/wheel-venv
-	$(PYTHON_BIN)/python -m pip install --quiet ziglang
+	$(PYTHON_BIN)/python -m pip install --quiet ziglang==0.17.1
 	$(PYTHON) scripts/licences.py partwise-python >python/THIRD-PARTY-LICENSES
 	PATH=$(CURDIR)/$(PYTHON_BIN):$$PATH maturin build --release --locked --compatibility manylinux2014 --zig \
 		--manifest-path python/Cargo.toml --out target/wheels
@@ -139,10 +139,10 @@ wheel: $(PYTHON_VENV)/ready
 		W = partwise.NMF(1, random_state=0).fit(X).transform(X); \
 		print('partwise', partwise.__version__, 'works:', W.shape)"
 
-$(PYTHON_VENV)/ready: python/requirements.txt docs/requirements.txt
+$(PYTHON_VENV)/ready: python/requirements.txt docs/requirements.txt python/constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "python: Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(PYTHON_VENV)
-	$(PYTHON_BIN)/python -m pip install --quiet -r python/requirements.txt -r docs/requirements.txt
+	$(PYTHON_BIN)/python -m pip install --quiet -c python/constraints.txt -r python/requirements.txt -r docs/requirements.txt
 	touch $@
 
 clean:
