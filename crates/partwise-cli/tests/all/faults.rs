@@ -1,8 +1,8 @@
 //! What a machine may do to a command that writes: a disk that fills up, a kill at any moment, memory that runs out. What was there
 //! before stays as it was, what appears is whole, and there is a word about it.
 //!
-//! Files that vanish or shrink while they are read are in `large.rs`, kills of fits with checkpoints in `checkpoint.rs`, errors in the
-//! middle of a stream in the tests of partwise-io.
+//! Calls of the system that fail one by one are in `calls.rs`, files that vanish or shrink while they are read in `large.rs`, kills of fits
+//! with checkpoints in `checkpoint.rs`, errors in the middle of a stream in the tests of partwise-io.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::common::{Place, failed, npy_f64, program};
 
 /// Every command that writes, and the file or folder that it makes.
-const WRITERS: &[(&str, &str)] = &[
+pub(crate) const WRITERS: &[(&str, &str)] = &[
     ("fit v.npy -k 2 -o fitted", "fitted"),
     (
         "fit v.npy -k 2 --stream --batch-size 20 -o streamed",
@@ -44,7 +44,7 @@ const WRITERS: &[(&str, &str)] = &[
 /// Begins the names of what is only there while a command works; a kill may leave such files.
 const UNDER_WAY: &str = ".partwise-";
 
-fn place() -> Place {
+pub(crate) fn place() -> Place {
     let place = Place::new();
     place.every_use();
     let values: Vec<f64> = (0..60 * 40)
@@ -90,7 +90,7 @@ fn under(place: &Place, fault: &str, arguments: &str) -> Output {
 }
 
 /// All files with their bytes, without those that are under way.
-fn files(place: &Place) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn files(place: &Place) -> BTreeMap<PathBuf, Vec<u8>> {
     let whole = |path: &PathBuf| path.is_file() && !is_under_way(path);
     let files = place.names().into_iter().filter(whole);
     files
@@ -99,7 +99,7 @@ fn files(place: &Place) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// The same without checkpoints, and what is kept of many fits.
-fn results(place: &Place) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn results(place: &Place) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = files(place);
     files.retain(|path, _| !path.ends_with("kept/fit.checkpoint") && !keeps_fits(path));
     files
@@ -115,7 +115,7 @@ fn is_under_way(path: &Path) -> bool {
 }
 
 /// Removes what a kill has left, which must go by its name.
-fn sweep(place: &Place) {
+pub(crate) fn sweep(place: &Place) {
     for path in place.names().into_iter().rev() {
         if is_under_way(&path) {
             let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir(&path));
@@ -223,7 +223,7 @@ fn a_full_file_system_is_an_error_and_stays_empty() {
 }
 
 /// That a file is whole: as its readers see it.
-fn assert_whole(place: &Place, path: &Path, what: &str) {
+pub(crate) fn assert_whole(place: &Place, path: &Path, what: &str) {
     let bytes = fs::read(path).unwrap();
     let is = |extension: &str| path.extension().is_some_and(|is| is == extension);
     let name = path.strip_prefix(place.path("")).unwrap().display();

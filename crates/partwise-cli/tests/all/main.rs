@@ -3,6 +3,8 @@
 //! One program, so that the engine is compiled into it once.
 
 mod audio;
+#[cfg(target_os = "linux")]
+mod calls;
 #[cfg(unix)]
 mod checkpoint;
 mod common;

@@ -1,0 +1,203 @@
+//! The same faults as in `faults.rs`, at every place where they may come: each call of the system that reads or changes a file fails once,
+//! or is the moment of a kill. (`common/calls.c` stands between the program and the system.)
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use crate::common::{Place, failed, npy_f64, program};
+use crate::faults::{WRITERS, assert_whole, files, place, results, sweep};
+
+/// What else reads, and of which kinds of files.
+const READERS: &[&str] = &[
+    "info v.npy",
+    "fit v.csv -k 2 -o read",
+    "fit v.csv.gz -k 2 -o read",
+    "fit v.mtx -k 2 -o read",
+    "fit scipy_csr_matrix.npz -k 2 -o read",
+    "fit index.parquet -k 2 -o read",
+    "fit zstd.feather -k 2 -o read",
+    "fit category.arrows -k 2 -o read",
+    "fit chunked.h5#gzip -k 2 -o read",
+    "fit cells.h5ad#raw/X -k 2 -o read",
+    "fit cells.h5ad -k 2 -o read --memory 200M",
+    "fit v.pws -k 2 -o read --memory 100M",
+    "fit v.npy -k 2 -o read --memory 100M",
+    "fit shards -k 2 -o read",
+    "fit v.npy -k 2 -o read --start-h h.npy",
+    "fit photo.png -k 2 -o read",
+    "topics texts.txt.gz -k 2 -o read",
+    "joint v.csv v.mtx -k 2 -o read",
+    "audio tone.wav -k 2 --like tone.wav -o read",
+    "consensus v.mtx -k 2 --runs 2 -o read",
+];
+
+const NO_SPACE: i64 = 28;
+const IO_ERROR: i64 = 5;
+const KILL: i64 = 0;
+
+/// The library that stands in between.
+fn library() -> &'static PathBuf {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/all/common/calls.c");
+        let library = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("calls.so");
+        let made = Command::new(std::env::var("CC").unwrap_or_else(|_| "cc".into()))
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .args([&library, &source.into()])
+            .arg("-ldl")
+            .status();
+        assert!(made.expect("a C compiler").success());
+        library
+    })
+}
+
+/// Reads and writes of a run that nothing hinders.
+fn counts(place: &Place, arguments: &str) -> [usize; 2] {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let output = Command::new(program())
+        .args(arguments.split(' '))
+        .arg("-q")
+        .env("LD_PRELOAD", library())
+        .env("PARTWISE_CALLS", place.path("."))
+        .env("PARTWISE_COUNTS", file.path())
+        .current_dir(place.path(""))
+        .stdout(Stdio::null())
+        .output()
+        .unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments}: {complaint}");
+    let text = fs::read_to_string(file.path()).unwrap();
+    let counts: Vec<usize> = text
+        .split_whitespace()
+        .map(|x| x.parse().unwrap())
+        .collect();
+    counts.try_into().unwrap()
+}
+
+fn hindered(place: &Place, arguments: &str, (kind, number, error): (&str, usize, i64)) -> Output {
+    place
+        .command(&format!("{arguments} -q"))
+        .env("LD_PRELOAD", library())
+        .env("PARTWISE_CALLS", place.path("."))
+        .env("PARTWISE_FAIL", format!("{kind}:{number}:{error}"))
+        .output()
+        .unwrap()
+}
+
+/// The first call and the last one, and some between; all that the variable asks for.
+fn some_of(count: usize) -> BTreeSet<usize> {
+    let asked = std::env::var("PARTWISE_KILLS").ok();
+    let most = asked.and_then(|count| count.parse().ok()).unwrap_or(8);
+    let most = count.min(most).max(1);
+    (0..most)
+        .map(|at| 1 + at * (count - 1) / (most - 1).max(1))
+        .collect()
+}
+
+fn with_more() -> Place {
+    let place = place();
+    let text = "1,2,0\n0,3,1\n2,0,4\n5,1,0\n1,1,2\n0,2,3\n";
+    place.file("v.csv", text);
+    place.file("h.npy", npy_f64(2, 40, &[0.5; 80]));
+    place.file(
+        "v.mtx",
+        "%%MatrixMarket matrix coordinate integer general\n6 3 5\n1 1 4\n2 2 1\n3 1 2\n4 3 7\n6 2 1\n",
+    );
+    for name in ["v.csv", "texts.txt"] {
+        let out = fs::File::create(place.path(&format!("{name}.gz"))).unwrap();
+        let mut out = flate2::write::GzEncoder::new(out, Default::default());
+        let mut from = fs::File::open(place.path(name)).unwrap();
+        std::io::copy(&mut from, &mut out).unwrap();
+        out.finish().unwrap();
+    }
+    fs::create_dir(place.path("shards")).unwrap();
+    for name in ["1.npy", "2.npy"] {
+        fs::copy(place.path("v.npy"), place.path("shards").join(name)).unwrap();
+    }
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../partwise-io/tests");
+    for file in [
+        "data/scipy_csr_matrix.npz",
+        "formats/index.parquet",
+        "formats/zstd.feather",
+        "formats/category.arrows",
+        "formats/chunked.h5",
+        "formats/cells.h5ad",
+    ] {
+        let (_, name) = file.split_once('/').unwrap();
+        fs::copy(format!("{fixtures}/{file}"), place.path(name)).unwrap();
+    }
+    place.succeed("convert v.npy -o v.pws -q");
+    place
+}
+
+#[test]
+fn a_read_that_fails_is_an_error() {
+    let place = with_more();
+    let of_writers = WRITERS.iter().map(|(arguments, _)| *arguments);
+    for arguments in of_writers.chain(READERS.iter().copied()) {
+        let [reads, _] = counts(&place, arguments);
+        let before = results(&place);
+        assert!(reads > 0, "{arguments}: reads nothing");
+        for number in some_of(reads) {
+            let what = format!("{arguments}, read {number} of {reads}");
+            let output = hindered(&place, arguments, ("read", number, IO_ERROR));
+            let code = output.status.code().unwrap_or(-1);
+            assert!([1, 2].contains(&code), "{what}: {output:?}");
+            failed(&output, &what, code, &[]);
+            assert!(results(&place) == before, "{what}: changed something");
+        }
+        sweep(&place);
+        let _ = fs::remove_dir_all(place.path("kept"));
+    }
+}
+
+#[test]
+fn a_write_that_fails_changes_nothing() {
+    let place = place();
+    for (arguments, _) in WRITERS {
+        let [_, writes] = counts(&place, arguments);
+        let before = results(&place);
+        for number in some_of(writes) {
+            let what = format!("{arguments}, write {number} of {writes}");
+            let output = hindered(&place, arguments, ("write", number, NO_SPACE));
+            failed(&output, &what, 1, &["No space left"]);
+            assert!(results(&place) == before, "{what}: changed something");
+        }
+        let _ = fs::remove_dir_all(place.path("kept"));
+    }
+}
+
+#[test]
+fn a_kill_at_any_call_tears_nothing() {
+    let place = place();
+    let before = files(&place);
+    for (arguments, output) in WRITERS {
+        let clear = || {
+            for path in [*output, "kept"] {
+                let path = place.path(path);
+                let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+            }
+        };
+        let [_, writes] = counts(&place, arguments);
+        for number in some_of(writes) {
+            clear();
+            let what = format!("{arguments}, killed at write {number} of {writes}");
+            let output = hindered(&place, arguments, ("write", number, KILL));
+            assert_eq!(output.status.signal(), Some(9), "{what}: {output:?}");
+            for (path, bytes) in files(&place) {
+                match before.get(&path) {
+                    Some(earlier) => assert!(*earlier == bytes, "{what}: changed {path:?}"),
+                    None => assert_whole(&place, &path, &what),
+                }
+            }
+            sweep(&place);
+        }
+        // The next command finds its way over what the kill has left.
+        place.succeed(&format!("{arguments} -q"));
+        clear();
+    }
+}
