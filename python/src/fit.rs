@@ -70,8 +70,8 @@ pub(crate) struct Road {
     fixed_h: Vec<usize>,
     /// As the engine writes them: `w:hoyer=0.7`.
     constraint: Vec<String>,
-    /// The number that each component is to have in what comes back, if the start has them in another order.
-    order: Vec<usize>,
+    /// Orders of the components, for each half-step; none to go from the first to the last.
+    orders: Vec<Vec<usize>>,
 }
 
 /// What comes back: a dictionary.
@@ -212,6 +212,10 @@ pub(crate) fn configured(common: &Options, road: &Road) -> Result<Nmf, partwise:
         .solver(road.solver.parse()?)
         .init(road.init.parse()?)
         .seed(road.seed);
+    let nmf = match road.orders.is_empty() {
+        true => nmf,
+        false => nmf.orders(road.orders.clone()),
+    };
     let mut texts = road.constraint.iter();
     texts.try_fold(nmf, |nmf, text| Ok(nmf.constraint(text.parse()?)))
 }
@@ -286,8 +290,7 @@ fn fit_matrix<'py, 'a, T: Number>(
             entries: of_entries.map(|view| view.matrix()).transpose()?,
         };
         let matrix = matrix()?;
-        let mut fitted = nmf.fit_weighted(&matrix, &weighting, start, observer)?;
-        reorder(&mut fitted, &road.order);
+        let fitted = nmf.fit_weighted(&matrix, &weighting, start, observer)?;
         // New samples leave the components as they are.
         let flaws = hold.is_none().then(|| fitted.flaws());
         let quality =
@@ -309,30 +312,6 @@ fn fit_matrix<'py, 'a, T: Number>(
         None => Fit::of(py, fitted)?,
     };
     Ok(Fit { quality, ..fit })
-}
-
-/// Gives component i the number `order[i]`; leaves them as they are if that is empty.
-fn reorder<T: Number>(fitted: &mut Factorization<T>, order: &[usize]) {
-    fn rows<T: Number>(old: &mut Dense<T>, order: &[usize]) {
-        let (cols, before) = (old.cols(), old.clone());
-        for (i, &to) in order.iter().enumerate() {
-            let row = &mut old.as_mut_slice()[to * cols..(to + 1) * cols];
-            row.copy_from_slice(before.row(i));
-        }
-    }
-    if order.len() != fitted.h.rows() {
-        return;
-    }
-    rows(&mut fitted.h, order);
-    if let Some(parts) = &mut fitted.class_parts {
-        rows(parts, order);
-    }
-    for row in fitted.w.as_mut_slice().chunks_exact_mut(order.len()) {
-        let before = row.to_vec();
-        for (x, &to) in before.into_iter().zip(order) {
-            row[to] = x;
-        }
-    }
 }
 
 impl<'py> Fit<'py> {

@@ -4,6 +4,9 @@
 //! An iteration improves W and then H. Where V is walked by its columns (see [`crate::matrix`]) the factor that goes with
 //! the lines is Hᵀ, so its pass comes second; the statistics for the first half-step are those of the pass before.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use crate::archive::Archive;
 use crate::constraint::{self, Rule};
 use crate::course::Course;
@@ -43,6 +46,8 @@ pub(crate) struct Plan {
     pub(crate) cancellation: f64,
     /// A constant of the problem, which is no part of the objective.
     pub(crate) constant: f64,
+    /// The order of the components in each half-step that is taken, one after another.
+    pub(crate) orders: Option<Arc<[Vec<usize>]>>,
 }
 
 /// What came out.
@@ -81,7 +86,7 @@ struct Fit<'a, 's, T: Float> {
     best: Best<T>,
     /// Sweeps over a row at most.
     sweeps: usize,
-    problem: &'a Problem<T>,
+    problem: Cow<'a, Problem<T>>,
     plan: &'a Plan,
     data: &'a Summary,
     threads: &'a Threads,
@@ -159,6 +164,7 @@ pub(crate) fn run<'s, T: Float>(
             // Early factors are not worth solving for: they would settle on the zeros of a start that may be anywhere.
             fit.sweeps = course.road.past.iteration;
         }
+        fit.order(problem, course.road.past.iteration - 1);
         let (now, met) = fit.iterate(stats.take());
         let divergence = fit.divergence(&now);
         let mut objective = fit.objective(divergence, &now);
@@ -261,7 +267,7 @@ impl<'a, 's, T: Float> Fit<'a, 's, T> {
             lead: None,
             best: Best::default(),
             sweeps: usize::MAX,
-            problem,
+            problem: Cow::Borrowed(problem),
             plan,
             data,
             threads,
@@ -292,11 +298,37 @@ impl<T: Float> Fit<'_, '_, T> {
         archive.require(self.right.sums.fits(k) && best.is_none_or(|best| best.sums.fits(k)));
         if let Some(stats) = stats {
             let lengths = (stats.parts.numerator.len(), stats.parts.denominator.len());
-            let whole = Parts::<T>::lengths(self.problem, columns, k);
+            let whole = Parts::<T>::lengths(&self.problem, columns, k);
             archive.require(stats.sums.fits(k));
             archive.require(lengths == whole || lengths == (0, whole.1) || lengths == (0, 0));
             archive.require(lengths == whole || !self.steps_from_the_last());
         }
+    }
+
+    /// Takes the orders of the components for an iteration, counted from 0.
+    fn order(&mut self, problem: &Problem<T>, iteration: usize) {
+        let Some(orders) = &self.plan.orders else {
+            return;
+        };
+        let sides = match self.plan.first {
+            Side::Left => [Side::Left, Side::Right],
+            Side::Right => [Side::Right, Side::Left],
+        };
+        let taken: Vec<Side> = sides
+            .into_iter()
+            .filter(|&side| !self.holds(side))
+            .collect();
+        let mut ordered = problem.clone();
+        for (at, side) in taken.iter().enumerate() {
+            let Some(order) = orders.get(iteration * taken.len() + at) else {
+                continue;
+            };
+            match side {
+                Side::Left => ordered.left.reorder(order),
+                Side::Right => ordered.right.reorder(order),
+            }
+        }
+        self.problem = Cow::Owned(ordered);
     }
 
     fn holds(&self, side: Side) -> bool {
@@ -330,7 +362,7 @@ impl<T: Float> Fit<'_, '_, T> {
         let free = self.problem.rules.right.is_none();
         let step = self.plan.first == Side::Left && update && statistics && free;
         let mut stats = self.shard.pass(&Request {
-            problem: tied.as_ref().unwrap_or(self.problem),
+            problem: tied.as_ref().unwrap_or(&*self.problem),
             right: &self.right,
             update,
             statistics,
@@ -361,7 +393,7 @@ impl<T: Float> Fit<'_, '_, T> {
             None => lead.previous = Some(self.right.rows.clone()),
             Some(previous) if rose => previous.as_mut_slice().copy_from_slice(rows),
             Some(previous) => {
-                pass::extrapolate(self.problem, rows, previous.as_mut_slice(), lead.share);
+                pass::extrapolate(&*self.problem, rows, previous.as_mut_slice(), lead.share);
                 self.right.refresh(self.threads);
             }
         }
@@ -497,7 +529,7 @@ impl<T: Float> Fit<'_, '_, T> {
 
     /// Improves the right factor, or only looks at it.
     fn meet_right(&mut self, stats: &mut Stats<T>, update: bool) -> Met {
-        let (problem, threads, sweeps) = (self.problem, self.threads, self.sweeps);
+        let (problem, threads, sweeps) = (&*self.problem, self.threads, self.sweeps);
         let (k, both) = (self.right.rows.cols(), self.improves_both());
         let rows = self.right.rows.as_mut_slice();
         let parts = &stats.parts;

@@ -6,7 +6,7 @@ use crate::error::refuse;
 use crate::kernel;
 use crate::loss::Penalty;
 use crate::matrix::{Dense, Matrix, Signs, Summary, check_entries};
-use crate::{Error, Float, Init};
+use crate::{Error, Float, Init, Solver};
 
 impl Nmf {
     /// Refuses several starts where each would be the same one.
@@ -47,6 +47,28 @@ impl Nmf {
                 self.solver.name(),
                 format!("expected a solver without a sketch {place}"),
             );
+        }
+        Ok(())
+    }
+
+    /// Refuses orders that are none of all components, and those of a solver that has none.
+    pub(super) fn check_orders(&self) -> Result<(), Error> {
+        let Some(orders) = &self.orders else {
+            return Ok(());
+        };
+        if !self.solver.takes_orders() || !self.constraints.is_empty() {
+            let takes = Solver::all().find(|solver| solver.takes_orders());
+            let name = takes.map_or("none", Solver::name);
+            let legal = format!("expected none but for the solver {name}, without constraints");
+            return refuse("orders", orders.len(), legal);
+        }
+        for order in orders.iter() {
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            if !sorted.iter().copied().eq(0..self.rank) {
+                let legal = format!("expected each number below {} once", self.rank);
+                return refuse("orders", format!("{order:?}"), legal);
+            }
         }
         Ok(())
     }

@@ -43,6 +43,16 @@ impl Nmf {
             ("l1_ratio", penalty.l1_ratio.to_string()),
             ("constraints", format!("{:?}", self.constraints)),
             (
+                "orders",
+                match &self.orders {
+                    Some(orders) => {
+                        let all: Vec<f64> = orders.iter().flatten().map(|&t| t as f64).collect();
+                        format!("{:016x}", fingerprint(&all))
+                    }
+                    None => "none".to_owned(),
+                },
+            ),
+            (
                 "known of the rows",
                 self.beside
                     .as_ref()

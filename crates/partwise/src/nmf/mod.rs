@@ -51,6 +51,7 @@ use task::Task;
 /// | `constraints` | none | what the factors must be besides non-negative | one on a factor at most, see [`Constraint`] |
 /// | `graph` | none | which rows are neighbours, for the constraint `graph` | see [`Graph`]; without one it is made of V |
 /// | `labels` | none | the classes of rows, for the constraint `labels`, which needs them | see [`Labels`] |
+/// | `orders` | none | the order in which `cd` goes through the components, in each half-step | permutations of 0 to `rank` − 1 |
 /// | `threads` | all | threads to work with; the answer has the same bits for any number | ≥ 1 |
 ///
 /// ```
@@ -80,6 +81,8 @@ pub struct Nmf {
     pub(crate) signed: Option<Factor>,
     /// An L1 penalty of each component on both factors, in the units of the objective.
     pub(crate) prices: Option<Arc<[f64]>>,
+    /// Permutations of the components, one for each half-step that is taken.
+    pub(crate) orders: Option<Arc<[Vec<usize>]>>,
     pub(crate) threads: Option<NonZeroUsize>,
     /// Whether the objective's plateau may be short.
     pub(crate) brief: bool,
@@ -102,6 +105,7 @@ impl Nmf {
             signed: None,
             beside: None,
             prices: None,
+            orders: None,
             threads: None,
             brief: false,
         }
@@ -223,6 +227,15 @@ impl Nmf {
         self
     }
 
+    /// Sets the orders in which the solver `cd` goes through the components: a permutation for each half-step that is taken, one after
+    /// another. In half-steps beyond these it goes from the first component to the last, as at first in all. (Those that are drawn are
+    /// scikit-learn's `shuffle`.)
+    #[must_use]
+    pub fn orders(mut self, orders: impl Into<Vec<Vec<usize>>>) -> Self {
+        self.orders = Some(orders.into().into());
+        self
+    }
+
     /// The same for new samples, whose components are held: with the constraints alone that say something of each sample.
     #[must_use]
     pub fn for_new_samples(mut self) -> Self {
@@ -256,6 +269,7 @@ impl Nmf {
         }
         self.penalty.check()?;
         self.solver.resolve(self.loss)?;
+        self.check_orders()?;
         self.check_constraints()
     }
 

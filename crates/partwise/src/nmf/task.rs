@@ -472,6 +472,7 @@ impl<T: Float> Task<'_, '_, T> {
                 false => T::CANCELLATION,
             },
             constant: self.constant,
+            orders: self.nmf.orders.clone(),
             held: self.given.hold.map(|factor| match factor {
                 Factor::W => w_side,
                 Factor::H => h_side,

@@ -138,6 +138,13 @@ impl Terms {
         sums.penalty(&self.penalty) + priced
     }
 
+    /// Takes the components that may move in this order of all.
+    pub(crate) fn reorder(&mut self, order: &[usize]) {
+        let movable = self.movable.take();
+        let moves = |t: &usize| movable.as_ref().is_none_or(|movable| movable.contains(t));
+        self.movable = Some(order.iter().copied().filter(moves).collect());
+    }
+
     /// The same with a limit on sweeps.
     pub(crate) fn at_most(&self, sweeps: usize) -> Self {
         Self {

@@ -76,6 +76,8 @@ struct Spec {
     extrapolates: bool,
     /// Whether it begins on a sketch of V.
     sketches: bool,
+    /// Whether it goes through the components one by one, in an order that may be said.
+    ordered: bool,
     stop: StopRule,
     quadratic: Option<QuadraticRule>,
     /// The half-step of the Kullback–Leibler loss from the lines of V and the other factor.
@@ -94,6 +96,7 @@ const PLAIN: Spec = Spec {
     descends: true,
     extrapolates: false,
     sketches: false,
+    ordered: false,
     stop: StopRule::Violation,
     quadratic: None,
     lines: None,
@@ -118,6 +121,7 @@ static SOLVERS: &[Spec] = &[
         name: "cd",
         title: "coordinate descent (HALS), one sweep a half-step",
         source: "Cichocki & Phan 2009",
+        ordered: true,
         quadratic: quadratic!(coordinate_descent::update),
         ..PLAIN
     },
@@ -279,6 +283,11 @@ impl Solver {
     /// Whether both factors are carried on beyond each step.
     pub(crate) fn extrapolates(self) -> bool {
         self.0.extrapolates
+    }
+
+    /// Whether it goes through the components one by one, in an order that may be said.
+    pub(crate) fn takes_orders(self) -> bool {
+        self.0.ordered
     }
 
     /// Whether it begins on a sketch of V.
