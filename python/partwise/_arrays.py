@@ -34,7 +34,8 @@ class WholeNumbers:
         return entries.dtype.kind in "iu" and entries.dtype.isnative and entries.size * 8 > SMALL
 
     def mean(self):
-        entries = self.matrix.data if sp.issparse(self.matrix) else self.matrix
+        X = self.matrix
+        entries = X.data[: X.indptr[-1]] if sp.issparse(X) else X
         return entries.sum(dtype=np.float64) / self.shape[0] / self.shape[1]
 
 
@@ -72,8 +73,9 @@ def _parts(X):
         and bool((offsets[1:] >= offsets[:-1]).all())
     )
     if well_formed and not X.has_canonical_format:
-        # SciPy adds up what is stored twice. This is the only copy that is ever made of a sparse X.
-        X = X.copy()
+        # SciPy adds up what is stored twice, which a type of integers may not hold. This is the only copy that is ever
+        # made of a sparse X.
+        X = X.astype(np.float64 if X.dtype.kind in "iu" else X.dtype, copy=True)
         X.sum_duplicates()
         stored = int(X.indptr[-1])
     shape = tuple(int(length) for length in X.shape)

@@ -7,6 +7,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.testing import assert_allclose
 
 import partwise
+from partwise import _arrays
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -138,7 +139,7 @@ def duplicates(X):
 
 def longer_than_stored(X):
     X = sp.csr_array(X)
-    X.data = np.append(X.data, [np.pi, np.e])
+    X.data = np.append(X.data, [3, 2]).astype(X.dtype)
     X.indices = np.append(X.indices, [0, 0]).astype(X.indices.dtype)
     return X
 
@@ -209,6 +210,24 @@ def test_other_numbers_become_double(dtype):
         partwise.NMF(2, random_state=0).fit_transform(sp.csr_array(X.astype(float)).astype(np.float32)).dtype
         == np.float32
     )
+
+
+@pytest.mark.parametrize("make", [sp.csr_array, sp.csc_array])
+def test_what_integers_store_twice_is_added_up_beyond_their_type(make, monkeypatch):
+    monkeypatch.setattr(_arrays, "SMALL", 0)
+    X = make((200 * plain()).astype(np.uint8))
+    twice = make((X.data.repeat(2), X.indices.repeat(2), 2 * X.indptr), shape=X.shape)
+    before = twice.data.copy()
+    found = partwise.NMF(2, random_state=0).fit(twice).components_
+    assert 2 * X.data.max().astype(int) > np.iinfo(np.uint8).max
+    np.testing.assert_array_equal(found, partwise.NMF(2, random_state=0).fit(2.0 * X).components_)
+    np.testing.assert_array_equal(twice.data, before)
+
+
+def test_integers_behind_the_stored_ones_do_not_count(monkeypatch):
+    monkeypatch.setattr(_arrays, "SMALL", 0)
+    X = sp.csr_array((200 * plain()).astype(np.uint8))
+    assert _arrays.WholeNumbers(longer_than_stored(X)).mean() == pytest.approx(X.toarray().mean())
 
 
 def test_all_zeros():
