@@ -216,7 +216,7 @@ class MiniBatchNMF(ModelFile, BaseNMF):
         """Update the components with one batch of samples.
 
         The rows of W are solved for, and not kept. H is what was learnt so far, of which `forget_factor` says how much
-        is left, and what this batch adds; `batch_size` does not cut X.
+        is left, and what this batch adds; `batch_size` does not cut X. H stays of the dtype that it has.
 
         Parameters
         ----------
@@ -244,8 +244,9 @@ class MiniBatchNMF(ModelFile, BaseNMF):
             memory = H.T, H.T, np.ones_like(H.T)
             self._settle_forgetting(X)
         else:
+            X = X.astype(self.components_.dtype, copy=False)
             memory = (self.components_, self._components_numerator, self._components_denominator)
-            memory = tuple(engine_input(array.T.astype(X.dtype, copy=False)) for array in memory)
+            memory = tuple(engine_input(array.T) for array in memory)
             if self._rho is None:
                 self._settle_forgetting(X)
         options = self._batch_options(memory[0].shape[1])

@@ -108,6 +108,19 @@ def test_partial_fit(beta_loss):
     assert_allclose(ours.components_, theirs.components_, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("dtypes", [(np.float32, np.float64), (np.float64, np.float32), (np.float32, np.int64)])
+def test_partial_fit_keeps_the_first_dtype(dtypes, storage):
+    X = np.ceil(10 * data())
+    parameters = dict(n_components=4, random_state=5, init="random")
+    ours, theirs = partwise.MiniBatchNMF(**parameters), sklearn.decomposition.MiniBatchNMF(**parameters)
+    for dtype in dtypes:
+        ours.partial_fit(storage(X.astype(dtype)))
+        theirs.partial_fit(storage(X.astype(dtype)))
+        assert ours.components_.dtype == theirs.components_.dtype == dtypes[0]
+    assert_allclose(ours.components_, theirs.components_, atol=1e-3 * theirs.components_.max(), rtol=0)
+
+
 @pytest.mark.parametrize("solver", ["cd", "mu"])
 def test_single_precision(solver):
     X = data().astype(np.float32)
