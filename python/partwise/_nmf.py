@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_non_negative
 
@@ -442,14 +442,16 @@ class NMF(ModelFile, BaseNMF):
     def _factor(self, X, W, H, weights, update_W=True, update_H=True, fixed=None, labels=None):
         """Factors X from the start that the parameters ask for."""
         self._check_solver()
+        fixed = {name: value for name, value in (fixed or {}).items() if value is not None}
         if not (update_W and update_H):
+            if fixed:
+                raise ValueError(f"{' and '.join(fixed)} needs update_W=True and update_H=True: one factor is held whole")
             return self._solve_one(X, W, H, weights, update_W)
         k = self.n_components
         if k is None or (k == "auto" and self.init != "custom"):
             k = X.shape[1]
         if k == "cv":
             k = self._surveyed(X, weights)
-        fixed = {name: value for name, value in (fixed or {}).items() if value is not None}
         if self.n_init > 1:
             self._check_several(fixed)
         if self.init == "custom":
@@ -681,6 +683,17 @@ def _component_numbers(name, value, n_components):
     return [int(component) for component in value]
 
 
+@validate_params(
+    {
+        "X": ["array-like", "sparse matrix"],
+        "W": ["array-like", None],
+        "H": ["array-like", None],
+        "update_H": ["boolean"],
+        "update_W": ["boolean"],
+    },
+    # What the estimator takes it validates, in the name of this function.
+    prefer_skip_nested_validation=False,
+)
 def non_negative_factorization(
     X,
     W=None,
@@ -702,6 +715,8 @@ def non_negative_factorization(
     update_W=True,
     sample_weight=None,
     entry_weight=None,
+    fixed_W=None,
+    fixed_H=None,
     **ours,
 ):
     """Find W and H such that X ≈ W H, nothing in them below zero.
@@ -720,7 +735,7 @@ def non_negative_factorization(
         False holds H and finds W only.
     update_W : bool, default=True
         False holds W and finds H only.
-    sample_weight, entry_weight
+    sample_weight, entry_weight, fixed_W, fixed_H
         As in `NMF.fit_transform`.
     init, solver, beta_loss, tol, max_iter, alpha_W, alpha_H, l1_ratio, random_state, verbose, shuffle
         As in `NMF`.
@@ -762,9 +777,6 @@ def non_negative_factorization(
         **ours,
     )
     model._validate_params()
-    for name, value in (("update_W", update_W), ("update_H", update_H)):
-        if not isinstance(value, (bool, np.bool_)):
-            raise ValueError(f"The {name!r} parameter must be a bool. Got {value!r} instead.")
     if not (update_W or update_H):
         raise ValueError("update_W=False and update_H=False leave nothing to find; at most one factor can be held.")
     whole = model._takes_whole(sample_weight, entry_weight) and WholeNumbers.of(X)
@@ -772,5 +784,5 @@ def non_negative_factorization(
     X = refuse_malformed(check_array(X, accept_sparse=("csr", "csc"), dtype=dtype, ensure_all_finite=model._finite()))
     X = WholeNumbers(X) if whole else X
     weights = model._weighting(X, sample_weight, entry_weight)
-    fitted = model._factor(X, W, H, weights, update_W, update_H)
+    fitted = model._factor(X, W, H, weights, update_W, update_H, fixed={"fixed_W": fixed_W, "fixed_H": fixed_H})
     return fitted["W"], fitted["H"], fitted["n_iter"]

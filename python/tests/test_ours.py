@@ -67,6 +67,13 @@ def test_held_factors(X):
     # X ≈ W H is Xᵀ ≈ Hᵀ Wᵀ.
     turned, _, _ = non_negative_factorization(X.T, H=W.T, update_H=False, tol=1e-6, max_iter=2000)
     assert_allclose(turned, H3.T, atol=1e-3 * H3.max())
+    with pytest.raises(ValueError, match="The 'update_W' parameter of non_negative_factorization must be an instance of"):
+        non_negative_factorization(X, W=W, update_W=1)
+    fixed = non_negative_factorization(X, W=W, H=H, init="custom", fixed_W=[1], fixed_H=[0], max_iter=5)
+    assert (fixed[0][:, 1] == W[:, 1]).all() and (fixed[1][0] == H[0]).all()
+    assert not (fixed[1][1] == H[1]).all()
+    with pytest.raises(ValueError, match="fixed_H needs update_W=True and update_H=True"):
+        non_negative_factorization(X, H=H, update_H=False, fixed_H=[0])
     with pytest.raises(ValueError, match="leave nothing to find"):
         non_negative_factorization(X, W=W, H=H, update_W=False, update_H=False)
     with pytest.warns(RuntimeWarning, match="the provided initial H is not used"):

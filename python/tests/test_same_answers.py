@@ -130,6 +130,46 @@ def test_single_precision(solver):
     assert ours.components_.dtype == np.float32
 
 
+def refused(function, *args, **kwargs):
+    """What a call raises."""
+    with pytest.raises((ValueError, TypeError)) as caught:
+        function(*args, **kwargs)
+    return caught.value
+
+
+def assert_refused_alike(call):
+    """One call of ours and of scikit-learn's: the same exception. Ours may say where, behind its text."""
+    ours, theirs = refused(call, partwise), refused(call, sklearn.decomposition)
+    assert type(ours) is type(theirs)
+    assert str(ours).startswith(str(theirs))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"X": 3.0},
+        {"X": None},
+        {"X": "data"},
+        {"W": 2, "H": None},
+        {"H": "factor"},
+        {"update_H": 1},
+        {"update_H": "yes"},
+        {"update_H": None},
+        {"tol": -1},
+        {"max_iter": 0},
+        {"alpha_H": -1},
+        {"alpha_W": "same"},
+        {"l1_ratio": 2},
+        {"shuffle": 3},
+        {"random_state": "seed"},
+        {"beta_loss": "none"},
+    ],
+    ids=str,
+)
+def test_the_function_refuses_what_scikit_learn_refuses(parameters):
+    assert_refused_alike(lambda module: module.non_negative_factorization(**{"X": data(), **parameters}))
+
+
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_threads_change_nothing(n_threads):
     X = data(rows=3000)
