@@ -1,8 +1,10 @@
 """Arrays as the engine takes them: without a copy wherever it can read them in place."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import check_array
+from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import check_non_negative
 
 from . import _partwise
@@ -93,12 +95,25 @@ def refuse_malformed(X):
     return X
 
 
-def checked_factor(A, shape, whom, dtype, signed=False):
+@contextmanager
+def passed_to(whom):
+    """Says of negative data what scikit-learn says where they are passed to `whom`, and then their place."""
+    try:
+        yield
+    except ValueError as error:
+        before = "data passed to NMF (input X):"
+        if before not in str(error):
+            raise
+        raise ValueError(str(error).replace(before, f"data passed to {whom}.")) from None
+
+
+def checked_factor(A, shape, whom, signed=False):
     """A start or a held factor, in scikit-learn's words where it does not fit. "auto" fits any length.
 
     `signed` says that its entries may have any sign.
     """
-    A = check_array(A, dtype=None, input_name=whom)
+    A = check_array(A, ensure_all_finite=False)
+    assert_all_finite(A, input_name=whom)
     for position, name in enumerate(("first", "second")):
         if shape[position] != "auto" and A.shape[position] != shape[position]:
             raise ValueError(
@@ -109,7 +124,11 @@ def checked_factor(A, shape, whom, dtype, signed=False):
         check_non_negative(A, whom)
     if not np.any(A):
         raise ValueError(f"Array passed to {whom} is full of zeros.")
-    if A.dtype != dtype:
-        name = whom[-2]
-        raise TypeError(f"H and W should have the same dtype as X. Got {name}.dtype = {A.dtype}.")
     return engine_input(A)
+
+
+def refuse_other_dtypes(dtype, **factors):
+    """In scikit-learn's words, where factors are not of the dtype of X."""
+    if any(A.dtype != dtype for A in factors.values()):
+        got = " and ".join(f"{name}.dtype = {A.dtype}" for name, A in factors.items())
+        raise TypeError(f"{' and '.join(factors)} should have the same dtype as X. Got {got}.")

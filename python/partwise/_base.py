@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _partwise
-from ._arrays import DTYPES, WholeNumbers, checked_factor, refuse_malformed, with_floats
+from ._arrays import DTYPES, WholeNumbers, checked_factor, refuse_malformed, refuse_other_dtypes, with_floats
 from ._quality import ComponentWarning
 
 BETA = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
@@ -148,8 +148,9 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         k, (n_samples, n_features) = self.n_components, X.shape
         k = n_features if k is None else k
         signed = self._signed()
-        H = checked_factor(H, (k, n_features), "NMF (input H)", X.dtype, signed == "H")
-        W = checked_factor(W, (n_samples, H.shape[0] if k == "auto" else k), "NMF (input W)", X.dtype, signed == "W")
+        H = checked_factor(H, (k, n_features), "NMF (input H)", signed == "H")
+        W = checked_factor(W, (n_samples, H.shape[0] if k == "auto" else k), "NMF (input W)", signed == "W")
+        refuse_other_dtypes(X.dtype, H=H, W=W)
         return W, H
 
     def _learned(self, fitted):

@@ -4,10 +4,10 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, check_non_negative
 
 from . import _partwise, _starts
-from ._arrays import engine_input
+from ._arrays import engine_input, passed_to
 from ._base import BaseNMF, reconstruction_error
 from ._model import ModelFile
 from ._watch import Watch
@@ -179,6 +179,7 @@ class MiniBatchNMF(ModelFile, BaseNMF):
         """
         self._validate_params()
         X = self._checked(X, reset=True)
+        check_non_negative(X, "MiniBatchNMF (input X)")
         W, H = self._begin(X, W, H)
         self._settle_forgetting(X)
         options = self._batch_options(H.shape[0])
@@ -210,7 +211,8 @@ class MiniBatchNMF(ModelFile, BaseNMF):
         check_is_fitted(self)
         X = self._checked(X, reset=False)
         H = self.components_.astype(X.dtype, copy=False)
-        return _partwise.transform_batches(engine_input(X), self._batch_options(H.shape[0]), engine_input(H))
+        with passed_to("X in MiniBatchNMF"):
+            return _partwise.transform_batches(engine_input(X), self._batch_options(H.shape[0]), engine_input(H))
 
     def partial_fit(self, X, y=None, W=None, H=None):
         """Update the components with one batch of samples.
@@ -250,7 +252,8 @@ class MiniBatchNMF(ModelFile, BaseNMF):
             if self._rho is None:
                 self._settle_forgetting(X)
         options = self._batch_options(memory[0].shape[1])
-        memory, _ = _partwise.fit_batch(engine_input(X), options, memory, self._rho)
+        with passed_to("MiniBatchNMF (input X)"):
+            memory, _ = _partwise.fit_batch(engine_input(X), options, memory, self._rho)
         self._keep(*memory)
         self.n_steps_ = 1 if first else self.n_steps_ + 1
         return self

@@ -11,7 +11,15 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_non_negative
 
 from . import _partwise, _rank, _starts
-from ._arrays import DTYPES, WholeNumbers, checked_factor, engine_input, refuse_malformed
+from ._arrays import (
+    DTYPES,
+    WholeNumbers,
+    checked_factor,
+    engine_input,
+    passed_to,
+    refuse_malformed,
+    refuse_other_dtypes,
+)
 from ._base import SOLVERS, BaseNMF
 from ._labels import classes_of, from_text, kind, takes_labels, to_text
 from ._model import ModelFile
@@ -330,7 +338,8 @@ class NMF(ModelFile, BaseNMF):
         X = self._checked(X, reset=False, whole=self._takes_whole())
         H = self.components_.astype(X.dtype, copy=False)
         watch = {"verbose": self.verbose}
-        return self._run(X, H.shape[0], self._weighting(X), H=H, hold="H", watch=watch)["W"]
+        with passed_to("X in NMF"):
+            return self._run(X, H.shape[0], self._weighting(X), H=H, hold="H", watch=watch)["W"]
 
     @available_if(lambda self: any(takes_labels(text) and text[:2] != "h:" for text in self._constraints()))
     def predict(self, X):
@@ -393,7 +402,8 @@ class NMF(ModelFile, BaseNMF):
         X = self._checked(X, reset=False, whole=self._takes_whole())
         H = self.components_.astype(X.dtype, copy=False)
         watch = {"verbose": self.verbose}
-        found = self._run(X, H.shape[0], None, H=H, hold="H", watch=watch, quality=True)
+        with passed_to("X in NMF"):
+            found = self._run(X, H.shape[0], None, H=H, hold="H", watch=watch, quality=True)
         return FitQuality(*found["quality"])
 
     _missing = "Where it stands for what is not known, give missing_values=numpy.nan"
@@ -473,7 +483,9 @@ class NMF(ModelFile, BaseNMF):
                 start = last
             elif init != "custom":
                 start = self._start(X, k, init, random_state, weights)
-            fitted = self._run(X, k, weights, **start, fixed=fixed, labels=labels)
+            whom = "NMF (input X)" if self.init == "custom" else "NMF initialization"
+            with passed_to(whom):
+                fitted = self._run(X, k, weights, **start, fixed=fixed, labels=labels)
             objectives.append(fitted["objective"])
             if best is None or fitted["objective"] < best["objective"]:
                 best = fitted
@@ -526,7 +538,8 @@ class NMF(ModelFile, BaseNMF):
             raise ValueError(f"n_components='cv' finds the number of components, but update_{hold}=False gives it")
         k = X.shape[1] if self.n_components is None else self.n_components
         shape = (k, X.shape[1]) if update_W else (X.shape[0], k)
-        held = checked_factor(H if update_W else W, shape, f"NMF (input {hold})", X.dtype, self._signed() == hold)
+        held = checked_factor(H if update_W else W, shape, f"NMF (input {hold})", self._signed() == hold)
+        refuse_other_dtypes(X.dtype, **{hold: held})
         k = held.shape[0] if update_W else held.shape[1]
         return self._run(X, k, weights, **{hold: held}, hold=hold)
 

@@ -130,16 +130,14 @@ def test_single_precision(solver):
     assert ours.components_.dtype == np.float32
 
 
-def refused(function, *args, **kwargs):
-    """What a call raises."""
-    with pytest.raises((ValueError, TypeError)) as caught:
-        function(*args, **kwargs)
-    return caught.value
-
-
 def assert_refused_alike(call):
     """One call of ours and of scikit-learn's: the same exception. Ours may say where, behind its text."""
-    ours, theirs = refused(call, partwise), refused(call, sklearn.decomposition)
+    raised = []
+    for module in (partwise, sklearn.decomposition):
+        with pytest.raises((ValueError, TypeError)) as caught:
+            call(module)
+        raised.append(caught.value)
+    ours, theirs = raised
     assert type(ours) is type(theirs)
     assert str(ours).startswith(str(theirs))
 
@@ -168,6 +166,81 @@ def assert_refused_alike(call):
 )
 def test_the_function_refuses_what_scikit_learn_refuses(parameters):
     assert_refused_alike(lambda module: module.non_negative_factorization(**{"X": data(), **parameters}))
+
+
+W, H = data(60, 4), data(4, 23)
+STARTS = {
+    "rows of W": {"W": W[1:], "H": H},
+    "columns of W": {"W": W[:, 1:], "H": H},
+    "rows of H": {"W": W, "H": H[1:]},
+    "columns of H": {"W": W, "H": H[:, 1:]},
+    "shape before dtype": {"W": W[1:], "H": H.astype(np.float32)},
+    "H before W": {"W": W[1:], "H": -H},
+    "negative W": {"W": -W, "H": H},
+    "negative H": {"W": W, "H": -H},
+    "zeros in W": {"W": 0 * W, "H": H},
+    "zeros in H": {"W": W, "H": 0 * H},
+    "dtype of W": {"W": W.astype(np.float32), "H": H},
+    "dtype of H": {"W": W, "H": H.astype(np.float32)},
+    "integers": {"W": np.ceil(W).astype(int), "H": H},
+    "text": {"W": W, "H": H.astype(str)},
+    "complex": {"W": W, "H": H * 1j},
+    "1-d": {"W": W, "H": H[0]},
+    "3-d": {"W": W[None], "H": H},
+    "sparse": {"W": W, "H": sp.csr_array(H)},
+    "scalar": {"W": 3.0, "H": H},
+}
+
+
+OF_H = ("rows of H", "columns of H", "negative H", "zeros in H", "dtype of H", "text", "complex", "1-d", "sparse")
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("NMF", {"solver": "cd"}), ("NMF", {"solver": "mu"}), ("MiniBatchNMF", {})],
+    ids=["cd", "mu", "minibatch"],
+)
+@pytest.mark.parametrize("case", STARTS)
+def test_starts_are_refused_as_scikit_learn_refuses_them(case, name, parameters):
+    parameters = {"n_components": 4, "init": "custom", **parameters}
+    assert_refused_alike(lambda module: getattr(module, name)(**parameters).fit(data(), **STARTS[case]))
+
+
+@pytest.mark.parametrize("case", OF_H)
+def test_held_factors_are_refused_as_scikit_learn_refuses_them(case):
+    held = {"H": STARTS[case]["H"], "update_H": False, "n_components": 4, "solver": "cd"}
+    assert_refused_alike(lambda module: module.non_negative_factorization(data(), **held))
+
+
+@pytest.mark.parametrize("make", [np.asarray, sp.csr_array, sp.csc_array])
+def test_negative_data_are_refused_as_scikit_learn_refuses_them(make):
+    X, negative = make(data()), data()
+    negative[3, 2] = -1
+    negative = make(negative)
+    assert_refused_alike(lambda module: module.NMF(3).fit(negative))
+    assert_refused_alike(lambda module: module.NMF(3, init="random").fit(negative))
+    assert_refused_alike(lambda module: module.NMF(3).fit(X).transform(negative))
+    assert_refused_alike(lambda module: module.MiniBatchNMF(3).fit(negative))
+    assert_refused_alike(lambda module: module.MiniBatchNMF(3).partial_fit(negative))
+    assert_refused_alike(lambda module: module.MiniBatchNMF(4, init="custom").fit(negative, W=W, H=-H))
+    # Which scikit-learn takes.
+    place = r"X\[3, 2\] = -1; expected zero or more"
+    for text, call in {
+        "NMF initialization": lambda: partwise.NMF(3).fit(negative),
+        "X in NMF": lambda: partwise.NMF(3).fit(X).transform(negative),
+        "X in MiniBatchNMF": lambda: partwise.MiniBatchNMF(3).fit(X).transform(negative),
+        r"MiniBatchNMF \(input X\)": lambda: partwise.MiniBatchNMF(3).partial_fit(X).partial_fit(negative),
+        r"NMF \(input X\)": lambda: partwise.NMF(4, init="custom").fit(negative, W=W, H=H),
+    }.items():
+        with pytest.raises(ValueError, match=rf"Negative values in data passed to {text}\. {place}"):
+            call()
+
+
+@pytest.mark.parametrize("beta_loss", ["itakura-saito", -1.5])
+def test_zeros_are_refused_as_scikit_learn_refuses_them(beta_loss):
+    X = data(density=0.5)
+    assert_refused_alike(lambda module: module.NMF(3, solver="mu", beta_loss=beta_loss).fit(X))
+    assert_refused_alike(lambda module: module.MiniBatchNMF(3, beta_loss=beta_loss).fit(X))
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
