@@ -1,6 +1,7 @@
 """What both estimators share: parameters, checks, and names of what comes out."""
 
 import os
+import sys
 import warnings
 from numbers import Integral, Real
 
@@ -21,14 +22,23 @@ SOLVERS = tuple(name for name, _ in _partwise.solvers())
 INITS = tuple(name for name, _ in _partwise.inits() if name != "auto")
 
 
+MOST_THREADS = 1024
+"""More than that help nobody, and any number gives the same answer."""
+
+
+def count(number):
+    """A whole number as the engine takes it. No limit that is longer is ever reached."""
+    return min(int(number), sys.maxsize)
+
+
 def available_threads(n_threads):
     """The number of threads for the engine: as asked for, else OMP_NUM_THREADS, else None for all processors."""
-    if n_threads is not None:
-        return int(n_threads)
-    try:
-        return max(int(os.environ["OMP_NUM_THREADS"].split(",")[0]), 1)
-    except (KeyError, ValueError):
-        return None
+    if n_threads is None:
+        try:
+            n_threads = max(int(os.environ["OMP_NUM_THREADS"].split(",")[0]), 1)
+        except (KeyError, ValueError):
+            return None
+    return min(int(n_threads), MOST_THREADS)
 
 
 class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -103,10 +113,10 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """The engine's parameters by name."""
         alpha_H = self.alpha_W if self.alpha_H == "same" else self.alpha_H
         return {
-            "n_components": int(n_components),
+            "n_components": count(n_components),
             "beta_loss": self._beta(),
             "tol": float(self.tol),
-            "max_iter": int(self.max_iter),
+            "max_iter": count(self.max_iter),
             "alpha_W": float(self.alpha_W),
             "alpha_H": float(alpha_H),
             "l1_ratio": float(self.l1_ratio),

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted, check_non_negative
 
 from . import _partwise, _starts
 from ._arrays import engine_input, passed_to
-from ._base import BaseNMF, reconstruction_error
+from ._base import BaseNMF, count, reconstruction_error
 from ._model import ModelFile
 from ._watch import Watch
 
@@ -312,10 +312,10 @@ class MiniBatchNMF(ModelFile, BaseNMF):
         patience = self.max_no_improvement
         return self._options(
             n_components,
-            batch_size=int(self.batch_size),
+            batch_size=count(self.batch_size),
             forget_factor=float(self.forget_factor),
-            max_no_improvement=None if patience is None else int(patience),
+            max_no_improvement=None if patience is None else count(patience),
             fresh_restarts=bool(self.fresh_restarts),
-            fresh_restarts_max_iter=int(self.fresh_restarts_max_iter),
-            transform_max_iter=int(limit),
+            fresh_restarts_max_iter=count(self.fresh_restarts_max_iter),
+            transform_max_iter=count(limit),
         )

@@ -18,7 +18,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from ._arrays import DTYPES
-from ._base import BETA
+from ._base import BETA, count
 from ._partwise import __version__
 
 NEEDED = ("loss", "solver", "seed", "tol", "max_iter", "alpha_w", "alpha_h", "l1_ratio")
@@ -146,7 +146,7 @@ def _meta_of(model):
         **{name: value for name, value in figures.items() if value is not None},
         "seed": int(seed),
         "tol": float(model.tol),
-        "max_iter": int(model.max_iter),
+        "max_iter": count(model.max_iter),
         "alpha_w": float(model.alpha_W),
         "alpha_h": float(model.alpha_W if model.alpha_H == "same" else model.alpha_H),
         "l1_ratio": float(model.l1_ratio),

@@ -1,5 +1,7 @@
 """Arrays that no estimator wants: refused in scikit-learn's words or clear ones, or computed with; never a panic."""
 
+import sys
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -7,7 +9,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.testing import assert_allclose
 
 import partwise
-from partwise import _arrays
+from partwise import _arrays, _base
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -262,6 +264,38 @@ def test_all_zeros():
 def test_parameters(parameters, text):
     with pytest.raises(ValueError, match=text):
         partwise.NMF(**{"init": "random", **parameters}).fit(replaced(plain(), (2, 3), 0.0))
+
+
+HUGE = 10**20
+
+
+@pytest.mark.parametrize("solver", ["auto", "cd", "mu"])
+def test_limits_of_any_length(solver):
+    found, expected = (
+        partwise.NMF(2, solver=solver, max_iter=limit, random_state=0).fit(plain()) for limit in (HUGE, 5000)
+    )
+    np.testing.assert_array_equal(found.components_, expected.components_)
+    assert found.n_iter_ == expected.n_iter_ < 5000
+
+
+@pytest.mark.parametrize("fresh_restarts", [False, True])
+def test_limits_of_batches_of_any_length(fresh_restarts, tmp_path):
+    limits = ("max_iter", "batch_size", "max_no_improvement", "fresh_restarts_max_iter", "transform_max_iter")
+    options = {"random_state": 0, "fresh_restarts": fresh_restarts, "tol": 1e-3}
+    found, expected = (
+        partwise.MiniBatchNMF(2, **options, **dict.fromkeys(limits, limit)).fit(plain()) for limit in (HUGE, 5000)
+    )
+    np.testing.assert_array_equal(found.components_, expected.components_)
+    np.testing.assert_array_equal(found.transform(plain()), expected.transform(plain()))
+    found.partial_fit(plain()).save(tmp_path / "model.npz")
+    assert partwise.MiniBatchNMF.load(tmp_path / "model.npz").max_iter == sys.maxsize
+
+
+def test_threads_of_any_number(monkeypatch):
+    assert _base.available_threads(3) == 3
+    assert _base.available_threads(HUGE) == _base.MOST_THREADS
+    monkeypatch.setenv("OMP_NUM_THREADS", str(HUGE))
+    assert _base.available_threads(None) == _base.MOST_THREADS
 
 
 def test_starts_are_refused_and_left_alone():
