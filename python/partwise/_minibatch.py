@@ -275,11 +275,18 @@ class MiniBatchNMF(ModelFile, BaseNMF):
     @classmethod
     def _own_parameters(cls, meta):
         own = meta.get("minibatch", {})
+        if not isinstance(own, dict):
+            raise ValueError(f"meta has minibatch = {own!r}; expected an object")
         return {name: own[name] for name in OWN if name in own}
 
     def _take(self, arrays, meta):
         """A model of another estimator says what H is, and `partial_fit` begins there."""
         H, own = self.components_, meta.get("minibatch", {})
+        rho, steps = own.get("rho"), own.get("steps", 0)
+        if not (rho is None or isinstance(rho, int | float) and 0 <= rho <= 1):
+            raise ValueError(f"meta has rho = {rho!r}; expected a number from 0 to 1, or null")
+        if not (isinstance(steps, int) and steps >= 0):
+            raise ValueError(f"meta has steps = {steps!r}; expected a whole number of zero or more")
         numerator, denominator = (arrays.get(name) for name in ("numerator", "denominator"))
         if numerator is None or denominator is None:
             numerator, denominator = H.copy(), np.ones_like(H)
@@ -287,8 +294,7 @@ class MiniBatchNMF(ModelFile, BaseNMF):
             if array.shape != H.shape or array.dtype != H.dtype or not (np.isfinite(array) & (array >= 0)).all():
                 raise ValueError(f"{name} must be a non-negative matrix of the shape and dtype of h")
         self._keep(H.T, numerator.T, denominator.T)
-        self._rho = own.get("rho")
-        self.n_steps_ = own.get("steps", 0)
+        self._rho, self.n_steps_ = rho, steps
 
     def _settle_forgetting(self, X):
         """What a batch leaves of the old statistics: settled by the first X that is seen."""
