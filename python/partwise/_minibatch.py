@@ -184,9 +184,10 @@ class MiniBatchNMF(ModelFile, BaseNMF):
         self._settle_forgetting(X)
         options = self._batch_options(H.shape[0])
         watched = {"callback": self.callback, "verbose": self.verbose, "progress": self.progress}
-        with Watch(solver="minibatch", **watched) as watch:
+        with Watch(solver="minibatch", tol=self.tol, **watched) as watch:
             x = engine_input(X)
             fitted = _partwise.fit_batches(x, options, W, H, watch.function, watch.keeps_best)
+            watch.conclude(fitted["stop"])
         self._keep(*fitted["memory"])
         self.reconstruction_err_ = reconstruction_error(fitted["divergence"])
         self.n_iter_ = fitted["n_iter"]

@@ -658,7 +658,9 @@ class NMF(ModelFile, BaseNMF):
             places = np.argsort(order)
             for name in ("fixed_W", "fixed_H"):
                 options[name] = [int(places[component]) for component in options[name]]
-        with Watch(solver=self.solver, **watch) as watch:
+        # With a constraint every solver ends as "hals" does.
+        solver = "" if self._constraints() else self.solver
+        with Watch(solver=solver, tol=self.tol, **watch) as watch:
             factors = (None if A is None else engine_input(A) for A in (W, H))
             fitted = _partwise.fit(
                 engine_input(X),
@@ -673,6 +675,7 @@ class NMF(ModelFile, BaseNMF):
                 bool(self.lean),
                 quality,
             )
+            watch.conclude(fitted["stop"])
         if warn and fitted["stop"] != "stopped":
             self._warn_if_cut_short(fitted["n_iter"])
         return fitted

@@ -1,5 +1,7 @@
 """The same start gives scikit-learn's answer: iterations, components, error."""
 
+import re
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -166,6 +168,81 @@ def assert_refused_alike(call):
 )
 def test_the_function_refuses_what_scikit_learn_refuses(parameters):
     assert_refused_alike(lambda module: module.non_negative_factorization(**{"X": data(), **parameters}))
+
+
+NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]\d+)?")
+VERBOSE = dict(n_components=4, init="random", random_state=3, verbose=1)
+
+
+def assert_printed_alike(capsys, call):
+    """What one call of ours and of scikit-learn's prints: the same lines, and numbers that agree, seconds aside."""
+    printed = []
+    for module in (partwise, sklearn.decomposition):
+        capsys.readouterr()
+        call(module)
+        text = re.sub(r"[\d.]+ seconds", "seconds", capsys.readouterr().out)
+        printed.append((NUMBER.sub("#", text).splitlines(), [float(number) for number in NUMBER.findall(text)]))
+    (ours, found), (theirs, expected) = printed
+    assert ours == theirs
+    assert_allclose(found, expected, rtol=1e-5, atol=2e-6)
+    return ours
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=["plain", "both", "h"])
+@pytest.mark.parametrize(
+    ("limits", "last"),
+    [
+        ({"tol": 1e-2}, "Converged at iteration #"),
+        ({"max_iter": 5}, "violation: #"),
+        ({"tol": 0, "max_iter": 5}, "violation: #"),
+    ],
+    ids=str,
+)
+def test_cd_prints_scikit_learns_lines(limits, last, penalty, capsys):
+    parameters = {"solver": "cd", **VERBOSE, **limits, **penalty}
+    assert assert_printed_alike(capsys, lambda module: module.NMF(**parameters).fit(data()))[-1] == last
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=["plain", "both", "h"])
+@pytest.mark.parametrize("beta_loss", [2, 1, 0.5])
+@pytest.mark.parametrize(
+    ("limits", "last"),
+    [
+        ({"tol": 1e-2}, "Epoch # reached after seconds, error: #"),
+        ({"max_iter": 20}, "Epoch # reached after seconds, error: #"),
+        ({"max_iter": 13}, "Epoch # reached after seconds."),
+        ({"tol": 0, "max_iter": 20}, "Epoch # reached after seconds."),
+    ],
+    ids=str,
+)
+def test_mu_prints_scikit_learns_lines(limits, last, beta_loss, penalty, capsys):
+    parameters = {"solver": "mu", "beta_loss": beta_loss, **VERBOSE, **limits, **penalty}
+    assert assert_printed_alike(capsys, lambda module: module.NMF(**parameters).fit(data() + 0.01))[-1] == last
+
+
+@pytest.mark.parametrize("solver", ["cd", "mu"])
+def test_transforms_print_scikit_learns_lines(solver, capsys):
+    parameters = {"solver": solver, **VERBOSE, "verbose": 0}
+    models = {module: module.NMF(**parameters).fit(data()) for module in (partwise, sklearn.decomposition)}
+    assert assert_printed_alike(capsys, lambda module: models[module].set_params(verbose=1).transform(data()[:20]))
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=["plain", "both", "h"])
+@pytest.mark.parametrize(
+    ("limits", "last"),
+    [
+        ({"tol": 1e-2, "max_no_improvement": None}, "Converged (small H change) at step #/#"),
+        (
+            {"tol": 0, "max_no_improvement": 3},
+            "Converged (lack of improvement in objective function) at step #/#",
+        ),
+        ({"tol": 0, "max_iter": 2}, "Minibatch step #/#: mean batch cost: #, ewa cost: #"),
+    ],
+    ids=["small change", "no improvement", "limit"],
+)
+def test_minibatch_prints_scikit_learns_lines(limits, last, penalty, capsys):
+    parameters = {"batch_size": 16, **VERBOSE, **limits, **penalty}
+    assert assert_printed_alike(capsys, lambda module: module.MiniBatchNMF(**parameters).fit(data()))[-1] == last
 
 
 W, H = data(60, 4), data(4, 23)
