@@ -3,6 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_non_negative
 
@@ -257,6 +258,46 @@ class MiniBatchNMF(ModelFile, BaseNMF):
             memory, _ = _partwise.fit_batch(engine_input(X), options, memory, self._rho)
         self._keep(*memory)
         self.n_steps_ = 1 if first else self.n_steps_ + 1
+        return self
+
+    def fit_blocks(self, blocks, walks=1):
+        """Update the components with blocks of samples from anywhere, one after another: `partial_fit` with each.
+
+        No more than one block is held. A model that has learnt already goes on from there.
+
+        Parameters
+        ----------
+        blocks : iterable of {array-like, sparse matrix} of shape (n_samples, n_features)
+            Blocks of rows: a generator, a list, a reader of files. For several walks one that begins anew each time.
+        walks : int, default=1
+            Walks over the blocks, at least 1.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from partwise import MiniBatchNMF
+        >>> random = np.random.default_rng(0)
+        >>> blocks = (random.random((100, 8)) for _ in range(5))
+        >>> MiniBatchNMF(3, random_state=0).fit_blocks(blocks).n_steps_
+        5
+        """
+        check_scalar(walks, "walks", Integral, min_val=1)
+        if walks > 1 and iter(blocks) is blocks:
+            raise ValueError(
+                f"walks={walks} over a {type(blocks).__name__}, which ends with the first: expected 1, or blocks that "
+                "begin anew, as those of a list do"
+            )
+        block = None
+        for _ in range(walks):
+            for block in blocks:
+                self.partial_fit(block)
+        if block is None:
+            raise ValueError("blocks is empty; expected at least one block of samples")
         return self
 
     _missing = (
