@@ -1,5 +1,6 @@
 """Arrays as the engine takes them: without a copy wherever it can read them in place."""
 
+import sys
 from contextlib import contextmanager
 
 import numpy as np
@@ -14,6 +15,14 @@ DTYPES = [np.float64, np.float32]
 
 SMALL = 16 << 20
 """Bytes of double precision: a matrix of integers of this size or less is copied, since fits of copies are faster."""
+
+
+def dtypes_for(X):
+    """What the entries of X may become: scikit-learn does not see that a frame of polars is all of float32."""
+    polars = sys.modules.get("polars")
+    if polars is not None and isinstance(X, polars.DataFrame) and all(kind == polars.Float32 for kind in X.dtypes):
+        return np.float32
+    return DTYPES
 
 
 class WholeNumbers:

@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _partwise
-from ._arrays import DTYPES, WholeNumbers, checked_factor, refuse_malformed, refuse_other_dtypes, with_floats
+from ._arrays import WholeNumbers, checked_factor, dtypes_for, refuse_malformed, refuse_other_dtypes, with_floats
 from ._quality import ComponentWarning
 
 BETA = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
@@ -95,7 +95,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """X as the engine takes it; `whole` says that a large one of integers may stay one."""
         whole = whole and WholeNumbers.of(X)
         X = X if whole else with_floats(X)
-        options = {"dtype": None if whole else DTYPES, "ensure_all_finite": self._finite()}
+        options = {"dtype": None if whole else dtypes_for(X), "ensure_all_finite": self._finite()}
         try:
             X = validate_data(self, X, accept_sparse=("csr", "csc"), reset=reset, **options)
         except ValueError as error:

@@ -15,6 +15,7 @@ from ._arrays import (
     DTYPES,
     WholeNumbers,
     checked_factor,
+    dtypes_for,
     engine_input,
     passed_to,
     refuse_malformed,
@@ -796,7 +797,7 @@ def non_negative_factorization(
     if not (update_W or update_H):
         raise ValueError("update_W=False and update_H=False leave nothing to find; at most one factor can be held.")
     whole = model._takes_whole(sample_weight, entry_weight) and WholeNumbers.of(X)
-    dtype = None if whole else DTYPES
+    dtype = None if whole else dtypes_for(X)
     X = refuse_malformed(check_array(X, accept_sparse=("csr", "csc"), dtype=dtype, ensure_all_finite=model._finite()))
     X = WholeNumbers(X) if whole else X
     weights = model._weighting(X, sample_weight, entry_weight)

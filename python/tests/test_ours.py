@@ -244,6 +244,18 @@ def test_transform_in_another_precision(X):
     assert_allclose(W, model.transform(X), atol=1e-2 * W.max())
 
 
+def test_frames_of_polars_keep_their_precision(X):
+    pl = pytest.importorskip("polars")
+    for dtype in (np.float32, np.float64):
+        frame = pl.DataFrame({f"f{i}": column for i, column in enumerate(X.astype(dtype).T)})
+        model = NMF(5, random_state=0, max_iter=5).fit(frame)
+        assert model.components_.dtype == model.transform(frame).dtype == dtype
+        assert MiniBatchNMF(5, random_state=0, max_iter=5).fit(frame).components_.dtype == dtype
+        assert non_negative_factorization(frame, n_components=5, random_state=0, max_iter=5)[1].dtype == dtype
+    mixed = frame.with_columns(pl.col("f0").cast(pl.Float32))
+    assert NMF(5, random_state=0, max_iter=5).fit(mixed).components_.dtype == np.float64
+
+
 @pytest.mark.parametrize("storage", [np.asarray, sp.csr_array, sp.csc_array])
 def test_explicit_zeros_and_every_loss(storage, X):
     X = np.where(X > 1, X, 0.0)

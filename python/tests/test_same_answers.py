@@ -74,6 +74,59 @@ def test_minibatch(beta_loss, fresh_restarts, penalty):
     assert_same(partwise.MiniBatchNMF(**parameters), sklearn.decomposition.MiniBatchNMF(**parameters), X)
 
 
+EACH = pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("NMF", {"solver": "cd"}),
+        ("NMF", {"solver": "mu"}),
+        ("NMF", {"solver": "mu", "beta_loss": 1}),
+        ("MiniBatchNMF", {"batch_size": 16}),
+    ],
+    ids=["cd", "mu", "mu KL", "minibatch"],
+)
+
+
+@EACH
+@pytest.mark.parametrize("n_components", [4, "auto"])
+@pytest.mark.parametrize("penalty", PENALTIES[:1] + PENALTIES[2:], ids=["plain", "h"])
+def test_given_starts(name, parameters, n_components, penalty):
+    X, W, H = data(), data(60, 4, seed=1), data(4, 23, seed=2)
+    parameters = dict(n_components=n_components, init="custom", max_iter=30, **parameters, **penalty)
+    ours, theirs = getattr(partwise, name)(**parameters), getattr(sklearn.decomposition, name)(**parameters)
+    # scikit-learn overwrites what it is given.
+    found, expected = ours.fit_transform(X, W=W, H=H), theirs.fit_transform(X, W=W.copy(), H=H.copy())
+    assert ours.n_iter_ == theirs.n_iter_
+    assert_allclose(ours.components_, theirs.components_, atol=1e-5 * theirs.components_.max(), rtol=0)
+    assert_allclose(found, expected, atol=1e-5 * expected.max(), rtol=0)
+    assert_allclose(ours.reconstruction_err_, theirs.reconstruction_err_, rtol=1e-6)
+
+
+@EACH
+@pytest.mark.parametrize(
+    ("shape", "n_components"),
+    [((60, 23), None), ((60, 7), 9), ((12, 40), 4), ((12, 40), 15), ((12, 40), "auto")],
+    ids=str,
+)
+def test_shapes(name, parameters, shape, n_components):
+    parameters = dict(n_components=n_components, max_iter=20, random_state=3, **parameters)
+    ours, theirs = getattr(partwise, name)(**parameters), getattr(sklearn.decomposition, name)(**parameters)
+    assert_same(ours, theirs, data(*shape) + 0.01)
+    k = shape[1] if n_components in (None, "auto") else n_components
+    assert ours.n_components_ == theirs.n_components_ == k
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("penalty", PENALTIES, ids=["plain", "both", "h"])
+@pytest.mark.parametrize("solver", ["cd", "mu"])
+def test_the_function_with_held_components(solver, penalty, storage):
+    X, H = storage(data(density=0.6)), data(4, 23, seed=2)
+    parameters = dict(H=H, update_H=False, n_components=4, solver=solver, max_iter=100, **penalty)
+    ours, theirs = (module.non_negative_factorization(X, **parameters) for module in (partwise, sklearn.decomposition))
+    assert ours[2] == theirs[2]
+    assert_allclose(ours[0], theirs[0], atol=1e-5 * theirs[0].max(), rtol=0)
+    assert (ours[1] == H).all()
+
+
 @pytest.mark.parametrize("storage", [np.asfortranarray, sp.csr_matrix, sp.csc_array])
 @pytest.mark.parametrize("beta_loss", [2, 1, 1.5])
 def test_minibatch_storages(storage, beta_loss):
