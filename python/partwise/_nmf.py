@@ -456,7 +456,7 @@ class NMF(ModelFile, BaseNMF):
         fixed = {name: value for name, value in (fixed or {}).items() if value is not None}
         if not (update_W and update_H):
             if fixed:
-                raise ValueError(f"{' and '.join(fixed)} needs update_W=True and update_H=True: one factor is held whole")
+                raise ValueError(f"{' and '.join(fixed)} needs update_W=True and update_H=True; a factor is held whole")
             return self._solve_one(X, W, H, weights, update_W)
         k = self.n_components
         if k is None or (k == "auto" and self.init != "custom"):

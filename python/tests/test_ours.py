@@ -67,7 +67,7 @@ def test_held_factors(X):
     # X ≈ W H is Xᵀ ≈ Hᵀ Wᵀ.
     turned, _, _ = non_negative_factorization(X.T, H=W.T, update_H=False, tol=1e-6, max_iter=2000)
     assert_allclose(turned, H3.T, atol=1e-3 * H3.max())
-    with pytest.raises(ValueError, match="The 'update_W' parameter of non_negative_factorization must be an instance of"):
+    with pytest.raises(ValueError, match="The 'update_W' parameter of non_negative_factorization must be an instance"):
         non_negative_factorization(X, W=W, update_W=1)
     fixed = non_negative_factorization(X, W=W, H=H, init="custom", fixed_W=[1], fixed_H=[0], max_iter=5)
     assert (fixed[0][:, 1] == W[:, 1]).all() and (fixed[1][0] == H[0]).all()

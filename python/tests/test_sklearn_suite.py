@@ -18,8 +18,8 @@ DEVIATIONS = {
         "test hold one array, whatever they compute"
     ),
     "test_special_sparse_dot": (
-        "a step of scikit-learn's own code: the engine has no part that makes the reconstruction where X is not zero as "
-        "a matrix"
+        "a step of scikit-learn's own code: no part of the engine makes a matrix of the reconstruction where X is not "
+        "zero"
     ),
 }
 """Tests that must fail, by name or name[parameters], each with its reason."""
