@@ -35,8 +35,8 @@ class SurveyInfo(NamedTuple):
 class Watch:
     """Calls the callback, prints what `verbose` asks for, and moves the bar. A context for one fit.
 
-    With ``solver="cd"``, ``"mu"`` and ``"minibatch"`` it prints scikit-learn's lines, of what the rule to stop looks at:
-    the violation, the divergence, the smoothed cost.
+    With ``solver="cd"``, ``"mu"`` and ``"minibatch"`` it prints scikit-learn's lines, which are of what the rule to stop
+    looks at: the violation, the divergence, the smoothed cost.
     """
 
     def __init__(self, *, callback=None, verbose=0, progress=False, solver="", tol=1e-4, keep=True):
