@@ -35,7 +35,7 @@ class SurveyInfo(NamedTuple):
 class Watch:
     """Calls the callback, prints what `verbose` asks for, and moves the bar. A context for one fit.
 
-    With ``solver="cd"``, ``"mu"`` and ``"minibatch"`` it prints scikit-learn's lines, which are of what the rule to stop
+    With ``solver="cd"``, ``"mu"`` and ``"minibatch"`` it prints scikit-learn's lines, which say what the rule to stop
     looks at: the violation, the divergence, the smoothed cost.
     """
 

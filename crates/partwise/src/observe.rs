@@ -24,7 +24,8 @@ pub struct Progress {
     /// the gradient is not.
     pub residual: f64,
     /// What the rule to stop looks at: the sum of |projected gradient| over both half-steps (`cd`, `als`, `anls`, `pg`,
-    /// `apg`), D without penalties (`mu`), or the objective (the others); in mini-batches the cost smoothed over the steps.
+    /// `apg`), D without penalties (`mu`), or the objective (the others); in mini-batches the cost, smoothed over the
+    /// steps.
     pub measure: f64,
     /// Seconds since the fit began.
     pub seconds: f64,

@@ -208,8 +208,8 @@ impl MiniBatchNmf {
 
     /// Factors V (m × n) from the start W (m × k) and H (k × n), batch by batch in order.
     ///
-    /// The observer sees each step: `objective` is the cost of the batch per row, `residual` the change of H relative to H,
-    /// `measure` the cost smoothed over the steps.
+    /// The observer sees each step: `objective` is the cost of the batch per row, `residual` the change of H relative to
+    /// H, `measure` the cost smoothed over the steps.
     ///
     /// # Errors
     /// As [`Nmf::fit_with`].
