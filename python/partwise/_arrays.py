@@ -1,8 +1,11 @@
 """Arrays as the engine takes them: without a copy wherever it can read them in place."""
 
+import sys
+from contextlib import contextmanager
+
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import check_array
+from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import check_non_negative
 
 from . import _partwise
@@ -12,6 +15,14 @@ DTYPES = [np.float64, np.float32]
 
 SMALL = 16 << 20
 """Bytes of double precision: a matrix of integers of this size or less is copied, since fits of copies are faster."""
+
+
+def dtypes_for(X):
+    """What the entries of X may become: scikit-learn does not see that a frame of polars is all of float32."""
+    polars = sys.modules.get("polars")
+    if polars is not None and isinstance(X, polars.DataFrame) and all(kind == polars.Float32 for kind in X.dtypes):
+        return np.float32
+    return DTYPES
 
 
 class WholeNumbers:
@@ -34,7 +45,8 @@ class WholeNumbers:
         return entries.dtype.kind in "iu" and entries.dtype.isnative and entries.size * 8 > SMALL
 
     def mean(self):
-        entries = self.matrix.data if sp.issparse(self.matrix) else self.matrix
+        X = self.matrix
+        entries = X.data[: X.indptr[-1]] if sp.issparse(X) else X
         return entries.sum(dtype=np.float64) / self.shape[0] / self.shape[1]
 
 
@@ -72,8 +84,9 @@ def _parts(X):
         and bool((offsets[1:] >= offsets[:-1]).all())
     )
     if well_formed and not X.has_canonical_format:
-        # SciPy adds up what is stored twice. This is the only copy that is ever made of a sparse X.
-        X = X.copy()
+        # SciPy adds up what is stored twice, which a type of integers may not hold. This is the only copy that is ever
+        # made of a sparse X.
+        X = X.astype(np.float64 if X.dtype.kind in "iu" else X.dtype, copy=True)
         X.sum_duplicates()
         stored = int(X.indptr[-1])
     shape = tuple(int(length) for length in X.shape)
@@ -91,12 +104,25 @@ def refuse_malformed(X):
     return X
 
 
-def checked_factor(A, shape, whom, dtype, signed=False):
+@contextmanager
+def passed_to(whom):
+    """Says of negative data what scikit-learn says where they are passed to `whom`, and then their place."""
+    try:
+        yield
+    except ValueError as error:
+        before = "data passed to NMF (input X):"
+        if before not in str(error):
+            raise
+        raise ValueError(str(error).replace(before, f"data passed to {whom}.")) from None
+
+
+def checked_factor(A, shape, whom, signed=False):
     """A start or a held factor, in scikit-learn's words where it does not fit. "auto" fits any length.
 
     `signed` says that its entries may have any sign.
     """
-    A = check_array(A, dtype=None, input_name=whom)
+    A = check_array(A, ensure_all_finite=False)
+    assert_all_finite(A, input_name=whom)
     for position, name in enumerate(("first", "second")):
         if shape[position] != "auto" and A.shape[position] != shape[position]:
             raise ValueError(
@@ -107,7 +133,11 @@ def checked_factor(A, shape, whom, dtype, signed=False):
         check_non_negative(A, whom)
     if not np.any(A):
         raise ValueError(f"Array passed to {whom} is full of zeros.")
-    if A.dtype != dtype:
-        name = whom[-2]
-        raise TypeError(f"H and W should have the same dtype as X. Got {name}.dtype = {A.dtype}.")
     return engine_input(A)
+
+
+def refuse_other_dtypes(dtype, **factors):
+    """In scikit-learn's words, where factors are not of the dtype of X."""
+    if any(A.dtype != dtype for A in factors.values()):
+        got = " and ".join(f"{name}.dtype = {A.dtype}" for name, A in factors.items())
+        raise TypeError(f"{' and '.join(factors)} should have the same dtype as X. Got {got}.")

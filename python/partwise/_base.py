@@ -1,6 +1,7 @@
 """What both estimators share: parameters, checks, and names of what comes out."""
 
 import os
+import sys
 import warnings
 from numbers import Integral, Real
 
@@ -11,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _partwise
-from ._arrays import DTYPES, WholeNumbers, checked_factor, refuse_malformed, with_floats
+from ._arrays import WholeNumbers, checked_factor, dtypes_for, refuse_malformed, refuse_other_dtypes, with_floats
 from ._quality import ComponentWarning
 
 BETA = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
@@ -21,14 +22,23 @@ SOLVERS = tuple(name for name, _ in _partwise.solvers())
 INITS = tuple(name for name, _ in _partwise.inits() if name != "auto")
 
 
+MOST_THREADS = 1024
+"""More than that help nobody, and any number gives the same answer."""
+
+
+def count(number):
+    """A whole number as the engine takes it. No limit that is longer is ever reached."""
+    return min(int(number), sys.maxsize)
+
+
 def available_threads(n_threads):
     """The number of threads for the engine: as asked for, else OMP_NUM_THREADS, else None for all processors."""
-    if n_threads is not None:
-        return int(n_threads)
-    try:
-        return max(int(os.environ["OMP_NUM_THREADS"].split(",")[0]), 1)
-    except (KeyError, ValueError):
-        return None
+    if n_threads is None:
+        try:
+            n_threads = max(int(os.environ["OMP_NUM_THREADS"].split(",")[0]), 1)
+        except (KeyError, ValueError):
+            return None
+    return min(int(n_threads), MOST_THREADS)
 
 
 class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -85,7 +95,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """X as the engine takes it; `whole` says that a large one of integers may stay one."""
         whole = whole and WholeNumbers.of(X)
         X = X if whole else with_floats(X)
-        options = {"dtype": None if whole else DTYPES, "ensure_all_finite": self._finite()}
+        options = {"dtype": None if whole else dtypes_for(X), "ensure_all_finite": self._finite()}
         try:
             X = validate_data(self, X, accept_sparse=("csr", "csc"), reset=reset, **options)
         except ValueError as error:
@@ -103,10 +113,10 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """The engine's parameters by name."""
         alpha_H = self.alpha_W if self.alpha_H == "same" else self.alpha_H
         return {
-            "n_components": int(n_components),
+            "n_components": count(n_components),
             "beta_loss": self._beta(),
             "tol": float(self.tol),
-            "max_iter": int(self.max_iter),
+            "max_iter": count(self.max_iter),
             "alpha_W": float(self.alpha_W),
             "alpha_H": float(alpha_H),
             "l1_ratio": float(self.l1_ratio),
@@ -148,8 +158,9 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         k, (n_samples, n_features) = self.n_components, X.shape
         k = n_features if k is None else k
         signed = self._signed()
-        H = checked_factor(H, (k, n_features), "NMF (input H)", X.dtype, signed == "H")
-        W = checked_factor(W, (n_samples, H.shape[0] if k == "auto" else k), "NMF (input W)", X.dtype, signed == "W")
+        H = checked_factor(H, (k, n_features), "NMF (input H)", signed == "H")
+        W = checked_factor(W, (n_samples, H.shape[0] if k == "auto" else k), "NMF (input W)", signed == "W")
+        refuse_other_dtypes(X.dtype, H=H, W=W)
         return W, H
 
     def _learned(self, fitted):

@@ -3,12 +3,13 @@
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, check_non_negative
 
 from . import _partwise, _starts
-from ._arrays import engine_input
-from ._base import BaseNMF, reconstruction_error
+from ._arrays import engine_input, passed_to
+from ._base import BaseNMF, count, reconstruction_error
 from ._model import ModelFile
 from ._watch import Watch
 
@@ -179,13 +180,15 @@ class MiniBatchNMF(ModelFile, BaseNMF):
         """
         self._validate_params()
         X = self._checked(X, reset=True)
+        check_non_negative(X, "MiniBatchNMF (input X)")
         W, H = self._begin(X, W, H)
         self._settle_forgetting(X)
         options = self._batch_options(H.shape[0])
         watched = {"callback": self.callback, "verbose": self.verbose, "progress": self.progress}
-        with Watch(solver="minibatch", **watched) as watch:
+        with Watch(solver="minibatch", tol=self.tol, **watched) as watch:
             x = engine_input(X)
             fitted = _partwise.fit_batches(x, options, W, H, watch.function, watch.keeps_best)
+            watch.conclude(fitted["stop"])
         self._keep(*fitted["memory"])
         self.reconstruction_err_ = reconstruction_error(fitted["divergence"])
         self.n_iter_ = fitted["n_iter"]
@@ -210,13 +213,14 @@ class MiniBatchNMF(ModelFile, BaseNMF):
         check_is_fitted(self)
         X = self._checked(X, reset=False)
         H = self.components_.astype(X.dtype, copy=False)
-        return _partwise.transform_batches(engine_input(X), self._batch_options(H.shape[0]), engine_input(H))
+        with passed_to("X in MiniBatchNMF"):
+            return _partwise.transform_batches(engine_input(X), self._batch_options(H.shape[0]), engine_input(H))
 
     def partial_fit(self, X, y=None, W=None, H=None):
         """Update the components with one batch of samples.
 
         The rows of W are solved for, and not kept. H is what was learnt so far, of which `forget_factor` says how much
-        is left, and what this batch adds; `batch_size` does not cut X.
+        is left, and what this batch adds; `batch_size` does not cut X. H stays of the dtype that it has.
 
         Parameters
         ----------
@@ -244,14 +248,56 @@ class MiniBatchNMF(ModelFile, BaseNMF):
             memory = H.T, H.T, np.ones_like(H.T)
             self._settle_forgetting(X)
         else:
+            X = X.astype(self.components_.dtype, copy=False)
             memory = (self.components_, self._components_numerator, self._components_denominator)
-            memory = tuple(engine_input(array.T.astype(X.dtype, copy=False)) for array in memory)
+            memory = tuple(engine_input(array.T) for array in memory)
             if self._rho is None:
                 self._settle_forgetting(X)
         options = self._batch_options(memory[0].shape[1])
-        memory, _ = _partwise.fit_batch(engine_input(X), options, memory, self._rho)
+        with passed_to("MiniBatchNMF (input X)"):
+            memory, _ = _partwise.fit_batch(engine_input(X), options, memory, self._rho)
         self._keep(*memory)
         self.n_steps_ = 1 if first else self.n_steps_ + 1
+        return self
+
+    def fit_blocks(self, blocks, walks=1):
+        """Update the components with blocks of samples from anywhere, one after another: `partial_fit` with each.
+
+        No more than one block is held. A model that has learnt already goes on from there.
+
+        Parameters
+        ----------
+        blocks : iterable of {array-like, sparse matrix} of shape (n_samples, n_features)
+            Blocks of rows: a generator, a list, a reader of files. For several walks one that begins anew each time.
+        walks : int, default=1
+            Walks over the blocks, at least 1.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from partwise import MiniBatchNMF
+        >>> random = np.random.default_rng(0)
+        >>> blocks = (random.random((100, 8)) for _ in range(5))
+        >>> MiniBatchNMF(3, random_state=0).fit_blocks(blocks).n_steps_
+        5
+        """
+        check_scalar(walks, "walks", Integral, min_val=1)
+        if walks > 1 and iter(blocks) is blocks:
+            raise ValueError(
+                f"walks={walks} over a {type(blocks).__name__}, which ends with the first: expected 1, or blocks that "
+                "begin anew, as those of a list do"
+            )
+        block = None
+        for _ in range(walks):
+            for block in blocks:
+                self.partial_fit(block)
+        if block is None:
+            raise ValueError("blocks is empty; expected at least one block of samples")
         return self
 
     _missing = (
@@ -271,11 +317,18 @@ class MiniBatchNMF(ModelFile, BaseNMF):
     @classmethod
     def _own_parameters(cls, meta):
         own = meta.get("minibatch", {})
+        if not isinstance(own, dict):
+            raise ValueError(f"meta has minibatch = {own!r}; expected an object")
         return {name: own[name] for name in OWN if name in own}
 
     def _take(self, arrays, meta):
         """A model of another estimator says what H is, and `partial_fit` begins there."""
         H, own = self.components_, meta.get("minibatch", {})
+        rho, steps = own.get("rho"), own.get("steps", 0)
+        if not (rho is None or isinstance(rho, int | float) and 0 <= rho <= 1):
+            raise ValueError(f"meta has rho = {rho!r}; expected a number from 0 to 1, or null")
+        if not (isinstance(steps, int) and steps >= 0):
+            raise ValueError(f"meta has steps = {steps!r}; expected a whole number of zero or more")
         numerator, denominator = (arrays.get(name) for name in ("numerator", "denominator"))
         if numerator is None or denominator is None:
             numerator, denominator = H.copy(), np.ones_like(H)
@@ -283,8 +336,7 @@ class MiniBatchNMF(ModelFile, BaseNMF):
             if array.shape != H.shape or array.dtype != H.dtype or not (np.isfinite(array) & (array >= 0)).all():
                 raise ValueError(f"{name} must be a non-negative matrix of the shape and dtype of h")
         self._keep(H.T, numerator.T, denominator.T)
-        self._rho = own.get("rho")
-        self.n_steps_ = own.get("steps", 0)
+        self._rho, self.n_steps_ = rho, steps
 
     def _settle_forgetting(self, X):
         """What a batch leaves of the old statistics: settled by the first X that is seen."""
@@ -308,10 +360,10 @@ class MiniBatchNMF(ModelFile, BaseNMF):
         patience = self.max_no_improvement
         return self._options(
             n_components,
-            batch_size=int(self.batch_size),
+            batch_size=count(self.batch_size),
             forget_factor=float(self.forget_factor),
-            max_no_improvement=None if patience is None else int(patience),
+            max_no_improvement=None if patience is None else count(patience),
             fresh_restarts=bool(self.fresh_restarts),
-            fresh_restarts_max_iter=int(self.fresh_restarts_max_iter),
-            transform_max_iter=int(limit),
+            fresh_restarts_max_iter=count(self.fresh_restarts_max_iter),
+            transform_max_iter=count(limit),
         )

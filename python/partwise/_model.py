@@ -18,7 +18,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from ._arrays import DTYPES
-from ._base import BETA
+from ._base import BETA, count
 from ._partwise import __version__
 
 NEEDED = ("loss", "solver", "seed", "tol", "max_iter", "alpha_w", "alpha_h", "l1_ratio")
@@ -82,17 +82,23 @@ class ModelFile:
             A fitted estimator of this class, ready to transform.
         """
         arrays, meta = _read(path)
-        H, names = arrays["h"], arrays.get("col_names")
-        loss, init = meta["loss"], meta.get("init")
+        try:
+            return cls._of(arrays, meta)
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    @classmethod
+    def _of(cls, arrays, meta):
+        """The model that a file says."""
+        H, names, init = arrays["h"], arrays.get("col_names"), meta.get("init")
         model = cls(
             n_components=H.shape[0],
             # What another estimator began with may be none of this one's.
             init=init if cls._parameter_constraints["init"][0].is_satisfied_by(init) else None,
-            beta_loss=float(loss[len("beta=") :]) if loss.startswith("beta=") else loss,
+            beta_loss=_loss_of(meta),
             tol=meta["tol"],
             max_iter=meta["max_iter"],
-            # Of the program; scikit-learn takes no larger one.
-            random_state=meta["seed"] if meta["seed"] is None or meta["seed"] < 2**32 else None,
+            random_state=_seed_of(meta),
             alpha_W=meta["alpha_w"],
             alpha_H=meta["alpha_h"],
             l1_ratio=meta["l1_ratio"],
@@ -100,7 +106,7 @@ class ModelFile:
         )
         model._validate_params()
         if model._signed() != "H" and (H < 0).any():
-            raise ValueError(f"{path}: h must be non-negative: its model has no constraint that allows any sign")
+            raise ValueError("h must be non-negative: its model has no constraint that allows any sign")
         model.components_ = H
         model.n_components_ = model._n_components = H.shape[0]
         model.n_features_in_ = H.shape[1]
@@ -109,10 +115,7 @@ class ModelFile:
         for name, attribute in FIGURES.items():
             if name in meta:
                 setattr(model, attribute, meta[name])
-        try:
-            model._take(arrays, meta)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+        model._take(arrays, meta)
         return model
 
     def _own_meta(self):
@@ -132,6 +135,23 @@ class ModelFile:
         """Takes what else was kept of the fit."""
 
 
+def _loss_of(meta):
+    loss = meta["loss"]
+    try:
+        return loss if loss in BETA else float(loss.removeprefix("beta="))
+    except (ValueError, TypeError, AttributeError):
+        legal = f"expected {', '.join(BETA)}, or beta= and a number"
+        raise ValueError(f"meta has loss = {loss!r}; {legal}") from None
+
+
+def _seed_of(meta):
+    seed = meta["seed"]
+    if not (seed is None or isinstance(seed, int) and seed >= 0):
+        raise ValueError(f"meta has seed = {seed!r}; expected a whole number of zero or more, or null")
+    # Of the program; scikit-learn takes no larger one.
+    return seed if seed is None or seed < 2**32 else None
+
+
 def _meta_of(model):
     """How a fitted model was made, as far as all estimators say it alike."""
     beta = model._beta()
@@ -146,7 +166,7 @@ def _meta_of(model):
         **{name: value for name, value in figures.items() if value is not None},
         "seed": int(seed),
         "tol": float(model.tol),
-        "max_iter": int(model.max_iter),
+        "max_iter": count(model.max_iter),
         "alpha_w": float(model.alpha_W),
         "alpha_h": float(model.alpha_W if model.alpha_H == "same" else model.alpha_H),
         "l1_ratio": float(model.l1_ratio),
@@ -188,6 +208,8 @@ def _read(path):
         raise ValueError(f"{path}: h must be a matrix of finite float32 or float64")
     try:
         meta = json.loads(str(arrays["meta"][()]))
+        if not isinstance(meta, dict):
+            raise TypeError(meta)
         absent = [name for name in NEEDED if name not in meta]
     except (json.JSONDecodeError, TypeError) as error:
         raise ValueError(f"{path}: meta is no JSON object") from error

@@ -6,12 +6,21 @@ from numbers import Integral
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_non_negative
 
 from . import _partwise, _rank, _starts
-from ._arrays import DTYPES, WholeNumbers, checked_factor, engine_input, refuse_malformed
+from ._arrays import (
+    DTYPES,
+    WholeNumbers,
+    checked_factor,
+    dtypes_for,
+    engine_input,
+    passed_to,
+    refuse_malformed,
+    refuse_other_dtypes,
+)
 from ._base import SOLVERS, BaseNMF
 from ._labels import classes_of, from_text, kind, takes_labels, to_text
 from ._model import ModelFile
@@ -330,7 +339,8 @@ class NMF(ModelFile, BaseNMF):
         X = self._checked(X, reset=False, whole=self._takes_whole())
         H = self.components_.astype(X.dtype, copy=False)
         watch = {"verbose": self.verbose}
-        return self._run(X, H.shape[0], self._weighting(X), H=H, hold="H", watch=watch)["W"]
+        with passed_to("X in NMF"):
+            return self._run(X, H.shape[0], self._weighting(X), H=H, hold="H", watch=watch)["W"]
 
     @available_if(lambda self: any(takes_labels(text) and text[:2] != "h:" for text in self._constraints()))
     def predict(self, X):
@@ -393,7 +403,8 @@ class NMF(ModelFile, BaseNMF):
         X = self._checked(X, reset=False, whole=self._takes_whole())
         H = self.components_.astype(X.dtype, copy=False)
         watch = {"verbose": self.verbose}
-        found = self._run(X, H.shape[0], None, H=H, hold="H", watch=watch, quality=True)
+        with passed_to("X in NMF"):
+            found = self._run(X, H.shape[0], None, H=H, hold="H", watch=watch, quality=True)
         return FitQuality(*found["quality"])
 
     _missing = "Where it stands for what is not known, give missing_values=numpy.nan"
@@ -442,14 +453,16 @@ class NMF(ModelFile, BaseNMF):
     def _factor(self, X, W, H, weights, update_W=True, update_H=True, fixed=None, labels=None):
         """Factors X from the start that the parameters ask for."""
         self._check_solver()
+        fixed = {name: value for name, value in (fixed or {}).items() if value is not None}
         if not (update_W and update_H):
+            if fixed:
+                raise ValueError(f"{' and '.join(fixed)} needs update_W=True and update_H=True; a factor is held whole")
             return self._solve_one(X, W, H, weights, update_W)
         k = self.n_components
         if k is None or (k == "auto" and self.init != "custom"):
             k = X.shape[1]
         if k == "cv":
             k = self._surveyed(X, weights)
-        fixed = {name: value for name, value in (fixed or {}).items() if value is not None}
         if self.n_init > 1:
             self._check_several(fixed)
         if self.init == "custom":
@@ -471,7 +484,9 @@ class NMF(ModelFile, BaseNMF):
                 start = last
             elif init != "custom":
                 start = self._start(X, k, init, random_state, weights)
-            fitted = self._run(X, k, weights, **start, fixed=fixed, labels=labels)
+            whom = "NMF (input X)" if self.init == "custom" else "NMF initialization"
+            with passed_to(whom):
+                fitted = self._run(X, k, weights, **start, fixed=fixed, labels=labels)
             objectives.append(fitted["objective"])
             if best is None or fitted["objective"] < best["objective"]:
                 best = fitted
@@ -524,7 +539,8 @@ class NMF(ModelFile, BaseNMF):
             raise ValueError(f"n_components='cv' finds the number of components, but update_{hold}=False gives it")
         k = X.shape[1] if self.n_components is None else self.n_components
         shape = (k, X.shape[1]) if update_W else (X.shape[0], k)
-        held = checked_factor(H if update_W else W, shape, f"NMF (input {hold})", X.dtype, self._signed() == hold)
+        held = checked_factor(H if update_W else W, shape, f"NMF (input {hold})", self._signed() == hold)
+        refuse_other_dtypes(X.dtype, **{hold: held})
         k = held.shape[0] if update_W else held.shape[1]
         return self._run(X, k, weights, **{hold: held}, hold=hold)
 
@@ -643,7 +659,9 @@ class NMF(ModelFile, BaseNMF):
             places = np.argsort(order)
             for name in ("fixed_W", "fixed_H"):
                 options[name] = [int(places[component]) for component in options[name]]
-        with Watch(solver=self.solver, **watch) as watch:
+        # With a constraint every solver ends as "hals" does.
+        solver = "" if self._constraints() else self.solver
+        with Watch(solver=solver, tol=self.tol, **watch) as watch:
             factors = (None if A is None else engine_input(A) for A in (W, H))
             fitted = _partwise.fit(
                 engine_input(X),
@@ -658,6 +676,7 @@ class NMF(ModelFile, BaseNMF):
                 bool(self.lean),
                 quality,
             )
+            watch.conclude(fitted["stop"])
         if warn and fitted["stop"] != "stopped":
             self._warn_if_cut_short(fitted["n_iter"])
         return fitted
@@ -681,6 +700,17 @@ def _component_numbers(name, value, n_components):
     return [int(component) for component in value]
 
 
+@validate_params(
+    {
+        "X": ["array-like", "sparse matrix"],
+        "W": ["array-like", None],
+        "H": ["array-like", None],
+        "update_H": ["boolean"],
+        "update_W": ["boolean"],
+    },
+    # What the estimator takes it validates, in the name of this function.
+    prefer_skip_nested_validation=False,
+)
 def non_negative_factorization(
     X,
     W=None,
@@ -702,6 +732,8 @@ def non_negative_factorization(
     update_W=True,
     sample_weight=None,
     entry_weight=None,
+    fixed_W=None,
+    fixed_H=None,
     **ours,
 ):
     """Find W and H such that X ≈ W H, nothing in them below zero.
@@ -720,7 +752,7 @@ def non_negative_factorization(
         False holds H and finds W only.
     update_W : bool, default=True
         False holds W and finds H only.
-    sample_weight, entry_weight
+    sample_weight, entry_weight, fixed_W, fixed_H
         As in `NMF.fit_transform`.
     init, solver, beta_loss, tol, max_iter, alpha_W, alpha_H, l1_ratio, random_state, verbose, shuffle
         As in `NMF`.
@@ -762,15 +794,12 @@ def non_negative_factorization(
         **ours,
     )
     model._validate_params()
-    for name, value in (("update_W", update_W), ("update_H", update_H)):
-        if not isinstance(value, (bool, np.bool_)):
-            raise ValueError(f"The {name!r} parameter must be a bool. Got {value!r} instead.")
     if not (update_W or update_H):
         raise ValueError("update_W=False and update_H=False leave nothing to find; at most one factor can be held.")
     whole = model._takes_whole(sample_weight, entry_weight) and WholeNumbers.of(X)
-    dtype = None if whole else DTYPES
+    dtype = None if whole else dtypes_for(X)
     X = refuse_malformed(check_array(X, accept_sparse=("csr", "csc"), dtype=dtype, ensure_all_finite=model._finite()))
     X = WholeNumbers(X) if whole else X
     weights = model._weighting(X, sample_weight, entry_weight)
-    fitted = model._factor(X, W, H, weights, update_W, update_H)
+    fitted = model._factor(X, W, H, weights, update_W, update_H, fixed={"fixed_W": fixed_W, "fixed_H": fixed_H})
     return fitted["W"], fitted["H"], fitted["n_iter"]

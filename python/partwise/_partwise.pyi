@@ -10,7 +10,7 @@ _Real = NDArray[np.float64] | NDArray[np.float32]
 _Indices = NDArray[np.int32] | NDArray[np.int64]
 _Stored = _Real | tuple[bool, tuple[int, int], _Indices, _Indices, _Real]
 _Memory = tuple[_Real, _Real, _Real]
-_Callback = Callable[[int, int, float, float, float], object]
+_Callback = Callable[[int, int, float, float, float, float], object]
 _SurveyCallback = Callable[[int, int, int, float], object]
 
 class _Fit(TypedDict):

@@ -33,15 +33,22 @@ class SurveyInfo(NamedTuple):
 
 
 class Watch:
-    """Calls the callback, prints what `verbose` asks for, and moves the bar. A context for one fit."""
+    """Calls the callback, prints what `verbose` asks for, and moves the bar. A context for one fit.
 
-    def __init__(self, *, callback=None, verbose=0, progress=False, solver="", keep=True):
+    With ``solver="cd"``, ``"mu"`` and ``"minibatch"`` it prints scikit-learn's lines, which say what the rule to stop
+    looks at: the violation, the divergence, the smoothed cost.
+    """
+
+    def __init__(self, *, callback=None, verbose=0, progress=False, solver="", tol=1e-4, keep=True):
         self._callback = callback
         self._verbose = verbose
         self._progress = progress
         self._solver = solver
+        self._tol = tol
         self._keep = keep
         self._bar = None
+        self._last = None
+        self._measure = None
         self._first = None
 
     @property
@@ -62,8 +69,27 @@ class Watch:
         if self._bar is not None:
             self._bar.close()
 
+    def conclude(self, stop):
+        """Prints what scikit-learn says once a fit has ended."""
+        info = self._last
+        if not self._verbose or info is None:
+            return
+        if self._solver == "cd":
+            if stop == "converged" and self._first:
+                print("Converged at iteration", info.iteration + 1)
+        elif self._solver == "mu":
+            if self._tol == 0 or info.iteration % 10:
+                print(f"Epoch {info.iteration:02d} reached after {info.seconds:.3f} seconds.")
+        elif self._solver == "minibatch" and stop == "converged":
+            settled = self._tol > 0 and info.residual <= self._tol
+            why = "small H change" if settled else "lack of improvement in objective function"
+            print(f"Converged ({why}) at step {info.iteration}/{info.max_iter}")
+
     def _see(self, *fields):
-        info = IterationInfo(*fields)
+        *fields, self._measure = fields
+        info = self._last = IterationInfo(*fields)
+        if self._first is None:
+            self._first = self._measure
         if self._verbose:
             self._print(info)
         if self._progress:
@@ -74,15 +100,15 @@ class Watch:
 
     def _print(self, info):
         if self._solver == "cd":
-            if self._first is None:
-                self._first = info.residual or 1.0
-            print("violation:", info.residual / self._first)
+            if self._first:
+                print("violation:", self._measure / self._first)
         elif self._solver == "mu":
-            if info.iteration % 10 == 0:
-                error = (2 * info.objective) ** 0.5
+            if self._tol > 0 and info.iteration % 10 == 0:
+                error = (2 * self._measure) ** 0.5
                 print(f"Epoch {info.iteration:02d} reached after {info.seconds:.3f} seconds, error: {error:f}")
         elif self._solver == "minibatch":
-            print(f"Minibatch step {info.iteration}/{info.max_iter}: mean batch cost: {info.objective}")
+            smoothed = f", ewa cost: {self._measure}" if info.iteration > 1 else ""
+            print(f"Minibatch step {info.iteration}/{info.max_iter}: mean batch cost: {info.objective}{smoothed}")
         else:
             print(f"iteration {info.iteration}: objective {info.objective:.6g}, residual {info.residual:.3g}")
 

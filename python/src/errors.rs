@@ -1,5 +1,7 @@
 //! The engine's errors as Python exceptions, in scikit-learn's words where it has them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use partwise::Error;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -49,6 +51,12 @@ pub(crate) fn from_panic(payload: &(dyn std::any::Any + Send)) -> PyErr {
         "the engine failed: {}. This is a defect of partwise; please report it",
         text.unwrap_or("for an unknown reason")
     ))
+}
+
+/// The result of work on the calling thread, or the exception for a panic of the engine in it.
+pub(crate) fn caught<R>(work: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    outcome.unwrap_or_else(|payload| Err(from_panic(payload.as_ref())))
 }
 
 /// What Python calls a matrix of the engine.

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
 use crate::arrays::{self, AnyStored, Number, Stored};
-use crate::errors::to_python;
+use crate::errors::{caught, to_python};
 use crate::watch::{self, Watcher};
 use crate::whole;
 
@@ -222,11 +222,13 @@ pub(crate) fn configured(common: &Options, road: &Road) -> Result<Nmf, partwise:
 
 /// A graph from its matrix of weights.
 fn graph_of(weights: &Bound<'_, PyAny>) -> PyResult<Graph> {
-    match AnyStored::of(weights)? {
-        AnyStored::F32(weights) => weights.view()?.matrix().and_then(|x| Graph::new(&x)),
-        AnyStored::F64(weights) => weights.view()?.matrix().and_then(|x| Graph::new(&x)),
-    }
-    .map_err(to_python)
+    caught(|| {
+        match AnyStored::of(weights)? {
+            AnyStored::F32(weights) => weights.view()?.matrix().and_then(|x| Graph::new(&x)),
+            AnyStored::F64(weights) => weights.view()?.matrix().and_then(|x| Graph::new(&x)),
+        }
+        .map_err(to_python)
+    })
 }
 
 /// W and H if given, and which of them is held.
@@ -322,13 +324,15 @@ impl<'py> Fit<'py> {
         flaws: &Flaws,
         penalty: &Penalty,
     ) -> PyResult<Self> {
-        let telling = fitted.telling(flaws, penalty);
-        let pairs = flaws.duplicates.iter();
-        Ok(Self {
-            dead: flaws.dead.clone(),
-            duplicates: pairs.map(|pair| (pair.first, pair.second)).collect(),
-            telling: (!telling.is_empty()).then(|| telling.to_string()),
-            ..Self::of(py, fitted)?
+        caught(|| {
+            let telling = fitted.telling(flaws, penalty);
+            let pairs = flaws.duplicates.iter();
+            Ok(Self {
+                dead: flaws.dead.clone(),
+                duplicates: pairs.map(|pair| (pair.first, pair.second)).collect(),
+                telling: (!telling.is_empty()).then(|| telling.to_string()),
+                ..Self::of(py, fitted)?
+            })
         })
     }
 

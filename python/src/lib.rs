@@ -68,28 +68,32 @@ fn signed_factor(constraints: Vec<String>) -> PyResult<Option<String>> {
 /// Whether a solver minimises the beta-divergence.
 #[pyfunction]
 fn handles(solver: &str, beta_loss: f64) -> PyResult<bool> {
-    let solver: Solver = solver.parse().map_err(errors::to_python)?;
-    let loss = Loss::beta_divergence(beta_loss).map_err(errors::to_python)?;
-    Ok(solver.handles(loss))
+    errors::caught(|| {
+        let solver: Solver = solver.parse().map_err(errors::to_python)?;
+        let loss = Loss::beta_divergence(beta_loss).map_err(errors::to_python)?;
+        Ok(solver.handles(loss))
+    })
 }
 
 /// Refuses the parts of a sparse matrix that do not fit together.
 #[pyfunction]
 fn check(py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<()> {
-    if whole::is_whole(x) {
-        return whole::with_matrix(x, false, |_| Ok(()));
-    }
-    let checked = match arrays::AnyStored::of(x)? {
-        arrays::AnyStored::F32(x) => {
-            let view = x.view()?;
-            py.detach(|| view.matrix().map(drop))
+    errors::caught(|| {
+        if whole::is_whole(x) {
+            return whole::with_matrix(x, false, |_| Ok(()));
         }
-        arrays::AnyStored::F64(x) => {
-            let view = x.view()?;
-            py.detach(|| view.matrix().map(drop))
-        }
-    };
-    checked.map_err(errors::to_python)
+        let checked = match arrays::AnyStored::of(x)? {
+            arrays::AnyStored::F32(x) => {
+                let view = x.view()?;
+                py.detach(|| view.matrix().map(drop))
+            }
+            arrays::AnyStored::F64(x) => {
+                let view = x.view()?;
+                py.detach(|| view.matrix().map(drop))
+            }
+        };
+        checked.map_err(errors::to_python)
+    })
 }
 
 #[pymodule]

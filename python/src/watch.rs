@@ -25,7 +25,8 @@ pub(crate) trait Report: Copy + Send {
 impl Report for Progress {
     fn show<'py>(&self, f: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let at = (self.iteration, self.max_iter);
-        f.call1((at.0, at.1, self.objective, self.residual, self.seconds))
+        let of = (self.objective, self.residual);
+        f.call1((at.0, at.1, of.0, of.1, self.seconds, self.measure))
     }
 }
 

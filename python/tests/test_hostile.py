@@ -1,5 +1,7 @@
 """Arrays that no estimator wants: refused in scikit-learn's words or clear ones, or computed with; never a panic."""
 
+import sys
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -7,6 +9,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.testing import assert_allclose
 
 import partwise
+from partwise import _arrays, _base
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -138,7 +141,7 @@ def duplicates(X):
 
 def longer_than_stored(X):
     X = sp.csr_array(X)
-    X.data = np.append(X.data, [np.pi, np.e])
+    X.data = np.append(X.data, [3, 2]).astype(X.dtype)
     X.indices = np.append(X.indices, [0, 0]).astype(X.indices.dtype)
     return X
 
@@ -211,6 +214,24 @@ def test_other_numbers_become_double(dtype):
     )
 
 
+@pytest.mark.parametrize("make", [sp.csr_array, sp.csc_array])
+def test_what_integers_store_twice_is_added_up_beyond_their_type(make, monkeypatch):
+    monkeypatch.setattr(_arrays, "SMALL", 0)
+    X = make((200 * plain()).astype(np.uint8))
+    twice = make((X.data.repeat(2), X.indices.repeat(2), 2 * X.indptr), shape=X.shape)
+    before = twice.data.copy()
+    found = partwise.NMF(2, random_state=0).fit(twice).components_
+    assert 2 * X.data.max().astype(int) > np.iinfo(np.uint8).max
+    np.testing.assert_array_equal(found, partwise.NMF(2, random_state=0).fit(2.0 * X).components_)
+    np.testing.assert_array_equal(twice.data, before)
+
+
+def test_integers_behind_the_stored_ones_do_not_count(monkeypatch):
+    monkeypatch.setattr(_arrays, "SMALL", 0)
+    X = sp.csr_array((200 * plain()).astype(np.uint8))
+    assert _arrays.WholeNumbers(longer_than_stored(X)).mean() == pytest.approx(X.toarray().mean())
+
+
 def test_all_zeros():
     for X in (np.zeros((6, 4)), sp.csr_array((6, 4))):
         for model in ESTIMATORS:
@@ -243,6 +264,38 @@ def test_all_zeros():
 def test_parameters(parameters, text):
     with pytest.raises(ValueError, match=text):
         partwise.NMF(**{"init": "random", **parameters}).fit(replaced(plain(), (2, 3), 0.0))
+
+
+HUGE = 10**20
+
+
+@pytest.mark.parametrize("solver", ["auto", "cd", "mu"])
+def test_limits_of_any_length(solver):
+    found, expected = (
+        partwise.NMF(2, solver=solver, max_iter=limit, random_state=0).fit(plain()) for limit in (HUGE, 5000)
+    )
+    np.testing.assert_array_equal(found.components_, expected.components_)
+    assert found.n_iter_ == expected.n_iter_ < 5000
+
+
+@pytest.mark.parametrize("fresh_restarts", [False, True])
+def test_limits_of_batches_of_any_length(fresh_restarts, tmp_path):
+    limits = ("max_iter", "batch_size", "max_no_improvement", "fresh_restarts_max_iter", "transform_max_iter")
+    options = {"random_state": 0, "fresh_restarts": fresh_restarts, "tol": 1e-3}
+    found, expected = (
+        partwise.MiniBatchNMF(2, **options, **dict.fromkeys(limits, limit)).fit(plain()) for limit in (HUGE, 5000)
+    )
+    np.testing.assert_array_equal(found.components_, expected.components_)
+    np.testing.assert_array_equal(found.transform(plain()), expected.transform(plain()))
+    found.partial_fit(plain()).save(tmp_path / "model.npz")
+    assert partwise.MiniBatchNMF.load(tmp_path / "model.npz").max_iter == sys.maxsize
+
+
+def test_threads_of_any_number(monkeypatch):
+    assert _base.available_threads(3) == 3
+    assert _base.available_threads(HUGE) == _base.MOST_THREADS
+    monkeypatch.setenv("OMP_NUM_THREADS", str(HUGE))
+    assert _base.available_threads(None) == _base.MOST_THREADS
 
 
 def test_starts_are_refused_and_left_alone():

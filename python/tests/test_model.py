@@ -147,7 +147,8 @@ def test_refuses_what_is_no_model(X, tmp_path):
     meta = json.loads(str(arrays["meta"]))
     cases = {
         "no array 'meta'": {"h": arrays["h"]},
-        "meta is no JSON object": {**arrays, "meta": np.array("{")},
+        "model.npz: meta is no JSON object": {**arrays, "meta": np.array("{")},
+        "meta is no JSON object": {**arrays, "meta": np.array(json.dumps(list(meta)))},
         "meta has no 'tol'": {**arrays, "meta": np.array(json.dumps({k: v for k, v in meta.items() if k != "tol"}))},
         "h must be non-negative": {**arrays, "h": -arrays["h"]},
         "The 'solver' parameter": {**arrays, "meta": np.array(json.dumps({**meta, "solver": "none"}))},
@@ -165,6 +166,38 @@ def test_refuses_what_is_no_model(X, tmp_path):
         NMF.load(tmp_path / "nothing.npz")
     with pytest.raises(FileNotFoundError, match="No such folder.*nowhere"):
         NMF(2).fit(X).save(tmp_path / "nowhere" / "model.npz")
+
+
+@pytest.mark.parametrize(
+    ("hostile", "text"),
+    [
+        ({"loss": 5}, "meta has loss = 5; expected frobenius, "),
+        ({"loss": None}, "meta has loss = None"),
+        ({"loss": "none"}, "meta has loss = 'none'"),
+        ({"loss": "beta=x"}, "meta has loss = 'beta=x'"),
+        ({"seed": "a"}, "meta has seed = 'a'; expected a whole number"),
+        ({"seed": -1}, "meta has seed = -1"),
+        ({"seed": [1]}, r"meta has seed = \[1\]"),
+        ({"tol": "small"}, "The 'tol' parameter of .* must be"),
+        ({"max_iter": 0.5}, "The 'max_iter' parameter of .* must be"),
+        ({"alpha_w": None}, "The 'alpha_W' parameter of .* must be"),
+        ({"minibatch": 5}, "meta has minibatch = 5; expected an object"),
+        ({"minibatch": {"rho": "a"}}, "meta has rho = 'a'; expected a number from 0 to 1"),
+        ({"minibatch": {"steps": 0.5}}, "meta has steps = 0.5; expected a whole number"),
+        ({"minibatch": {"batch_size": "all"}}, "The 'batch_size' parameter of MiniBatchNMF must be"),
+    ],
+    ids=str,
+)
+def test_refuses_a_meta_that_cannot_be(X, tmp_path, hostile, text):
+    path = tmp_path / "model.npz"
+    MiniBatchNMF(3, random_state=0).fit(X).save(path)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    meta = json.loads(str(arrays["meta"])) | hostile
+    np.savez(path, **{**arrays, "meta": np.array(json.dumps(meta))})
+    for Estimator in (MiniBatchNMF,) if "minibatch" in hostile else (NMF, MiniBatchNMF):
+        with pytest.raises(ValueError, match=rf"model\.npz: .*{text}"):
+            Estimator.load(path)
 
 
 def test_leaves_nothing_half_written(X, tmp_path, monkeypatch):

@@ -67,6 +67,13 @@ def test_held_factors(X):
     # X ≈ W H is Xᵀ ≈ Hᵀ Wᵀ.
     turned, _, _ = non_negative_factorization(X.T, H=W.T, update_H=False, tol=1e-6, max_iter=2000)
     assert_allclose(turned, H3.T, atol=1e-3 * H3.max())
+    with pytest.raises(ValueError, match="The 'update_W' parameter of non_negative_factorization must be an instance"):
+        non_negative_factorization(X, W=W, update_W=1)
+    fixed = non_negative_factorization(X, W=W, H=H, init="custom", fixed_W=[1], fixed_H=[0], max_iter=5)
+    assert (fixed[0][:, 1] == W[:, 1]).all() and (fixed[1][0] == H[0]).all()
+    assert not (fixed[1][1] == H[1]).all()
+    with pytest.raises(ValueError, match="fixed_H needs update_W=True and update_H=True"):
+        non_negative_factorization(X, H=H, update_H=False, fixed_H=[0])
     with pytest.raises(ValueError, match="leave nothing to find"):
         non_negative_factorization(X, W=W, H=H, update_W=False, update_H=False)
     with pytest.warns(RuntimeWarning, match="the provided initial H is not used"):
@@ -237,6 +244,18 @@ def test_transform_in_another_precision(X):
     assert_allclose(W, model.transform(X), atol=1e-2 * W.max())
 
 
+def test_frames_of_polars_keep_their_precision(X):
+    pl = pytest.importorskip("polars")
+    for dtype in (np.float32, np.float64):
+        frame = pl.DataFrame({f"f{i}": column for i, column in enumerate(X.astype(dtype).T)})
+        model = NMF(5, random_state=0, max_iter=5).fit(frame)
+        assert model.components_.dtype == model.transform(frame).dtype == dtype
+        assert MiniBatchNMF(5, random_state=0, max_iter=5).fit(frame).components_.dtype == dtype
+        assert non_negative_factorization(frame, n_components=5, random_state=0, max_iter=5)[1].dtype == dtype
+    mixed = frame.with_columns(pl.col("f0").cast(pl.Float32))
+    assert NMF(5, random_state=0, max_iter=5).fit(mixed).components_.dtype == np.float64
+
+
 @pytest.mark.parametrize("storage", [np.asarray, sp.csr_array, sp.csc_array])
 def test_explicit_zeros_and_every_loss(storage, X):
     X = np.where(X > 1, X, 0.0)
@@ -325,3 +344,46 @@ def test_what_a_batch_keeps_is_settled_by_the_first_X(n_first):
     before = model._components_numerator
     model.partial_fit(np.zeros((3, 6)))
     assert_allclose(model._components_numerator, 0.5 ** (12 / 60) * before, rtol=1e-12)
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("walks", [1, 3])
+def test_blocks_are_taken_one_after_another(storage, walks):
+    X = np.random.RandomState(0).poisson(2.0, size=(70, 6)).astype(float)
+    blocks = [storage(X[start : start + 16]) for start in range(0, 70, 16)]
+    one_by_one, at_once = (MiniBatchNMF(2, init="random", random_state=0) for _ in range(2))
+    for block in walks * blocks:
+        one_by_one.partial_fit(block)
+    assert at_once.fit_blocks((block for block in blocks) if walks == 1 else blocks, walks=walks) is at_once
+    assert at_once.n_steps_ == one_by_one.n_steps_ == 5 * walks
+    np.testing.assert_array_equal(at_once.components_, one_by_one.components_)
+    one_by_one.partial_fit(blocks[0])
+    np.testing.assert_array_equal(at_once.fit_blocks(blocks[:1]).components_, one_by_one.components_)
+
+
+def test_blocks_that_cannot_be_walked_are_refused():
+    block, model = np.ones((5, 3)), MiniBatchNMF(2)
+    with pytest.raises(ValueError, match="walks=2 over a generator, which ends with the first: expected 1"):
+        model.fit_blocks((block for _ in range(2)), walks=2)
+    with pytest.raises(ValueError, match="walks == 0, must be >= 1"):
+        model.fit_blocks([block], walks=0)
+    with pytest.raises(TypeError, match="walks must be an instance of"):
+        model.fit_blocks([block], walks=1.5)
+    with pytest.raises(ValueError, match="blocks is empty; expected at least one"):
+        model.fit_blocks([])
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+        model.fit_blocks(block)
+    with pytest.raises(ValueError, match="X has 2 features, but MiniBatchNMF is expecting 3 features"):
+        model.fit_blocks([block, block[:, :2]])
+    assert model.n_steps_ == 1
+
+
+def test_ctrl_c_leaves_what_the_blocks_before_said(slow):
+    model, whole = (MiniBatchNMF(20, init="random", random_state=0, tol=0) for _ in range(2))
+    whole.set_params(fresh_restarts_max_iter=2).partial_fit(slow[:500])
+    model.set_params(fresh_restarts_max_iter=2).partial_fit(slow[:500])
+    model.fresh_restarts_max_iter = 10**6
+    _, raised = interrupted_after(1.0, lambda: model.fit_blocks([slow]))
+    assert isinstance(raised, KeyboardInterrupt)
+    assert model.n_steps_ == 1
+    np.testing.assert_array_equal(model.components_, whole.components_)

@@ -1,5 +1,7 @@
 """The same start gives scikit-learn's answer: iterations, components, error."""
 
+import re
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -72,6 +74,59 @@ def test_minibatch(beta_loss, fresh_restarts, penalty):
     assert_same(partwise.MiniBatchNMF(**parameters), sklearn.decomposition.MiniBatchNMF(**parameters), X)
 
 
+EACH = pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("NMF", {"solver": "cd"}),
+        ("NMF", {"solver": "mu"}),
+        ("NMF", {"solver": "mu", "beta_loss": 1}),
+        ("MiniBatchNMF", {"batch_size": 16}),
+    ],
+    ids=["cd", "mu", "mu KL", "minibatch"],
+)
+
+
+@EACH
+@pytest.mark.parametrize("n_components", [4, "auto"])
+@pytest.mark.parametrize("penalty", PENALTIES[:1] + PENALTIES[2:], ids=["plain", "h"])
+def test_given_starts(name, parameters, n_components, penalty):
+    X, W, H = data(), data(60, 4, seed=1), data(4, 23, seed=2)
+    parameters = dict(n_components=n_components, init="custom", max_iter=30, **parameters, **penalty)
+    ours, theirs = getattr(partwise, name)(**parameters), getattr(sklearn.decomposition, name)(**parameters)
+    # scikit-learn overwrites what it is given.
+    found, expected = ours.fit_transform(X, W=W, H=H), theirs.fit_transform(X, W=W.copy(), H=H.copy())
+    assert ours.n_iter_ == theirs.n_iter_
+    assert_allclose(ours.components_, theirs.components_, atol=1e-5 * theirs.components_.max(), rtol=0)
+    assert_allclose(found, expected, atol=1e-5 * expected.max(), rtol=0)
+    assert_allclose(ours.reconstruction_err_, theirs.reconstruction_err_, rtol=1e-6)
+
+
+@EACH
+@pytest.mark.parametrize(
+    ("shape", "n_components"),
+    [((60, 23), None), ((60, 7), 9), ((12, 40), 4), ((12, 40), 15), ((12, 40), "auto")],
+    ids=str,
+)
+def test_shapes(name, parameters, shape, n_components):
+    parameters = dict(n_components=n_components, max_iter=20, random_state=3, **parameters)
+    ours, theirs = getattr(partwise, name)(**parameters), getattr(sklearn.decomposition, name)(**parameters)
+    assert_same(ours, theirs, data(*shape) + 0.01)
+    k = shape[1] if n_components in (None, "auto") else n_components
+    assert ours.n_components_ == theirs.n_components_ == k
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("penalty", PENALTIES, ids=["plain", "both", "h"])
+@pytest.mark.parametrize("solver", ["cd", "mu"])
+def test_the_function_with_held_components(solver, penalty, storage):
+    X, H = storage(data(density=0.6)), data(4, 23, seed=2)
+    parameters = dict(H=H, update_H=False, n_components=4, solver=solver, max_iter=100, **penalty)
+    ours, theirs = (module.non_negative_factorization(X, **parameters) for module in (partwise, sklearn.decomposition))
+    assert ours[2] == theirs[2]
+    assert_allclose(ours[0], theirs[0], atol=1e-5 * theirs[0].max(), rtol=0)
+    assert (ours[1] == H).all()
+
+
 @pytest.mark.parametrize("storage", [np.asfortranarray, sp.csr_matrix, sp.csc_array])
 @pytest.mark.parametrize("beta_loss", [2, 1, 1.5])
 def test_minibatch_storages(storage, beta_loss):
@@ -108,6 +163,19 @@ def test_partial_fit(beta_loss):
     assert_allclose(ours.components_, theirs.components_, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("dtypes", [(np.float32, np.float64), (np.float64, np.float32), (np.float32, np.int64)])
+def test_partial_fit_keeps_the_first_dtype(dtypes, storage):
+    X = np.ceil(10 * data())
+    parameters = dict(n_components=4, random_state=5, init="random")
+    ours, theirs = partwise.MiniBatchNMF(**parameters), sklearn.decomposition.MiniBatchNMF(**parameters)
+    for dtype in dtypes:
+        ours.partial_fit(storage(X.astype(dtype)))
+        theirs.partial_fit(storage(X.astype(dtype)))
+        assert ours.components_.dtype == theirs.components_.dtype == dtypes[0]
+    assert_allclose(ours.components_, theirs.components_, atol=1e-3 * theirs.components_.max(), rtol=0)
+
+
 @pytest.mark.parametrize("solver", ["cd", "mu"])
 def test_single_precision(solver):
     X = data().astype(np.float32)
@@ -115,6 +183,194 @@ def test_single_precision(solver):
     ours, theirs = partwise.NMF(**parameters), sklearn.decomposition.NMF(**parameters)
     assert_same(ours, theirs, X, tolerance=2e-3)
     assert ours.components_.dtype == np.float32
+
+
+def assert_refused_alike(call):
+    """One call of ours and of scikit-learn's: the same exception. Ours may say where, behind its text."""
+    raised = []
+    for module in (partwise, sklearn.decomposition):
+        with pytest.raises((ValueError, TypeError)) as caught:
+            call(module)
+        raised.append(caught.value)
+    ours, theirs = raised
+    assert type(ours) is type(theirs)
+    assert str(ours).startswith(str(theirs))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"X": 3.0},
+        {"X": None},
+        {"X": "data"},
+        {"W": 2, "H": None},
+        {"H": "factor"},
+        {"update_H": 1},
+        {"update_H": "yes"},
+        {"update_H": None},
+        {"tol": -1},
+        {"max_iter": 0},
+        {"alpha_H": -1},
+        {"alpha_W": "same"},
+        {"l1_ratio": 2},
+        {"shuffle": 3},
+        {"random_state": "seed"},
+        {"beta_loss": "none"},
+    ],
+    ids=str,
+)
+def test_the_function_refuses_what_scikit_learn_refuses(parameters):
+    assert_refused_alike(lambda module: module.non_negative_factorization(**{"X": data(), **parameters}))
+
+
+NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]\d+)?")
+VERBOSE = dict(n_components=4, init="random", random_state=3, verbose=1)
+
+
+def assert_printed_alike(capsys, call):
+    """What one call of ours and of scikit-learn's prints: the same lines, and numbers that agree, seconds aside."""
+    printed = []
+    for module in (partwise, sklearn.decomposition):
+        capsys.readouterr()
+        call(module)
+        text = re.sub(r"[\d.]+ seconds", "seconds", capsys.readouterr().out)
+        printed.append((NUMBER.sub("#", text).splitlines(), [float(number) for number in NUMBER.findall(text)]))
+    (ours, found), (theirs, expected) = printed
+    assert ours == theirs
+    assert_allclose(found, expected, rtol=1e-5, atol=2e-6)
+    return ours
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=["plain", "both", "h"])
+@pytest.mark.parametrize(
+    ("limits", "last"),
+    [
+        ({"tol": 1e-2}, "Converged at iteration #"),
+        ({"max_iter": 5}, "violation: #"),
+        ({"tol": 0, "max_iter": 5}, "violation: #"),
+    ],
+    ids=str,
+)
+def test_cd_prints_scikit_learns_lines(limits, last, penalty, capsys):
+    parameters = {"solver": "cd", **VERBOSE, **limits, **penalty}
+    assert assert_printed_alike(capsys, lambda module: module.NMF(**parameters).fit(data()))[-1] == last
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=["plain", "both", "h"])
+@pytest.mark.parametrize("beta_loss", [2, 1, 0.5])
+@pytest.mark.parametrize(
+    ("limits", "last"),
+    [
+        ({"tol": 1e-2}, "Epoch # reached after seconds, error: #"),
+        ({"max_iter": 20}, "Epoch # reached after seconds, error: #"),
+        ({"max_iter": 13}, "Epoch # reached after seconds."),
+        ({"tol": 0, "max_iter": 20}, "Epoch # reached after seconds."),
+    ],
+    ids=str,
+)
+def test_mu_prints_scikit_learns_lines(limits, last, beta_loss, penalty, capsys):
+    parameters = {"solver": "mu", "beta_loss": beta_loss, **VERBOSE, **limits, **penalty}
+    assert assert_printed_alike(capsys, lambda module: module.NMF(**parameters).fit(data() + 0.01))[-1] == last
+
+
+@pytest.mark.parametrize("solver", ["cd", "mu"])
+def test_transforms_print_scikit_learns_lines(solver, capsys):
+    parameters = {"solver": solver, **VERBOSE, "verbose": 0}
+    models = {module: module.NMF(**parameters).fit(data()) for module in (partwise, sklearn.decomposition)}
+    assert assert_printed_alike(capsys, lambda module: models[module].set_params(verbose=1).transform(data()[:20]))
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=["plain", "both", "h"])
+@pytest.mark.parametrize(
+    ("limits", "last"),
+    [
+        ({"tol": 1e-2, "max_no_improvement": None}, "Converged (small H change) at step #/#"),
+        (
+            {"tol": 0, "max_no_improvement": 3},
+            "Converged (lack of improvement in objective function) at step #/#",
+        ),
+        ({"tol": 0, "max_iter": 2}, "Minibatch step #/#: mean batch cost: #, ewa cost: #"),
+    ],
+    ids=["small change", "no improvement", "limit"],
+)
+def test_minibatch_prints_scikit_learns_lines(limits, last, penalty, capsys):
+    parameters = {"batch_size": 16, **VERBOSE, **limits, **penalty}
+    assert assert_printed_alike(capsys, lambda module: module.MiniBatchNMF(**parameters).fit(data()))[-1] == last
+
+
+W, H = data(60, 4), data(4, 23)
+STARTS = {
+    "rows of W": {"W": W[1:], "H": H},
+    "columns of W": {"W": W[:, 1:], "H": H},
+    "rows of H": {"W": W, "H": H[1:]},
+    "columns of H": {"W": W, "H": H[:, 1:]},
+    "shape before dtype": {"W": W[1:], "H": H.astype(np.float32)},
+    "H before W": {"W": W[1:], "H": -H},
+    "negative W": {"W": -W, "H": H},
+    "negative H": {"W": W, "H": -H},
+    "zeros in W": {"W": 0 * W, "H": H},
+    "zeros in H": {"W": W, "H": 0 * H},
+    "dtype of W": {"W": W.astype(np.float32), "H": H},
+    "dtype of H": {"W": W, "H": H.astype(np.float32)},
+    "integers": {"W": np.ceil(W).astype(int), "H": H},
+    "text": {"W": W, "H": H.astype(str)},
+    "complex": {"W": W, "H": H * 1j},
+    "1-d": {"W": W, "H": H[0]},
+    "3-d": {"W": W[None], "H": H},
+    "sparse": {"W": W, "H": sp.csr_array(H)},
+    "scalar": {"W": 3.0, "H": H},
+}
+
+
+OF_H = ("rows of H", "columns of H", "negative H", "zeros in H", "dtype of H", "text", "complex", "1-d", "sparse")
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("NMF", {"solver": "cd"}), ("NMF", {"solver": "mu"}), ("MiniBatchNMF", {})],
+    ids=["cd", "mu", "minibatch"],
+)
+@pytest.mark.parametrize("case", STARTS)
+def test_starts_are_refused_as_scikit_learn_refuses_them(case, name, parameters):
+    parameters = {"n_components": 4, "init": "custom", **parameters}
+    assert_refused_alike(lambda module: getattr(module, name)(**parameters).fit(data(), **STARTS[case]))
+
+
+@pytest.mark.parametrize("case", OF_H)
+def test_held_factors_are_refused_as_scikit_learn_refuses_them(case):
+    held = {"H": STARTS[case]["H"], "update_H": False, "n_components": 4, "solver": "cd"}
+    assert_refused_alike(lambda module: module.non_negative_factorization(data(), **held))
+
+
+@pytest.mark.parametrize("make", [np.asarray, sp.csr_array, sp.csc_array])
+def test_negative_data_are_refused_as_scikit_learn_refuses_them(make):
+    X, negative = make(data()), data()
+    negative[3, 2] = -1
+    negative = make(negative)
+    assert_refused_alike(lambda module: module.NMF(3).fit(negative))
+    assert_refused_alike(lambda module: module.NMF(3, init="random").fit(negative))
+    assert_refused_alike(lambda module: module.NMF(3).fit(X).transform(negative))
+    assert_refused_alike(lambda module: module.MiniBatchNMF(3).fit(negative))
+    assert_refused_alike(lambda module: module.MiniBatchNMF(3).partial_fit(negative))
+    assert_refused_alike(lambda module: module.MiniBatchNMF(4, init="custom").fit(negative, W=W, H=-H))
+    # Which scikit-learn takes.
+    place = r"X\[3, 2\] = -1; expected zero or more"
+    for text, call in {
+        "NMF initialization": lambda: partwise.NMF(3).fit(negative),
+        "X in NMF": lambda: partwise.NMF(3).fit(X).transform(negative),
+        "X in MiniBatchNMF": lambda: partwise.MiniBatchNMF(3).fit(X).transform(negative),
+        r"MiniBatchNMF \(input X\)": lambda: partwise.MiniBatchNMF(3).partial_fit(X).partial_fit(negative),
+        r"NMF \(input X\)": lambda: partwise.NMF(4, init="custom").fit(negative, W=W, H=H),
+    }.items():
+        with pytest.raises(ValueError, match=rf"Negative values in data passed to {text}\. {place}"):
+            call()
+
+
+@pytest.mark.parametrize("beta_loss", ["itakura-saito", -1.5])
+def test_zeros_are_refused_as_scikit_learn_refuses_them(beta_loss):
+    X = data(density=0.5)
+    assert_refused_alike(lambda module: module.NMF(3, solver="mu", beta_loss=beta_loss).fit(X))
+    assert_refused_alike(lambda module: module.MiniBatchNMF(3, beta_loss=beta_loss).fit(X))
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])

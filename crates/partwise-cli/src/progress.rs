@@ -227,6 +227,7 @@ mod tests {
             max_iter: 200,
             objective: 1234.5678,
             residual: 0.1,
+            measure: 1234.5678,
             seconds,
             sketched,
         }

@@ -310,6 +310,11 @@ impl<'a, T: Float> Course<'a, T> {
 
     /// Notes where the fit stands, and asks whether to go on.
     pub(crate) fn note(&mut self, objective: f64, residual: Option<f64>) {
+        self.note_measured(objective, residual, objective);
+    }
+
+    /// As [`Self::note`], with what the rule to stop looks at where that is not the objective.
+    pub(crate) fn note_measured(&mut self, objective: f64, residual: Option<f64>, measure: f64) {
         let seconds = self.seconds();
         let (iteration, sketched) = (self.road.past.iteration, self.sketched);
         let point = TracePoint {
@@ -328,6 +333,7 @@ impl<'a, T: Float> Course<'a, T> {
                 max_iter: self.nmf.max_iter,
                 objective,
                 residual,
+                measure,
                 seconds,
                 sketched,
             });

@@ -190,13 +190,13 @@ pub(crate) fn run<'s, T: Float>(
             fit.level(&mut stats);
         }
         let residual = met[0].residual.max(met[1].residual);
-        course.note(objective, Some(residual));
         let look = Look {
             iteration: course.road.past.iteration - before,
             violation: met[0].violation + met[1].violation,
             divergence,
             objective,
         };
+        course.note_measured(objective, Some(residual), rule.measure(&look));
         if stopper.converged(&look) {
             stop = StopReason::Converged;
             break;

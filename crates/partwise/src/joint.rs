@@ -363,6 +363,7 @@ impl Observer for InUnits<'_> {
     fn observe(&mut self, progress: &Progress) -> ControlFlow<()> {
         self.observer.observe(&Progress {
             objective: progress.objective * self.unit,
+            measure: progress.measure * self.unit,
             ..*progress
         })
     }

@@ -23,6 +23,10 @@ pub struct Progress {
     /// Zero at a stationary point (Karush–Kuhn–Tucker), and the same for c · V. One where the data part is zero and
     /// the gradient is not.
     pub residual: f64,
+    /// What the rule to stop looks at: the sum of |projected gradient| over both half-steps (`cd`, `als`, `anls`, `pg`,
+    /// `apg`), D without penalties (`mu`), or the objective (the others); in mini-batches the cost, smoothed over the
+    /// steps.
+    pub measure: f64,
     /// Seconds since the fit began.
     pub seconds: f64,
     /// Whether a sketch of V stood for V: the objective is then an estimate.

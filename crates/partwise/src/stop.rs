@@ -65,6 +65,17 @@ pub(crate) struct Look {
     pub(crate) objective: f64,
 }
 
+impl StopRule {
+    /// What it measures progress by.
+    pub(crate) fn measure(self, look: &Look) -> f64 {
+        match self {
+            Self::Violation => look.violation,
+            Self::ErrorDrop => look.divergence,
+            Self::Plateau(_) => look.objective,
+        }
+    }
+}
+
 /// A stopping rule at work.
 #[derive(Debug)]
 pub(crate) struct Stopper {

@@ -194,6 +194,7 @@ impl ConvolutiveNmf {
                 max_iter,
                 objective: look.divergence,
                 residual,
+                measure: look.divergence,
                 seconds,
                 sketched: false,
             });

@@ -208,7 +208,8 @@ impl MiniBatchNmf {
 
     /// Factors V (m × n) from the start W (m × k) and H (k × n), batch by batch in order.
     ///
-    /// The observer sees each step: `objective` is the cost of the batch per row, `residual` the change of H relative to H.
+    /// The observer sees each step: `objective` is the cost of the batch per row, `residual` the change of H relative to
+    /// H, `measure` the cost smoothed over the steps.
     ///
     /// # Errors
     /// As [`Nmf::fit_with`].
@@ -400,6 +401,13 @@ impl MiniBatchNmf {
             let (cost, change) = work.step(batch, part, fresh, keep, &mut memory);
             work.refresh();
             steps = step + 1;
+            // The first step says nothing yet: H has only just left its start.
+            let counts = step > 0;
+            let smoothed = if counts {
+                patience.smooth(cost, to - from)
+            } else {
+                cost
+            };
             let asked = observer.observe(&Progress {
                 start: 1,
                 n_init: 1,
@@ -408,11 +416,11 @@ impl MiniBatchNmf {
                 max_iter: limit,
                 objective: cost,
                 residual: change,
+                measure: smoothed,
                 seconds: clock.elapsed().as_secs_f64(),
             });
-            // The first step says nothing yet: H has only just left its start.
             let settled = self.nmf.tol > 0.0 && change <= self.nmf.tol;
-            if step > 0 && (patience.exhausted(cost, to - from, settled) || settled) {
+            if counts && (settled || patience.exhausted(smoothed)) {
                 stop = StopReason::Converged;
                 break;
             }
@@ -458,17 +466,19 @@ impl Patience {
         }
     }
 
-    /// Takes the cost of a batch with so many rows; whether too many steps brought no new low.
-    fn exhausted(&mut self, cost: f64, rows: usize, settled: bool) -> bool {
+    /// Takes the cost of a batch with so many rows; the smoothed cost.
+    fn smooth(&mut self, cost: f64, rows: usize) -> f64 {
         let share = (rows as f64 / (self.rows + 1) as f64).min(1.0);
         let smoothed = match self.smoothed {
             None => cost,
             Some(before) => before * (1.0 - share) + cost * share,
         };
         self.smoothed = Some(smoothed);
-        if settled {
-            return false;
-        }
+        smoothed
+    }
+
+    /// Whether too many steps brought no new low of the smoothed cost.
+    fn exhausted(&mut self, smoothed: f64) -> bool {
         if smoothed < self.lowest {
             self.lowest = smoothed;
             self.waited = 0;
