@@ -144,7 +144,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _fit_options(self, n_components, *, init, seed, fixed_W=(), fixed_H=(), constraint=()):
         """The engine's parameters of a fit by name."""
-        held = {"fixed_W": list(fixed_W), "fixed_H": list(fixed_H), "constraint": list(constraint), "order": []}
+        held = {"fixed_W": list(fixed_W), "fixed_H": list(fixed_H), "constraint": list(constraint), "orders": []}
         return self._options(n_components, solver=self.solver, init=init, seed=seed, **held)
 
     @staticmethod

@@ -82,8 +82,7 @@ class NMF(ModelFile, BaseNMF):
     verbose : int, default=0
         Print each iteration.
     shuffle : bool, default=False
-        Draw the order in which ``solver="cd"`` visits the components, once a fit. Not where entries are missing or
-        weighted.
+        Draw the order in which ``solver="cd"`` visits the components, in each of the first 10,000 half-steps.
     missing_values : numpy.nan or None, default=None
         numpy.nan: entries that are NaN are not known. They count neither in `fit` nor in `transform`, and
         `inverse_transform` fills them in.
@@ -652,13 +651,10 @@ class NMF(ModelFile, BaseNMF):
         if watch is None:
             watch = {"callback": self.callback, "verbose": self.verbose, "progress": self.progress}
         options = self._fit_options(n_components, init=init, seed=seed, constraint=self._constraints(), **(fixed or {}))
-        if self.shuffle and self.solver == "cd" and hold is None and W is not None:
-            order = check_random_state(self.random_state).permutation(n_components)
-            W, H = W[:, order], H[order]
-            options["order"] = order.tolist()
-            places = np.argsort(order)
-            for name in ("fixed_W", "fixed_H"):
-                options[name] = [int(places[component]) for component in options[name]]
+        if self.shuffle and self.solver == "cd" and not self._constraints():
+            random = check_random_state(self.random_state)
+            half_steps = min(self.max_iter * (2 if hold is None else 1), 10_000)
+            options["orders"] = [random.permutation(n_components).tolist() for _ in range(half_steps)]
         # With a constraint every solver ends as "hals" does.
         solver = "" if self._constraints() else self.solver
         with Watch(solver=solver, tol=self.tol, **watch) as watch:

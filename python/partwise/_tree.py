@@ -234,7 +234,7 @@ class NMFTree(ClusterMixin, BaseNMF):
         check_is_fitted(self)
         X = self._checked(X, reset=False)
         H = self.components_.astype(X.dtype, copy=False)
-        held = {"fixed_W": [], "fixed_H": [], "constraint": [], "order": []}
+        held = {"fixed_W": [], "fixed_H": [], "constraint": [], "orders": []}
         options = self._options(H.shape[0], solver=self.solver_, init="random", seed=0, **held)
         return _partwise.fit(engine_input(X), options, None, engine_input(H), "H")["W"]
 

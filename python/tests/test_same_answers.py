@@ -49,6 +49,17 @@ def test_cd(storage, init, penalty):
     assert_same(partwise.NMF(**parameters), sklearn.decomposition.NMF(**parameters), X)
 
 
+@pytest.mark.parametrize("storage", [np.asarray, np.asfortranarray, sp.csr_array, sp.csc_matrix])
+@pytest.mark.parametrize("shape", [(60, 23), (23, 60)])
+def test_cd_shuffled(storage, shape):
+    X = storage(data(*shape, density=0.6))
+    parameters = dict(n_components=4, init="random", solver="cd", random_state=3, max_iter=300, shuffle=True)
+    ours, theirs = partwise.NMF(**parameters), sklearn.decomposition.NMF(**parameters)
+    assert_same(ours, theirs, X)
+    in_order = partwise.NMF(**{**parameters, "shuffle": False}).fit(X)
+    assert abs(in_order.components_ - ours.components_).max() > 1e-4
+
+
 @pytest.mark.parametrize("penalty", PENALTIES, ids=["plain", "both", "h"])
 @pytest.mark.parametrize("beta_loss", ["frobenius", "kullback-leibler", "itakura-saito", 0.5, 1.5, 3])
 def test_mu(beta_loss, penalty):

@@ -558,3 +558,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn orders_are_permutations_for_the_solver_that_has_them() {
+    let v = plain();
+    let fit = |nmf: Nmf| fit_none(&nmf, &[Matrix::from(&v)], Start::default());
+    let cd = || Nmf::new(2).solver("cd".parse().unwrap());
+    check_refused(
+        fit(Nmf::new(2).orders(vec![vec![1, 0]])),
+        &["orders", "solver cd"],
+    );
+    for order in [vec![0], vec![0, 0], vec![1, 2], vec![0, 1, 2]] {
+        let shown = format!("{order:?}");
+        check_refused(
+            fit(cd().orders(vec![vec![1, 0], order])),
+            &["orders", &shown, "each number below 2 once"],
+        );
+    }
+}

@@ -187,3 +187,48 @@ fn holding_all_of_a_factor_component_by_component_is_holding_it() {
             .contains("held component = 2: expected a component of H from 0 to 1")
     );
 }
+
+/// To go through the components in another order is to number them in that order, and back.
+#[test]
+fn an_order_of_components_is_another_numbering() {
+    const K: usize = 4;
+    let v = uniform::<f64>(&mut random(4), 21, 13, 0.05, 0.3);
+    let w = uniform::<f64>(&mut random(5), 21, K, 0.05, 0.0);
+    let h = uniform::<f64>(&mut random(6), K, 13, 0.05, 0.0);
+    let (offsets, indices, values) = compressed(&v, false);
+    let turned = v.transposed();
+    let order = [2, 0, 3, 1];
+    let numbered = |w: &Dense<f64>, h: &Dense<f64>| {
+        let (rows, cols) = (w.rows(), h.cols());
+        let w = (0..rows * K).map(|at| w.get(at / K, order[at % K]));
+        let h = (0..K * cols).map(|at| h.get(order[at / cols], at % cols));
+        let w = Dense::from_rows(w.collect(), rows, K).unwrap();
+        (w, Dense::from_rows(h.collect(), K, cols).unwrap())
+    };
+    for matrix in [
+        Matrix::from(&v),
+        Matrix::csr(21, 13, &offsets[..], &indices[..], &values).unwrap(),
+        Matrix::column_major(turned.as_slice(), 21, 13).unwrap(),
+    ] {
+        for held in [&[][..], &[1]] {
+            let nmf = Nmf::new(K)
+                .solver("cd".parse().unwrap())
+                .max_iter(5)
+                .tol(0.0);
+            let none = Weighting::default();
+            let ordered = nmf.clone().orders(vec![order.to_vec(); 10]);
+            let found = run(&ordered, &matrix, &none, (&w, &h), (held, held)).unwrap();
+            let (other_w, other_h) = numbered(&w, &h);
+            // Component 1 has the number 3 there.
+            let held: Vec<usize> = held.iter().map(|_| 3).collect();
+            let other = (&other_w, &other_h);
+            let expected = run(&nmf, &matrix, &none, other, (&held, &held)).unwrap();
+            let (w, h) = numbered(&found.w, &found.h);
+            for (found, expected) in [(w, &expected.w), (h, &expected.h)] {
+                let pairs = found.as_slice().iter().zip(expected.as_slice());
+                let apart = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+                assert!(apart < 1e-12, "{apart:e}");
+            }
+        }
+    }
+}
