@@ -4,20 +4,23 @@
 //! An iteration improves W and then H. Where V is walked by its columns (see [`crate::matrix`]) the factor that goes with
 //! the lines is Hᵀ, so its pass comes second; the statistics for the first half-step are those of the pass before.
 
+mod balance;
+mod quality;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::archive::Archive;
-use crate::constraint::{self, Rule};
 use crate::course::Course;
 use crate::lead::{Best, Lead};
-use crate::loss::Elementwise;
 use crate::matrix::{Dense, Summary};
-use crate::pass::{self, Fixed, Parts, Problem, Sums};
+use crate::pass::{self, Fixed, Parts, Problem};
 use crate::shard::{Request, Shard, Stats};
 use crate::stop::{Look, StopReason, StopRule, Stopper};
 use crate::threads::Threads;
-use crate::{Float, Loss, Solver};
+use crate::{Float, Solver};
+
+pub(crate) use quality::Quality;
 
 /// A side of the problem: the factor that goes with the lines of V, or the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,24 +61,6 @@ pub(crate) struct Outcome<T> {
     pub(crate) quality: Quality,
     /// The rule to stop, as it was at the end.
     pub(crate) stopper: Stopper,
-}
-
-/// How good a pair of factors is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Quality {
-    pub(crate) divergence: f64,
-    pub(crate) objective: f64,
-    pub(crate) relative_error: f64,
-    pub(crate) residual: f64,
-}
-
-impl Quality {
-    pub(crate) fn archive(&mut self, archive: &mut Archive<'_>) {
-        archive.float(&mut self.divergence);
-        archive.float(&mut self.objective);
-        archive.float(&mut self.relative_error);
-        archive.float(&mut self.residual);
-    }
 }
 
 /// A fit at work.
@@ -244,14 +229,6 @@ pub(crate) fn look<'s, T: Float>(
     (fit.shard.into_rows(), fit.right.rows, quality)
 }
 
-/// By how many powers of two the second of two sizes is above the first; 0 if one is nothing, or beyond all numbers.
-fn imbalance(left: f64, right: f64) -> f64 {
-    match right.log2() - left.log2() {
-        power if power.is_finite() => power,
-        _ => 0.0,
-    }
-}
-
 impl<'a, 's, T: Float> Fit<'a, 's, T> {
     fn new(
         shard: Box<dyn Shard<T> + 's>,
@@ -413,79 +390,6 @@ impl<T: Float> Fit<'_, '_, T> {
         }
     }
 
-    /// Gives both factors of each component about the same norm. Carried on beyond its steps, one may have grown at the cost
-    /// of the other, and who compares components by W alone would compare nothing. Powers of two round nothing.
-    fn balance(&mut self) {
-        let squares = self.shard.squares();
-        let shares = squares.iter().zip(self.right.sums.squares());
-        let shares = shares.map(|(&left, right)| 0.25 * imbalance(left, right));
-        let shares: Vec<f64> = shares.map(|power| power.round().exp2()).collect();
-        self.shift(&shares);
-    }
-
-    /// Gives both factors of each component about the same sum where one is far above the other: carried on, they would move
-    /// apart by about as much in every iteration, and leave the range of numbers. `stats` are those of the left factor.
-    fn level(&mut self, stats: &mut Option<Stats<T>>) {
-        /// Powers of two between the sums.
-        const FAR: f64 = 40.0;
-        let Some(sums) = stats.as_ref().map(|stats| &stats.sums.columns) else {
-            return;
-        };
-        let pairs = sums.iter().zip(&self.right.sums.columns);
-        let apart = pairs.map(|(&left, &right)| imbalance(left, right));
-        let shares = apart.map(|power| match power.abs() > FAR {
-            true => (0.5 * power).round().exp2(),
-            false => 1.0,
-        });
-        let shares: Vec<f64> = shares.collect();
-        if shares.iter().all(|&share| share == 1.0) {
-            return;
-        }
-        self.shift(&shares);
-        *stats = (self.plan.first == Side::Right).then(|| self.pass(false, !self.improves_both()));
-    }
-
-    /// Multiplies the columns of the left factor, and divides those of the right one; what is remembered of them, too.
-    fn shift(&mut self, shares: &[f64]) {
-        let factors: Vec<T> = shares.iter().map(|&share| T::from_f64(share)).collect();
-        self.shard.scale(&factors);
-        let factors: Vec<T> = shares.iter().map(|&x| T::from_f64(1.0 / x)).collect();
-        let previous = self.lead.as_mut().and_then(|lead| lead.previous.as_mut());
-        previous
-            .into_iter()
-            .for_each(|rows| pass::scale(rows, &factors));
-        for right in self.best.right.iter_mut().chain([&mut self.right]) {
-            pass::scale(&mut right.rows, &factors);
-            right.refresh(self.threads);
-        }
-    }
-
-    /// Gives the components of a factor whose constraint leaves their length open the length 1, where nothing else says what
-    /// it is.
-    fn normalise(&mut self) {
-        let rules = &self.problem.rules;
-        let any_length =
-            |rule: &Option<Rule>| rule.as_ref().is_none_or(constraint::Rule::has_any_length);
-        let open = any_length(&rules.left) && any_length(&rules.right);
-        if rules.are_none() || !open || !self.problem.is_free() || self.plan.held.is_some() {
-            return;
-        }
-        let squares: Vec<f64> = match rules.left {
-            Some(_) => self.shard.squares(),
-            None => self.right.sums.squares().map(f64::recip).collect(),
-        };
-        let length = |square: f64| match square.sqrt() {
-            length if length.is_normal() && length.recip().is_normal() => length,
-            _ => 1.0,
-        };
-        let lengths = || squares.iter().map(|&square| length(square));
-        let factors: Vec<T> = lengths().map(|x| T::from_f64(x.recip())).collect();
-        self.shard.scale(&factors);
-        let factors: Vec<T> = lengths().map(T::from_f64).collect();
-        pass::scale(&mut self.right.rows, &factors);
-        self.right.refresh(self.threads);
-    }
-
     /// One iteration. `stats` are those of the last pass, if there was one.
     fn iterate(&mut self, stats: Option<Stats<T>>) -> (Stats<T>, [Met; 2]) {
         let mut met = [Met::default(); 2];
@@ -559,117 +463,5 @@ impl<T: Float> Fit<'_, '_, T> {
         let total = pass::Block::total(blocks);
         (self.right.sums, stats.inner) = (total.sums, total.inner);
         Met::new(total.violation, total.magnitude)
-    }
-
-    /// D(V, WH) of the factors as they are; `stats` belong to the left one.
-    fn divergence(&self, stats: &Stats<T>) -> f64 {
-        let elementwise = &self.problem.elementwise;
-        if self.expands() {
-            return self.squared_loss(stats);
-        }
-        self.shard.divergence(elementwise, &self.right) * elementwise.unit()
-    }
-
-    /// Whether a divergence has the digits that sums have, and is not one that only a look at every entry tells.
-    fn is_told(&self, divergence: f64) -> bool {
-        !self.expands() || divergence > 0.5 * self.plan.cancellation * self.data.squares
-    }
-
-    /// ½‖V − WH‖² by expansion, or entry by entry where the expansion has lost its digits.
-    fn squared_loss(&self, stats: &Stats<T>) -> f64 {
-        let half_squares = 0.5 * self.data.squares;
-        let expanded = half_squares - stats.inner + 0.5 * stats.sums.inner(&self.right.sums);
-        if expanded > self.plan.cancellation * half_squares {
-            return expanded;
-        }
-        let squared = Elementwise::new(Loss::FROBENIUS, 0.0);
-        self.shard.divergence(&squared, &self.right)
-    }
-
-    /// The objective by its divergence.
-    fn objective(&self, divergence: f64, stats: &Stats<T>) -> f64 {
-        let all = divergence + self.penalty(stats);
-        match self.plan.constant {
-            0.0 => all,
-            constant => (all - constant).max(0.0),
-        }
-    }
-
-    fn penalty(&self, stats: &Stats<T>) -> f64 {
-        let (left, right) = (&self.problem.left, &self.problem.right);
-        let price = |rule: &Option<Rule>, sums: &Sums| {
-            let rule = rule.as_ref();
-            rule.map_or(0.0, |rule| rule.price(&sums.gram, sums.columns.len()))
-        };
-        let rules = &self.problem.rules;
-        let ties = self.ties().unwrap_or_default();
-        let tied: f64 = ties
-            .iter()
-            .zip(stats.sums.squares())
-            .map(|(a, b)| a * b)
-            .sum();
-        let alone = rules
-            .right
-            .as_ref()
-            .map_or(0.0, |rule| rule.term(&self.right.rows));
-        let prices = price(&rules.left, &stats.sums) + price(&rules.right, &self.right.sums);
-        let prices = prices + alone + 0.5 * tied;
-        left.penalty_of(&stats.sums) + right.penalty_of(&self.right.sums) + prices
-    }
-
-    /// A last look at the factors as they are returned.
-    fn quality(&mut self) -> Quality {
-        let mut look = self.pass(false, !self.improves_both());
-        let mut residual = 0.0f64;
-        if !self.holds(Side::Left) {
-            residual = Met::new(look.violation, look.magnitude).residual;
-        }
-        if !self.holds(Side::Right) {
-            residual = residual.max(self.meet_right(&mut look, false).residual);
-        }
-        let divergence = self.divergence(&look);
-        let squared = if self.problem.elementwise.beta == 2.0 {
-            divergence
-        } else {
-            self.squared_look()
-        };
-        Quality {
-            divergence,
-            objective: self.objective(divergence, &look),
-            relative_error: self.relative_error(squared),
-            residual,
-        }
-    }
-
-    /// ‖V − WH‖ / ‖V‖ of half the square of the former.
-    fn relative_error(&self, squared: f64) -> f64 {
-        match (self.data.squares, squared) {
-            (_, 0.0) => 0.0,
-            (squares, squared) => (2.0 * squared / squares).sqrt(),
-        }
-    }
-
-    /// ½‖V − WH‖² under another loss.
-    fn squared_look(&mut self) -> f64 {
-        if !(self.shard.counts_all() && self.data.has_products::<T>()) {
-            let squared = Elementwise::new(Loss::FROBENIUS, 0.0);
-            return self.shard.divergence(&squared, &self.right);
-        }
-        let solver = Solver::auto().resolve(Loss::FROBENIUS);
-        let solver = solver.expect("auto handles every loss");
-        let terms = (self.problem.left.clone(), self.problem.right.clone());
-        let problem = Problem::new(solver, Loss::FROBENIUS, 0.0, terms);
-        let stats = self.shard.pass(&Request {
-            problem: &problem,
-            right: &self.right,
-            update: false,
-            statistics: false,
-            right_unchanged: false,
-            keep: false,
-            lead: None,
-            sweeps: 0,
-            step: false,
-        });
-        self.squared_loss(&stats)
     }
 }
