@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 
 use numpy::PyReadonlyArray1;
 use partwise::{
-    Dense, Factor, Factorization, FitQuality, Flaws, Graph, Labels, Loss, Matrix, Missing, Nmf,
-    Penalty, Start, Weighting,
+    Factor, Factorization, FitQuality, Flaws, Graph, Labels, Loss, Matrix, Missing, Nmf, Penalty,
+    Start, Weighting,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

@@ -16,7 +16,7 @@ fn main() -> Result<(), partwise::Error> {
     let count = |at: usize| {
         let (i, j) = (at / COLS, at % COLS);
         let own = if j / 8 == i % 3 { 4 + i * 7 % 9 } else { 0 };
-        (own + usize::from(at * 31 % 17 == 0)) as f64
+        (own + usize::from((at * 31).is_multiple_of(17))) as f64
     };
     let values: Vec<f64> = (0..ROWS * COLS).map(count).collect();
     let v = Matrix::row_major(&values, ROWS, COLS)?;
