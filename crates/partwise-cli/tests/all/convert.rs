@@ -236,17 +236,23 @@ fn the_peak_of_memory_is_below_the_limit() {
     place.file("v.mtx", market(50_000, 2_000, 90));
     let converting = place.peak("convert v.mtx -o v.pws --memory 40M");
     assert!(
-        converting < 40_000,
-        "{converting} kB at the most to convert"
+        converting < 40_000_000,
+        "{converting} bytes at the most to convert"
     );
     let fit = "fit v.pws -k 5 -o out --memory 64M --max-iter 6 --tol 0 --threads 2 --init random";
     let fitting = place.peak(fit);
-    assert!(fitting < 64_000, "{fitting} kB at the most to fit");
+    assert!(
+        fitting < 64_000_000,
+        "{fitting} bytes at the most to fit"
+    );
     assert_eq!(place.json("out/run.json")["iterations"], 6);
     place.refused(
         &fit.replace("64M", "60M"),
         &["needs --memory", "60M is too little"],
     );
     let held = place.peak("fit v.pws -k 5 -o held --max-iter 1 --init random");
-    assert!(held > 100_000, "{held} kB in memory: nothing was shown");
+    assert!(
+        held > 100_000_000,
+        "{held} bytes in memory: nothing was shown"
+    );
 }

@@ -190,7 +190,7 @@ fn the_peak_of_memory_is_below_the_limit() {
     drop(data);
     // Long enough to be looked at while it is at its largest.
     let peak = place.peak("fit v.npy -k 5 -o out --memory 64M --max-iter 6 --tol 0 --threads 2");
-    assert!(peak < 64_000, "{peak} kB at the most");
+    assert!(peak < 64_000_000, "{peak} bytes at the most");
     assert_eq!(place.json("out/run.json")["iterations"], 6);
 }
 

@@ -83,7 +83,7 @@ impl Place {
         names
     }
 
-    /// Runs the program, which must succeed; the most memory that it took, in kilobytes.
+    /// Runs the program, which must succeed; the most memory that it took, in bytes.
     #[cfg(target_os = "linux")]
     pub(crate) fn peak(&self, arguments: &str) -> u64 {
         let mut child = self
@@ -97,12 +97,13 @@ impl Place {
         while child.try_wait().unwrap().is_none() {
             let text = fs::read_to_string(&status).unwrap_or_default();
             let line = text.lines().find(|line| line.starts_with("VmHWM:"));
-            let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
-            peak = peak.max(kilobytes.unwrap_or(0));
+            // What Linux calls kB.
+            let kibibytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+            peak = peak.max(1024 * kibibytes.unwrap_or(0));
             std::thread::sleep(std::time::Duration::from_millis(2));
         }
         assert!(child.wait().unwrap().success(), "{arguments}");
-        assert!(peak > 1000, "nothing was seen");
+        assert!(peak > 1_000_000, "nothing was seen");
         peak
     }
 
