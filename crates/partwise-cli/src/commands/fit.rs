@@ -27,7 +27,8 @@ const BOUND: &str = "loss_bound";
 const ABOVE_BOUND: &str = "loss_above_bound";
 
 pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
-    fit(arguments).map_err(with_advice)
+    let limit = Limit::from(arguments.memory);
+    fit(arguments).map_err(|error| limit.told(with_advice(error), ""))
 }
 
 fn fit(arguments: &FitArguments) -> anyhow::Result<Ending> {
@@ -70,7 +71,8 @@ fn fit(arguments: &FitArguments) -> anyhow::Result<Ending> {
             Precision::F64 => fit_stored::<f64>(arguments, name, &stored, (kept, progress)),
         };
     }
-    let (data, matrix) = Data::read(&arguments.input, limit, reading)?;
+    let (data, matrix) = Data::read(&arguments.input, limit, reading)
+        .map_err(|error| limit.told(error, &input::or_a_store(&arguments.input)))?;
     at_precision!(AnyMatrix, matrix, matrix => {
         let view = matrix.view().with_context(|| data.input.clone())?;
         let held = input::bytes_of(&matrix);

@@ -40,8 +40,8 @@ impl Cut {
     pub(crate) fn open(arguments: &FitArguments) -> anyhow::Result<Option<Self>> {
         let reading = &arguments.reading;
         let limit = Limit::from(arguments.memory);
-        let options = input::options_within(limit, reading.dtype.into(), reading.format.as_deref());
-        let Some(stored) = Stored::open_with(&arguments.input, &options)? else {
+        let how = (reading.dtype.into(), reading.format.as_deref());
+        let Some(stored) = input::stored(&arguments.input, how, limit)? else {
             return Ok(None);
         };
         let name = input::name(&arguments.input);
