@@ -28,7 +28,6 @@ pub(crate) struct Checkpoint {
     every: Duration,
     /// When it was kept last, or the fit began.
     last: Instant,
-    quiet: bool,
 }
 
 impl Checkpoint {
@@ -45,7 +44,6 @@ impl Checkpoint {
             folder: folder.clone(),
             every: arguments.every.0,
             last: Instant::now(),
-            quiet,
         };
         let file = checkpoint.file();
         if !arguments.resume {
@@ -79,8 +77,9 @@ impl Checkpoint {
                 partwise_io::write_checkpoint(&file, |out| state.write(out))?;
                 Ok(())
             });
-        // A fit is worth more than its checkpoint: it goes on, and the next one may find room.
-        if let (Err(error), false) = (written, self.quiet) {
+        // A fit is worth more than its checkpoint: it goes on, and the next one may find room. That is said to whoever wants to hear
+        // of errors alone, too: without a checkpoint a fit of days is lost when it is killed.
+        if let Err(error) = written {
             terminal::warning(&format!("no checkpoint: {error:#}"));
         }
         self.last = Instant::now();

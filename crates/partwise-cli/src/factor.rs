@@ -53,9 +53,14 @@ impl Job<'_> {
         };
         let size = ((v.rows(), v.cols()), nmf.memory_needed(&v));
         let blocks = std::slice::from_ref(&v);
-        self.run_by(size, kept, |nmf, start, state, observer| match state {
-            Some(state) => nmf.resume(blocks, start, state, observer),
-            None => nmf.fit_with(blocks, start, observer),
+        self.run_by(size, kept, |nmf, start, state, observer| {
+            if matches!(v, Matrix::Streamed(_)) {
+                self.warn_without_columns()?;
+            }
+            match state {
+                Some(state) => nmf.resume(blocks, start, state, observer),
+                None => nmf.fit_with(blocks, start, observer),
+            }
         })
     }
 
@@ -170,6 +175,21 @@ impl Job<'_> {
                     "the solver '{solver}' cannot leave zeros, and {source}"
                 ));
             }
+        }
+        Ok(())
+    }
+
+    /// Says where a V that is read by its rows alone has other factors than one that is all in memory.
+    fn warn_without_columns(&self) -> Result<(), Error> {
+        let solving = self.solving;
+        let solver = solving.solver.resolve(solving.loss)?;
+        let moves_h = solving.hold.map(Factor::from) != Some(Factor::H);
+        if moves_h && !solver.alike_in_blocks() && !self.quiet {
+            terminal::warning(&format!(
+                "{}: on disk, or without room for its columns, H takes multiplicative steps in place of those of '{solver}', to other \
+                 factors than in memory; --solver mu gives the same bits in both",
+                self.input
+            ));
         }
         Ok(())
     }

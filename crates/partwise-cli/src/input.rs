@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
 use partwise::{Dense, Graph, Nmf};
-use partwise_io::{Dtype, Format, Indices, Matrix, Precision, ReadOptions, Stored};
+use partwise_io::{Dtype, Error, Format, Indices, Matrix, Precision, ReadOptions, Stored};
 
 use crate::memory::Limit;
 use crate::number::{Number, dense_from_file};
@@ -16,12 +16,36 @@ pub(crate) fn options(dtype: Dtype, format: Option<&str>) -> ReadOptions {
 
 /// As [`options`], with a limit of memory.
 pub(crate) fn options_within(limit: Limit, dtype: Dtype, format: Option<&str>) -> ReadOptions {
+    /// Headers, shapes and the like, which say how much a matrix needs: without room for them only they would be missed.
+    const HEADERS: u64 = 1 << 20;
     ReadOptions {
         dtype,
         format: format.and_then(Format::by_name),
-        memory_limit: Some(limit.bytes()),
+        memory_limit: Some(limit.bytes().max(HEADERS)),
         ..ReadOptions::default()
     }
+}
+
+/// A matrix that can stay in its files, if it is one. A limit that has no room for what it takes there is no error yet: all that the
+/// work needs is known once it is open.
+///
+/// # Errors
+/// What is wrong with the files.
+pub(crate) fn stored(
+    input: &Path,
+    (dtype, format): (Dtype, Option<&str>),
+    limit: Limit,
+) -> Result<Option<Stored>, Error> {
+    match Stored::open_with(input, &options_within(limit, dtype, format)) {
+        Err(Error::TooLarge { .. }) => Stored::open_with(input, &options(dtype, format)),
+        opened => opened,
+    }
+}
+
+/// What can be done where V, of a file that gives no rows here and there, is too large for memory.
+pub(crate) fn or_a_store(input: &Path) -> String {
+    let input = input.display();
+    format!("; partwise convert {input} -o v.pws makes a store, which stays on disk")
 }
 
 /// V, if it stays in its files: a folder of them, or a file that is larger than what a fit leaves of the memory. How it is to be
@@ -37,7 +61,7 @@ pub(crate) fn left_on_disk(
 ) -> anyhow::Result<Option<Stored>> {
     /// What a fit of a matrix in memory may take beyond that of one on disk: a larger work space.
     const WORK_SPACE: u64 = 64 << 20;
-    let Some(stored) = Stored::open_with(input, &options_within(limit, dtype, format))? else {
+    let Some(stored) = stored(input, (dtype, format), limit)? else {
         return Ok(None);
     };
     let needed = match stored.precision() {

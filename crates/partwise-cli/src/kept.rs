@@ -96,11 +96,9 @@ impl KeptFits {
         let made = fs::create_dir_all(&self.folder).map_err(anyhow::Error::new);
         let added = made.and_then(|()| Ok(self.out.add(record)?));
         if let Err(error) = added {
-            // The fits are worth more than what is kept of them: they go on.
+            // The fits are worth more than what is kept of them: they go on. Who wants to hear of errors alone is told, too.
             self.refused = true;
-            if !self.quiet {
-                terminal::warning(&format!("what is done is no longer kept: {error:#}"));
-            }
+            terminal::warning(&format!("what is done is no longer kept: {error:#}"));
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
+use partwise_io::Error;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 use crate::quantity::number_and_unit;
@@ -98,6 +99,21 @@ impl Limit {
                 bytes(needed),
                 bytes(bytes_left)
             ),
+        }
+    }
+
+    /// What a reader meets: that a file takes more memory than it was allowed is said as [`Self::require`] does, with what may be
+    /// done `instead`.
+    pub(crate) fn told(self, error: anyhow::Error, instead: &str) -> anyhow::Error {
+        let refused = match error.downcast_ref() {
+            Some(Error::TooLarge { file, needed, .. }) => {
+                self.require(&format!("reading {file}"), *needed).err()
+            }
+            _ => None,
+        };
+        match refused {
+            Some(refused) => anyhow!("{refused}{instead}"),
+            None => error,
         }
     }
 }
@@ -232,6 +248,29 @@ mod tests {
         limit.require("this", 48_000_000).unwrap();
         let error = limit.require("this", 48_000_001).unwrap_err().to_string();
         assert_eq!(error, "this needs --memory 65M; 64M is too little");
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_for_a_limit_says_what_would_do() {
+        let limit = Limit::from(Some("64M".parse().unwrap()));
+        let told = |needed, limit: Limit| {
+            let error = Error::TooLarge {
+                file: "v.mtx".into(),
+                needed,
+                limit: limit.bytes(),
+            };
+            limit.told(error.into(), "; or not").to_string()
+        };
+        assert_eq!(
+            told(50_000_000, limit),
+            "reading v.mtx needs --memory 66M; 64M is too little; or not"
+        );
+        assert_eq!(
+            told(50_000_000, limit.less(8_000_000)),
+            "reading v.mtx needs --memory 74M; 64M is too little; or not"
+        );
+        let other = limit.told(anyhow!("k is 0"), "; or not").to_string();
+        assert_eq!(other, "k is 0");
     }
 
     #[test]

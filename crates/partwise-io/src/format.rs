@@ -141,7 +141,8 @@ impl<F: RowsFormat> FileFormat for F {
     }
 
     fn pour(&self, source: Source, pour: &mut Pour<'_, '_>) -> Result<Option<Source>, Error> {
-        self.open(source, pour.budget, pour.options)?.pour(pour)?;
+        let rows = self.open(source, pour.budget, pour.options)?;
+        rows.within(pour.budget)?.pour(pour)?;
         Ok(None)
     }
 
@@ -151,7 +152,8 @@ impl<F: RowsFormat> FileFormat for F {
         budget: &Budget,
         options: &ReadOptions,
     ) -> Result<Option<Rows>, Error> {
-        self.open(source, budget, options).map(Some)
+        let rows = self.open(source, budget, options)?;
+        rows.within(budget).map(Some)
     }
 }
 

@@ -10,6 +10,9 @@ use crate::progress::Progress;
 use crate::table::{Table, counted};
 use crate::{input, outputs, terminal};
 
+/// Bytes of a block of the store that is filled, packed and compressed.
+const BLOCKS: u64 = 8 << 20;
+
 pub(crate) fn run(arguments: &ConvertArguments) -> anyhow::Result<Ending> {
     let output = &arguments.output;
     if Format::by_extension(output).is_none_or(|format| format.name() != "pws") {
@@ -21,6 +24,8 @@ pub(crate) fn run(arguments: &ConvertArguments) -> anyhow::Result<Ending> {
     outputs::check_file(output)?;
     let (reading, name) = (&arguments.reading, input::name(&arguments.input));
     let limit = Limit::from(arguments.memory);
+    limit.require(&format!("converting {name}"), BLOCKS)?;
+    let limit = limit.less(BLOCKS);
     let options = input::options_within(limit, reading.dtype.into(), reading.format.as_deref());
     let progress = Progress::begin(format!("converting {name}"), arguments.quiet);
     // A request to end is seen between two blocks, so that the unfinished file goes.
@@ -42,7 +47,7 @@ pub(crate) fn run(arguments: &ConvertArguments) -> anyhow::Result<Ending> {
             }
             return Ok(Ending::Stopped);
         }
-        converted => converted?,
+        converted => converted.map_err(|error| limit.told(error.into(), ""))?,
     };
     drop(progress);
     if !arguments.quiet {

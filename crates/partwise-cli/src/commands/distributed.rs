@@ -42,7 +42,7 @@ mod with_mpi {
 
     use crate::arguments::FitArguments;
     use crate::checkpoint::{Checkpoint, Kept};
-    use crate::commands::pieces::Cut;
+    use crate::commands::pieces::{self, Cut};
     use crate::commands::{fit, rows_of_w};
     use crate::failure::one_line;
     use crate::interrupt::{self, Ending};
@@ -170,9 +170,13 @@ mod with_mpi {
             ));
         }
         let share = share(job.rank(), size, pieces);
-        let limit = Limit::from(arguments.memory);
+        let limit = Limit::from(arguments.memory).less(cut.stored.memory());
         let held = cut.held::<T>(share.clone(), limit);
-        let Some(held) = agreed(job, held.map(|held| (Facts::new(), held)))? else {
+        let ready = held.and_then(|held| {
+            let room = room(arguments, cut, (job.leads(), limit), &held)?;
+            Ok((Facts::new(), (held, room)))
+        });
+        let Some((held, (memory, needed))) = agreed(job, ready)? else {
             return Ok(Ending::Done);
         };
         let blocks: Vec<_> = held.iter().map(Held::matrix).collect();
@@ -199,13 +203,7 @@ mod with_mpi {
             }
             return Ok(Ending::Done);
         }
-        let nmf = arguments.solving.nmf()?;
-        let needed = match arguments.split_w {
-            true => needed_here(cut, (&nmf, arguments.solving.rank), &blocks),
-            false => cut.needed(&nmf, &blocks),
-        };
-        let bytes = cut.stored.bytes_in_memory() / size as u64;
-        let fitted = fit::job(arguments, &cut.name, limit.less(bytes), &progress);
+        let fitted = fit::job(arguments, &cut.name, memory, &progress);
         let mut kept = kept;
         let mut lead = Lead::new(job, part, !arguments.split_w);
         let fit = fitted.run_by::<T>(
@@ -250,6 +248,30 @@ mod with_mpi {
         let solved = (fit, kept.map(|kept| kept.0));
         let processes = Some(("mpi".to_owned(), processes));
         fit::finish(arguments, data, solved, (staged, progress), processes)
+    }
+
+    /// The memory that the pieces of this process leave, and what a fit needs of it here.
+    ///
+    /// # Errors
+    /// Too little memory.
+    fn room<T: Number>(
+        arguments: &FitArguments,
+        cut: &Cut,
+        (leads, limit): (bool, Limit),
+        held: &[Held<T>],
+    ) -> anyhow::Result<(Limit, u64)> {
+        let (nmf, rank) = (arguments.solving.nmf()?, arguments.solving.rank);
+        let blocks: Vec<_> = held.iter().map(Held::matrix).collect();
+        let needed = match leads && !arguments.split_w {
+            // All rows of W come here.
+            true => cut.needed(&nmf, &blocks),
+            false => needed_here(cut, (&nmf, rank), &blocks),
+        };
+        let memory = limit.less(pieces::bytes_of(&blocks));
+        let (rows, cols) = cut.stored.shape();
+        let what = format!("a fit of {rows} × {cols} with {rank} components");
+        memory.require(&what, needed)?;
+        Ok((memory, needed))
     }
 
     /// Bytes that a fit needs beside the pieces, where the rows of a W of `rank` columns stay with those of V and `blocks` are some of

@@ -18,6 +18,7 @@ use crate::number::{Number, at_precision};
 use crate::outputs::{self, Staged};
 use crate::progress::Progress;
 use crate::record::{self, Data};
+use crate::table::counted;
 use crate::{input, terminal};
 
 /// Fields that --quality adds to run.json: the least relative error and loss of any matrix of the rank, and what the
@@ -25,9 +26,13 @@ use crate::{input, terminal};
 const SVD_ERROR: &str = "svd_relative_error";
 const BOUND: &str = "loss_bound";
 const ABOVE_BOUND: &str = "loss_above_bound";
+/// Fields that run.json has of a V that stayed on disk: that it did, and how often it was read.
+const ON_DISK: &str = "on_disk";
+const READINGS: &str = "readings";
 
 pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
-    fit(arguments).map_err(with_advice)
+    let limit = Limit::from(arguments.memory);
+    fit(arguments).map_err(|error| limit.told(with_advice(error), ""))
 }
 
 fn fit(arguments: &FitArguments) -> anyhow::Result<Ending> {
@@ -70,7 +75,8 @@ fn fit(arguments: &FitArguments) -> anyhow::Result<Ending> {
             Precision::F64 => fit_stored::<f64>(arguments, name, &stored, (kept, progress)),
         };
     }
-    let (data, matrix) = Data::read(&arguments.input, limit, reading)?;
+    let (data, matrix) = Data::read(&arguments.input, limit, reading)
+        .map_err(|error| limit.told(error, &input::or_a_store(&arguments.input)))?;
     at_precision!(AnyMatrix, matrix, matrix => {
         let view = matrix.view().with_context(|| data.input.clone())?;
         let held = input::bytes_of(&matrix);
@@ -89,12 +95,17 @@ fn fit_stored<T: Number>(
     (kept, progress): (Option<Kept>, Progress),
 ) -> anyhow::Result<Ending> {
     let limit = Limit::from(arguments.memory).less(stored.memory());
-    let (solved, figures) = solve(
+    let (solved, mut figures) = solve(
         arguments,
         (&stored.view::<T>(), &name),
         limit,
         (kept, &progress),
     )?;
+    let of_disk = [
+        (ON_DISK, json!(true)),
+        (READINGS, json!(stored.readings())),
+    ];
+    figures.extend(of_disk.map(|(name, value)| (name.to_owned(), value)));
     let data = Data::stored(name, stored, solved.0.nonzeros);
     let staged = Staged::begin(&arguments.output)?;
     finish(arguments, data, solved, (staged, progress), figures)
@@ -232,6 +243,9 @@ pub(super) fn finish<T: Number>(
     let mut table = record::table(&run, solving);
     if !arguments.counting.is_even() {
         table.row("what counts", counting::in_words(&arguments.counting));
+    }
+    if let Some(readings) = run.extra.get(READINGS).and_then(Value::as_u64) {
+        table.row("V on disk", format!("read {}", counted(readings, "time")));
     }
     if let (Some(error), Some(above)) = (run.figure(SVD_ERROR), run.figure(ABOVE_BOUND)) {
         let error = format!("{} (truncated SVD)", percent(error));

@@ -40,8 +40,8 @@ impl Cut {
     pub(crate) fn open(arguments: &FitArguments) -> anyhow::Result<Option<Self>> {
         let reading = &arguments.reading;
         let limit = Limit::from(arguments.memory);
-        let options = input::options_within(limit, reading.dtype.into(), reading.format.as_deref());
-        let Some(stored) = Stored::open_with(&arguments.input, &options)? else {
+        let how = (reading.dtype.into(), reading.format.as_deref());
+        let Some(stored) = input::stored(&arguments.input, how, limit)? else {
             return Ok(None);
         };
         let name = input::name(&arguments.input);
@@ -111,6 +111,20 @@ impl Cut {
     }
 }
 
+/// Bytes of some pieces in memory.
+pub(super) fn bytes_of<T: Number>(pieces: &[Matrix<'_, T>]) -> u64 {
+    let value = size_of::<T>() as u64;
+    let bytes = pieces.iter().map(|piece| {
+        let (rows, stored) = (piece.rows() as u64, piece.stored() as u64);
+        match piece.is_sparse() {
+            // Where each row ends, and the column of each entry.
+            true => 8 * (rows + 1) + stored * (value + 4),
+            false => stored * value,
+        }
+    });
+    bytes.sum()
+}
+
 pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
     arguments.solving.nmf()?;
     outputs::check_results(
@@ -132,11 +146,11 @@ fn fit_here<T: Number>(
     kept: Option<Kept>,
     progress: Progress,
 ) -> anyhow::Result<Ending> {
-    let limit = Limit::from(arguments.memory);
+    let limit = Limit::from(arguments.memory).less(cut.stored.memory());
     let held = cut.held::<T>(0..cut.pieces, limit)?;
     let blocks: Vec<_> = held.iter().map(Held::matrix).collect();
     let needed = cut.needed(&arguments.solving.nmf()?, &blocks);
-    let memory = limit.less(cut.stored.bytes_in_memory());
+    let memory = limit.less(bytes_of(&blocks));
     let mut kept = kept;
     let fit = fit::job(arguments, &cut.name, memory, &progress).run_by(
         (cut.stored.shape(), needed),

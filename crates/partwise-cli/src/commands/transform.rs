@@ -51,7 +51,8 @@ fn transform<T: Number>(
     let (v, row_names, held) = match &stored {
         Some(stored) => (stored.view::<T>(), stored.names().0, stored.memory()),
         None => {
-            new = input::read_within::<T>(limit, &arguments.input, reading.1)?;
+            new = input::read_within::<T>(limit, &arguments.input, reading.1)
+                .map_err(|error| limit.told(error, &input::or_a_store(&arguments.input)))?;
             let view = new.matrix.view().with_context(|| name.clone())?;
             (view, new.row_names.as_deref(), input::bytes_of(&new.matrix))
         }

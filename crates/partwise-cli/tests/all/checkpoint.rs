@@ -1,15 +1,23 @@
 //! Fits that are killed and go on: to the same factors, bit by bit, or refused with a reason.
 
 use std::fs;
-use std::process::Stdio;
-use std::time::Duration;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::common::{Place, npy_f64};
+use crate::common::{NO_CHECKPOINT, Place, failed, npy_f64, program};
 
-/// Times that a fit is killed; the variable asks for more.
-fn kills() -> u64 {
+/// Times that the longest of the fits is killed; the variable asks for more.
+fn kills() -> u32 {
     let asked = std::env::var("PARTWISE_KILLS").ok();
-    asked.and_then(|count| count.parse().ok()).unwrap_or(10)
+    asked.and_then(|count| count.parse().ok()).unwrap_or(50)
+}
+
+/// What the moments of the kills are drawn from: others in every run of the tests, unless the variable names those of an earlier one.
+fn seed() -> u64 {
+    let asked = std::env::var("PARTWISE_SEED").ok();
+    let clock = || SystemTime::UNIX_EPOCH.elapsed().map_or(1, |time| time.as_nanos() as u64);
+    asked.and_then(|seed| seed.parse().ok()).unwrap_or_else(clock)
 }
 
 fn place() -> Place {
@@ -34,15 +42,30 @@ fn outcome(place: &Place, folder: &str) -> (partwise_io::Model, Vec<String>) {
     (model, trace.collect())
 }
 
-/// Kills a fit at random moments, a number of times, and lets it end.
-fn killed(place: &Place, flags: &str, kills: u64) {
-    let fit = format!("fit v.npy -k 6 {flags}");
-    place.succeed(&format!("{fit} -o whole -q"));
-    let (mut draw, mut met, mut done) = (1u64, 0, false);
-    for _ in 0..kills {
+/// Kills a fit at random moments, so many times, and lets it end: as one that was never killed.
+fn killed(place: &Place, flags: &str, kills: u32) {
+    let mut draw = seed();
+    println!("PARTWISE_SEED={draw} for {kills} kills of {flags}");
+    let fit = format!("fit v.npy -k 6 {flags} -q");
+    let clock = Instant::now();
+    place.succeed(&format!("{fit} -o whole"));
+    // All moments together are about half of the fit, which takes longer where it keeps its state: so it does not end in them.
+    let most = (clock.elapsed() / kills).max(Duration::from_millis(100));
+    let whole = outcome(place, "whole");
+    let ended = || {
+        let out = outcome(place, "out");
+        assert_eq!(whole.1, out.1, "{flags}");
+        assert!(whole.0 == out.0, "{flags}: another model");
+        assert!(
+            !place.path("kept/fit.checkpoint").exists(),
+            "{flags}: a checkpoint of a fit that is done"
+        );
+    };
+    let (mut hits, mut met) = (0, 0);
+    while hits < kills || met == 0 {
         let mut child = place
             .command(&format!(
-                "{fit} -o out -q --checkpoint kept --every 0 --resume"
+                "{fit} -o out --checkpoint kept --every 0 --resume"
             ))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -51,29 +74,23 @@ fn killed(place: &Place, flags: &str, kills: u64) {
         draw = draw
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        std::thread::sleep(Duration::from_millis(20 + (draw >> 33) % 400));
+        std::thread::sleep(most.mul_f64((draw >> 32) as f64 / 2f64.powi(32)));
         // SIGKILL: nothing can be tidied up.
         child.kill().unwrap();
         let status = child.wait().unwrap();
-        if status.success() {
-            done = true;
-            break;
+        if status.signal() == Some(9) {
+            hits += 1;
+            met += u32::from(place.path("kept/fit.checkpoint").exists());
+        } else {
+            // It was done before, as a short one may be, and begins anew.
+            assert!(status.success(), "{flags}: {status}");
+            ended();
         }
-        met += u64::from(place.path("kept/fit.checkpoint").exists());
     }
-    if !done {
-        place.succeed(&format!(
-            "{fit} -o out -q --checkpoint kept --every 10s --resume"
-        ));
-    }
-    assert!(met > 0 || done, "{flags}: no checkpoint was ever met");
-    let (whole, out) = (outcome(place, "whole"), outcome(place, "out"));
-    assert_eq!(whole.1, out.1, "{flags}");
-    assert!(whole.0 == out.0, "{flags}: another model");
-    assert!(
-        !place.path("kept/fit.checkpoint").exists(),
-        "{flags}: a checkpoint of a fit that is done"
-    );
+    place.succeed(&format!(
+        "{fit} -o out --checkpoint kept --every 10s --resume"
+    ));
+    ended();
     for folder in ["whole", "out", "kept"] {
         let _ = fs::remove_dir_all(place.path(folder));
     }
@@ -81,20 +98,16 @@ fn killed(place: &Place, flags: &str, kills: u64) {
 
 #[test]
 fn a_fit_that_is_killed_goes_on_to_the_same_bits() {
-    let place = place();
-    // Long enough to be killed in the middle.
-    killed(
-        &place,
-        "--solver hals --init random --tol 0 --max-iter 600",
-        kills(),
-    );
-    killed(&place, "--tol 0 --max-iter 300", kills().div_ceil(2));
+    // Long enough to be killed in the middle, every time.
+    let flags = "--solver hals --init random --tol 0 --max-iter 6000";
+    killed(&place(), flags, kills());
 }
 
 #[test]
 fn every_kind_of_fit_goes_on_to_the_same_bits() {
     let place = place();
     for flags in [
+        "--tol 0 --max-iter 300",
         "--solver cd --tol 0 --max-iter 200",
         "--loss kl --tol 0 --max-iter 60",
         "--loss kl --solver mu --tol 0 --max-iter 100",
@@ -103,8 +116,53 @@ fn every_kind_of_fit_goes_on_to_the_same_bits() {
         "--n-init 2 --max-iter 200 --memory 60M",
         "--solver als --init random --max-iter 100 --tol 0 --dtype f32",
     ] {
-        killed(&place, flags, kills().div_ceil(4));
+        killed(&place, flags, kills().div_ceil(16));
     }
+}
+
+/// A limit on the size of a file fails in the middle of writing, as a full disk does.
+#[test]
+fn a_full_disk_leaves_the_checkpoint_before_and_even_the_quiet_hear_of_it() {
+    let place = place();
+    let fit = "fit v.npy -k 6 --solver hals --init random --tol 0 --max-iter 1000 -q";
+    place.succeed(&format!("{fit} -o whole"));
+    let kept = format!("{fit} -o out --checkpoint kept --resume");
+    let file = place.path("kept/fit.checkpoint");
+    let mut child = place
+        .command(&format!("{kept} --every 0"))
+        .spawn()
+        .unwrap();
+    while !file.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "no checkpoint");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = fs::read(&file).unwrap();
+    // In blocks of 512 bytes: less than the state of the fit, and than its results.
+    let full = format!(
+        "trap '' XFSZ; ulimit -f 8; exec {} {kept} --every 0",
+        program().display()
+    );
+    let output = Command::new("sh")
+        .args(["-c", &full])
+        .current_dir(place.path(""))
+        .output()
+        .unwrap();
+    failed(&output, &kept, 1, &["File too large"]);
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    let mut warnings = complaint
+        .lines()
+        .filter(|line| line.starts_with(NO_CHECKPOINT));
+    let warning = warnings.next().expect("a word about the checkpoint");
+    assert!(
+        warning.contains("kept/fit.checkpoint") && warning.contains("File too large"),
+        "{warning}"
+    );
+    assert!(fs::read(&file).unwrap() == before, "another checkpoint");
+    assert!(partwise_io::read_checkpoint(&file).unwrap().is_some());
+    place.succeed(&format!("{kept} --every 1h"));
+    assert!(outcome(&place, "whole") == outcome(&place, "out"));
 }
 
 #[test]
@@ -120,7 +178,7 @@ fn a_fit_that_is_stopped_goes_on() {
             .unwrap();
         std::thread::sleep(Duration::from_millis(milliseconds));
         let signal = ["-INT".to_owned(), child.id().to_string()];
-        std::process::Command::new("kill")
+        Command::new("kill")
             .args(signal)
             .status()
             .unwrap();

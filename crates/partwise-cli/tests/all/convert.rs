@@ -69,10 +69,24 @@ fn a_sparse_store_gives_the_factors_of_memory() {
         let run = |folder: &str| place.json(&format!("{folder}-{name}/run.json"));
         assert_eq!(run("read")["nonzeros"], run("held")["nonzeros"]);
     }
-    place.succeed("fit plain.pws -o held -k 4 --loss kl --max-iter 4 -q");
-    place.succeed(&format!(
-        "fit v.pws -o read -k 4 --loss kl --max-iter 4 -q {LITTLE}"
-    ));
+    // Newton's steps need columns: it is said where there are none, and what would be the same.
+    let said = |options: &str| {
+        let output = place.run(&format!("fit {options} -k 4 --loss kl --max-iter 4"));
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{text}");
+        text
+    };
+    let warning = "v.pws: on disk, or without room for its columns";
+    assert!(!said("plain.pws -o held").contains("--solver mu"));
+    let text = said(&format!("v.pws -o read {LITTLE}"));
+    assert!(
+        text.contains(warning) && text.contains("'newton'") && text.contains("--solver mu"),
+        "{text}"
+    );
+    for same in ["--solver mu", "--start-h read/model.npz#h --hold h"] {
+        let text = said(&format!("v.pws -o other {same} {LITTLE}"));
+        assert!(!text.contains(warning), "{same}: {text}");
+    }
     let objective =
         |name: &str| place.model(&format!("{name}/model.npz")).meta["objective"].as_f64();
     let (held, read) = (objective("held").unwrap(), objective("read").unwrap());
@@ -228,6 +242,38 @@ fn ctrl_c_leaves_nothing_of_a_store() {
     assert_eq!(fs::read_dir(place.path(".")).unwrap().count(), 0);
 }
 
+/// A store has the names of its rows in memory while a fit reads it.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_names_of_a_store_count_as_memory() {
+    const ROWS: usize = 200_000;
+    const NAME: usize = 60;
+    let place = Place::new();
+    let row = |i: usize, name: &str| format!("{name}{},{}\n", 1 + i % 7, 1 + i % 11);
+    let plain: String = (0..ROWS).map(|i| row(i, "")).collect();
+    let named: String = (0..ROWS).map(|i| row(i, &format!("r{i:0>59},"))).collect();
+    place.file("plain.csv", plain).file("named.csv", named);
+    let fit = |file: &str| format!("fit {file}.pws -k 1 --init random --max-iter 3 -o {file} -q");
+    let least = |file: &str| -> u64 {
+        place.succeed(&format!("convert {file}.csv -o {file}.pws -q"));
+        let fit = format!("{} --memory 5M", fit(file));
+        place.refused(&fit, &["needs --memory ", "5M is too little"]);
+        let complaint = String::from_utf8(place.run(&fit).stderr).unwrap();
+        let named = complaint.split("--memory ").nth(1).unwrap();
+        named.split('M').next().unwrap().parse().unwrap()
+    };
+    let (plain, named) = (least("plain"), least("named"));
+    let names = (ROWS * (NAME + size_of::<String>())) as u64;
+    assert!(
+        (named - plain).abs_diff(names / 1_000_000) <= 1,
+        "{plain}M without names and {named}M with them"
+    );
+    let peak = place.peak(&format!("{} --memory {named}M", fit("named")));
+    assert!(peak < named * 1_000_000, "{peak} bytes within {named}M");
+    let model = place.model("named/model.npz");
+    assert_eq!(model.row_names.unwrap()[7], format!("r{:0>59}", 7));
+}
+
 /// A matrix of 100 MB with its other axis, converted and fitted in a part of that.
 #[cfg(target_os = "linux")]
 #[test]
@@ -236,17 +282,23 @@ fn the_peak_of_memory_is_below_the_limit() {
     place.file("v.mtx", market(50_000, 2_000, 90));
     let converting = place.peak("convert v.mtx -o v.pws --memory 40M");
     assert!(
-        converting < 40_000,
-        "{converting} kB at the most to convert"
+        converting < 40_000_000,
+        "{converting} bytes at the most to convert"
     );
     let fit = "fit v.pws -k 5 -o out --memory 64M --max-iter 6 --tol 0 --threads 2 --init random";
     let fitting = place.peak(fit);
-    assert!(fitting < 64_000, "{fitting} kB at the most to fit");
+    assert!(
+        fitting < 64_000_000,
+        "{fitting} bytes at the most to fit"
+    );
     assert_eq!(place.json("out/run.json")["iterations"], 6);
     place.refused(
         &fit.replace("64M", "60M"),
         &["needs --memory", "60M is too little"],
     );
     let held = place.peak("fit v.pws -k 5 -o held --max-iter 1 --init random");
-    assert!(held > 100_000, "{held} kB in memory: nothing was shown");
+    assert!(
+        held > 100_000_000,
+        "{held} bytes in memory: nothing was shown"
+    );
 }

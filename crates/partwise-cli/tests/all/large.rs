@@ -87,10 +87,19 @@ fn every_type_and_order_gives_the_factors_of_memory() {
             );
         }
     }
-    // What auto takes, with its start and its sketch.
+    let run = place.json("read-f8/run.json");
+    // The first look, four iterations and the last look.
+    assert_eq!(run["readings"], 6, "{run}");
+    assert_eq!(run["on_disk"], true, "{run}");
+    // What auto takes, with its start and its sketch: V is read a handful of times, however many iterations there are.
     place.succeed("fit f8.npy -o held -k 3 -q");
-    place.succeed(&format!("fit f8.npy -o read -k 3 -q {LITTLE}"));
+    let said = place.succeed(&format!("fit f8.npy -o read -k 3 {LITTLE}"));
     same_model(&place, "held", "read");
+    let run = place.json("read/run.json");
+    assert_eq!(run["solver"], "sketched");
+    assert_eq!(run["readings"], 6, "{run}");
+    assert!(said.contains("V on disk") && said.contains("read 6 times"), "{said}");
+    assert!(place.json("held/run.json").get("readings").is_none());
 }
 
 #[test]
@@ -190,33 +199,38 @@ fn the_peak_of_memory_is_below_the_limit() {
     drop(data);
     // Long enough to be looked at while it is at its largest.
     let peak = place.peak("fit v.npy -k 5 -o out --memory 64M --max-iter 6 --tol 0 --threads 2");
-    assert!(peak < 64_000, "{peak} kB at the most");
+    assert!(peak < 64_000_000, "{peak} bytes at the most");
     assert_eq!(place.json("out/run.json")["iterations"], 6);
 }
 
+/// One line, and what there is of the fit is kept: it goes on to the same bits once the file is back.
 #[test]
-fn a_file_that_shrinks_in_the_middle_ends_the_fit_with_one_line() {
+fn a_file_that_shrinks_in_the_middle_ends_the_fit_until_it_is_back() {
     let place = Place::new();
     fs::create_dir(place.path("parts")).unwrap();
     for number in 0..3 {
         let rows: Vec<f64> = values(400 * 300).collect();
         place.file(&format!("parts/{number}.npy"), npy_f64(400, 300, &rows));
     }
+    let fit = "fit parts -k 3 --init random --solver hals --tol 0 --max-iter 1000";
+    place.succeed(&format!("{fit} -o whole -q"));
+    let kept = format!("{fit} -o out --checkpoint kept --resume");
+    let part = fs::read(place.path("parts/1.npy")).unwrap();
     for (damage, words) in [("gone", "no such file"), ("cut", "truncated")] {
-        let whole = fs::read(place.path("parts/1.npy")).unwrap();
-        let child = place
-            .command("fit parts -k 3 -o out --init random --solver hals --tol 0 --max-iter 100000000 --checkpoint kept --every 0")
+        let mut child = place
+            .command(&format!("{kept} --every 0"))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         while !place.path("kept/fit.checkpoint").exists() {
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            assert!(child.try_wait().unwrap().is_none(), "{damage}: ended");
+            std::thread::sleep(std::time::Duration::from_millis(1));
         }
         match damage {
             "gone" => fs::remove_file(place.path("parts/1.npy")).unwrap(),
             _ => {
-                place.file("parts/1.npy", &whole[..1000]);
+                place.file("parts/1.npy", &part[..1000]);
             }
         }
         let output = child.wait_with_output().unwrap();
@@ -233,9 +247,11 @@ fn a_file_that_shrinks_in_the_middle_ends_the_fit_with_one_line() {
         );
         assert!(!text.contains("panicked"), "{text}");
         assert!(!place.path("out").exists());
-        // The checkpoint is there to go on from, once the file is back.
-        place.file("parts/1.npy", &whole);
+        place.file("parts/1.npy", &part);
         assert!(place.path("kept/fit.checkpoint").exists());
-        fs::remove_dir_all(place.path("kept")).unwrap();
+        place.succeed(&format!("{kept} --every 1h -q"));
+        same_model(&place, "whole", "out");
+        assert!(!place.path("kept/fit.checkpoint").exists());
+        fs::remove_dir_all(place.path("out")).unwrap();
     }
 }

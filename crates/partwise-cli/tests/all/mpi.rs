@@ -332,6 +332,10 @@ fn what_does_not_fit_together_is_refused_with_one_line() {
         &["--pieces 231", "230 rows"],
     );
     refuses("fit v.npy -k 3 --init spa -o out", &["init", "nndsvda"]);
+    // What each process needs, with fewer pieces than processes, too.
+    let little = ["needs --memory ", "17M is too little"];
+    refuses("fit v.npy -k 3 -o out --memory 17M", &little);
+    refuses("fit v.pws -k 3 -o out --pieces 2 --memory 17M", &little);
     refuses(
         "fit v.npy -k 3 --constraint w:simplex -o out",
         &["w:simplex", "on H"],
@@ -369,6 +373,11 @@ fn what_does_not_fit_together_is_refused_with_one_line() {
     refused(&output, &["rank 1", "seed 1", "seed 0"]);
     let output = two("fit v.npy -k 3 -o out", "fit v.npy -k 3 --dtype f32 -o out");
     refused(&output, &["rank 1", "F32", "F64"]);
+    let output = two(
+        "fit v.npy -k 3 --pieces 3 -o out",
+        "fit v.npy -k 3 --pieces 3 -o out --memory 17M",
+    );
+    refused(&output, &["rank 1", "needs --memory ", "17M is too little"]);
     let output = two("fit v.npy -k 3 -o out", "fit nowhere.npy -k 3 -o out");
     refused(&output, &["rank 1", "failed", "nowhere.npy"]);
     assert!(!place.path("out").exists());

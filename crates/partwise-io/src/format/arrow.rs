@@ -89,7 +89,7 @@ fn open(source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, 
             held,
             body: Body::Dense(Lines::new(Box::new(source), rows, width, 1)),
         }
-        .checked(budget)
+        .checked()
     })
 }
 

@@ -85,7 +85,7 @@ fn open(source: Source, budget: &Budget, options: &ReadOptions) -> Result<Rows, 
             held,
             body: Body::Dense(Lines::new(Box::new(source), rows, width, band as u64)),
         }
-        .checked(budget)
+        .checked()
     })
 }
 

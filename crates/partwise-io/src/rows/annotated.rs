@@ -83,7 +83,7 @@ pub(crate) fn open(
         Some(array) => opener.dense(&path, array)?,
         None => opener.sparse(&path)?,
     };
-    rows.checked(budget)
+    rows.checked()
 }
 
 /// Names of rows or of columns, if there are any.

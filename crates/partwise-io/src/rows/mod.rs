@@ -288,8 +288,8 @@ impl Rows {
             .saturating_add(body)
     }
 
-    /// Refuses what takes more memory than allowed even where it lies, and names that do not go with the shape.
-    pub(crate) fn checked(self, budget: &Budget) -> Result<Self, Error> {
+    /// Refuses names that do not go with the shape, and a shape that no matrix has.
+    pub(crate) fn checked(self) -> Result<Self, Error> {
         for (what, names, count) in [
             ("row", &self.row_names, self.shape.0),
             ("column", &self.col_names, self.shape.1),
@@ -316,6 +316,11 @@ impl Rows {
                 problem: format!("has a matrix of {rows} × {cols}, which is too large"),
             });
         }
+        Ok(self)
+    }
+
+    /// Refuses what takes more memory than allowed even where it lies.
+    pub(crate) fn within(self, budget: &Budget) -> Result<Self, Error> {
         if let Body::Sparse(sparse) = &self.body {
             // Lines that are read at once: of each entry its column, its value and what both are made of.
             let most = sparse.runs.iter().map(|(_, size)| size.stored as u64).max();

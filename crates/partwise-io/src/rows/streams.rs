@@ -1,8 +1,8 @@
 //! Rows as a fit reads them, in runs from the first to the last, again and again.
 
-use partwise::{Matrix, RowBlocks, RunSize, SparseRows, SparseRun};
+use partwise::{RunSize, SparseRun};
 
-use super::{Body, Compressed, Lines, Rows};
+use super::{Body, Compressed, Rows};
 use crate::error::Error;
 use crate::matrix::Layout;
 use crate::real::Real;
@@ -47,68 +47,37 @@ impl Compressed {
     }
 }
 
-macro_rules! streams {
-    ($type:ident) => {
-        impl RowBlocks<$type> for Lines {
-            fn rows(&self) -> usize {
-                self.rows as usize
-            }
-
-            fn cols(&self) -> usize {
-                self.width
-            }
-
-            fn read(
-                &self,
-                first: usize,
-                out: &mut [$type],
-            ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-                Ok(Lines::read(self, first, out)?)
-            }
-        }
-
-        impl SparseRows<$type> for Compressed {
-            fn cols(&self) -> usize {
-                self.inner
-            }
-
-            fn runs(&self) -> usize {
-                self.runs.len()
-            }
-
-            fn size(&self, index: usize) -> RunSize {
-                self.runs[index].1
-            }
-
-            fn read(
-                &self,
-                index: usize,
-                out: &mut SparseRun<$type>,
-            ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-                Ok(self.run(index, out)?)
-            }
-        }
-    };
-}
-streams!(f32);
-streams!(f64);
-
 impl Rows {
     /// Whether a fit can read it where it is: by rows.
     pub(crate) fn streams(&self) -> bool {
         !matches!(&self.body, Body::Sparse(sparse) if sparse.layout == Layout::Csc)
     }
 
-    /// The matrix as the engine reads it, if it [`Self::streams`].
-    pub(crate) fn view<T: partwise::Float>(&self) -> Matrix<'_, T>
-    where
-        Lines: RowBlocks<T>,
-        Compressed: SparseRows<T>,
-    {
+    /// Fills `out` with whole rows of a dense matrix, from row `first` on.
+    pub(crate) fn read_rows<T: Real>(&self, first: usize, out: &mut [T]) -> Result<(), Error> {
         match &self.body {
-            Body::Dense(lines) => Matrix::streamed(lines),
-            Body::Sparse(sparse) => Matrix::streamed_sparse(sparse)
-                .expect("runs are multiples of the unit, and shapes are checked"),
+            Body::Dense(lines) => lines.read(first, out),
+            Body::Sparse(_) => unreachable!("a sparse matrix is read in runs"),
+        }
+    }
+
+    /// The runs of a sparse matrix that [`Self::streams`]: the first row of each, and its size. They are multiples of the unit.
+    pub(crate) fn runs(&self) -> &[(usize, RunSize)] {
+        match &self.body {
+            Body::Dense(_) => &[],
+            Body::Sparse(sparse) => &sparse.runs,
+        }
+    }
+
+    /// Puts run `index` in the place of what is in `out`.
+    pub(crate) fn read_run<T: Real>(
+        &self,
+        index: usize,
+        out: &mut SparseRun<T>,
+    ) -> Result<(), Error> {
+        match &self.body {
+            Body::Dense(_) => unreachable!("a dense matrix is read in rows"),
+            Body::Sparse(sparse) => sparse.run(index, out),
         }
     }
 }

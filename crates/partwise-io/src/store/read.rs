@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::{Mutex, PoisonError};
 
-use partwise::{RowBlocks, RunSize, SparseRows, SparseRun};
+use partwise::{RunSize, SparseRun};
 
 use super::block;
-use super::index::{Index, TAIL_BYTES, Tail};
+use super::index::{Entry, Index, TAIL_BYTES, Tail};
 use super::{HEAD_BYTES, Kind, MAGIC, VERSION};
 use crate::error::Error;
 use crate::matrix::Precision;
@@ -94,7 +94,7 @@ impl Store {
         }
         let (sparse, last) = (index.kind == Kind::Sparse, index.blocks.len() - 1);
         let unit = partwise::RunSize::UNIT as u64;
-        let whole = |(number, block): (usize, &super::index::Entry)| {
+        let whole = |(number, block): (usize, &Entry)| {
             block.rows > 0 && (!sparse || number == last || block.rows.is_multiple_of(unit))
         };
         if !index.blocks.iter().enumerate().all(whole) {
@@ -155,6 +155,15 @@ impl Store {
         )
     }
 
+    /// Bytes that its index takes: the blocks and the names.
+    pub(crate) fn memory(&self) -> u64 {
+        let block = size_of::<Entry>() + size_of::<(u64, usize)>();
+        let names = [&self.index.row_names, &self.index.col_names];
+        let names = names.into_iter().flatten().flatten();
+        let names: usize = names.map(|name| name.len() + size_of::<String>()).sum();
+        (self.index.blocks.len() * block + names) as u64
+    }
+
     /// Hands over all rows, a block at a time.
     pub(crate) fn for_each_block<T: Real>(
         &self,
@@ -205,7 +214,26 @@ impl Store {
         Ok(look(&open.raw))
     }
 
-    fn read_sparse<T: Real>(&self, index: usize, out: &mut SparseRun<T>) -> Result<(), Error> {
+    /// How many runs the rows of a sparse matrix come in.
+    pub(crate) fn runs(&self) -> usize {
+        self.index.blocks.len()
+    }
+
+    /// The size of run `index`.
+    pub(crate) fn size(&self, index: usize) -> RunSize {
+        let block = &self.index.blocks[index];
+        RunSize {
+            rows: block.rows as usize,
+            stored: block.stored as usize,
+        }
+    }
+
+    /// Puts run `index` in the place of what is in `out`.
+    pub(crate) fn read_sparse<T: Real>(
+        &self,
+        index: usize,
+        out: &mut SparseRun<T>,
+    ) -> Result<(), Error> {
         let block = &self.index.blocks[index];
         let size = (block.rows as usize, self.shape().1, block.stored as usize);
         self.with_raw(index, |raw| {
@@ -215,7 +243,11 @@ impl Store {
     }
 
     /// Fills `out` with whole rows, from row `first` on.
-    fn read_dense<T: Real>(&self, first: usize, mut out: &mut [T]) -> Result<(), Error> {
+    pub(crate) fn read_dense<T: Real>(
+        &self,
+        first: usize,
+        mut out: &mut [T],
+    ) -> Result<(), Error> {
         let (mut row, cols) = (first, self.shape().1);
         while !out.is_empty() {
             let index = self.starts.partition_point(|start| start.1 <= row) - 1;
@@ -239,53 +271,3 @@ impl Store {
         }
     }
 }
-
-macro_rules! rows_of {
-    ($type:ident) => {
-        impl RowBlocks<$type> for Store {
-            fn rows(&self) -> usize {
-                self.shape().0
-            }
-
-            fn cols(&self) -> usize {
-                self.shape().1
-            }
-
-            fn read(
-                &self,
-                first: usize,
-                out: &mut [$type],
-            ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-                Ok(self.read_dense(first, out)?)
-            }
-        }
-
-        impl SparseRows<$type> for Store {
-            fn cols(&self) -> usize {
-                self.shape().1
-            }
-
-            fn runs(&self) -> usize {
-                self.index.blocks.len()
-            }
-
-            fn size(&self, index: usize) -> RunSize {
-                let block = &self.index.blocks[index];
-                RunSize {
-                    rows: block.rows as usize,
-                    stored: block.stored as usize,
-                }
-            }
-
-            fn read(
-                &self,
-                index: usize,
-                out: &mut SparseRun<$type>,
-            ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-                Ok(self.read_sparse(index, out)?)
-            }
-        }
-    };
-}
-rows_of!(f32);
-rows_of!(f64);

@@ -8,8 +8,6 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use partwise::RowBlocks;
-
 use crate::error::Error;
 use crate::matrix::{Order, Precision};
 use crate::numpy::{Header, MAGIC, Type};
@@ -132,6 +130,11 @@ impl Arrays {
         self.by_columns
     }
 
+    /// How many lines there are, and the length of each.
+    pub(crate) fn lines(&self) -> (usize, usize) {
+        (self.lines, self.length)
+    }
+
     /// Fills `out` with whole lines, from line `first` on.
     pub(crate) fn read_lines<T: Real>(&self, first: usize, mut out: &mut [T]) -> Result<(), Error> {
         let mut line = first;
@@ -156,30 +159,6 @@ impl Arrays {
         Ok(())
     }
 }
-
-macro_rules! rows_of {
-    ($type:ident) => {
-        impl RowBlocks<$type> for Arrays {
-            fn rows(&self) -> usize {
-                self.lines
-            }
-
-            fn cols(&self) -> usize {
-                self.length
-            }
-
-            fn read(
-                &self,
-                first: usize,
-                out: &mut [$type],
-            ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-                Ok(self.read_lines(first, out)?)
-            }
-        }
-    };
-}
-rows_of!(f32);
-rows_of!(f64);
 
 impl Part {
     fn open(path: PathBuf) -> Result<Self, Error> {

@@ -7,11 +7,14 @@ mod arrays;
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use partwise::{RowBlocks, RunSize, SparseRows, SparseRun};
 
 use crate::error::Error;
 use crate::format::{self, ReadOptions};
 use crate::matrix::Precision;
-use crate::real::Dtype;
+use crate::real::{Dtype, Real};
 use crate::rows::Rows;
 use crate::source::{Source, fill, read_error};
 use crate::store::{self, Kind, Store};
@@ -21,7 +24,7 @@ pub(crate) use arrays::Arrays;
 /// A matrix in one or more files: dense in `.npy` files, Parquet and Arrow, dense or sparse in a store (`.pws`), HDF5 and Zarr.
 #[derive(Debug)]
 pub struct Stored {
-    held: Held,
+    walked: Walked,
 }
 
 #[derive(Debug)]
@@ -29,6 +32,103 @@ enum Held {
     Arrays(Arrays),
     Store(Store),
     Rows(Box<Rows>),
+}
+
+impl Held {
+    /// How many lines there are to read, and how long each is: rows, or the columns of an array in Fortran order.
+    fn lines(&self) -> (usize, usize) {
+        match self {
+            Self::Arrays(arrays) => arrays.lines(),
+            Self::Store(store) => store.shape(),
+            Self::Rows(rows) => rows.shape,
+        }
+    }
+
+    /// How many runs the rows of a sparse matrix come in.
+    fn runs(&self) -> usize {
+        match self {
+            Self::Arrays(_) => 0,
+            Self::Store(store) => store.runs(),
+            Self::Rows(rows) => rows.runs().len(),
+        }
+    }
+
+    /// The size of run `index`.
+    fn size(&self, index: usize) -> RunSize {
+        match self {
+            Self::Arrays(_) => RunSize::default(),
+            Self::Store(store) => store.size(index),
+            Self::Rows(rows) => rows.runs()[index].1,
+        }
+    }
+}
+
+/// What a fit walks over, and how many lines it has read.
+#[derive(Debug)]
+struct Walked {
+    held: Held,
+    read: AtomicU64,
+}
+
+impl From<Held> for Stored {
+    fn from(held: Held) -> Self {
+        let read = AtomicU64::new(0);
+        let walked = Walked { held, read };
+        Self { walked }
+    }
+}
+
+impl Walked {
+    fn count(&self, lines: usize) {
+        self.read.fetch_add(lines as u64, Ordering::Relaxed);
+    }
+}
+
+/// What the engine is told where reading fails.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+impl<T: Real> RowBlocks<T> for Walked {
+    fn rows(&self) -> usize {
+        self.held.lines().0
+    }
+
+    fn cols(&self) -> usize {
+        self.held.lines().1
+    }
+
+    fn read(&self, first: usize, out: &mut [T]) -> Result<(), Failure> {
+        self.count(out.len() / self.held.lines().1.max(1));
+        match &self.held {
+            Held::Arrays(arrays) => arrays.read_lines(first, out)?,
+            Held::Store(store) => store.read_dense(first, out)?,
+            Held::Rows(rows) => rows.read_rows(first, out)?,
+        }
+        Ok(())
+    }
+}
+
+impl<T: Real> SparseRows<T> for Walked {
+    fn cols(&self) -> usize {
+        self.held.lines().1
+    }
+
+    fn runs(&self) -> usize {
+        self.held.runs()
+    }
+
+    fn size(&self, index: usize) -> RunSize {
+        self.held.size(index)
+    }
+
+    fn read(&self, index: usize, out: &mut SparseRun<T>) -> Result<(), Failure> {
+        self.count(self.held.size(index).rows);
+        match &self.held {
+            Held::Arrays(_) => {}
+            Held::Store(store) => store.read_sparse(index, out)?,
+            Held::Rows(rows) => rows.read_run(index, out)?,
+        }
+        Ok(())
+    }
 }
 
 /// A number in which the engine works on a matrix that stays in its files.
@@ -41,21 +141,15 @@ macro_rules! streams {
     ($type:ident) => {
         impl Streams for $type {
             fn view(stored: &Stored) -> partwise::Matrix<'_, Self> {
-                match &stored.held {
-                    Held::Arrays(arrays) => {
-                        let lines = partwise::Matrix::streamed(arrays);
-                        if arrays.by_columns() {
-                            lines.transpose()
-                        } else {
-                            lines
-                        }
-                    }
-                    Held::Store(store) if store.kind() == Kind::Dense => {
-                        partwise::Matrix::streamed(store)
-                    }
-                    Held::Store(store) => partwise::Matrix::streamed_sparse(store)
-                        .expect("the runs were looked at when it was opened"),
-                    Held::Rows(rows) => rows.view(),
+                let walked = &stored.walked;
+                if stored.is_sparse() {
+                    return partwise::Matrix::<$type>::streamed_sparse(walked)
+                        .expect("the runs were looked at when it was opened");
+                }
+                let lines = partwise::Matrix::<$type>::streamed(walked);
+                match &walked.held {
+                    Held::Arrays(arrays) if arrays.by_columns() => lines.transpose(),
+                    _ => lines,
                 }
             }
         }
@@ -99,27 +193,23 @@ impl Stored {
         if wants("pws")
             && let Some(store) = open_store(path, options.dtype)?
         {
-            let held = Held::Store(store);
-            return Ok(Some(Self { held }));
+            return Ok(Some(Held::Store(store).into()));
         }
         // A folder is one of arrays unless it is a format's.
         let arrays = wants("npy") && (!path.is_dir() || format::Format::of_folder(path).is_none());
         if arrays && let Some(arrays) = Arrays::open(path, options.dtype)? {
-            let held = Held::Arrays(arrays);
-            return Ok(Some(Self { held }));
+            return Ok(Some(Held::Arrays(arrays).into()));
         }
         let Ok(source) = Source::open(path) else {
             return Ok(None);
         };
         let rows = format::rows(source, options)?.filter(Rows::streams);
-        Ok(rows.map(|rows| Self {
-            held: Held::Rows(Box::new(rows)),
-        }))
+        Ok(rows.map(|rows| Held::Rows(Box::new(rows)).into()))
     }
 
     /// The name of the format, as that of [`Format`](crate::Format).
     pub fn format(&self) -> &'static str {
-        match &self.held {
+        match &self.walked.held {
             Held::Arrays(_) => "npy",
             Held::Store(_) => "pws",
             Held::Rows(rows) => rows.format,
@@ -128,7 +218,7 @@ impl Stored {
 
     /// (rows, columns).
     pub fn shape(&self) -> (usize, usize) {
-        match &self.held {
+        match &self.walked.held {
             Held::Arrays(arrays) => arrays.shape(),
             Held::Store(store) => store.shape(),
             Held::Rows(rows) => rows.shape,
@@ -137,7 +227,7 @@ impl Stored {
 
     /// Whether only some entries are stored.
     pub fn is_sparse(&self) -> bool {
-        match &self.held {
+        match &self.walked.held {
             Held::Arrays(_) => false,
             Held::Store(store) => store.kind() == Kind::Sparse,
             Held::Rows(rows) => rows.is_sparse(),
@@ -146,7 +236,7 @@ impl Stored {
 
     /// Number of files.
     pub fn files(&self) -> usize {
-        match &self.held {
+        match &self.walked.held {
             Held::Arrays(arrays) => arrays.files(),
             Held::Store(_) | Held::Rows(_) => 1,
         }
@@ -154,7 +244,7 @@ impl Stored {
 
     /// The precision with which it is read.
     pub fn precision(&self) -> Precision {
-        match &self.held {
+        match &self.walked.held {
             Held::Arrays(arrays) => arrays.precision(),
             Held::Store(store) => store.precision(),
             Held::Rows(rows) => rows.precision,
@@ -168,7 +258,7 @@ impl Stored {
             Precision::F64 => size_of::<f64>(),
         } as u64;
         let (rows, cols) = self.shape();
-        match &self.held {
+        match &self.walked.held {
             Held::Store(store) if self.is_sparse() => store::bytes_in_memory(store, value),
             Held::Rows(rows) => rows.bytes_in_memory(),
             _ => (rows as u64)
@@ -179,7 +269,7 @@ impl Stored {
 
     /// How the files hold an entry, or held it before the store was made: a numpy type.
     pub fn stored_as(&self) -> String {
-        match &self.held {
+        match &self.walked.held {
             Held::Arrays(arrays) => arrays.stored_as(),
             Held::Store(store) => store.stored_as().to_owned(),
             Held::Rows(rows) => rows.stored_as.clone(),
@@ -188,20 +278,27 @@ impl Stored {
 
     /// The names of rows and columns, where there are any.
     pub fn names(&self) -> (Option<&[String]>, Option<&[String]>) {
-        match &self.held {
+        match &self.walked.held {
             Held::Arrays(_) => (None, None),
             Held::Store(store) => store.names(),
             Held::Rows(rows) => (rows.row_names.as_deref(), rows.col_names.as_deref()),
         }
     }
 
-    /// Bytes that it takes while it stays in its files, beyond a few blocks: names, the bounds of lines, and what its format reads
-    /// at once.
+    /// Bytes that it takes while it stays in its files, beyond a few blocks: names, an index, the bounds of lines, and what its format
+    /// reads at once.
     pub fn memory(&self) -> u64 {
-        match &self.held {
-            Held::Arrays(_) | Held::Store(_) => 0,
+        match &self.walked.held {
+            Held::Arrays(_) => 0,
+            Held::Store(store) => store.memory(),
             Held::Rows(rows) => rows.memory(),
         }
+    }
+
+    /// How often the whole matrix has been read by way of its views: the lines that were read, over those that there are.
+    pub fn readings(&self) -> u64 {
+        let lines = self.walked.held.lines().0.max(1) as u64;
+        self.walked.read.load(Ordering::Relaxed) / lines
     }
 
     /// The matrix as the engine reads it.

@@ -6,6 +6,8 @@ mod bad_input;
 mod common;
 mod formats;
 mod garbage;
+#[cfg(all(feature = "hdf5", feature = "parquet"))]
+mod larger;
 mod oracle;
 mod round_trip;
 mod store;

@@ -475,3 +475,51 @@ fn a_store_that_lies_with_the_right_checksums_is_read_or_refused() {
     }
     assert!(refused > 100, "{refused}");
 }
+
+#[test]
+fn an_index_and_its_names_count_as_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = |name: &dyn Fn(usize) -> String| {
+        let rows = (0..3_000).map(|row| format!("{}{},1\n", name(row), 5 + row % 7));
+        let (table, store) = (folder.path().join("v.csv"), folder.path().join("v.pws"));
+        fs::write(&table, rows.collect::<String>()).unwrap();
+        converted(&table, &store, &ReadOptions::default(), true).unwrap();
+        let stored = Stored::open(&store, Dtype::Auto).unwrap().unwrap();
+        let (shape, names) = (stored.shape(), stored.names().0.map(<[String]>::len));
+        assert_eq!(shape, (3_000, 2));
+        (stored.memory(), names)
+    };
+    let (plain, no_names) = memory(&|_| String::new());
+    let (named, names) = memory(&|row| format!("row{row:0>37},"));
+    assert_eq!((no_names, names), (None, Some(3_000)));
+    assert!((1..1_000).contains(&plain), "{plain} bytes of one block");
+    let name = 40 + size_of::<String>();
+    assert_eq!(named, plain + 3_000 * name as u64);
+}
+
+/// What a view hands over is counted, whole readings of it, dense and sparse.
+#[test]
+fn readings_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("v.pws");
+    let nmf = partwise::Nmf::new(2)
+        .solver("hals".parse().unwrap())
+        .init("random".parse().unwrap())
+        .max_iter(4)
+        .tol(0.0);
+    let row = |i: usize| format!("{},{},{}\n", 1 + i % 7, i % 5, i * i % 13);
+    let dense: String = (0..600).map(row).collect();
+    let entry = |i: usize| format!("{} {} {}\n", i + 1, 1 + i % 3, 1 + i % 5);
+    let sparse: String = (0..600).map(entry).collect();
+    let sparse = format!("%%MatrixMarket matrix coordinate real general\n600 3 600\n{sparse}");
+    for (name, text) in [("v.csv", dense), ("v.mtx", sparse)] {
+        let table = folder.path().join(name);
+        fs::write(&table, text).unwrap();
+        converted(&table, &store, &ReadOptions::default(), true).unwrap();
+        let stored = Stored::open(&store, Dtype::F64).unwrap().unwrap();
+        assert_eq!(stored.readings(), 0, "{name}");
+        nmf.fit(&stored.view::<f64>()).unwrap();
+        // The first look, four iterations and the last look.
+        assert_eq!(stored.readings(), 6, "{name}");
+    }
+}
