@@ -101,10 +101,7 @@ fn fit_stored<T: Number>(
         limit,
         (kept, &progress),
     )?;
-    let of_disk = [
-        (ON_DISK, json!(true)),
-        (READINGS, json!(stored.readings())),
-    ];
+    let of_disk = [(ON_DISK, json!(true)), (READINGS, json!(stored.readings()))];
     figures.extend(of_disk.map(|(name, value)| (name.to_owned(), value)));
     let data = Data::stored(name, stored, solved.0.nonzeros);
     let staged = Staged::begin(&arguments.output)?;

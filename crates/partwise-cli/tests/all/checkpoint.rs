@@ -16,8 +16,14 @@ fn kills() -> u32 {
 /// What the moments of the kills are drawn from: others in every run of the tests, unless the variable names those of an earlier one.
 fn seed() -> u64 {
     let asked = std::env::var("PARTWISE_SEED").ok();
-    let clock = || SystemTime::UNIX_EPOCH.elapsed().map_or(1, |time| time.as_nanos() as u64);
-    asked.and_then(|seed| seed.parse().ok()).unwrap_or_else(clock)
+    let clock = || {
+        SystemTime::UNIX_EPOCH
+            .elapsed()
+            .map_or(1, |time| time.as_nanos() as u64)
+    };
+    asked
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(clock)
 }
 
 fn place() -> Place {
@@ -128,10 +134,7 @@ fn a_full_disk_leaves_the_checkpoint_before_and_even_the_quiet_hear_of_it() {
     place.succeed(&format!("{fit} -o whole"));
     let kept = format!("{fit} -o out --checkpoint kept --resume");
     let file = place.path("kept/fit.checkpoint");
-    let mut child = place
-        .command(&format!("{kept} --every 0"))
-        .spawn()
-        .unwrap();
+    let mut child = place.command(&format!("{kept} --every 0")).spawn().unwrap();
     while !file.exists() {
         assert!(child.try_wait().unwrap().is_none(), "no checkpoint");
         std::thread::sleep(Duration::from_millis(1));
@@ -178,10 +181,7 @@ fn a_fit_that_is_stopped_goes_on() {
             .unwrap();
         std::thread::sleep(Duration::from_millis(milliseconds));
         let signal = ["-INT".to_owned(), child.id().to_string()];
-        Command::new("kill")
-            .args(signal)
-            .status()
-            .unwrap();
+        Command::new("kill").args(signal).status().unwrap();
         let output = child.wait_with_output().unwrap();
         let complaint = String::from_utf8(output.stderr).unwrap();
         if output.status.success() {

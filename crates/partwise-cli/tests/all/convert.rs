@@ -287,10 +287,7 @@ fn the_peak_of_memory_is_below_the_limit() {
     );
     let fit = "fit v.pws -k 5 -o out --memory 64M --max-iter 6 --tol 0 --threads 2 --init random";
     let fitting = place.peak(fit);
-    assert!(
-        fitting < 64_000_000,
-        "{fitting} bytes at the most to fit"
-    );
+    assert!(fitting < 64_000_000, "{fitting} bytes at the most to fit");
     assert_eq!(place.json("out/run.json")["iterations"], 6);
     place.refused(
         &fit.replace("64M", "60M"),

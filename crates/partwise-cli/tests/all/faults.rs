@@ -181,7 +181,7 @@ fn a_full_file_system_is_an_error_and_stays_empty() {
     let mounted = |options: &str, fill: &str, arguments: &str| {
         let script = format!(
             "mount -t tmpfs -o {options} none full && {fill} || exit 77
-            TMPDIR=full {} {arguments}; code=$?; rm -f full/filler; ls -A full; exit $code",
+            TMPDIR=full {} {arguments}; code=$?; rm -f full/filler; ls -A full >left; exit $code",
             program().display()
         );
         let mut command = Command::new("unshare");
@@ -212,7 +212,7 @@ fn a_full_file_system_is_an_error_and_stays_empty() {
         ] {
             let options = format!("size={SIZE},{inodes}");
             let full = mounted(&options, fill, &format!("{there} -q"));
-            let left = String::from_utf8_lossy(&full.stdout).into_owned();
+            let left = fs::read_to_string(place.path("left")).unwrap();
             failed(&full, &there, 1, &["No space left"]);
             assert!(
                 left.lines().all(|name| name == "kept"),

@@ -182,7 +182,8 @@ fn a_limit_that_is_too_small_says_what_would_do_whatever_the_format() {
         format!("{} {} {}\n", i / cols + 1, i % cols + 1, values[i])
     });
     let market = "%%MatrixMarket matrix coordinate real general".to_owned();
-    let market = format!("{market}\n{rows} {cols} {}\n", values.len()) + &places.collect::<String>();
+    let market =
+        format!("{market}\n{rows} {cols} {}\n", values.len()) + &places.collect::<String>();
     place
         .file("v.npy", npy_f64(rows, cols, &values))
         .file("v.npz", scipy_npz(rows, cols, &values))
@@ -300,17 +301,15 @@ fn a_zarr_larger_than_the_memory_is_fitted_where_it_lies() {
 fn what_crosses_bands_and_runs_has_the_bits_of_memory() {
     let place = Place::new();
     zarr(&place.path("dense.zarr"), (40_000, 40, 1_000));
-    zarr_sparse(
-        &place.path("sparse.zarr"),
-        "csr_matrix",
-        (40_000, 400),
-        25,
-    );
+    zarr_sparse(&place.path("sparse.zarr"), "csr_matrix", (40_000, 400), 25);
     for (file, options) in [
         ("dense.zarr", "--solver hals --init random --max-iter 4"),
         ("dense.zarr", "--max-iter 10"),
         ("sparse.zarr", "--solver hals --init random --max-iter 4"),
-        ("sparse.zarr", "--loss kl --solver mu --init random --max-iter 3"),
+        (
+            "sparse.zarr",
+            "--loss kl --solver mu --init random --max-iter 3",
+        ),
     ] {
         let fit = format!("fit {file} -k 4 --tol 0 --threads 2 {options} -q");
         place.succeed(&format!("{fit} -o held"));

@@ -98,7 +98,10 @@ fn every_type_and_order_gives_the_factors_of_memory() {
     let run = place.json("read/run.json");
     assert_eq!(run["solver"], "sketched");
     assert_eq!(run["readings"], 6, "{run}");
-    assert!(said.contains("V on disk") && said.contains("read 6 times"), "{said}");
+    assert!(
+        said.contains("V on disk") && said.contains("read 6 times"),
+        "{said}"
+    );
     assert!(place.json("held/run.json").get("readings").is_none());
 }
 

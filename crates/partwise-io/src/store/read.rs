@@ -243,11 +243,7 @@ impl Store {
     }
 
     /// Fills `out` with whole rows, from row `first` on.
-    pub(crate) fn read_dense<T: Real>(
-        &self,
-        first: usize,
-        mut out: &mut [T],
-    ) -> Result<(), Error> {
+    pub(crate) fn read_dense<T: Real>(&self, first: usize, mut out: &mut [T]) -> Result<(), Error> {
         let (mut row, cols) = (first, self.shape().1);
         while !out.is_empty() {
             let index = self.starts.partition_point(|start| start.1 <= row) - 1;
