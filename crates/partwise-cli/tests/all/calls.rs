@@ -13,7 +13,6 @@ use crate::faults::{WRITERS, assert_whole, files, place, results, sweep};
 
 /// What else reads, and of which kinds of files.
 const READERS: &[&str] = &[
-    "info v.npy",
     "fit v.csv -k 2 -o read",
     "fit v.csv.gz -k 2 -o read",
     "fit v.mtx -k 2 -o read",

@@ -145,11 +145,11 @@ fn names_of_cells_and_genes_are_kept() {
     assert_eq!(model.col_names.unwrap()[6], "gene6");
 }
 
-/// Runs a command with `--memory 5M`, which must be too little, and then with what it says would do; once more where it is another
-/// part of the work that says so. How often it was refused.
+/// Runs a command with `--memory 5M`, which must be too little, and then with what it says would do; again where it is another part of
+/// the work that says so. How often it was refused.
 fn refusals(place: &Place, command: &str) -> usize {
     let mut memory = "5M".to_owned();
-    for refused in 0..3 {
+    for refused in 0..4 {
         let output = place.run(&format!("{command} --memory {memory}"));
         if output.status.success() {
             assert!(refused > 0, "{command}: 5M were enough");
@@ -313,8 +313,8 @@ fn what_crosses_bands_and_runs_has_the_bits_of_memory() {
     ] {
         let fit = format!("fit {file} -k 4 --tol 0 --threads 2 {options} -q");
         place.succeed(&format!("{fit} -o held"));
-        let peak = place.peak(&format!("{fit} --memory 60M -o left"));
-        assert!(peak < 60_000_000, "{file} {options}: {peak} bytes");
+        let peak = place.peak(&format!("{fit} --memory 80M -o left"));
+        assert!(peak < 80_000_000, "{file} {options}: {peak} bytes");
         let runs = ["held", "left"].map(|folder| place.json(&format!("{folder}/run.json")));
         assert_eq!(runs[0]["on_disk"], serde_json::Value::Null, "{file}");
         assert_eq!(runs[1]["on_disk"], true, "{file}");

@@ -91,17 +91,16 @@ fn every_type_and_order_gives_the_factors_of_memory() {
     // The first look, four iterations and the last look.
     assert_eq!(run["readings"], 6, "{run}");
     assert_eq!(run["on_disk"], true, "{run}");
-    // What auto takes, with its start and its sketch: V is read a handful of times, however many iterations there are.
+    // What auto takes, with its start and its sketch: iterations on that read nothing.
     place.succeed("fit f8.npy -o held -k 3 -q");
     let said = place.succeed(&format!("fit f8.npy -o read -k 3 {LITTLE}"));
     same_model(&place, "held", "read");
     let run = place.json("read/run.json");
     assert_eq!(run["solver"], "sketched");
-    assert_eq!(run["readings"], 6, "{run}");
-    assert!(
-        said.contains("V on disk") && said.contains("read 6 times"),
-        "{said}"
-    );
+    let count = |name: &str| run[name].as_u64().unwrap();
+    assert!(count("readings") < count("iterations"), "{run}");
+    let read = format!("read {} times", count("readings"));
+    assert!(said.contains("V on disk") && said.contains(&read), "{said}");
     assert!(place.json("held/run.json").get("readings").is_none());
 }
 

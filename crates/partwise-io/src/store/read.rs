@@ -155,13 +155,15 @@ impl Store {
         )
     }
 
-    /// Bytes that its index takes: the blocks and the names.
+    /// Bytes that its index takes: the blocks and the names, which a model has once more.
     pub(crate) fn memory(&self) -> u64 {
         let block = size_of::<Entry>() + size_of::<(u64, usize)>();
         let names = [&self.index.row_names, &self.index.col_names];
         let names = names.into_iter().flatten().flatten();
-        let names: usize = names.map(|name| name.len() + size_of::<String>()).sum();
-        (self.index.blocks.len() * block + names) as u64
+        // As they are allocated.
+        let name = |name: &String| (name.len() + 16).next_multiple_of(16) + size_of::<String>();
+        let names: usize = names.map(name).sum();
+        (self.index.blocks.len() * block + 2 * names) as u64
     }
 
     /// Hands over all rows, a block at a time.

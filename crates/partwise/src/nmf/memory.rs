@@ -62,7 +62,8 @@ impl Nmf {
             }
             _ => 0,
         };
-        let sketch = (m + n).saturating_mul(sketch as u64 * value);
+        // Twice, while its columns are made orthogonal.
+        let sketch = (m + n).saturating_mul(2 * sketch as u64 * value);
         let factors = (m + n)
             .saturating_mul(columns)
             .saturating_mul(COPIES * value);
