@@ -1,5 +1,7 @@
 //! Fits that are killed and go on: to the same factors, bit by bit, or refused with a reason.
 
+#![allow(clippy::print_stdout, reason = "the seed of the moments is to be read")]
+
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
