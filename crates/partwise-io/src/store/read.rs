@@ -161,7 +161,7 @@ impl Store {
         let names = [&self.index.row_names, &self.index.col_names];
         let names = names.into_iter().flatten().flatten();
         // As they are allocated.
-        let name = |name: &String| (name.len() + 16).next_multiple_of(16) + size_of::<String>();
+        let name = |name: &String| (name.len() + 32).next_multiple_of(16) + size_of::<String>();
         let names: usize = names.map(name).sum();
         (self.index.blocks.len() * block + 2 * names) as u64
     }
