@@ -82,6 +82,8 @@ class ClusterNMF(BaseNMF, auto_wrap_output_keys=None):
         How many iterations for the squared loss took the start near X: none.
     n_features_in_ : int
         Number of features seen during `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features, where blocks of X are frames that have any that are all strings.
     objective_ : float
         What was minimised, penalties included.
     relative_error_ : float
@@ -215,7 +217,9 @@ class ClusterNMF(BaseNMF, auto_wrap_output_keys=None):
         check_is_fitted(self)
         names = ("solver", "beta_loss", "tol", "max_iter", "alpha_W", "alpha_H", "l1_ratio", "n_threads")
         parameters = {name: getattr(self, name) for name in names}
-        return self._for_each_block(functools.partial(_transform, H=self.components_, parameters=parameters), X)
+        features = getattr(self, "feature_names_in_", None)
+        find = functools.partial(_transform, H=self.components_, features=features, parameters=parameters)
+        return self._for_each_block(find, X)
 
     def _for_each_block(self, function, X):
         """What a function gives for each block of X, spread as W is; for an array the result itself."""
@@ -244,6 +248,9 @@ class ClusterNMF(BaseNMF, auto_wrap_output_keys=None):
             self._judged(fitted)
             self.objectives_ = np.array(fitted["starts"] or [fitted["objective"]])
             self.n_features_in_ = partitions.shape[1]
+            self.feature_names_in_ = partitions.names
+            if partitions.names is None:
+                del self.feature_names_in_
             self._warn_of_flaws(fitted)
             if fitted["stop"] != "stopped":
                 self._warn_if_cut_short(fitted["n_iter"])
@@ -334,11 +341,13 @@ def as_list(X, is_block):
     return list(X) if all(map(is_block, X)) else tuple(X)
 
 
-def _transform(X, H, parameters):
-    """W of a block of rows, for components H."""
+def _transform(X, H, features, parameters):
+    """W of a block of rows, for components H of features that may have names."""
     X = np.asarray(X) if isinstance(X, tuple) else X
     if X.shape[0] == 0:
         return np.empty((0, H.shape[0]), H.dtype)
     model = _nmf.NMF(n_components=H.shape[0], **parameters)
     model.components_, model.n_components_, model.n_features_in_ = H, H.shape[0], H.shape[1]
+    if features is not None:
+        model.feature_names_in_ = features
     return model.transform(X)

@@ -6,6 +6,7 @@ import logging
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array
+from sklearn.utils.validation import _get_feature_names
 
 from . import _partwise
 from ._arrays import DTYPES, engine_input, refuse_malformed
@@ -26,7 +27,7 @@ class Block:
     def __init__(self, index, X, n_threads=None):
         self._index = index
         self._threads = n_threads
-        self._X = _checked(index, X)
+        self._X, self._names = _checked(index, X)
         self._engine = _partwise.Partition(index, self.dtype, available_threads(n_threads))
 
     @property
@@ -39,9 +40,9 @@ class Block:
         """Rows and columns of X."""
         return tuple(int(length) for length in self._X.shape)
 
-    def shape_and_dtype(self):
-        """Both, in one question."""
-        return self.shape, self.dtype
+    def described(self):
+        """The shape, the dtype, and the names of the columns of a frame: all in one question."""
+        return self.shape, self.dtype, self._names
 
     def answer(self, question):
         """The answer to a question of the engine."""
@@ -62,18 +63,22 @@ class Block:
         return object.__sizeof__(self) + sum(part.nbytes for part in parts)
 
     def __getstate__(self):
-        return self._index, self._X, self._threads, self._engine.save()
+        return self._index, self._X, self._names, self._threads, self._engine.save()
 
     def __setstate__(self, state):
-        index, X, n_threads, saved = state
+        index, X, names, n_threads, saved = state
         self.__init__(index, X, n_threads)
+        self._names = names
         if saved is not None:
             self._engine.load(saved)
 
 
 def _checked(index, X):
-    """X as the engine takes it. The engine looks at its entries: it counts rows from the top of all blocks."""
+    """X as the engine takes it, and the names of its columns, if it has any. The engine looks at its entries: it counts
+    rows from the top of all blocks.
+    """
     try:
+        names = _get_feature_names(X)
         X = check_array(
             X,
             accept_sparse=("csr", "csc"),
@@ -82,9 +87,23 @@ def _checked(index, X):
             ensure_min_samples=0,
             ensure_min_features=0,
         )
-        return refuse_malformed(X)
+        return refuse_malformed(X), names
     except (TypeError, ValueError) as error:
         raise type(error)(f"partition {index} (counted from 0) of X: {error}") from error
+
+
+def _common(names):
+    """The names that the columns have in all partitions; None stands for a partition without names."""
+    named = [partition for partition, found in enumerate(names) if found is not None]
+    for partition in named[1:]:
+        pairs = zip(names[partition], names[named[0]], strict=False)
+        for column, (found, expected) in enumerate(pairs):
+            if found != expected:
+                raise ValueError(
+                    f"partition {partition} (counted from 0) of X has the column {found!r} at {column}, and partition "
+                    f"{named[0]} has {expected!r}; all partitions must have the same columns in the same order"
+                )
+    return names[named[0]] if named else None
 
 
 def add(answers):
@@ -133,13 +152,14 @@ class Partitions:
     def __enter__(self):
         try:
             self._begin()
-            described = self._gather(self._each("shape", Block.shape_and_dtype))
+            described = self._gather(self._each("shape", Block.described))
+            self.shapes, dtypes, names = zip(*described, strict=True)
+            self.names = _common(names)
         except BaseException:
             self._end()
             raise
-        self.shapes = [shape for shape, _ in described]
         # Of the first partition. The engine refuses those that differ.
-        self.dtype = np.dtype(described[0][1])
+        self.dtype = np.dtype(dtypes[0])
         self.shape = sum(rows for rows, _ in self.shapes), self.shapes[0][1]
         return self
 

@@ -5,6 +5,7 @@ come back, which are added in an order that depends on the number of blocks alon
 """
 
 import sys
+import time
 import uuid
 
 import numpy as np
@@ -24,12 +25,15 @@ from ._partitions import Block, Partitions, add
 
 __all__ = ["NMF"]
 
+TIMEOUTS = (TimeoutError, distributed.TimeoutError)
+"""What Dask raises when time is up: one and the same since Python 3.11."""
+
 
 class NMF(_cluster.ClusterNMF):
     """Non-negative matrix factorisation of an X on a Dask cluster.
 
-    X is a dask array of shape (n_samples, n_features), or a list of Delayed, Future or array with its blocks of rows.
-    What a lost worker held is computed anew: data that were scattered cannot be. W is a dask array of shape
+    X is a dask array or DataFrame of shape (n_samples, n_features), or a list of Delayed, Future or array with its blocks
+    of rows. What a lost worker held is computed anew: data that were scattered cannot be. W is a dask array of shape
     (n_samples, n_components) in the memory of the workers. What `transform` finds is computed when it is asked for.
 
     Parameters
@@ -132,6 +136,8 @@ class _Partitions(Partitions):
 
     def w(self, n_components):
         rows = self._each("rows", Block.rows, [self.version] * self.n_partitions)
+        # Within the fit. A partition that was made anew since the last pass has no rows, and says so where W is read.
+        self._wait(rows)
         parts = [
             da.from_delayed(dask.delayed(part), (count, n_components), dtype=self.dtype)
             for part, (count, _) in zip(rows, self.shapes, strict=True)
@@ -163,11 +169,22 @@ class _Partitions(Partitions):
     def _gather(self, futures):
         """Results of futures, which an interruption cancels."""
         try:
-            distributed.wait(futures)
+            self._wait(futures)
             return self._client.gather(futures)
         except KeyboardInterrupt:
             self._client.cancel(futures, force=True)
             raise
+
+    def _wait(self, futures):
+        """Waits for futures in turns. That there is no worker for a whole one is an error."""
+        with self._client.as_current():
+            while True:
+                try:
+                    return distributed.wait(futures, timeout=_cluster.WAIT)
+                except TIMEOUTS:
+                    # Workers that pause for want of memory are there, and may be at work.
+                    if not self._client.nthreads():
+                        _wait_for_a_worker(self._client)
 
 
 def _unique(name):
@@ -177,7 +194,8 @@ def _unique(name):
 def _as_blocks(X):
     """A dask array with whole rows in its blocks, a list of blocks, a tuple of what are none, or X itself."""
     if hasattr(X, "to_dask_array"):
-        X = X.to_dask_array()
+        # The partitions of a frame have names for their columns, and need not have them in the same order.
+        X = X.to_delayed() if hasattr(X, "to_delayed") else X.to_dask_array()
     if isinstance(X, da.Array):
         if X.ndim != 2:
             raise ValueError(f"X has {X.ndim} dimensions; expected 2")
@@ -199,16 +217,34 @@ def _client(client):
             raise ValueError(
                 "partwise.dask.NMF needs a cluster: make a distributed.Client first, or give it as client="
             ) from error
-    try:
-        client.wait_for_workers(1, timeout=_cluster.WAIT)
-    except (TimeoutError, distributed.TimeoutError) as error:
-        raise RuntimeError(
-            f"the cluster {client.scheduler.address} has no worker; waited {_cluster.WAIT} s for one"
-        ) from error
+    _wait_for_a_worker(client)
     return client
 
 
+def _wait_for_a_worker(client):
+    try:
+        client.wait_for_workers(1, timeout=_cluster.WAIT)
+    except TIMEOUTS as error:
+        raise RuntimeError(
+            f"the cluster {client.scheduler.address} has no worker; waited {_cluster.WAIT} s for one"
+        ) from error
+
+
 def _check_versions(client):
-    """Refuses workers without partwise, and those with another version."""
-    for worker, found in client.run(_cluster.version, on_error="return").items():
-        _cluster.check_version(worker, found)
+    """Refuses workers without partwise, and those with another version. One that does not answer may be lost: all that
+    are there are asked again.
+    """
+    end = time.monotonic() + _cluster.WAIT
+    while True:
+        silent = None
+        for worker, found in client.run(_cluster.version, on_error="return").items():
+            if isinstance(found, OSError):
+                silent = worker, found
+            else:
+                _cluster.check_version(worker, found)
+        if silent is None:
+            return
+        if time.monotonic() > end:
+            worker, error = silent
+            raise RuntimeError(f"worker {worker} does not answer; waited {_cluster.WAIT} s: {error!r}") from error
+        time.sleep(0.1)

@@ -4,6 +4,7 @@ Actors keep blocks of X and their rows of W. In each pass the components go out 
 which are added in an order that depends on the number of blocks alone.
 """
 
+import math
 import sys
 import time
 
@@ -53,9 +54,10 @@ class NMF(_cluster.ClusterNMF):
         X = _as_blocks(X)
         if not isinstance(X, list):
             return function(X)
-        _slots(1)
+        # A task that asks for more than any node has would wait for ever.
+        cpus = min(self.n_threads or 1, max(_cpus().values()))
         function = ray.put(function)
-        task = _applied.options(name="partwise-transform", num_cpus=self.n_threads or 1)
+        task = _applied.options(name="partwise-transform", num_cpus=cpus)
         return [task.remote(function, block) for block in X]
 
 
@@ -200,7 +202,9 @@ def _fetched(partition, source):
 
 
 def _matrix(block):
-    """A block as a matrix: what a function makes, and the columns of a block of a dataset side by side."""
+    """A block as a matrix: what a function makes, and the columns of a block of a dataset side by side, with their names
+    if there are several.
+    """
     if callable(block):
         block = block()
     if not _is_instance(block, "pyarrow", "Table"):
@@ -211,7 +215,17 @@ def _matrix(block):
     for name, values in columns.items():
         if values.dtype.kind not in "fiub":
             raise TypeError(f"column {name!r} of X holds {values.dtype}; expected numbers, or vectors of one length")
-    return np.column_stack(list(columns.values()))
+    matrix = np.column_stack(list(columns.values()))
+    if len(columns) == 1:
+        return matrix
+    import pandas
+
+    names = [
+        name if values.ndim == 1 else f"{name}[{place}]"
+        for name, values in columns.items()
+        for place in range(math.prod(values.shape[1:]))
+    ]
+    return pandas.DataFrame(matrix, columns=names, copy=False)
 
 
 def _is_instance(thing, module, name):
@@ -234,6 +248,12 @@ def _is_block(block):
 
 def _slots(threads):
     """Nodes that actors of so many threads may be on, each as often as it has CPUs for, in turns."""
+    actors = {node: max(count // threads, 1) for node, count in _cpus().items()}
+    return [node for turn in range(max(actors.values())) for node in actors if turn < actors[node]]
+
+
+def _cpus():
+    """How many CPUs each node has, of those that have any. Waits for one."""
     if not ray.is_initialized():
         raise ValueError(
             "partwise.ray.NMF needs a cluster: call ray.init first, with an address= unless this machine is to be one"
@@ -241,9 +261,9 @@ def _slots(threads):
     end = time.monotonic() + _cluster.WAIT
     while True:
         cpus = {node["NodeID"]: int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]}
-        actors = {node: max(count // threads, 1) for node, count in sorted(cpus.items()) if count > 0}
-        if actors:
-            return [node for turn in range(max(actors.values())) for node in actors if turn < actors[node]]
+        cpus = {node: count for node, count in sorted(cpus.items()) if count > 0}
+        if cpus:
+            return cpus
         if time.monotonic() > end:
             raise RuntimeError(f"the cluster has no worker, that is no CPU; waited {_cluster.WAIT} s for one")
         time.sleep(0.1)

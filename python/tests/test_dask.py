@@ -1,8 +1,14 @@
 """NMF on a Dask cluster: what Dask alone has. What is the same on all clusters is tested in test_cluster.py."""
 
+import os
+import re
+import signal
+
 import numpy as np
+import pandas
 import pytest
-from clusters import ROWS, Dask, blocks
+import scipy.sparse as sp
+from clusters import ROWS, Dask, blocks, fitted_here, limited
 from sklearn.base import clone
 
 import partwise
@@ -19,6 +25,12 @@ import dask.array as da  # noqa: E402
 def cluster():
     with Dask.started() as cluster:
         yield cluster
+
+
+@pytest.fixture(autouse=True)
+def no_hang():
+    with limited(120):
+        yield
 
 
 def test_arrays_have_the_blocks_of_x(cluster):
@@ -50,6 +62,35 @@ def test_whatever_holds_blocks(cluster):
     ]:
         found = clone(model).fit(X).components_
         np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("width", [30, 7])
+def test_sparse_blocks_of_an_array(cluster, width):
+    parts = blocks(sparse=True)
+    X = da.from_array(sp.vstack(parts).toarray(), chunks=(ROWS, width)).map_blocks(sp.csr_array)
+    model = partwise.dask.NMF(3, max_iter=5, tol=0, random_state=0)
+    W = cluster.here(model.fit_transform(X))
+    expected_W, expected_H = fitted_here(model, parts)
+    np.testing.assert_array_equal(model.components_, expected_H)
+    np.testing.assert_array_equal(W, expected_W)
+    np.testing.assert_array_equal(cluster.here(model.transform(X)), cluster.here(model.transform(parts)))
+
+
+def test_partitions_of_a_frame(cluster):
+    frames = pytest.importorskip("dask.dataframe")
+    names = [f"gene {i}" for i in range(30)]
+    parts = [pandas.DataFrame(part, columns=names) for part in blocks()[:3]]
+    X = frames.from_delayed([dask.delayed(part) for part in parts], meta=parts[0][:0])
+    model = partwise.dask.NMF(3, max_iter=5, tol=0, random_state=0)
+    W = cluster.here(model.fit_transform(X))
+    expected = clone(model).fit([part.to_numpy() for part in parts])
+    np.testing.assert_allclose(model.components_, expected.components_, rtol=1e-9)
+    assert model.feature_names_in_.tolist() == names
+    assert W.shape == cluster.here(model.transform(X)).shape == (sum(ROWS[:3]), 3)
+    swapped = [parts[0], parts[1][names[::-1]]]
+    X = frames.from_delayed([dask.delayed(part) for part in swapped], meta=parts[0][:0], verify_meta=False)
+    with pytest.raises(ValueError, match="partition 1 .*has the column 'gene 29' at 0, and partition 0 has 'gene 0'"):
+        clone(model).fit(X)
 
 
 def test_tasks_have_names(cluster):
@@ -85,3 +126,65 @@ def test_no_client_and_no_worker(monkeypatch):
         pytest.raises(RuntimeError, match="no worker"),
     ):
         partwise.dask.NMF(2, client=client).fit(blocks())
+
+
+def test_a_client_that_is_not_the_default_loses_all_workers(monkeypatch):
+    monkeypatch.setattr(_cluster, "WAIT", 0.5)
+    monkeypatch.setattr(distributed.client, "_global_clients", {})
+    with (
+        distributed.LocalCluster(n_workers=2, processes=False, dashboard_address=":0") as workers,
+        distributed.Client(workers, set_as_default=False) as client,
+    ):
+
+        async def close():
+            for worker in list(workers.workers.values()):
+                await worker.close()
+
+        model = partwise.dask.NMF(2, client=client, max_iter=3, tol=0, random_state=0)
+        assert model.fit(blocks()).n_iter_ == 3
+        model.set_params(callback=lambda info: workers.sync(close))
+        address = re.escape(client.scheduler.address)
+        with pytest.raises(RuntimeError, match=rf"the cluster {address} has no worker; waited 0\.5 s for one"):
+            model.fit(blocks())
+
+
+def test_a_worker_that_is_lost_at_the_beginning_is_not_missed(monkeypatch):
+    parts = blocks()
+    with Dask.started() as mortal:
+        run, mortals = mortal.client.run, mortal.workers()
+
+        def run_after_a_loss(function, **options):
+            if len(mortals) == 3:
+                os.kill(mortals.pop(), signal.SIGKILL)
+            return run(function, **options)
+
+        monkeypatch.setattr(mortal.client, "run", run_after_a_loss)
+        model = partwise.dask.NMF(2, client=mortal.client, max_iter=3, tol=0, random_state=0).fit(parts)
+    assert len(mortals) == 2
+    np.testing.assert_array_equal(model.components_, fitted_here(model, parts)[1])
+
+
+def test_workers_that_do_not_answer_are_asked_again(cluster, monkeypatch):
+    run, silences = cluster.client.run, [OSError("no route")]
+
+    def run_in_part(function, **options):
+        answers = run(function, **options)
+        return answers | {"tcp://far:1": silences.pop()} if silences else answers
+
+    monkeypatch.setattr(cluster.client, "run", run_in_part)
+    model = partwise.dask.NMF(2, max_iter=3, random_state=0)
+    assert model.fit(blocks()).n_iter_ == 3 and not silences
+    monkeypatch.setattr(_cluster, "WAIT", 0.3)
+    silences += [OSError("no route")] * 100
+    with pytest.raises(RuntimeError, match=r"worker tcp://far:1 does not answer; waited 0\.3 s: .*no route"):
+        model.fit(blocks())
+
+
+def test_workers_without_the_package_are_named(cluster, monkeypatch, tmp_path):
+    (tmp_path / "with_the_client_only.py").write_text("def version(): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import with_the_client_only
+
+    monkeypatch.setattr(_cluster, "version", with_the_client_only.version)
+    with pytest.raises(RuntimeError, match=r"worker tcp://\S+ cannot import partwise: .*with_the_client_only"):
+        partwise.dask.NMF(2).fit(blocks())

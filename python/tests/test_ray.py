@@ -49,9 +49,28 @@ def test_whatever_holds_blocks(cluster):
         assert [rows.shape for rows in ray.get(W)] == [(len(part), 3) for part in parts]
         np.testing.assert_array_equal(found.components_, expected)
         np.testing.assert_array_equal(cluster.here(found.transform(X)), expected_rows)
+    assert list(found.feature_names_in_) == list(table[0])
     words = data.from_items([{"word": "a", "count": 1.0}, {"word": "b", "count": 2.0}])
     with pytest.raises(TypeError, match="column 'word' of X holds"):
         clone(model).fit(words)
+
+
+def test_columns_of_a_dataset_keep_their_order(cluster):
+    frame = pandas.DataFrame({"a": [1.0, 2.0, 3.0], "b": [5.0, 1.0, 2.0]})
+    model = partwise.ray.NMF(1, max_iter=3, random_state=0, **ONE)
+    with pytest.raises(ValueError, match="partition 1 .*has the column 'b' at 0, and partition 0 has 'a'"):
+        model.fit(data.from_pandas([frame, frame[["b", "a"]]]))
+    model.fit(data.from_pandas([frame, frame]))
+    with pytest.raises(ValueError, match="must be in the same order"):
+        cluster.here(model.transform(data.from_pandas([frame[["b", "a"]]])))
+    rows = data.from_items([{"pair": np.array([1.0, 2.0]), "single": float(i)} for i in range(4)])
+    assert model.fit(rows).feature_names_in_.tolist() == ["pair[0]", "pair[1]", "single"]
+
+
+def test_more_threads_than_a_node_has_processors(cluster):
+    parts = blocks()[:2]
+    model = partwise.ray.NMF(2, max_iter=3, tol=0, random_state=0, n_threads=8).fit(parts)
+    assert cluster.here(model.transform(parts)).shape == (sum(map(len, parts)), 2)
 
 
 def test_what_a_function_raises_comes_back(cluster):
