@@ -4,6 +4,8 @@ Every function draws into the matplotlib Axes that it is given, or makes a figur
 Components are given as a fitted estimator or as H itself. matplotlib is needed only when something is drawn.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 SEQUENTIAL = "viridis"
@@ -33,6 +35,15 @@ def images(components, shape, *, axes=None, columns=None, names=None, cmap="magm
     -------
     axes : ndarray of Axes
         One for each component.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from partwise import NMF, plot
+    >>> model = NMF(6, random_state=0, max_iter=20, tol=0).fit(load_digits().data)
+    >>> axes = plot.images(model, (8, 8), columns=3)
+    >>> [ax.get_title() for ax in axes[:2]]
+    ['component 0', 'component 1']
     """
     H = _components(components)
     if int(np.prod(shape)) != H.shape[1]:
@@ -71,6 +82,14 @@ def terms(components, feature_names, *, n_top=8, axes=None, columns=None, names=
     -------
     axes : ndarray of Axes
         One for each component.
+
+    Examples
+    --------
+    >>> from partwise import plot
+    >>> H = [[0.0, 3.0, 1.0, 2.0], [5.0, 0.0, 0.0, 1.0]]
+    >>> axes = plot.terms(H, ["river", "ship", "harbour", "sail"], n_top=2, names=["sea", "land"])
+    >>> [label.get_text() for label in axes[0].get_yticklabels()]
+    ['ship', 'sail']
     """
     H = _components(components)
     feature_names = np.asarray(feature_names, dtype=object)
@@ -116,6 +135,16 @@ def spectra(components, x=None, *, ax=None, names=None, xlabel="feature", cmap=S
     Returns
     -------
     ax : Axes
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from partwise import plot
+    >>> wavelength = np.linspace(400, 700, 31)
+    >>> H = np.exp(-(((wavelength - [[450], [550], [650]]) / 40) ** 2))
+    >>> ax = plot.spectra(H, wavelength, xlabel="wavelength (nm)")
+    >>> [float(line.get_xdata()[line.get_ydata().argmax()]) for line in ax.lines]
+    [450.0, 550.0, 650.0]
     """
     H = _components(components)
     x = np.arange(H.shape[1]) if x is None else np.asarray(x)
@@ -155,10 +184,20 @@ def convergence(models, *, ax=None, against="iteration", cmap=SEQUENTIAL):
     Returns
     -------
     ax : Axes
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from partwise import NMF, plot
+    >>> X = load_digits().data
+    >>> models = {solver: NMF(6, solver=solver, random_state=0, max_iter=20, tol=0).fit(X) for solver in ("hals", "mu")}
+    >>> ax = plot.convergence(models)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['hals', 'mu']
     """
     if against not in ("iteration", "seconds"):
         raise ValueError(f"against = {against!r}: expected 'iteration' or 'seconds'")
-    several = isinstance(models, dict)
+    several = isinstance(models, Mapping)
     models = models if several else {"": models}
     ax = _axes(ax, (5, 3.4))
     low, high = np.inf, 0.0
@@ -205,6 +244,18 @@ def rank_survey(survey, *, axes=None, columns=None, color="#31688e", mark="#d95f
     -------
     axes : ndarray of Axes
         One for each method, the one that decided first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from partwise import plot, rank_survey
+    >>> random = np.random.default_rng(0)
+    >>> kinds = np.kron(np.eye(3), np.ones((10, 5)))
+    >>> X = kinds * random.uniform(1, 2, kinds.shape) + random.uniform(0, 0.1, kinds.shape)
+    >>> survey = rank_survey(X, range(1, 6), methods=["cv", "stability"], random_state=0)
+    >>> axes = plot.rank_survey(survey)
+    >>> [ax.get_title() for ax in axes]
+    ['cv: 3', 'stability: 3']
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -256,6 +307,16 @@ def reconstruction(X, W, components, *, shape=None, sample=0, axes=None, cmap=SE
     Returns
     -------
     axes : ndarray of three Axes
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from partwise import NMF, plot
+    >>> X = load_digits().data
+    >>> model = NMF(16, random_state=0, max_iter=20, tol=0)
+    >>> axes = plot.reconstruction(X, model.fit_transform(X), model, shape=(8, 8), sample=3)
+    >>> [ax.get_title() for ax in axes[:2]]
+    ['original', '16 components']
     """
     H, W = _components(components), np.asarray(W)
     if shape is not None:
@@ -305,6 +366,13 @@ def weights(W, *, ax=None, names=None, share=True, cmap=SEQUENTIAL):
     Returns
     -------
     ax : Axes
+
+    Examples
+    --------
+    >>> from partwise import plot
+    >>> ax = plot.weights([[0, 1], [3, 1], [2, 2], [0, 4]], names=["sea", "land"])
+    >>> ax.images[0].get_array()[:, 0].tolist()
+    [0.75, 0.5, 0.0, 0.0]
     """
     W = np.asarray(W, dtype=float)
     if W.ndim != 2:

@@ -1,84 +1,186 @@
-"""X is never copied: the peak of a process above X is far below X itself. A sparse X has one twin, or none if lean.
+"""X is not copied: a fit takes the factors a few times over and a work space of one size, and of a sparse X one twin.
 
-Integers become floats a run at a time, and only the twin of a sparse X has floats of all of it.
+Each X is made in a process of its own, this file as a program, which works on it and prints the peak of each work.
 """
 
+import json
+import os
+import re
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
+import numpy as np
 import pytest
+import scipy.sparse as sp
 
-PROGRAM = """
-import resource, sys
-import numpy as np, scipy.sparse as sp
 from partwise import NMF, MiniBatchNMF
 
-# What is compiled, loaded or started once.
-small = np.random.RandomState(0).uniform(size=(50, 20))
-for model in (NMF(2), MiniBatchNMF(2)):
-    model.set_params(init="random", max_iter=3, tol=0).fit(small).transform(small)
-    model.fit(sp.csr_array(small))
+WORK_SPACE = 64 << 20
+K = 4
+COLUMNS = 1_500
+ENTRIES = 18_000_000
+"""Of a dense X of double precision, which takes 144 MB. Integers are as many, since they would become that."""
+
+WORK = {
+    "auto": {},
+    # Of so many iterations the first ones are in single precision.
+    "long auto": {"max_iter": 22},
+    "anls": {"solver": "anls"},
+    "cd": {"solver": "cd"},
+    "hals": {"solver": "hals"},
+    "lean hals": {"solver": "hals", "lean": True},
+    "mu": {"solver": "mu", "beta_loss": 1},
+    "newton": {"solver": "newton", "beta_loss": 1, "max_iter": 1},
+    "transform": {"solver": "hals"},
+    "minibatch": {"max_iter": 1},
+    "minibatch transform": {"max_iter": 1},
+}
+"""What is done with X, by which parameters."""
+
+CASES = {
+    ("C", "float64"): {"auto": "", "cd": "", "mu": "", "minibatch": "", "transform": "", "minibatch transform": ""},
+    ("F", "float64"): {"auto": "", "hals": "", "newton": "", "minibatch": "", "transform": ""},
+    ("C", "float32"): {"auto": "", "anls": "", "minibatch": "", "transform": ""},
+    ("F", "float32"): {"auto": "", "hals": "", "minibatch": "", "transform": ""},
+    ("memmap", "float32"): {"auto": "", "minibatch": "", "transform": ""},
+    ("pandas", "float64"): {"auto": "", "minibatch": "", "transform": ""},
+    # Of columns in several blocks pandas makes one array.
+    ("pandas in blocks", "float64"): {"auto": "copy", "minibatch": "copy"},
+    ("polars", "float64"): {"auto": "", "transform": ""},
+    ("anndata", "float32"): {"auto": "", "minibatch": ""},
+    # Whole numbers stay what they are for the Frobenius loss, in NMF.
+    ("C", "uint8"): {"auto": "", "hals": "", "transform": "", "mu": "floats", "minibatch": "floats"},
+    ("F", "int32"): {"hals": "", "cd": ""},
+    ("csr_array", "float64", "int32"): {
+        "cd": "twin",
+        "mu": "twin",
+        "long auto": "twin",
+        "lean hals": "",
+        "minibatch": "",
+        "transform": "",
+        "minibatch transform": "",
+    },
+    ("csr_matrix", "float64", "int64"): {"hals": "twin", "newton": "twin", "lean hals": "", "minibatch": ""},
+    ("csc_array", "float32", "int32"): {"hals": "twin", "mu": "twin", "lean hals": "", "transform": "twin"},
+    ("csc_matrix", "float64", "int64"): {"cd": "twin", "minibatch": "twin"},
+    ("csr_array", "int32", "int32"): {"hals": "twin", "lean hals": "", "mu": "floats twin", "minibatch": "floats"},
+    ("anndata of csr_matrix", "float32", "int32"): {"auto": "twin", "minibatch": "", "transform": ""},
+    # Its entries are put in the order of rows.
+    ("coo_array", "float64", "int32"): {"hals": "copy twin"},
+}
+"""What may be there beside the factors and the work space: the twin of a sparse X, X once more, or X as floats."""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="this system tells of no peak but the highest")
+@pytest.mark.parametrize("case", CASES, ids=" ".join)
+def test_what_is_there_beside_X(case):
+    # Every large array is given back when it is dropped, so that the next work has to ask for its own.
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": str(1 << 16)}
+    program = [sys.executable, "-W", "ignore", __file__, json.dumps([case, list(CASES[case])])]
+    found = subprocess.run(program, check=True, capture_output=True, text=True, env=environment)
+    (m, n), stored, value, size, peaks = json.loads(found.stdout)
+    room = {"twin": stored * (value + 4) + 16 * (m + n), "floats": stored * value, "copy": size}
+    for work, others in CASES[case].items():
+        beside = sum(room[other] for other in others.split())
+        limit = WORK_SPACE + 4 * (m + n) * K * value + beside
+        assert limit < beside + stored * value, "X is too small to tell"
+        assert peaks[work] <= limit, f"{work}: {peaks[work] / 1e6:.0f} MB, not {limit / 1e6:.0f}"
+
+
+def main(case, works):
+    (container, dtype, *indices), random = case, np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        if indices:
+            X, size = sparse(container, np.dtype(dtype), *indices)
+            stored = X.nnz
+        else:
+            X, size = dense(container, np.dtype(dtype), Path(folder))
+            stored = X.shape[0] * X.shape[1]
+        # What is loaded or started once.
+        small = random.random((50, 20))
+        for model in (NMF(2), MiniBatchNMF(2)):
+            model.fit(small).transform(small)
+            model.fit(sp.csr_array(small)).transform(sp.csc_array(small))
+        peaks = {work: peak_of(work, X) for work in works}
+    value = 4 if dtype == "float32" else 8
+    print(json.dumps([X.shape, stored, value, size, peaks]))
+
+
+def peak_of(work, X):
+    """Bytes that some work takes beside what was there before it."""
+    Estimator = MiniBatchNMF if work.startswith("minibatch") else NMF
+    usual = {"init": "random", "max_iter": 2, "tol": 0, "random_state": 0}
+    model = Estimator(K, **(usual | WORK[work]))
+    do = model.fit
+    if work.endswith("transform"):
+        do = model.fit(np.random.default_rng(0).random((50, X.shape[1]))).transform
+    Path("/proc/self/clear_refs").write_text("5")
+    before = peak()
+    do(X)
+    return peak() - before
+
 
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-kind, solver = sys.argv[1:]
-if kind in "CF":
-    X = np.zeros((20_000, 1_500), order=kind)
-    for rows in np.array_split(np.arange(20_000), 50):
-        X[rows] = np.random.RandomState(rows[0]).uniform(size=(len(rows), 1_500))
-    held = X.nbytes
-elif kind == "uint8":
-    X = np.random.RandomState(0).randint(0, 200, size=(30_000, 1_500), dtype=np.uint8)
-    held = X.nbytes
-elif kind in ("int32", "lean int32"):
-    count = 5_000_000
-    X = sp.csr_array((50_000, 50_000), dtype=np.int32)
-    X.data = np.random.RandomState(0).randint(1, 9, size=count, dtype=np.int32)
-    X.indices = np.arange(count, dtype=np.int32) * 499 % 500 * 97 + np.arange(count, dtype=np.int32) // 100_000
-    X.indptr = np.arange(0, count + 1, 100, dtype=np.int32)
-    X.sort_indices()
-    held = X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
-else:
-    count = 20_000_000
-    X = sp.csr_array((200_000, 50_000), dtype=np.float64)
-    X.data = np.random.RandomState(0).uniform(size=count)
-    X.indices = np.arange(count, dtype=np.int32) * 499 % 500 * 97 + np.arange(count, dtype=np.int32) // 100_000
-    X.indptr = np.arange(0, count + 1, 100, dtype=np.int32)
-    X.sort_indices()
-    held = X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
-before = peak()
-if solver == "minibatch":
-    model = MiniBatchNMF(8, init="random", max_iter=2, tol=0)
-else:
-    model = NMF(8, init="random", max_iter=2, tol=0, solver=solver, lean="lean" in kind)
-model.fit(X)
-print((peak() - before) / held)
-"""
+    """Bytes of memory at most since that was last asked to be forgotten."""
+    return int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1]) * 1024
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts otherwise elsewhere")
-@pytest.mark.parametrize(
-    ("kind", "solver", "share"),
-    [
-        ("C", "auto", 0.35),
-        ("C", "minibatch", 0.35),
-        ("F", "auto", 0.35),
-        # One twin along the other axis.
-        ("csr", "cd", 1.6),
-        ("lean", "cd", 0.35),
-        # As floats it would take 8.
-        ("uint8", "hals", 2.0),
-        # The twin takes 1.5, floats would take as much again; the rest is runs and factors.
-        ("int32", "hals", 3.2),
-        ("lean int32", "hals", 1.9),
-    ],
-)
-def test_peak_above_the_input(kind, solver, share):
-    found = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PROGRAM, kind, solver],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert float(found.stdout) < share
+def numbers(count, dtype):
+    random = np.random.default_rng(0)
+    return random.integers(1, 200, count, dtype) if dtype.kind in "iu" else random.random(count, dtype)
+
+
+def dense(container, dtype, folder):
+    """A dense X, and its bytes."""
+    entries = ENTRIES * 2 if dtype == np.float32 else ENTRIES
+    X = numbers(entries, dtype).reshape(-1, COLUMNS)
+    if container in ("F", "polars"):
+        X = X.reshape(COLUMNS, -1).T
+    size = X.nbytes
+    if container == "memmap":
+        np.save(folder / "X.npy", X)
+        X = np.load(folder / "X.npy", mmap_mode="r")
+        # What is read of it counts as memory of this process.
+        X.sum()
+    elif container.startswith("pandas"):
+        import pandas
+
+        halves = np.array_split(X, 2, axis=1) if container == "pandas in blocks" else [X]
+        X = pandas.concat([pandas.DataFrame(half) for half in halves], axis=1)
+    elif container == "polars":
+        import polars
+
+        X = polars.from_numpy(X)
+    elif container == "anndata":
+        import anndata
+
+        X = anndata.AnnData(X).X
+    return X, size
+
+
+def sparse(container, dtype, indices):
+    """A sparse X, and its bytes."""
+    in_line, apart = 200, 100
+    lines = 120_000 if dtype == np.float32 else 60_000
+    places = np.add.outer(np.arange(lines) % apart, np.arange(in_line) * apart).astype(indices).ravel()
+    offsets = np.arange(0, places.size + 1, in_line, dtype=indices)
+    kind = container.rpartition(" ")[2]
+    by_columns = kind.startswith("csc")
+    shape = (lines, in_line * apart)
+    X = getattr(sp, kind.replace("coo", "csr"))(shape[::-1] if by_columns else shape, dtype=dtype)
+    # Put in its place: SciPy would make the indices narrower.
+    X.data, X.indices, X.indptr = numbers(places.size, dtype), places, offsets
+    if kind == "coo_array":
+        X = X.tocoo()
+        return X, X.data.nbytes + 2 * places.nbytes
+    if container.startswith("anndata"):
+        import anndata
+
+        X = anndata.AnnData(X).X
+    return X, X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
+
+
+if __name__ == "__main__":
+    main(*json.loads(sys.argv[1]))

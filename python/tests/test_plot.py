@@ -1,15 +1,16 @@
 """Pictures: what is drawn, where, and with which labels."""
 
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_digits
 
 from partwise import NMF, plot
 
-matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
-plt = pytest.importorskip("matplotlib.pyplot")
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -137,7 +138,6 @@ def test_what_is_missing_is_left_out(fitted):
     X[0, :10] = np.nan
     axes = plot.reconstruction(X, W, model, shape=(8, 8))
     assert "nan" not in axes[2].get_title() and len(drawn(axes[2])) > 0
-    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(fitted[0])
     axes = plot.reconstruction(frame, W, model, shape=(8, 8), sample=3)
     np.testing.assert_array_equal(axes[0].images[0].get_array(), fitted[0][3].reshape(8, 8))
