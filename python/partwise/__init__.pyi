@@ -285,6 +285,7 @@ class MiniBatchNMF(_InMemory, _ModelFile):
     def partial_fit(
         self, X: _Matrix, y: object = None, W: _Dense | None = None, H: _Dense | None = None
     ) -> Self: ...
+    def fit_blocks(self, blocks: Iterable[_Matrix], walks: int = 1) -> Self: ...
     def set_partial_fit_request(self, *, H: _Request = ..., W: _Request = ...) -> Self: ...
 
 class ConsensusNMF(_InMemory, _Fit):
@@ -483,6 +484,8 @@ def non_negative_factorization(
     update_W: bool = True,
     sample_weight: ArrayLike | None = None,
     entry_weight: _Matrix | None = None,
+    fixed_W: ArrayLike | None = None,
+    fixed_H: ArrayLike | None = None,
     **ours: Unpack[_Ours],
 ) -> tuple[_Floats, _Floats, int]: ...
 def rank_survey(
