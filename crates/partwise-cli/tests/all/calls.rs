@@ -140,11 +140,13 @@ fn a_read_that_fails_is_an_error() {
     let of_writers = WRITERS.iter().map(|(arguments, _)| *arguments);
     for arguments in of_writers.chain(READERS.iter().copied()) {
         let [reads, _] = counts(&place, arguments, IO_ERROR);
-        let (before, expected) = (results(&place), outcome(&place, arguments));
+        let expected = outcome(&place, arguments);
         assert!(reads > 0, "{arguments}: reads nothing");
         let mut failures = 0;
         for number in some_of(reads) {
             let what = format!("{arguments}, read {number} of {reads}");
+            let _ = fs::remove_dir_all(place.path("kept"));
+            let before = results(&place);
             let output = hindered(&place, arguments, ("read", number, IO_ERROR));
             // Who asks what kind of file it is may take an error for a no, and the next one reads it.
             if output.status.success() {
@@ -185,13 +187,18 @@ fn outcome(place: &Place, arguments: &str) -> (Option<partwise_io::Model>, Vec<u
 fn a_write_that_fails_changes_nothing() {
     let place = place();
     for (arguments, _) in WRITERS {
+        // Once more, where the folder of the results is there.
+        place.succeed(&format!("{arguments} -q"));
+        let _ = fs::remove_dir_all(place.path("kept"));
         let [_, writes] = counts(&place, arguments, NO_SPACE);
+        let _ = fs::remove_dir_all(place.path("kept"));
         let before = results(&place);
         for number in some_of(writes) {
             let what = format!("{arguments}, write {number} of {writes}");
             let output = hindered(&place, arguments, ("write", number, NO_SPACE));
             failed(&output, &what, 1, &["No space left"]);
             assert!(results(&place) == before, "{what}: changed something");
+            let _ = fs::remove_dir_all(place.path("kept"));
         }
         let _ = fs::remove_dir_all(place.path("kept"));
     }
@@ -208,6 +215,7 @@ fn a_kill_at_any_call_tears_nothing() {
                 let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
             }
         };
+        clear();
         let [_, writes] = counts(&place, arguments, KILL);
         for number in some_of(writes) {
             clear();
