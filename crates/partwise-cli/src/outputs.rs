@@ -243,32 +243,28 @@ impl Staged {
     /// all that is in there.
     ///
     /// # Errors
-    /// If the system refuses; files and folders that this call has made are removed again.
+    /// If the system refuses; what was there before is there again.
     pub(crate) fn commit(mut self) -> anyhow::Result<String> {
-        let mut fresh: Vec<PathBuf> = Vec::new();
         check_spared(&self.folder, self.names.iter().map(String::as_str))?;
         // Held until all is in its place: a request to end must not take away what stands aside for a moment.
         let noted = locked(&STAGES);
+        let mut taken: Vec<(&str, bool)> = Vec::new();
         for name in &self.names {
             let (place, target) = (self.stage.path().join(name), self.folder.join(name));
             let is_new = !target.exists();
-            let aside = || match place.is_dir() && !is_new {
-                true => fs::rename(&target, self.stage.path().join(format!("{name}.old"))),
-                false => Ok(()),
-            };
-            let moved = aside().and_then(|()| fs::rename(&place, &target));
-            if let Err(error) = moved {
-                for path in fresh {
-                    // The first failure is the one to report.
-                    let _ = match path.is_dir() {
-                        true => fs::remove_dir_all(path),
-                        false => fs::remove_file(path),
-                    };
+            taken.push((name, is_new));
+            let aside = match place.is_dir() && !is_new {
+                true => fs::rename(&target, self.old(name)),
+                false => {
+                    // A file is replaced in one step. Where it cannot have a second name it cannot come back.
+                    let _ = fs::hard_link(&target, self.old(name));
+                    Ok(())
                 }
+            };
+            if let Err(error) = aside.and_then(|()| fs::rename(&place, &target)) {
+                // The first failure is the one to report.
+                taken.into_iter().for_each(|taken| self.take_back(taken));
                 return Err(error).with_context(|| self.refused(name));
-            }
-            if is_new {
-                fresh.push(target);
             }
         }
         drop(noted);
@@ -278,6 +274,26 @@ impl Staged {
             self.names.join(", "),
             self.folder.display()
         ))
+    }
+
+    /// Where something stands aside until all is in its place.
+    fn old(&self, name: &str) -> PathBuf {
+        self.stage.path().join(format!("{name}.old"))
+    }
+
+    /// Puts what was there before back, as far as the system lets it.
+    fn take_back(&self, (name, is_new): (&str, bool)) {
+        let (target, old) = (self.folder.join(name), self.old(name));
+        let is_folder = target.is_dir();
+        if is_new || (is_folder && old.is_dir()) {
+            let _ = match is_folder {
+                true => fs::remove_dir_all(&target),
+                false => fs::remove_file(&target),
+            };
+        }
+        if !is_new && old.exists() {
+            let _ = fs::rename(old, target);
+        }
     }
 
     /// The place that a file which could not be written was to have.
