@@ -192,10 +192,16 @@ fn a_write_that_fails_changes_nothing() {
         let _ = fs::remove_dir_all(place.path("kept"));
         let [_, writes] = counts(&place, arguments, NO_SPACE);
         let _ = fs::remove_dir_all(place.path("kept"));
-        let before = results(&place);
         for number in some_of(writes) {
             let what = format!("{arguments}, write {number} of {writes}");
+            let before = results(&place);
             let output = hindered(&place, arguments, ("write", number, NO_SPACE));
+            // A fit goes on without its checkpoint, and says so.
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            if output.status.success() && complaint.contains("No space left") {
+                let _ = fs::remove_dir_all(place.path("kept"));
+                continue;
+            }
             failed(&output, &what, 1, &["No space left"]);
             assert!(results(&place) == before, "{what}: changed something");
             let _ = fs::remove_dir_all(place.path("kept"));
