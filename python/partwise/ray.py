@@ -129,8 +129,8 @@ class _Partitions(Partitions):
         if late:
             cpus, free = (found().get("CPU", 0) for found in (ray.cluster_resources, ray.available_resources))
             raise RuntimeError(
-                f"{len(late)} of {len(asked)} actors did not begin; waited {_cluster.WAIT} s. Of the cluster's {cpus:g} "
-                f"CPUs {free:g} are free"
+                f"{len(late)} of {len(asked)} actors did not begin; waited {_cluster.WAIT} s. Of the cluster's "
+                f"{cpus:g} CPUs {free:g} are free"
             )
         for call, node in asked.items():
             try:
@@ -202,8 +202,8 @@ def _fetched(partition, source):
 
 
 def _matrix(block):
-    """A block as a matrix: what a function makes, and the columns of a block of a dataset side by side, with their names
-    if there are several.
+    """A block as a matrix: what a function makes, and the columns of a block of a dataset side by side, with their
+    names if there are several.
     """
     if callable(block):
         block = block()

@@ -116,9 +116,12 @@ def test_topics_of_descriptions(descriptions, ours, theirs, rel):
     else:
         assert error == pytest.approx(known, rel=rel)
         assert_allclose(found.transform(descriptions[:50]), expected.transform(descriptions[:50]), atol=1e-4)
+    # Half of the topics at least are topics of both.
     words = found[0].get_feature_names_out()
-    leading = [{words[i] for i in row.argsort()[-8:]} for row in found[-1].components_]
-    assert any({"game", "player"} <= some for some in leading) and any("documentation" in some for some in leading)
+    leading, others = (
+        [{words[i] for i in row.argsort()[-8:]} for row in pipeline[-1].components_] for pipeline in (found, expected)
+    )
+    assert sum(max(len(some & other) for other in others) >= 4 for some in leading) >= 5
 
 
 def test_column_transformer_and_set_output(digits):
@@ -277,7 +280,7 @@ def weighted(n_components=4, asked=True):
     nmf = NMF(n_components, init="random", random_state=0, max_iter=60)
     nmf = nmf if asked is None else nmf.set_fit_request(sample_weight=asked)
     classifier = LogisticRegression(max_iter=500).set_fit_request(sample_weight=True)
-    return make_pipeline(nmf, classifier.set_score_request(sample_weight=False))
+    return make_pipeline(nmf, classifier.set_score_request(sample_weight=True))
 
 
 def by_hand(X, y, weights, n_components=4, asked=True):
@@ -315,7 +318,7 @@ def test_a_grid_search_hands_each_fold_its_weights(digits):
     for fold, (train, test) in enumerate(folds):
         for place, n_components in enumerate([2, 8]):
             nmf, classifier = by_hand(X[train], y[train], weights[train], n_components)
-            score = classifier.score(nmf.transform(X[test]), y[test])
-            assert search.cv_results_[f"split{fold}_test_score"][place] == score
+            score = classifier.score(nmf.transform(X[test]), y[test], sample_weight=weights[test])
+            assert search.cv_results_[f"split{fold}_test_score"][place] == pytest.approx(score)
     nmf, _ = by_hand(X, y, weights, search.best_params_["nmf__n_components"])
     assert_array_equal(search.best_estimator_[0].components_, nmf.components_)

@@ -58,15 +58,16 @@ CASES = {
         "mu": "twin",
         "long auto": "twin",
         "lean hals": "",
-        "minibatch": "",
+        # Batches of rows are put in the order of columns, all of them once.
+        "minibatch": "twin",
         "transform": "",
         "minibatch transform": "",
     },
-    ("csr_matrix", "float64", "int64"): {"hals": "twin", "newton": "twin", "lean hals": "", "minibatch": ""},
+    ("csr_matrix", "float64", "int64"): {"hals": "twin", "newton": "twin", "lean hals": "", "minibatch": "twin"},
     ("csc_array", "float32", "int32"): {"hals": "twin", "mu": "twin", "lean hals": "", "transform": "twin"},
-    ("csc_matrix", "float64", "int64"): {"cd": "twin", "minibatch": "twin"},
-    ("csr_array", "int32", "int32"): {"hals": "twin", "lean hals": "", "mu": "floats twin", "minibatch": "floats"},
-    ("anndata of csr_matrix", "float32", "int32"): {"auto": "twin", "minibatch": "", "transform": ""},
+    ("csc_matrix", "float64", "int64"): {"cd": "twin", "minibatch": "copy twin"},
+    ("csr_array", "int32", "int32"): {"hals": "twin", "lean hals": "", "mu": "floats twin", "minibatch": "floats twin"},
+    ("anndata of csr_matrix", "float32", "int32"): {"auto": "twin", "minibatch": "twin", "transform": ""},
     # Its entries are put in the order of rows.
     ("coo_array", "float64", "int32"): {"hals": "copy twin"},
 }
@@ -148,7 +149,7 @@ def dense(container, dtype, folder):
         import pandas
 
         halves = np.array_split(X, 2, axis=1) if container == "pandas in blocks" else [X]
-        X = pandas.concat([pandas.DataFrame(half) for half in halves], axis=1)
+        X = pandas.concat([pandas.DataFrame(half) for half in halves], axis=1, ignore_index=True)
     elif container == "polars":
         import polars
 

@@ -6,11 +6,11 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from scipy.special import xlogy
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from scipy.special import xlogy
 
 from partwise import NMF, _base, _partwise, non_negative_factorization
 
