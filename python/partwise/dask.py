@@ -34,7 +34,8 @@ class NMF(_cluster.ClusterNMF):
 
     X is a dask array or DataFrame of shape (n_samples, n_features), or a list of Delayed, Future or array with its
     blocks of rows. What a lost worker held is computed anew: data that were scattered cannot be. W is a dask array of
-    shape (n_samples, n_components) in the memory of the workers. What `transform` finds is computed when it is asked for.
+    shape (n_samples, n_components) in the memory of the workers. What `transform` finds is computed when it is asked
+    for.
 
     Parameters
     ----------
