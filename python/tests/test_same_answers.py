@@ -226,7 +226,6 @@ def assert_refused_alike(call):
         {"l1_ratio": 2},
         {"shuffle": 3},
         {"random_state": "seed"},
-        {"beta_loss": "none"},
     ],
     ids=str,
 )
