@@ -96,7 +96,6 @@ python-test: python
 	$(PYTHON_BIN)/ruff check python bench scripts docs/site
 	$(PYTHON_BIN)/ruff format --check python bench scripts docs/site
 	cd python && .venv/bin/mypy --strict tests/typed.py
-	cd python && .venv/bin/stubtest partwise --mypy-config-file pyproject.toml --allowlist tests/stubtest.txt
 	SCIPY_ARRAY_API=1 MPLBACKEND=agg $(PYTHON_BIN)/python -m pytest python
 
 ## Build the documentation site into target/site. The code of its pages runs meanwhile; a block that fails ends the build.

@@ -146,7 +146,7 @@ def mistakes(X: NDArray[np.float64]) -> None:
     with pytest.raises(TypeError):
         NMFTree(2).fit(X, W=X)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
-        NMF("auto", "random")  # type: ignore[call-arg, misc]
+        NMF("auto", "random")  # type: ignore[call-arg]
     with pytest.raises(AttributeError):
         np.sum(NMF(2).fit(X).component_)  # type: ignore[attr-defined]
     with pytest.raises(AttributeError):
