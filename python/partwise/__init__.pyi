@@ -418,6 +418,7 @@ class NMFTree(_InMemory, _Fit):
 
 # What NMF on Dask and on Ray share.
 class _ClusterNMF(_OneMatrix, _Judged):
+    feature_names_in_: NDArray[np.object_]
     n_components: int | Literal["auto"] | None
     init: _UsualInit | None
     solver: _Solver
