@@ -231,8 +231,8 @@ impl Seek for Latch<'_> {
             SeekFrom::Current(offset) => self.position.saturating_add_signed(offset),
         };
         let found = self.unless_failed(pretended, |out| out.seek(place));
-        // One that fails has pretended to work, too: what follows is then where it should be.
-        self.position = *found.as_ref().unwrap_or(&pretended);
+        // After one that fails all seems to be written: an archive that is given up is closed from there.
+        self.position = *found.as_ref().unwrap_or(&self.end);
         found
     }
 }
