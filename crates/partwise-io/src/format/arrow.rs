@@ -141,6 +141,11 @@ impl Messages {
             if count == 4 && prefix[..4] == [0; 4] {
                 break;
             }
+            // A writer may begin at a multiple of 64 bytes.
+            if prefix == [0; 8] && (8..64).contains(&at) {
+                at += 8;
+                continue;
+            }
             if count < 8 || prefix[..4] != MESSAGE {
                 return Err(malformed(format!("expected a message at byte {at}")));
             }
