@@ -1,6 +1,7 @@
 //! A photograph as a sum of layers: the picture becomes a matrix, the factors become pictures.
 //!
-//! `cargo run --release -p partwise-apps --example layers -- photo.png` leaves `approximation.png` and `layer.png` in a temporary folder.
+//! `cargo run --release -p partwise-apps --example layers -- photo.png` leaves `approximation.png` and `layer.png` in the folder
+//! `partwise-layers` for temporary files.
 
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
@@ -37,7 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         largest.component,
         100.0 * largest.share
     );
-    let folder: PathBuf = tempfile::tempdir()?.keep();
+    let folder: PathBuf = std::env::temp_dir().join("partwise-layers");
+    fs::create_dir_all(&folder)?;
     fs::write(folder.join("approximation.png"), approximation.to_png()?)?;
     let layer = layers.picture(largest.component, 512)?;
     fs::write(folder.join("layer.png"), layer.to_png()?)?;

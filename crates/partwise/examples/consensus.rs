@@ -33,7 +33,7 @@ fn main() -> Result<(), partwise::Error> {
     for (t, part) in found.parts.iter().enumerate() {
         let (share, runs) = (100.0 * part.share, 100.0 * part.found);
         println!("{t:4} {share:5.0}% {runs:8.0}% {:11.2}", part.silhouette);
-        assert!(part.found > 0.9, "the kinds are found again and again");
+        assert!(part.found >= 0.8, "the kinds are found again and again");
     }
     let mut blocks: Vec<usize> = (0..3)
         .map(|t| found.fit.h.row(t).iter().copied())
