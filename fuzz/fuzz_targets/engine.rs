@@ -418,7 +418,7 @@ fn calls<T: Float>(input: &mut Unstructured<'_>) -> Result<()> {
         }
         11 => {
             let mut elsewhere = Tampering::new(v, input)?;
-            checked(nmf.fit_remote(&mut elsewhere, Start::default(), &mut observer));
+            checked(nmf.fit_remote::<T>(&mut elsewhere, Start::default(), &mut observer));
         }
         12 => {
             let values: Vec<i16> = (0..m * n)
