@@ -90,7 +90,7 @@ mkdir -p "$try"
 tar -C "$try" -xzf "dist/$name.tar.gz"
 printf '1 0 2\n0 3 0\n2 0 4\n' >"$try/v.txt"
 (cd "$try" && env -i "./$name/partwise" fit v.txt -k 2 -o out -q && test -s out/model.npz)
-extra=$(ldd "$try/$name/partwise" | sed 's/^[[:space:]]*//; s/ .*//' | grep -Ev '^(linux-vdso|libc|libm|libgcc_s|libpthread|libdl|/lib.*ld-linux)' || true)
+extra=$(ldd "$try/$name/partwise" | sed 's/^[[:space:]]*//; s/ .*//' | grep -Ev '^((linux-vdso|libc|libm|libgcc_s|libpthread|libdl)\.so|/lib.*ld-linux)' || true)
 test -z "$extra" || { echo "dist: the program needs libraries that a bare system has not: $extra" >&2; exit 1; }
 
 (cd dist && sha256sum -- * >SHA256SUMS)

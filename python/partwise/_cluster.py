@@ -17,7 +17,7 @@ from ._base import SOLVERS, BaseNMF
 from ._watch import Watch
 
 WAIT = 120
-"""Seconds to wait for a cluster's first worker."""
+"""Seconds to wait for a cluster's first worker, and for all actors of Ray."""
 
 
 class ClusterNMF(BaseNMF, auto_wrap_output_keys=None):

@@ -82,7 +82,8 @@ class NMF(ModelFile, BaseNMF):
     verbose : int, default=0
         Print each iteration.
     shuffle : bool, default=False
-        Draw the order in which ``solver="cd"`` visits the components, in each of the first 10,000 half-steps.
+        Draw the order in which ``solver="cd"`` visits the components, in each of the first 10,000 half-steps
+        (of fewer with more than 200 components).
     missing_values : numpy.nan or None, default=None
         numpy.nan: entries that are NaN are not known. They count neither in `fit` nor in `transform`, and
         `inverse_transform` fills them in.
@@ -653,7 +654,7 @@ class NMF(ModelFile, BaseNMF):
         options = self._fit_options(n_components, init=init, seed=seed, constraint=self._constraints(), **(fixed or {}))
         if self.shuffle and self.solver == "cd" and not self._constraints():
             random = check_random_state(self.random_state)
-            half_steps = min(self.max_iter * (2 if hold is None else 1), 10_000)
+            half_steps = min(self.max_iter * (2 if hold is None else 1), 10_000, 2_000_000 // n_components)
             options["orders"] = [random.permutation(n_components).tolist() for _ in range(half_steps)]
         # With a constraint every solver ends as "hals" does.
         solver = "" if self._constraints() else self.solver

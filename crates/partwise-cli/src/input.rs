@@ -36,8 +36,9 @@ pub(crate) fn stored(
     (dtype, format): (Dtype, Option<&str>),
     limit: Limit,
 ) -> Result<Option<Stored>, Error> {
-    match Stored::open_with(input, &options_within(limit, dtype, format)) {
-        Err(Error::TooLarge { .. }) => Stored::open_with(input, &options(dtype, format)),
+    let within = |limit| Stored::open_with(input, &options_within(limit, dtype, format));
+    match within(limit) {
+        Err(Error::TooLarge { .. }) => within(Limit::default()),
         opened => opened,
     }
 }

@@ -251,7 +251,7 @@ impl Staged {
         let mut taken: Vec<(&str, bool)> = Vec::new();
         for name in &self.names {
             let (place, target) = (self.stage.path().join(name), self.folder.join(name));
-            let is_new = !target.exists();
+            let is_new = !is_there(&target);
             taken.push((name, is_new));
             let aside = match place.is_dir() && !is_new {
                 true => fs::rename(&target, self.old(name)),
@@ -284,14 +284,14 @@ impl Staged {
     /// Puts what was there before back, as far as the system lets it.
     fn take_back(&self, (name, is_new): (&str, bool)) {
         let (target, old) = (self.folder.join(name), self.old(name));
-        let is_folder = target.is_dir();
-        if is_new || (is_folder && old.is_dir()) {
+        let (is_folder, comes_back) = (target.is_dir(), !is_new && is_there(&old));
+        if is_new || (is_folder && comes_back) {
             let _ = match is_folder {
                 true => fs::remove_dir_all(&target),
                 false => fs::remove_file(&target),
             };
         }
-        if !is_new && old.exists() {
+        if comes_back {
             let _ = fs::rename(old, target);
         }
     }
@@ -300,6 +300,11 @@ impl Staged {
     pub(crate) fn refused(&self, name: &str) -> String {
         format!("{}: cannot write", self.folder.join(name).display())
     }
+}
+
+/// Whether something has that name, if only a link to nothing.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 impl Drop for Staged {

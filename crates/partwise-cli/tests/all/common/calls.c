@@ -4,7 +4,7 @@
    PARTWISE_FAIL=KIND:N:E  the Nth call (from 1) of KIND, read or write, fails with the error of number E; 0 kills the process before it
    PARTWISE_COUNTS=FILE    gets "READS WRITES" at the end of the process
 
-   Whatever changes a file or a folder is a write. */
+   Whatever changes a file or gives it a name is a write; links beside others and removals by way of a folder are not looked at. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
