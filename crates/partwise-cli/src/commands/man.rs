@@ -38,11 +38,18 @@ fn of_one(command: &Command) -> anyhow::Result<Vec<u8>> {
     let man = Man::new(command.clone());
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
-    man.render_description_section(&mut page)?;
-    man.render_options_section(&mut page)?;
-    extra(command).to_writer(&mut page)?;
+    sections(command, &mut page)?;
     Ok(page)
+}
+
+/// What a command takes and does.
+fn sections(command: &Command, page: &mut Vec<u8>) -> anyhow::Result<()> {
+    let man = Man::new(command.clone());
+    man.render_synopsis_section(page)?;
+    man.render_description_section(page)?;
+    man.render_options_section(page)?;
+    extra(command).to_writer(page)?;
+    Ok(())
 }
 
 fn of_all(command: &Command) -> anyhow::Result<Vec<u8>> {
@@ -59,11 +66,7 @@ fn of_all(command: &Command) -> anyhow::Result<Vec<u8>> {
         let heading = format!("partwise {}", sub.get_name()).to_uppercase();
         writeln!(page, ".SH \"{heading}\"")?;
         let mut section = Vec::new();
-        let man = Man::new(sub.clone());
-        man.render_synopsis_section(&mut section)?;
-        man.render_description_section(&mut section)?;
-        man.render_options_section(&mut section)?;
-        extra(sub).to_writer(&mut section)?;
+        sections(sub, &mut section)?;
         // The sections of a command's own page are parts of a section here.
         for line in String::from_utf8(section)?.lines() {
             if let Some(title) = line.strip_prefix(".SH ") {

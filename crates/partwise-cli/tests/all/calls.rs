@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use crate::common::{Place, failed, npy_f64, program};
+use crate::common::{Place, failed, kills, npy_f64, program};
 use crate::faults::{WRITERS, assert_whole, files, place, results, sweep};
 
 /// What else reads, and of which kinds of files.
@@ -88,11 +88,9 @@ fn hindered(place: &Place, arguments: &str, (kind, number, error): (&str, usize,
         .unwrap()
 }
 
-/// The first call and the last one, and some between; all that the variable asks for.
+/// The first call and the last one, and some between.
 fn some_of(count: usize) -> BTreeSet<usize> {
-    let asked = std::env::var("PARTWISE_KILLS").ok();
-    let most = asked.and_then(|count| count.parse().ok()).unwrap_or(8);
-    let most = count.min(most).max(1);
+    let most = count.min(kills(8) as usize).max(1);
     (0..most)
         .map(|at| 1 + at * (count - 1) / (most - 1).max(1))
         .collect()

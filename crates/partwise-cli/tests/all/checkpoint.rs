@@ -7,13 +7,10 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::common::{NO_CHECKPOINT, Place, failed, npy_f64, program};
+use crate::common::{NO_CHECKPOINT, Place, failed, kills, npy_f64, program};
 
-/// Times that the longest of the fits is killed; the variable asks for more.
-fn kills() -> u32 {
-    let asked = std::env::var("PARTWISE_KILLS").ok();
-    asked.and_then(|count| count.parse().ok()).unwrap_or(50)
-}
+/// Times that the longest of the fits is killed.
+const KILLS: u32 = 50;
 
 /// What the moments of the kills are drawn from: others in every run of the tests, unless the variable names those of an earlier one.
 fn seed() -> u64 {
@@ -112,7 +109,7 @@ fn killed(place: &Place, flags: &str, kills: u32) {
 fn a_fit_that_is_killed_goes_on_to_the_same_bits() {
     // Long enough to be killed in the middle, every time.
     let flags = "--solver hals --init random --tol 0 --max-iter 6000";
-    killed(&place(), flags, kills());
+    killed(&place(), flags, kills(KILLS));
 }
 
 #[test]
@@ -128,7 +125,7 @@ fn every_kind_of_fit_goes_on_to_the_same_bits() {
         "--n-init 2 --max-iter 200 --memory 60M",
         "--solver als --init random --max-iter 100 --tol 0 --dtype f32",
     ] {
-        killed(&place, flags, kills().div_ceil(16));
+        killed(&place, flags, kills(KILLS).div_ceil(16));
     }
 }
 

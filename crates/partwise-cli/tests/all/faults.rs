@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{Place, failed, npy_f64, program};
+use crate::common::{Place, failed, kills, npy_f64, program};
 
 /// Every command that writes, and the file or folder that it makes.
 pub(crate) const WRITERS: &[(&str, &str)] = &[
@@ -248,9 +248,7 @@ pub(crate) fn assert_whole(place: &Place, path: &Path, what: &str) {
 
 #[test]
 fn a_kill_at_any_moment_tears_nothing() {
-    // As many as the variable asks for.
-    let asked = std::env::var("PARTWISE_KILLS").ok();
-    let moments: u32 = asked.and_then(|count| count.parse().ok()).unwrap_or(4);
+    let moments = kills(4);
     let place = place();
     let before = files(&place);
     for (arguments, output) in WRITERS {

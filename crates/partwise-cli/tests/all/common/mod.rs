@@ -194,6 +194,13 @@ pub(crate) fn failed(output: &Output, what: &str, code: i32, words: &[&str]) {
     assert!(output.stdout.is_empty(), "{what}: printed something");
 }
 
+/// How many moments of a kind are tried: as many as usual, or as the variable asks for.
+#[cfg(unix)]
+pub(crate) fn kills(usual: u32) -> u32 {
+    let asked = std::env::var("PARTWISE_KILLS").ok();
+    asked.and_then(|count| count.parse().ok()).unwrap_or(usual)
+}
+
 /// Close to rank 2: 6 × 4, with names of rows and columns.
 pub(crate) const NAMED_CSV: &str = "\
 sample,a,b,c,d
