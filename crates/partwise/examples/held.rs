@@ -4,9 +4,7 @@
 
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
-use std::ops::ControlFlow;
-
-use partwise::{Dense, Matrix, Nmf, Progress, Start};
+use partwise::{Dense, Matrix, Nmf, Start};
 
 const ROWS: usize = 60;
 const COLS: usize = 40;
@@ -39,11 +37,10 @@ fn main() -> Result<(), partwise::Error> {
         held_h: &[0],
         ..Start::default()
     };
-    let mut go_on = |_: &Progress| ControlFlow::Continue(());
     let model = Nmf::new(3)
         .max_iter(2000)
         .tol(1e-8)
-        .fit_with(&[v], start, &mut go_on)?;
+        .fit_with(&[v], start, &mut ())?;
     println!("relative error {:.1e}", model.relative_error);
     assert_eq!(model.h.row(0), h.row(0), "what is held is not touched");
     assert!(model.relative_error < 1e-2, "the others are found");

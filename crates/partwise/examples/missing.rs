@@ -4,9 +4,7 @@
 
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
-use std::ops::ControlFlow;
-
-use partwise::{Matrix, Missing, Nmf, Progress, Start, Weighting};
+use partwise::{Matrix, Missing, Nmf, Start, Weighting};
 
 fn main() -> Result<(), partwise::Error> {
     // Ratings of 60 people for 25 films, of two kinds; two in five are not known.
@@ -26,8 +24,7 @@ fn main() -> Result<(), partwise::Error> {
         ..Weighting::default()
     };
     let nmf = Nmf::new(2).max_iter(500).tol(1e-8);
-    let mut go_on = |_: &Progress| ControlFlow::Continue(());
-    let model = nmf.fit_weighted(&v, &weighting, Start::default(), &mut go_on)?;
+    let model = nmf.fit_weighted(&v, &weighting, Start::default(), &mut ())?;
 
     let guesses = model.reconstruct();
     let (mut count, mut worst) = (0, 0.0f64);

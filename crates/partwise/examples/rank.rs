@@ -10,7 +10,6 @@
 )]
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 use partwise::{Matrix, Nmf, RankMethod, RankSurvey};
 use planted::{Noise, around, planted};
@@ -40,8 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             for seed in 0..seeds {
                 let v = planted(60, 40, rank, noise, seed);
                 let survey = RankSurvey::new(around(rank)).nmf(Nmf::new(1).loss(noise.loss()));
-                let survey =
-                    survey.run(&Matrix::from(&v), &mut |_: &_| ControlFlow::Continue(()))?;
+                let survey = survey.run(&Matrix::from(&v), &mut ())?;
                 for criterion in &survey.criteria {
                     let method = criterion.method.name();
                     for point in &criterion.points {

@@ -49,9 +49,8 @@ fn main() -> Result<(), partwise::Error> {
     let bytes = keeper.state.len();
     println!("ended after {} iterations; {bytes} bytes kept", keeper.last);
 
-    let mut go_on = |_: &Progress| ControlFlow::Continue(());
     let mut state = &keeper.state[..];
-    let resumed = nmf.resume(&v, Start::default(), &mut state, &mut go_on)?;
+    let resumed = nmf.resume(&v, Start::default(), &mut state, &mut ())?;
     let whole = nmf.fit(&v[0])?;
     println!("gone on to iteration {}", resumed.iterations);
     assert_eq!(resumed.iterations, 60);

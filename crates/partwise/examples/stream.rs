@@ -4,9 +4,7 @@
 
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
-use std::ops::ControlFlow;
-
-use partwise::{Dense, Matrix, MiniBatchMemory, MiniBatchNmf, Nmf, Progress};
+use partwise::{Dense, Matrix, MiniBatchMemory, MiniBatchNmf, Nmf};
 
 const COLS: usize = 30;
 const BATCH: usize = 50;
@@ -28,12 +26,11 @@ fn main() -> Result<(), partwise::Error> {
         .map(|at| 0.5 + (at * 37 % 101) as f64 / 101.0)
         .collect();
     let mut memory = MiniBatchMemory::new(&Dense::from_rows(start, 3, COLS)?);
-    let mut go_on = |_: &Progress| ControlFlow::Continue(());
     let mut costs = Vec::new();
     for step in 0..200 {
         let rows: Vec<f64> = (step * BATCH..(step + 1) * BATCH).flat_map(row).collect();
         let batch = Matrix::row_major(&rows, BATCH, COLS)?;
-        costs.push(batches.partial_fit(&batch, &mut memory, KEEP, &mut go_on)?);
+        costs.push(batches.partial_fit(&batch, &mut memory, KEEP, &mut ())?);
         if step % 40 == 0 || step == 199 {
             println!("batch {step}: a row costs {:.2e}", costs[step]);
         }
@@ -41,7 +38,7 @@ fn main() -> Result<(), partwise::Error> {
     assert!(costs[199] < 0.05 * costs[0], "the components are learned");
 
     let late: Vec<f64> = (20_000..20_005).flat_map(row).collect();
-    let w = batches.transform(&Matrix::row_major(&late, 5, COLS)?, &memory.h(), &mut go_on)?;
+    let w = batches.transform(&Matrix::row_major(&late, 5, COLS)?, &memory.h(), &mut ())?;
     for i in 0..5 {
         println!("new row {i} in terms of the components: {:.2?}", w.row(i));
     }

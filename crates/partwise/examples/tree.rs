@@ -3,8 +3,6 @@
 //! Run with `cargo run --release -p partwise --example tree`.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
-use std::ops::ControlFlow;
-
 use partwise::{Matrix, NmfTree, Tree};
 
 /// Words, and the documents that are made of each line.
@@ -33,7 +31,7 @@ fn main() -> Result<(), partwise::Error> {
         }
     }
     let v = Matrix::row_major(&values, DOCUMENTS, words.len())?;
-    let grown = NmfTree::new(4).run(&v, &mut |_: &_| ControlFlow::Continue(()))?;
+    let grown = NmfTree::new(4).run(&v, &mut ())?;
     if let Some(model) = grown {
         show(&model.tree, 0, 0, &words);
         println!("document 0 is in leaf {:?}", model.labels[0]);

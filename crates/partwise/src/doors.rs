@@ -10,9 +10,10 @@ use std::sync::atomic::AtomicBool;
 
 use crate::consensus::{ConsensusModel, ConsensusNmf};
 use crate::joint::{JointModel, JointNmf};
+use crate::many::SurveyObserver;
 use crate::matrix::{Dense, Matrix, Weighting};
 use crate::observe::Observer;
-use crate::rank::{RankSurvey, Survey, SurveyObserver};
+use crate::rank::{RankSurvey, Survey};
 use crate::remote::{Partition, Transport};
 use crate::tree::{NmfTree, Tree, TreeModel};
 use crate::{

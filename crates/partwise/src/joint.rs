@@ -12,7 +12,6 @@ use std::sync::atomic::AtomicBool;
 
 use crate::error::refuse;
 use crate::matrix::{Dense, Matrix, Signs, Summary};
-use crate::nmf::go_on;
 use crate::observe::{Observer, Progress};
 use crate::threads::Threads;
 use crate::{Error, Factor, Factorization, Float, Nmf, Penalty, Start};
@@ -157,7 +156,7 @@ impl JointNmf {
     /// # Errors
     /// As [`Nmf::fit`], with the number of the matrix; [`Error::Shape`] if they differ in rows; one that is not in memory.
     pub fn fit<T: Float>(&self, matrices: &[Matrix<'_, T>]) -> Result<JointModel<T>, Error> {
-        self.fit_with(matrices, &mut go_on)
+        self.fit_with(matrices, &mut ())
     }
 
     /// The same, watched by an observer.
@@ -183,7 +182,7 @@ impl JointNmf {
     ) -> Result<Dense<T>, Error> {
         let parts = model.parts.iter();
         let parts: Vec<_> = parts.map(|part| (&part.h, part.scale)).collect();
-        self.transform_by(matrices, &parts, &mut go_on)
+        self.transform_by(matrices, &parts, &mut ())
     }
 
     /// The same, by each H (k × n_p) and what its matrix was multiplied by ([`JointPart::scale`]), watched by an observer.
@@ -226,6 +225,10 @@ impl JointNmf {
                         expected_cols: v.cols(),
                     },
                 ));
+            }
+            if !(scale.is_finite() && *scale > 0.0) {
+                let legal = "expected a finite number above 0, what its matrix was multiplied by";
+                return refuse("scale", scale, legal).map_err(|error| within(*p, error));
             }
             let ht = h.transposed().into_values();
             stacked.extend(ht.into_iter().map(|x| T::from_f64(x.to_f64() * scale)));

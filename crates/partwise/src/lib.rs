@@ -65,6 +65,7 @@ mod kernel;
 pub mod kernels;
 mod lead;
 mod loss;
+mod many;
 mod matrix;
 mod minibatch;
 mod named;
@@ -92,6 +93,7 @@ pub use float::Float;
 pub use init::Init;
 pub use joint::{JointModel, JointNmf, JointPart};
 pub use loss::{Loss, Penalty};
+pub use many::{SurveyObserver, SurveyProgress};
 pub use matrix::{
     Compressed, Dense, Held, IndexSlice, Matrix, Missing, RowBlocks, RunSize, SparseRows,
     SparseRun, Streamed, Weighting, Whole, WholeDense, WholeSparse,
@@ -101,8 +103,7 @@ pub use nmf::{Factor, Factorization, Nmf, Start, reconstruct};
 pub use observe::{Observer, Progress, State, TracePoint};
 pub use quality::{Duplicate, FitQuality, Flaws, Spread};
 pub use rank::{
-    Consensus, Criterion, Proposal, RankChoice, RankMethod, RankPart, RankPoint, RankSurvey,
-    Survey, SurveyObserver, SurveyProgress,
+    Consensus, Criterion, Proposal, RankChoice, RankMethod, RankPart, RankPoint, RankSurvey, Survey,
 };
 pub use stop::StopReason;
 pub use svd::{TruncatedSvd, truncated_svd};

@@ -35,7 +35,7 @@ pub struct Progress {
 
 /// Sees every iteration, and can end the fit.
 ///
-/// Closures from `&Progress` to `ControlFlow<()>` are observers.
+/// Closures from `&Progress` to `ControlFlow<()>` are observers, and `()` is one that lets a fit go on.
 pub trait Observer {
     /// Called after each iteration. [`ControlFlow::Break`] ends the fit, which returns the best factors so far.
     fn observe(&mut self, progress: &Progress) -> ControlFlow<()>;
@@ -67,6 +67,12 @@ pub trait Observer {
 impl<F: FnMut(&Progress) -> ControlFlow<()>> Observer for F {
     fn observe(&mut self, progress: &Progress) -> ControlFlow<()> {
         self(progress)
+    }
+}
+
+impl Observer for () {
+    fn observe(&mut self, _: &Progress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
     }
 }
 

@@ -343,7 +343,7 @@ pub(crate) fn turned<T: Float>(x: Dense<T>, turn: &Dense<T>, threads: &Threads) 
 mod tests {
     use super::*;
     use crate::Matrix;
-    use crate::matrix::Signs;
+    use crate::matrix::{Signs, Wanted};
 
     /// A matrix of rank 3, 40 × 30.
     fn low_rank<T: Float>() -> Vec<T> {
@@ -361,7 +361,7 @@ mod tests {
         let threads = Threads::new(None);
         let blocks = Blocks::new(
             std::slice::from_ref(&v),
-            false,
+            Wanted::Sums,
             Signs::NonNegative,
             &threads,
         )

@@ -12,7 +12,7 @@ use faer::linalg::solvers::{Qr, Svd};
 
 use crate::error::refuse;
 use crate::loss::Elementwise;
-use crate::matrix::{Blocks, Dense, Signs};
+use crate::matrix::{Blocks, Dense, Signs, Wanted};
 use crate::pass::{self, Fixed};
 use crate::sketch::{self, Columns, Held, Near, Range, Turn};
 use crate::threads::Threads;
@@ -67,7 +67,12 @@ pub(crate) fn truncated_here<T: Float>(
 ) -> Result<TruncatedSvd<T>, Error> {
     let threads = Threads::new(threads);
     threads.until_ended(|| {
-        let blocks = Blocks::new(std::slice::from_ref(matrix), false, Signs::Any, &threads)?;
+        let blocks = Blocks::new(
+            std::slice::from_ref(matrix),
+            Wanted::Sums,
+            Signs::Any,
+            &threads,
+        )?;
         truncated_on(&blocks, rank, seed, &threads)
     })
 }
@@ -83,7 +88,12 @@ pub(crate) fn least_error_here<T: Float>(
     const SEED: u64 = 0;
     let threads = Threads::new(threads).interruptible(interrupt);
     threads.until_ended(|| {
-        let blocks = Blocks::new(std::slice::from_ref(matrix), false, Signs::Any, &threads)?;
+        let blocks = Blocks::new(
+            std::slice::from_ref(matrix),
+            Wanted::Sums,
+            Signs::Any,
+            &threads,
+        )?;
         let least = if rank < blocks.rows.min(blocks.cols) {
             truncated_on(&blocks, rank, SEED, &threads)?.relative_error
         } else {

@@ -11,12 +11,12 @@ use super::found::Intervals;
 use super::settle::{movable, weights};
 use crate::archive::Archive;
 use crate::kernel::dot;
+use crate::many::kept::{self, Kept};
+use crate::many::part::Part;
+use crate::many::points;
+use crate::many::{self, Course, mix};
 use crate::matrix::{Dense, Matrix};
 use crate::nmf::{Factorization, Start};
-use crate::rank::kept::{self, Kept};
-use crate::rank::part::Part;
-use crate::rank::work::{self, Course};
-use crate::rank::{mix, stability};
 use crate::threads::Threads;
 use crate::{Error, Float};
 
@@ -60,10 +60,10 @@ pub(super) fn intervals<T: Float>(
     if asked.bootstrap == 0 {
         return Ok(None);
     }
-    let nmf = work::drawn(&asked.nmf, v, asked.nmf.rank);
-    let directions = stability::directions(&fit.h);
+    let nmf = many::drawn(&asked.nmf, v, asked.nmf.rank);
+    let directions = points::directions(&fit.h);
     let cols: Vec<usize> = (0..v.cols()).collect();
-    let hands = (threads, work::beside(v));
+    let hands = (threads, many::beside(v));
     let drawn = course.each_kept(nmf.rank, asked.bootstrap, hands, |job, number| {
         let rows = drawn_rows(asked.nmf.seed, number, v.rows());
         let part = Part::of(v, &rows, &cols);
@@ -94,7 +94,7 @@ fn drawn_rows(seed: u64, number: usize, count: usize) -> Vec<usize> {
 
 fn in_order<T: Float>(found: &Factorization<T>, consensus: &Dense<f64>) -> Drawn {
     let (k, n) = (consensus.rows(), consensus.cols());
-    let directions = stability::directions(&found.h);
+    let directions = points::directions(&found.h);
     let weights = weights(&found.w, &found.h);
     let all: f64 = weights.iter().sum();
     let mut drawn = Drawn {

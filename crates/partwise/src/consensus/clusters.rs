@@ -11,8 +11,8 @@
 //! the matched centres to 0.846, and matching alone to 0.814.
 
 use crate::kernel::dot;
+use crate::many::{assignment, mix, points};
 use crate::matrix::Dense;
-use crate::rank::{assignment, mix, stability};
 use crate::threads::Threads;
 
 /// Rounds of matching, and of k-means from each beginning, at most.
@@ -220,19 +220,19 @@ fn new_means(points: &[&[f64]], kept: &[bool], of: &[usize], before: &Dense<f64>
     let mut sums = Dense::zeros(k, n);
     let mut empty = vec![true; k];
     for at in (0..points.len()).filter(|&at| kept[at]) {
-        stability::add(&mut sums, of[at], points[at]);
+        points::add(&mut sums, of[at], points[at]);
         empty[of[at]] = false;
     }
     for t in (0..k).filter(|&t| empty[t]) {
-        stability::add(&mut sums, t, before.row(t));
+        points::add(&mut sums, t, before.row(t));
     }
-    stability::directions(&sums)
+    points::directions(&sums)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rank::mix;
+    use crate::many::mix;
 
     /// k directions, and runs that find them in any order with some noise; the last component of some runs is odd.
     fn runs(count: usize, k: usize, n: usize, odd: usize) -> (Dense<f64>, Vec<Dense<f64>>) {
@@ -251,9 +251,9 @@ mod tests {
                     }
                 })
             });
-            stability::directions(&Dense::from_rows(rows.collect(), k, n).unwrap())
+            points::directions(&Dense::from_rows(rows.collect(), k, n).unwrap())
         };
-        let truth = stability::directions(&Dense::from_rows(truth, k, n).unwrap());
+        let truth = points::directions(&Dense::from_rows(truth, k, n).unwrap());
         (truth, (0..count).map(run).collect())
     }
 
@@ -267,7 +267,7 @@ mod tests {
             .collect();
         for first in [0, 7] {
             let clusters = clusters(&starts, &kept, (first, 1), &Threads::one());
-            let medians = stability::directions(&clusters.medians(&starts, &kept));
+            let medians = points::directions(&clusters.medians(&starts, &kept));
             for t in matched(&truth, &medians).into_iter().enumerate() {
                 let cosine = dot(truth.row(t.0), medians.row(t.1));
                 assert!(cosine > 0.999, "{cosine}");

@@ -49,7 +49,7 @@ fn mean_distance(cosines: &mut [f64], neighbours: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rank::{mix, stability};
+    use crate::many::{mix, points};
 
     /// By sorting all distances of a component.
     fn naive(starts: &[&Dense<f64>], neighbours: usize) -> Vec<f64> {
@@ -76,7 +76,7 @@ mod tests {
             let drawn = |r: usize| {
                 let entry = |at: usize| mix::uniform(r as u64, at / n, at % n).powi(4);
                 let values = (0..k * n).map(entry).collect();
-                stability::directions(&Dense::from_rows(values, k, n).unwrap())
+                points::directions(&Dense::from_rows(values, k, n).unwrap())
             };
             let starts: Vec<Dense<f64>> = (0..runs).map(drawn).collect();
             let starts: Vec<&Dense<f64>> = starts.iter().collect();

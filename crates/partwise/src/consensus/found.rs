@@ -3,10 +3,9 @@
 use super::{Run, best, clusters, seed, settle};
 use crate::Float;
 use crate::kernel::dot;
+use crate::many::{Course, points};
 use crate::matrix::Dense;
 use crate::nmf::{Factorization, Nmf};
-use crate::rank::stability;
-use crate::rank::work::Course;
 
 /// A run counts as good as the best if its objective is at most this share above.
 const AS_GOOD: f64 = 1e-3;
@@ -148,7 +147,7 @@ pub(super) fn model<T: Float>(
     course: &Course<'_>,
 ) -> ConsensusModel<T> {
     let k = fit.h.rows();
-    let consensus = stability::directions(&fit.h);
+    let consensus = points::directions(&fit.h);
     let starts: Vec<&Dense<f64>> = runs.iter().map(|run| &run.directions).collect();
     let points = clusters::points(&starts);
     let member = |at: usize| ConsensusMember {
@@ -228,10 +227,7 @@ fn silhouettes(points: &[&[f64]], members: &[ConsensusMember], k: usize) -> Vec<
     let points: Vec<&[f64]> = kept.iter().map(|&at| points[at]).collect();
     let parts: Vec<usize> = kept.iter().map(|&at| members[at].part).collect();
     let (mut sums, mut counts) = (vec![0.0; k], vec![0usize; k]);
-    for (value, &part) in stability::silhouettes(&points, &parts, k)
-        .iter()
-        .zip(&parts)
-    {
+    for (value, &part) in points::silhouettes(&points, &parts, k).iter().zip(&parts) {
         sums[part] += value;
         counts[part] += 1;
     }

@@ -16,11 +16,10 @@ use std::num::NonZeroUsize;
 
 use crate::archive::{Archive, Identity};
 use crate::error::refuse;
+use crate::many::kept::{self, Kept};
+use crate::many::{self, Course, SurveyObserver, points};
 use crate::matrix::{Dense, Matrix, Signs, Summary};
 use crate::nmf::{Nmf, Ready};
-use crate::rank::kept::{self, Kept};
-use crate::rank::work::{self, Course};
-use crate::rank::{SurveyObserver, stability};
 use crate::threads::Threads;
 use crate::{Error, Float};
 pub use found::{ConsensusMember, ConsensusModel, ConsensusPart, ConsensusRun, Intervals};
@@ -35,21 +34,20 @@ pub use found::{ConsensusMember, ConsensusModel, ConsensusPart, ConsensusRun, In
 /// | name | default | purpose | range |
 /// |---|---|---|---|
 /// | `nmf` | | rank, loss, solver, tolerance, limits, penalty, seed and threads of all fits; its start is not used | rank 1 to min(m, n) |
-/// | `runs` | 100 | fits from drawn starts | ≥ 2 |
+/// | `runs` | 100 | fits from drawn starts | 2 to 1,000,000 |
 /// | `neighbours` | 0.3 | share of the runs that count as the neighbours of a component | above 0, to 1 |
 /// | `threshold` | 0.5 | a component is an outlier above this mean distance to its nearest neighbours, all of length 1 | above 0, to 2 |
-/// | `bootstrap` | 0 | fits of rows drawn anew, from the consensus on, for intervals | 0, or ≥ 2 |
+/// | `bootstrap` | 0 | fits of rows drawn anew, from the consensus on, for intervals | 0, or 2 to 1,000,000 |
 /// | `polish` | no | whether both factors are fitted from the consensus on | |
 ///
 /// ```
 /// use partwise::{ConsensusNmf, Matrix, Nmf};
-/// # use std::ops::ControlFlow;
 /// // Samples of two kinds.
 /// let entry = |i: usize| f64::from(u8::from((i / 12) % 2 == (i % 12) / 6)) * (1 + i % 5) as f64;
 /// let values: Vec<f64> = (0..20 * 12).map(entry).collect();
 /// let v = Matrix::row_major(&values, 20, 12)?;
 /// let consensus = ConsensusNmf::new(Nmf::new(2)).runs(10);
-/// let found = consensus.run(&v, &mut |_: &_| ControlFlow::Continue(()))?;
+/// let found = consensus.run(&v, &mut ())?;
 /// let found = found.expect("nobody ended it");
 /// assert!(found.parts.iter().all(|part| part.cosine > 0.99 && part.found > 0.9));
 /// # Ok::<(), partwise::Error>(())
@@ -151,6 +149,9 @@ impl ConsensusNmf {
     pub fn check(&self) -> Result<(), Error> {
         self.nmf.check()?;
         self.nmf.check_free("in a consensus")?;
+        for (what, count) in [("runs", self.runs), ("bootstrap", self.bootstrap)] {
+            many::check_fits(what, count)?;
+        }
         if self.runs < 2 {
             let legal = "expected at least 2 runs to compare";
             return refuse("runs", self.runs, legal);
@@ -198,7 +199,7 @@ impl ConsensusNmf {
     /// runs and fits of drawn rows found, and copies of V in the bootstrap.
     pub fn memory_needed<T: Float>(&self, v: &Matrix<'_, T>) -> u64 {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let at_once = if work::beside(v) {
+        let at_once = if many::beside(v) {
             self.nmf.threads.map_or(processors, NonZeroUsize::get)
         } else {
             1
@@ -308,16 +309,16 @@ impl ConsensusNmf {
         threads: &Threads,
         course: &Course<'_>,
     ) -> Result<Vec<Run>, Error> {
-        let nmf = work::drawn(&self.nmf, v, self.nmf.rank).brief();
+        let nmf = many::drawn(&self.nmf, v, self.nmf.rank).brief();
         let rounded = nmf.rounded(v, threads);
         let ready = Ready::new(&nmf, v, rounded.as_ref(), threads)?;
-        let hands = (threads, work::beside(v));
+        let hands = (threads, many::beside(v));
         let runs = course.each_kept(self.nmf.rank, self.runs, hands, |job, number| {
             let seeded = nmf.clone().seed(seed(&self.nmf, number));
             let fit = ready.fit(&seeded, job)?;
             Ok(Some(Run {
                 number,
-                directions: stability::directions(&fit.h),
+                directions: points::directions(&fit.h),
                 objective: fit.objective,
                 relative_error: fit.relative_error,
                 iterations: fit.iterations,

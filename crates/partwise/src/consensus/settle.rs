@@ -2,9 +2,9 @@
 
 use crate::Float;
 use crate::loss::Penalty;
+use crate::many::Course;
 use crate::matrix::{Dense, Matrix};
 use crate::nmf::{Factor, Factorization, Nmf, Start};
-use crate::rank::work::Course;
 use crate::{Error, Solver};
 
 /// A factor's zeros become this share of its mean where the solver cannot leave zeros.

@@ -32,6 +32,9 @@ pub(crate) fn onto_simplex(x: &mut [f64], at_most: bool) {
         x.iter_mut().for_each(|x| *x = x.max(0.0));
         return;
     }
+    // The answer is the same for entries that are all less by one number, and those near the largest count most.
+    let largest = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    x.iter_mut().for_each(|x| *x -= largest);
     let mut sorted = x.to_vec();
     sorted.sort_unstable_by(|a, b| b.total_cmp(a));
     let (mut sum, mut level) = (0.0, 0.0);
@@ -44,7 +47,7 @@ pub(crate) fn onto_simplex(x: &mut [f64], at_most: bool) {
         level = candidate;
     }
     x.iter_mut().for_each(|x| *x = (*x - level).max(0.0));
-    // Far from the simplex rounding is as large as one.
+    // What rounding leaves.
     divide_by_sum(x);
 }
 
@@ -55,5 +58,38 @@ pub(super) fn divide_by_sum(x: &mut [f64]) {
         x.iter_mut().for_each(|x| *x /= sum);
     } else {
         x.fill(1.0 / x.len() as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_point_however_far() {
+        for (x, expected) in [
+            ([0.3, 0.9], [0.2, 0.8]),
+            ([3.0, 1.0], [1.0, 0.0]),
+            ([1e17, 5e16], [1.0, 0.0]),
+            ([-1e17, -1e17 + 64.0], [0.0, 1.0]),
+            ([1e300, 1e300], [0.5, 0.5]),
+        ] {
+            let mut found = x;
+            onto_simplex(&mut found, false);
+            let near = |(a, b): (f64, f64)| (a - b).abs() < 1e-12;
+            assert!(
+                found.into_iter().zip(expected).all(near),
+                "{x:?}: {found:?}"
+            );
+        }
+        for (x, expected) in [
+            ([0.2, -0.1], [0.2, 0.0]),
+            ([3.0, 1.0], [1.0, 0.0]),
+            ([0.6, 0.6], [0.5, 0.5]),
+        ] {
+            let mut found = x;
+            onto_simplex(&mut found, true);
+            assert_eq!(found, expected);
+        }
     }
 }

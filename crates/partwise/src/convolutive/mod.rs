@@ -37,7 +37,7 @@ use work::Work;
 ///     8.0, 0.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, 2.0,
 /// ];
 /// let model = ConvolutiveNmf::new(Nmf::new(1).loss(Loss::KULLBACK_LEIBLER).max_iter(500), 3)
-///     .fit(&Matrix::row_major(&v, 7, 3)?, &mut |_: &partwise::Progress| std::ops::ControlFlow::Continue(()))?;
+///     .fit(&Matrix::row_major(&v, 7, 3)?, &mut ())?;
 /// assert!(model.relative_error < 0.05);
 /// # Ok::<(), partwise::Error>(())
 /// ```

@@ -61,9 +61,10 @@ impl Candidates {
         let ones = Dense::filled(blocks.cols, 1, T::ONE);
         let sums = blocks.times(&ones, threads);
         let inverse: Vec<f64> = (0..blocks.rows)
-            .map(|i| match sums.get(i, 0).to_f64() {
-                0.0 => 0.0,
-                sum => 1.0 / sum,
+            // A row of next to nothing counts as one of nothing.
+            .map(|i| match sums.get(i, 0).to_f64().recip() {
+                inverse if inverse.is_finite() => inverse,
+                _ => 0.0,
             })
             .collect();
         // √ first: the square of a small row must not underflow before it is scaled.

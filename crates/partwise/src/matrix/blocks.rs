@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Dense, Holes, Matrix, Signs, Source, Summary, Weighed, Weighting};
+use super::{Dense, Holes, Matrix, Signs, Source, Summary, Wanted, Weighed, Weighting};
 use crate::shard::remote::Seen;
 use crate::shard::sum;
 use crate::threads::Threads;
@@ -26,18 +26,18 @@ pub(crate) struct Blocks<'a, T: Float> {
 }
 
 impl<'a, T: Float> Blocks<'a, T> {
-    /// Looks at every entry, then prepares the blocks; `columns` says whether whole columns are wanted of a sparse one.
+    /// Looks at every entry, then prepares the blocks.
     ///
     /// # Errors
     /// As [`Summary::of`]; [`Error::Shape`] if the blocks differ in width.
     pub(crate) fn new(
         blocks: &[Matrix<'a, T>],
-        columns: bool,
+        wanted: Wanted,
         signs: Signs,
         threads: &Threads,
     ) -> Result<Self, Error> {
         let transposed = blocks.len() == 1 && blocks[0].prefers_columns();
-        Self::oriented(blocks, (transposed, columns), signs, threads)
+        Self::oriented(blocks, (transposed, wanted), signs, threads)
     }
 
     /// The same, where the factor that goes with the lines is chosen: a single block may be walked by its columns.
@@ -46,7 +46,7 @@ impl<'a, T: Float> Blocks<'a, T> {
     /// As [`Self::new`].
     pub(crate) fn oriented(
         blocks: &[Matrix<'a, T>],
-        (transposed, columns): (bool, bool),
+        (transposed, wanted): (bool, Wanted),
         signs: Signs,
         threads: &Threads,
     ) -> Result<Self, Error> {
@@ -87,7 +87,7 @@ impl<'a, T: Float> Blocks<'a, T> {
         }
         let sources = blocks.iter().map(|&block| {
             let lines = if transposed { block.transpose() } else { block };
-            Self::prepared(lines, columns)
+            Source::for_use(lines, wanted)
         });
         Ok(Self {
             sources: sources.collect(),
@@ -102,11 +102,15 @@ impl<'a, T: Float> Blocks<'a, T> {
     }
 
     /// The only block of others, rounded, which need not be looked at again.
-    pub(crate) fn rounded<W: Float>(wide: &Blocks<'_, W>, v: Matrix<'a, T>, columns: bool) -> Self {
+    pub(crate) fn rounded<W: Float>(
+        wide: &Blocks<'_, W>,
+        v: Matrix<'a, T>,
+        wanted: Wanted,
+    ) -> Self {
         let lines = if wide.transposed { v.transpose() } else { v };
         let source = match wide.sources.first().and_then(Source::twin) {
             Some(twin) => Source::with_twin(lines, Some(Arc::new(twin.converted()))),
-            None => Self::prepared(lines, columns),
+            None => Source::for_use(lines, wanted),
         };
         Self {
             sources: vec![source],
@@ -117,15 +121,6 @@ impl<'a, T: Float> Blocks<'a, T> {
             cols: wide.cols,
             walked: wide.walked,
             summary: wide.summary,
-        }
-    }
-
-    /// A block to be walked; `columns` says whether whole columns are wanted of a sparse one.
-    fn prepared(lines: Matrix<'a, T>, columns: bool) -> Source<'a, T> {
-        if columns {
-            Source::new(lines)
-        } else {
-            Source::by_rows(lines)
         }
     }
 

@@ -1,6 +1,6 @@
 //! An owned dense matrix in rows: the factors, and anything else the engine hands back.
 
-use faer::{MatMut, MatRef};
+use faer::MatRef;
 
 use crate::{Error, Float};
 
@@ -134,11 +134,6 @@ impl<T: Float> Dense<T> {
     /// A view for products and decompositions.
     pub fn view(&self) -> MatRef<'_, T> {
         MatRef::from_row_major_slice(&self.values, self.rows, self.cols)
-    }
-
-    /// A view to write into.
-    pub fn view_mut(&mut self) -> MatMut<'_, T> {
-        MatMut::from_row_major_slice_mut(&mut self.values, self.rows, self.cols)
     }
 
     /// The transposed matrix, copied.

@@ -27,7 +27,7 @@ pub use held::Held;
 pub(crate) use holes::{Holes, Places};
 pub(crate) use lines::Lines;
 pub(crate) use rounded::Rounded;
-pub(crate) use source::{Cut, SPARSE_BLOCK, Source, Twins, column_tile};
+pub(crate) use source::{Cut, SPARSE_BLOCK, Source, Twins, Wanted, column_tile};
 pub use sparse::{Compressed, IndexSlice};
 pub(crate) use sparse::{Index, Row, Twin, with_indices};
 use streamed::Stream;

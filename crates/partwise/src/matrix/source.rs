@@ -43,6 +43,17 @@ pub(crate) enum Source<'a, T: Float> {
     Streamed(Stream<'a, T>, Kept<T>),
 }
 
+/// What is wanted of a sparse matrix by rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Whole columns, in memory.
+    Columns,
+    /// What rows say of the columns, as for the squared loss: those of a large matrix come by tiles.
+    Sums,
+    /// The rows alone, while the factor that goes with the columns is held.
+    Rows,
+}
+
 /// The twins of sparse runs that a walk hands over, of lines that have none for good.
 #[derive(Clone, Copy)]
 pub(crate) enum Twins<'t> {
@@ -94,14 +105,20 @@ impl<'a, T: Float> Source<'a, T> {
         Self::with_twin(matrix, None)
     }
 
-    /// The same for whom columns are only what rows say of them, as the squared loss is: a large sparse matrix by rows goes by tiles.
-    pub(crate) fn by_rows(matrix: Matrix<'a, T>) -> Self {
-        if let Matrix::Csr(sparse) = matrix
-            && let Some(tiles) = Tiles::of(&sparse)
-        {
-            return Self::Tiled(sparse, tiles);
+    /// The same, with no more of a sparse matrix by rows than is wanted.
+    pub(crate) fn for_use(matrix: Matrix<'a, T>, wanted: Wanted) -> Self {
+        let Matrix::Csr(sparse) = matrix else {
+            return Self::new(matrix);
+        };
+        let tiles = match wanted {
+            Wanted::Columns => None,
+            Wanted::Sums => Tiles::of(&sparse),
+            Wanted::Rows => Some(Tiles::none_yet()),
+        };
+        match tiles {
+            Some(tiles) => Self::Tiled(sparse, tiles),
+            None => Self::new(matrix),
         }
-        Self::new(matrix)
     }
 
     /// As [`Self::new`], with the twin that was made of the matrix before.

@@ -71,7 +71,12 @@ pub(crate) struct Tiles<T>(OnceLock<Vec<Twin<T>>>);
 impl<T: Float> Tiles<T> {
     /// Room for the twins, or `None` where one tile is all there is.
     pub(crate) fn of(lines: &Compressed<'_, T>) -> Option<Self> {
-        (cut(lines, KEPT).len() > 1).then(|| Self(OnceLock::new()))
+        (cut(lines, KEPT).len() > 1).then(Self::none_yet)
+    }
+
+    /// Room for the twins of however many tiles.
+    pub(crate) fn none_yet() -> Self {
+        Self(OnceLock::new())
     }
 
     /// Bytes of the twins.

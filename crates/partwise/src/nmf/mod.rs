@@ -13,7 +13,6 @@ mod task;
 
 use std::io::Read;
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,8 +22,8 @@ use crate::error::refuse;
 use crate::fit::Quality;
 use crate::init::Init;
 use crate::loss::{Loss, Penalty};
-use crate::matrix::{Blocks, Dense, Matrix, Signs, Weighting};
-use crate::observe::{Observer, Progress};
+use crate::matrix::{Blocks, Dense, Matrix, Signs, Wanted, Weighting};
+use crate::observe::Observer;
 use crate::sketch;
 use crate::threads::Threads;
 use crate::{Error, Float, Solver};
@@ -302,7 +301,7 @@ impl Nmf {
     /// [`Error::Empty`], [`Error::Negative`] (unless a constraint allows entries of any sign), [`Error::NotFinite`],
     /// [`Error::ZeroEntry`] and [`Error::Scale`] about V. On the way: [`Error::Read`] where V is read.
     pub fn fit<T: Float>(&self, v: &Matrix<'_, T>) -> Result<Factorization<T>, Error> {
-        self.fit_with(std::slice::from_ref(v), Start::default(), &mut go_on)
+        self.fit_with(std::slice::from_ref(v), Start::default(), &mut ())
     }
 
     /// Finds W (r × k) for new samples V (r × n) while H (k × n) is held: the return's `w`. The penalty on W is that of a fit.
@@ -322,7 +321,7 @@ impl Nmf {
         };
         self.check()?;
         let nmf = self.clone().for_new_samples();
-        nmf.fit_with(std::slice::from_ref(v), start, &mut go_on)
+        nmf.fit_with(std::slice::from_ref(v), start, &mut ())
     }
 
     /// Factors a V that is given as blocks of rows, from the first on and all n wide, with a start, watched by an observer.
@@ -432,18 +431,22 @@ impl Nmf {
         };
         self.check_n_init(init)?;
         let informed = self.informed();
-        let columns = !self.loss.is_quadratic() && start.hold != Some(Factor::H);
-        let blocks = match (weighting, informed) {
-            (Some(weighting), _) => {
+        let transposed = match informed {
+            // The loop sees the rows of the right factor together.
+            Some(factor) => factor == Factor::W,
+            None => blocks.len() == 1 && blocks[0].prefers_columns(),
+        };
+        let right = if transposed { Factor::W } else { Factor::H };
+        let wanted = match start.hold {
+            Some(held) if held == right => Wanted::Rows,
+            _ => self.wanted(),
+        };
+        let blocks = match weighting {
+            Some(weighting) => {
                 let fills = self.fills(&start);
                 Blocks::weighted(&blocks[0], weighting, fills, threads)?
             }
-            (None, None) => Blocks::new(blocks, columns, self.signs(), threads)?,
-            // The loop sees the rows of the right factor together.
-            (None, Some(factor)) => {
-                let road = (factor == Factor::W, columns);
-                Blocks::oriented(blocks, road, self.signs(), threads)?
-            }
+            None => Blocks::oriented(blocks, (transposed, wanted), self.signs(), threads)?,
         };
         blocks.summary.check_loss::<T>(self.loss)?;
         let plain = blocks;
@@ -452,7 +455,7 @@ impl Nmf {
         let replaced = match &shifted {
             Some(shifted) => Some(Blocks::new(
                 &[shifted.view()?],
-                columns,
+                wanted,
                 self.signs(),
                 threads,
             )?),
@@ -552,6 +555,15 @@ impl Nmf {
         })
     }
 
+    /// What fits want of a sparse V, unless the factor that goes with its columns is held.
+    pub(crate) fn wanted(&self) -> Wanted {
+        if self.loss.is_quadratic() {
+            Wanted::Sums
+        } else {
+            Wanted::Columns
+        }
+    }
+
     /// How good W (m × k) and H (k × n) are for a V.
     pub(crate) fn look<T: Float>(
         &self,
@@ -559,8 +571,12 @@ impl Nmf {
         (w, h): (&Dense<T>, &Dense<T>),
         threads: &Threads,
     ) -> Result<Quality, Error> {
-        let columns = !self.loss.is_quadratic();
-        let blocks = Blocks::new(std::slice::from_ref(v), columns, self.signs(), threads)?;
+        let blocks = Blocks::new(
+            std::slice::from_ref(v),
+            self.wanted(),
+            self.signs(),
+            threads,
+        )?;
         let (w, ht) = (w.clone(), h.transposed());
         let (left, right) = if blocks.transposed { (ht, w) } else { (w, ht) };
         let task = Task {
@@ -577,9 +593,4 @@ impl Nmf {
         };
         Ok(task.look(left, right).2)
     }
-}
-
-/// An observer that never stops a fit.
-pub(crate) fn go_on(_: &Progress) -> ControlFlow<()> {
-    ControlFlow::Continue(())
 }

@@ -48,7 +48,7 @@ impl<'v, T: Float> Ready<'v, T> {
         let (rows, cols) = (v.rows(), v.cols());
         nmf.check()?;
         nmf.check_rank_size::<T>(rows, cols)?;
-        let blocks = Blocks::new(&[*v], !nmf.loss.is_quadratic(), nmf.signs(), threads)?;
+        let blocks = Blocks::new(&[*v], nmf.wanted(), nmf.signs(), threads)?;
         blocks.summary.check_loss::<T>(nmf.loss)?;
         let start = Start::<T>::default();
         nmf.check_start_size(&start, &blocks.summary)?;
@@ -106,11 +106,10 @@ impl<'v, T: Float> Ready<'v, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Loss;
     use crate::init::Init;
     use crate::matrix::Dense;
-    use crate::{Loss, Progress};
     use std::num::NonZeroUsize;
-    use std::ops::ControlFlow;
 
     /// Four parts of eight of 32 columns each, in amounts that never repeat, and a little of everything.
     fn of_parts() -> Dense<f64> {
@@ -143,10 +142,9 @@ mod tests {
             });
             for seed in [5, 6] {
                 let nmf = nmf.clone().seed(seed).threads(one);
-                let go_on = &mut |_: &Progress| ControlFlow::Continue(());
                 let [found, other] = ready
                     .each_ref()
-                    .map(|ready| ready.fit(&nmf, go_on).unwrap());
+                    .map(|ready| ready.fit(&nmf, &mut ()).unwrap());
                 assert_eq!((&found.w, &found.h), (&other.w, &other.h));
                 let alone = nmf.fit(&v).unwrap();
                 let same = (&found.w, &found.h) == (&alone.w, &alone.h);

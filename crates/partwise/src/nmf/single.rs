@@ -69,9 +69,8 @@ impl Nmf {
         (v, rounded): (&Matrix<'r, T>, &'r Rounded<'r, T>),
         blocks: &Blocks<'_, T>,
     ) -> Result<Prepared<'r, T::Single>, Error> {
-        let columns = !self.loss.is_quadratic();
         Ok(Prepared {
-            blocks: Blocks::rounded(blocks, rounded.matrix(v)?, columns),
+            blocks: Blocks::rounded(blocks, rounded.matrix(v)?, self.wanted()),
             sketch: None,
         })
     }

@@ -7,9 +7,10 @@
 
 use std::ops::Range;
 
-use super::part::{Misses, Part, product};
-use super::work::{Data, HeldOut, Job};
-use super::{grown, mix};
+use super::grown;
+use super::work::{Data, HeldOut};
+use crate::many::part::{Misses, Part, product};
+use crate::many::{Job, mix};
 use crate::matrix::Dense;
 use crate::nmf::{Factor, Start};
 use crate::{Error, Float};

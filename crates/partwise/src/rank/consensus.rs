@@ -5,8 +5,9 @@
 //! near 1, and the dispersion Σ 4 (C_ij − ½)² / m² (Kim & Park 2007, Bioinformatics 23:12) is near 1.
 
 use super::linkage::{Tree, average_linkage, cophenetic_correlation};
-use super::{mix, score::Score};
+use super::score::Score;
 use crate::Float;
+use crate::many::mix;
 use crate::matrix::Dense;
 
 /// Samples that are compared pair by pair at most: of more, so many are drawn.

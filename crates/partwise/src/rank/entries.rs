@@ -4,9 +4,10 @@
 //! Each entry belongs to one fold by a draw of its own, whether it is stored or not. A fold's entries are missing for the
 //! fit of the others. The figure is Σ D(v, y) over the fold's entries over the same with the mean of V for y.
 
-use super::part::{Misses, Part, product};
-use super::work::{Data, HeldOut, Job};
-use super::{grown, mix};
+use super::grown;
+use super::work::{Data, HeldOut};
+use crate::many::part::{Misses, Part, product};
+use crate::many::{Job, mix};
 use crate::matrix::{Dense, Missing, Weighting};
 use crate::{Error, Float};
 
@@ -92,9 +93,8 @@ mod tests {
                 missing: Missing::Nan,
                 ..Weighting::default()
             };
-            let go_on = &mut |_: &crate::Progress| std::ops::ControlFlow::Continue(());
             let nmf = Nmf::new(3);
-            let fit = nmf.fit_weighted(&part.matrix(), &weighting, Start::default(), go_on);
+            let fit = nmf.fit_weighted(&part.matrix(), &weighting, Start::default(), &mut ());
             let fit = fit.unwrap();
             (fit.w, fit.h)
         };

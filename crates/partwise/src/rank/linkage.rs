@@ -92,8 +92,8 @@ pub(super) fn cophenetic_correlation(distances: &[f64], tree: &Tree, n: usize) -
 
 #[cfg(test)]
 mod tests {
-    use super::super::mix;
     use super::*;
+    use crate::many::mix;
 
     /// The same by looking at every pair of groups and every pair of things each time.
     fn naive(distances: &[f64], n: usize) -> Vec<f64> {

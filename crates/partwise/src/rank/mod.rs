@@ -5,7 +5,6 @@
 //! than there are begin to predict noise. The methods on several starts ask whether components, or groups of samples, are
 //! found again. Relevance asks what a fit with too many components does without. A method is one file here and one entry in the table `METHODS` (`method.rs`).
 
-pub(crate) mod assignment;
 mod blocks;
 mod choose;
 mod consensus;
@@ -13,23 +12,18 @@ mod entries;
 mod fitted;
 mod found;
 mod grown;
-pub(crate) mod kept;
 mod linkage;
 mod method;
-pub(crate) mod mix;
-pub(crate) mod part;
 mod relevance;
 mod score;
-pub(crate) mod stability;
-pub(crate) mod work;
+mod stability;
+mod work;
 
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use crate::archive::Identity;
 use crate::error::refuse;
+use crate::many::{self, Course, SurveyObserver};
 use crate::matrix::{Matrix, Signs, Summary};
 use crate::nmf::Nmf;
 use crate::threads::Threads;
@@ -37,7 +31,7 @@ use crate::{Error, Float};
 pub use found::{Consensus, Criterion, Proposal, RankChoice, RankPart, RankPoint, Survey};
 use method::Look;
 pub use method::RankMethod;
-use work::{Course, Data};
+use work::Data;
 
 /// Starts that a fit with something held out tries for a few iterations, so that no curve hangs on one bad start.
 const TRIES: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
@@ -53,7 +47,7 @@ const TRIES: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 /// | `ranks` | | the ranks to look at | 1 to min(m, n), at least one |
 /// | `nmf` | `Nmf::new` | loss, solver, tolerance, limits, penalty, seed and threads of all fits; its rank and start are not used | |
 /// | `methods` | all that handle the loss | how ranks are judged; of those given the first decides, of all `cv`, but no more than `stability` says | see [`RankMethod::all`] |
-/// | `starts` | 10 | fits from drawn starts, for methods that compare starts | ≥ 2 |
+/// | `starts` | 10 | fits from drawn starts, for methods that compare starts | 2 to 1,000,000 |
 /// | `folds` | 5 | folds of single entries; each fold is held out once | 2 to min(m, n) |
 ///
 /// ```
@@ -62,9 +56,7 @@ const TRIES: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 /// let noise = |i: usize| (i * 7919 % 101) as f64 / 1010.0;
 /// let entry = |i: usize| f64::from(u8::from((i / 12) % 2 == (i % 12) / 6)) * (1 + i % 5) as f64 + noise(i);
 /// let values: Vec<f64> = (0..20 * 12).map(entry).collect();
-/// let survey = RankSurvey::new(1..=4).run(&Matrix::row_major(&values, 20, 12)?, &mut |_: &_| {
-///     std::ops::ControlFlow::Continue(())
-/// })?;
+/// let survey = RankSurvey::new(1..=4).run(&Matrix::row_major(&values, 20, 12)?, &mut ())?;
 /// let choice = survey.choice.expect("every rank was looked at");
 /// println!("rank {}: {}", choice.rank, choice.reason);
 /// # Ok::<(), partwise::Error>(())
@@ -76,49 +68,6 @@ pub struct RankSurvey {
     methods: Option<Vec<RankMethod>>,
     starts: usize,
     folds: usize,
-}
-
-/// How far a survey of ranks is, or another piece of work of many fits.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SurveyProgress {
-    /// The rank that is looked at.
-    pub rank: usize,
-    /// Fits done.
-    pub done: usize,
-    /// Fits in all.
-    pub total: usize,
-    /// Of those that are done, how many an earlier piece of work had made.
-    pub kept: usize,
-    /// Seconds since it began.
-    pub seconds: f64,
-}
-
-/// Sees a survey, or another piece of work of many fits, after every iteration of every fit, one call at a time from any thread, and can end it.
-///
-/// Closures from `&SurveyProgress` to `ControlFlow<()>` are observers.
-pub trait SurveyObserver: Send {
-    /// [`ControlFlow::Break`] ends the survey, which returns the ranks that are done; a consensus is of the runs that are.
-    fn observe(&mut self, progress: &SurveyProgress) -> ControlFlow<()>;
-
-    /// As [`crate::Observer::interrupt`]: nothing is kept.
-    fn interrupt(&self) -> Option<Arc<AtomicBool>> {
-        None
-    }
-
-    /// Whether [`Self::keep`] is to be called.
-    fn keeps(&self) -> bool {
-        false
-    }
-
-    /// Gets a record after every fit that is done, and one before the first that says what they belong to. From any first ones of
-    /// them, in any order but for that one, [`RankSurvey::resume`] and [`crate::ConsensusNmf::resume`] go on.
-    fn keep(&mut self, _record: &[u8]) {}
-}
-
-impl<F: FnMut(&SurveyProgress) -> ControlFlow<()> + Send> SurveyObserver for F {
-    fn observe(&mut self, progress: &SurveyProgress) -> ControlFlow<()> {
-        self(progress)
-    }
 }
 
 impl RankSurvey {
@@ -204,6 +153,9 @@ impl RankSurvey {
                 return refuse("method", method, legal);
             }
         }
+        for (what, count) in [("starts", self.starts), ("folds", self.folds)] {
+            many::check_fits(what, count)?;
+        }
         if self.starts < 2 {
             return refuse(
                 "starts",
@@ -267,7 +219,7 @@ impl RankSurvey {
         let mut largest = self.nmf.clone();
         largest.rank = self.ranks.last().copied().unwrap_or(1);
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let at_once = if work::beside(v) {
+        let at_once = if many::beside(v) {
             self.nmf.threads.map_or(processors, NonZeroUsize::get)
         } else {
             1

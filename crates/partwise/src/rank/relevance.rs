@@ -16,7 +16,8 @@
 //! penalty, whose residual is no longer that of its start.
 
 use super::score::Score;
-use super::work::{Data, Job};
+use super::work::Data;
+use crate::many::Job;
 use crate::matrix::Dense;
 use crate::nmf::{Factorization, Nmf, Start};
 use crate::pass;
@@ -189,9 +190,9 @@ fn of<T: Float>(mut fit: Factorization<T>, kept: &[usize]) -> Result<Factorizati
 
 #[cfg(test)]
 mod tests {
-    use super::super::mix;
     use super::*;
     use crate::Loss;
+    use crate::many::mix;
     use crate::matrix::Matrix;
 
     #[test]

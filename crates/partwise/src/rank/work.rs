@@ -1,31 +1,19 @@
 //! The fits of a survey: rank by rank, those of a rank beside each other.
-//!
-//! A fit has the same bits for any number of threads. So the fits of a rank share the threads, one each, where V is small,
-//! and take all threads one after another where V is large and copies of it are dear.
 
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use super::fitted::Size;
-use super::kept::{self, Kept, Past};
 use super::method::Look;
-use super::part::Misses;
-use super::{
-    RankPart, SurveyObserver, SurveyProgress, blocks, consensus, entries, relevance, stability,
-};
-use crate::archive::{Archive, Identity};
-use crate::init::Init;
+use super::{RankPart, blocks, consensus, entries, relevance, stability};
+use crate::archive::Archive;
+use crate::many::kept::{self, Kept};
+use crate::many::part::Misses;
+use crate::many::points::directions;
+use crate::many::{Course, Job, beside, drawn};
 use crate::matrix::{Dense, Matrix};
 use crate::nmf::{Nmf, Ready};
-use crate::observe::{Observer, Progress};
 use crate::threads::Threads;
 use crate::{Error, Float};
-
-/// Stored entries from which V counts as large.
-const LARGE: usize = 1 << 22;
 
 /// V and what all fits share.
 pub(super) struct Data<'a, 'v, T: Float> {
@@ -41,223 +29,10 @@ pub(super) struct Data<'a, 'v, T: Float> {
     pub(super) tries: NonZeroUsize,
 }
 
-/// Whether the fits of a rank run beside each other.
-pub(crate) fn beside<T: Float>(v: &Matrix<'_, T>) -> bool {
-    v.stored() < LARGE
-}
-
 impl<T: Float> Data<'_, '_, T> {
     /// The fit of a rank with a drawn start.
     pub(super) fn drawn(&self, rank: usize) -> Nmf {
         drawn(self.nmf, self.v, rank).brief()
-    }
-}
-
-/// One of many fits of a rank: from a drawn start, with as many threads as it has.
-pub(crate) fn drawn<T: Float>(nmf: &Nmf, v: &Matrix<'_, T>, rank: usize) -> Nmf {
-    let threads = if beside(v) {
-        Some(NonZeroUsize::MIN)
-    } else {
-        nmf.threads
-    };
-    let mut nmf = nmf.clone().init(Init::drawn());
-    nmf.rank = rank;
-    nmf.n_init(NonZeroUsize::MIN).threads(threads)
-}
-
-/// How far many fits are, and whether they go on.
-pub(crate) struct Course<'a> {
-    observer: Mutex<&'a mut dyn SurveyObserver>,
-    interrupt: Option<Arc<AtomicBool>>,
-    stopped: AtomicBool,
-    done: AtomicUsize,
-    total: usize,
-    clock: Instant,
-    /// What an earlier piece of work had done, and how much of that was taken so far.
-    past: Past,
-    taken: AtomicUsize,
-    /// Whether records are wanted; the lots of fits so far, and the columns of V.
-    keeps: bool,
-    lots: AtomicUsize,
-    cols: usize,
-}
-
-impl<'a> Course<'a> {
-    pub(crate) fn new(observer: &'a mut dyn SurveyObserver, total: usize) -> Self {
-        Self {
-            interrupt: observer.interrupt(),
-            keeps: observer.keeps(),
-            past: Past::default(),
-            taken: AtomicUsize::new(0),
-            lots: AtomicUsize::new(0),
-            cols: 0,
-            observer: Mutex::new(observer),
-            stopped: AtomicBool::new(false),
-            done: AtomicUsize::new(0),
-            total,
-            clock: Instant::now(),
-        }
-    }
-
-    /// The same without the fits of which there are records, for a V with so many columns.
-    ///
-    /// # Errors
-    /// [`Error::State`] if the records belong to other work.
-    pub(crate) fn going_on(
-        mut self,
-        records: &[Vec<u8>],
-        cols: usize,
-        identity: impl FnOnce() -> Identity,
-    ) -> Result<Self, Error> {
-        if self.keeps || !records.is_empty() {
-            let identity = identity();
-            self.past = Past::of(records, &identity)?;
-            self.cols = cols;
-            if records.is_empty() {
-                self.keep(&kept::head(identity));
-            }
-        }
-        Ok(self)
-    }
-
-    fn keep(&self, record: &[u8]) {
-        let mut observer = self.observer.lock().unwrap_or_else(PoisonError::into_inner);
-        observer.keep(record);
-    }
-
-    pub(crate) fn stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn seconds(&self) -> f64 {
-        self.clock.elapsed().as_secs_f64()
-    }
-
-    /// What each of `count` fits of a rank says, in order: `None` of those that the observer ended, or that say nothing.
-    ///
-    /// # Errors
-    /// The first of the engine's.
-    pub(crate) fn each<A: Send>(
-        &self,
-        rank: usize,
-        count: usize,
-        (threads, beside): (&Threads, bool),
-        fit: impl Fn(&mut Job<'_, '_>, usize) -> Result<Option<A>, Error> + Sync,
-    ) -> Result<Vec<Option<A>>, Error> {
-        let work = |i| {
-            let mut job = Job { rank, course: self };
-            if job.stopped() {
-                return Ok(None);
-            }
-            let answer = fit(&mut job, i)?;
-            if job.stopped() {
-                return Ok(None);
-            }
-            self.done.fetch_add(1, Ordering::Relaxed);
-            // An end that is asked for here comes before the next fit.
-            let _ = self.look(rank);
-            Ok(answer)
-        };
-        if beside {
-            threads.map(count, work).into_iter().collect()
-        } else {
-            (0..count).map(work).collect()
-        }
-    }
-
-    /// As [`Self::each`], with the answers that an earlier piece of work kept, and keeping those that are made.
-    pub(crate) fn each_kept<A: Kept + Send>(
-        &self,
-        rank: usize,
-        count: usize,
-        hands: (&Threads, bool),
-        fit: impl Fn(&mut Job<'_, '_>, usize) -> Result<Option<A>, Error> + Sync,
-    ) -> Result<Vec<Option<A>>, Error> {
-        let (lot, shape) = (self.lots.fetch_add(1, Ordering::Relaxed), (rank, self.cols));
-        self.each(rank, count, hands, |job, i| {
-            if let Some(answer) = self.past.answer((lot, i), shape)? {
-                self.taken.fetch_add(1, Ordering::Relaxed);
-                return Ok(answer);
-            }
-            let mut answer = fit(job, i)?;
-            if self.keeps && !job.stopped() {
-                self.keep(&kept::record((lot, i), &mut answer, shape));
-            }
-            Ok(answer)
-        })
-    }
-
-    /// A fit that is made to its end even if the observer has ended the work: what there is so far is worth nothing without it.
-    ///
-    /// # Errors
-    /// The fit's.
-    pub(crate) fn finish<A>(
-        &self,
-        rank: usize,
-        fit: impl FnOnce(&mut dyn Observer) -> Result<A, Error>,
-    ) -> Result<A, Error> {
-        let answer = fit(&mut Patient(Job { rank, course: self }))?;
-        self.done.fetch_add(1, Ordering::Relaxed);
-        let _ = self.look(rank);
-        Ok(answer)
-    }
-
-    fn look(&self, rank: usize) -> ControlFlow<()> {
-        if !self.stopped() {
-            // Whoever has it looks: what is done never seems to fall.
-            let mut observer = self.observer.lock().unwrap_or_else(PoisonError::into_inner);
-            let progress = SurveyProgress {
-                rank,
-                done: self.done.load(Ordering::Relaxed),
-                total: self.total,
-                kept: self.taken.load(Ordering::Relaxed),
-                seconds: self.seconds(),
-            };
-            if observer.observe(&progress).is_break() {
-                self.stopped.store(true, Ordering::Relaxed);
-            }
-        }
-        if self.stopped() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    }
-}
-
-/// One of the fits, as its observer.
-pub(crate) struct Job<'a, 'o> {
-    pub(super) rank: usize,
-    course: &'a Course<'o>,
-}
-
-impl Job<'_, '_> {
-    pub(crate) fn stopped(&self) -> bool {
-        self.course.stopped()
-    }
-}
-
-impl Observer for Job<'_, '_> {
-    fn observe(&mut self, _: &Progress) -> ControlFlow<()> {
-        self.course.look(self.rank)
-    }
-
-    fn interrupt(&self) -> Option<Arc<AtomicBool>> {
-        self.course.interrupt.clone()
-    }
-}
-
-/// A fit that tells how far it is, but does not end for it.
-struct Patient<'a, 'o>(Job<'a, 'o>);
-
-impl Observer for Patient<'_, '_> {
-    fn observe(&mut self, progress: &Progress) -> ControlFlow<()> {
-        let _ = self.0.observe(progress);
-        ControlFlow::Continue(())
-    }
-
-    fn interrupt(&self) -> Option<Arc<AtomicBool>> {
-        self.0.interrupt()
     }
 }
 
@@ -364,7 +139,7 @@ impl HeldOut {
     pub(super) fn of<T: Float>(misses: &Misses<T>, h: &Dense<T>) -> Option<Self> {
         misses.share().map(|figure| Self {
             figure,
-            directions: stability::directions(h),
+            directions: directions(h),
         })
     }
 }
@@ -511,7 +286,7 @@ pub(super) fn look_at_rank<T: Float>(
     rank: usize,
     (tasks, components): (&[Task], &mut [Option<Dense<f64>>]),
 ) -> Result<Option<Evidence>, Error> {
-    let before = course.done.load(Ordering::Relaxed);
+    let before = course.done();
     let starts = tasks.iter().any(|task| matches!(task, Task::Start(_)));
     let nmf = data.drawn(rank);
     let rounded = starts.then(|| nmf.rounded(data.v, threads)).flatten();
@@ -552,7 +327,7 @@ pub(super) fn look_at_rank<T: Float>(
             Answer::Left(count) => evidence.left = Some(count),
         }
     }
-    let done = course.done.load(Ordering::Relaxed) - before;
+    let done = course.done() - before;
     Ok((done == tasks.len()).then_some(evidence))
 }
 
@@ -570,7 +345,7 @@ fn answer<T: Float>(
             let fit = ready.fit(&nmf, job)?;
             Some(Answer::Start(Found {
                 groups: consensus::groups(&fit.w, &fit.h, data.samples),
-                directions: stability::directions(&fit.h),
+                directions: directions(&fit.h),
                 divergence: fit.divergence,
                 relative_error: fit.relative_error,
             }))

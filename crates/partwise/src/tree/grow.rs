@@ -6,11 +6,11 @@ use super::Rows;
 use super::found::{Tree, TreeNode};
 use super::rule::{Seen, SplitRule};
 use crate::kernel::dot;
+use crate::many::points::directions;
+use crate::many::{self, Course, Job};
 use crate::matrix::{Dense, Matrix};
 use crate::nmf::{Factor, Nmf, Start};
 use crate::observe::Observer;
-use crate::rank::stability::directions;
-use crate::rank::work::{self, Course, Job};
 use crate::threads::Threads;
 use crate::{Error, Float};
 
@@ -77,7 +77,7 @@ impl<T: Float> Grower<'_, '_, T> {
             leaves: Vec::new(),
             shape: (m, n),
         };
-        let hands = (self.threads, work::beside(self.v));
+        let hands = (self.threads, many::beside(self.v));
         let Some((component, of_all)) = self.whole(hands)? else {
             return Ok(None);
         };

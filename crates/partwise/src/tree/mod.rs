@@ -23,12 +23,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::error::refuse;
+use crate::many::part::Part;
+use crate::many::{self, Course, SurveyObserver};
 use crate::matrix::{Dense, Matrix, Signs, Summary};
 use crate::nmf::{Factor, Nmf, Start};
 use crate::observe::{Observer, Progress};
-use crate::rank::SurveyObserver;
-use crate::rank::part::Part;
-use crate::rank::work::{self, Course};
 use crate::threads::Threads;
 use crate::{Error, Float, Loss, Solver};
 use grow::Grower;
@@ -47,7 +46,6 @@ use grow::Grower;
 ///
 /// ```
 /// use partwise::{Matrix, NmfTree};
-/// # use std::ops::ControlFlow;
 /// // Samples of four kinds: kinds 0 and 1 share columns 0 to 2, and kinds 2 and 3 columns 9 to 11.
 /// let entry = |i: usize, j: usize| match (i % 4, j) {
 ///     (0 | 1, 0..3) | (2 | 3, 9..12) => 2.0,
@@ -56,7 +54,7 @@ use grow::Grower;
 /// };
 /// let values: Vec<f64> = (0..40 * 12).map(|at| entry(at / 12, at % 12)).collect();
 /// let v = Matrix::row_major(&values, 40, 12)?;
-/// let model = NmfTree::new(4).run(&v, &mut |_: &_| ControlFlow::Continue(()))?;
+/// let model = NmfTree::new(4).run(&v, &mut ())?;
 /// let model = model.expect("nobody ended it");
 /// let leaf = |i: usize| model.labels[i].expect("nothing was set aside");
 /// assert!((0..40).all(|i| leaf(i) == leaf(i % 4)));
@@ -131,7 +129,8 @@ impl NmfTree {
         let copies = v.stored() as u64 * (value + if v.is_sparse() { 4 } else { 0 });
         let last = self.flat(self.leaves).memory_needed(v);
         let pairs = self.pairs().memory_needed(v).saturating_mul(2);
-        let nodes = (2 * self.leaves as u64).saturating_mul(n * value + 64) + 16 * m;
+        let nodes = (self.leaves as u64).saturating_mul(2 * (n * value + 64));
+        let nodes = nodes.saturating_add(16 * m);
         last.max(pairs.saturating_add(copies)).saturating_add(nodes)
     }
 
@@ -292,7 +291,7 @@ impl NmfTree {
 
     /// Fits of a small V run beside each other.
     fn hands<T: Float>(&self, v: &Matrix<'_, T>) -> Option<NonZeroUsize> {
-        if work::beside(v) {
+        if many::beside(v) {
             Some(NonZeroUsize::MIN)
         } else {
             self.nmf.threads

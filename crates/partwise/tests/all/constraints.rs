@@ -492,6 +492,15 @@ fn snpa_finds_more_components_than_the_rank() {
 }
 
 #[test]
+fn a_row_of_next_to_nothing_is_no_component() {
+    let v = Dense::from_rows(vec![5e-310, 5e-310, 1.0, 0.0, 0.0, 1.0, 0.5, 0.5], 4, 2).unwrap();
+    let nmf = Nmf::new(2).constraint(named("separable"));
+    let mut picked = nmf.fit(&Matrix::from(&v)).unwrap().picked;
+    picked.sort_unstable();
+    assert_eq!(picked, [1, 2]);
+}
+
+#[test]
 fn little_volume_finds_components_that_no_sample_shows() {
     for seed in 0..4 {
         let (v, h) = mixtures((400, 30, 3), 0.85, 1e-3, seed);

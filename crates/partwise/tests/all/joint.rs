@@ -321,3 +321,18 @@ fn a_joint_fit_can_be_ended() {
     });
     assert_eq!((model.unwrap().fit.iterations, seen), (5, 5));
 }
+
+#[test]
+fn a_scale_that_no_matrix_has_is_refused() {
+    let [v, ..] = matrices();
+    let joint = JointNmf::new(nmf(3, Loss::FROBENIUS));
+    let h = random::<f64>(3, v.cols(), 1.0, 4);
+    let there = [Some(Matrix::from(&v))];
+    let mut go_on = |_: &Progress| ControlFlow::Continue(());
+    for scale in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let found = joint.transform_by(&there, &[(&h, scale)], &mut go_on);
+        let error = found.unwrap_err().to_string();
+        assert!(error.contains(&format!("scale = {scale}")), "{error}");
+    }
+    assert!(joint.transform_by(&there, &[(&h, 2.0)], &mut go_on).is_ok());
+}

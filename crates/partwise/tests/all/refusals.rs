@@ -283,6 +283,27 @@ fn what_absurd_requests_need_is_a_number() {
 }
 
 #[test]
+fn more_fits_than_can_be_listed_are_refused() {
+    let most = 1_000_000;
+    let survey = || RankSurvey::new([2]);
+    let consensus = || ConsensusNmf::new(Nmf::new(2));
+    assert_eq!(survey().starts(most).check(), Ok(()));
+    assert_eq!(consensus().runs(most).bootstrap(most).check(), Ok(()));
+    for (found, what) in [
+        (survey().starts(most + 1).check(), "starts"),
+        (survey().folds(most + 1).check(), "folds"),
+        (consensus().runs(most + 1).check(), "runs"),
+        (consensus().bootstrap(usize::MAX).check(), "bootstrap"),
+    ] {
+        let error = found.unwrap_err().to_string();
+        assert!(
+            error.contains(what) && error.contains("at most 1000000"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn a_solver_that_cannot_minimise_the_loss_is_refused() {
     let v = plain();
     for solver in Solver::all() {

@@ -22,14 +22,14 @@ pub(crate) enum Part<T> {
 
 /// An entry that was held out.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Held<T> {
-    pub(super) row: usize,
-    pub(super) col: usize,
-    pub(super) value: T,
+pub(crate) struct Held<T> {
+    pub(crate) row: usize,
+    pub(crate) col: usize,
+    pub(crate) value: T,
 }
 
 /// Whether an entry is held out, by its row and column.
-pub(super) type Pattern<'a> = dyn Fn(usize, usize) -> bool + Sync + 'a;
+pub(crate) type Pattern<'a> = dyn Fn(usize, usize) -> bool + Sync + 'a;
 
 impl<T: Float> Part<T> {
     pub(crate) fn matrix(&self) -> Matrix<'_, T> {
@@ -57,7 +57,7 @@ impl<T: Float> Part<T> {
 
     /// V with NaN in the place of each entry of a pattern, and what was there. A sparse V stores those places, also where it
     /// stored nothing: what is zero is held out like everything else.
-    pub(super) fn without_entries(v: &Matrix<'_, T>, out: &Pattern<'_>) -> (Self, Vec<Held<T>>) {
+    pub(crate) fn without_entries(v: &Matrix<'_, T>, out: &Pattern<'_>) -> (Self, Vec<Held<T>>) {
         let mut held = Vec::new();
         let mut kept = |row, col, value| {
             if out(row, col) {
@@ -139,7 +139,7 @@ impl<T: Float> Part<T> {
     }
 
     /// Calls `visit` with each entry's row, column and value, zeros included.
-    pub(super) fn for_each(&self, mut visit: impl FnMut(usize, usize, T)) {
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(usize, usize, T)) {
         if let Self::Dense(dense) = self {
             for row in 0..dense.rows() {
                 for (col, &value) in dense.row(row).iter().enumerate() {
@@ -196,7 +196,7 @@ const NOTHING_TO_EXPLAIN: f64 = 1e-9;
 
 /// How wrong predictions of entries are: Σ D(v, y) over Σ D(v, mean), so that 0 is right and 1 no better than the mean.
 #[derive(Debug)]
-pub(super) struct Misses<T> {
+pub(crate) struct Misses<T> {
     elementwise: Elementwise<T>,
     mean: f64,
     least: f64,
@@ -210,7 +210,7 @@ pub(super) struct Misses<T> {
 impl<T: Float> Misses<T> {
     /// `mean` and `largest` are those of V. A prediction above the largest entry counts as that: where a line of a factor
     /// meets few known entries, nothing else bounds it.
-    pub(super) fn new(loss: Loss, mean: f64, largest: f64) -> Self {
+    pub(crate) fn new(loss: Loss, mean: f64, largest: f64) -> Self {
         let beta = loss.beta();
         Self {
             elementwise: Elementwise::new(loss, mean),
@@ -228,7 +228,7 @@ impl<T: Float> Misses<T> {
         }
     }
 
-    pub(super) fn add(&mut self, value: T, prediction: f64) {
+    pub(crate) fn add(&mut self, value: T, prediction: f64) {
         let prediction = T::from_f64(prediction.min(self.largest).max(self.least));
         let mean = T::from_f64(self.mean);
         self.missed += self.elementwise.divergence(value, prediction);
@@ -237,7 +237,7 @@ impl<T: Float> Misses<T> {
     }
 
     /// The figure; `None` without any entry, or where V is all zeros.
-    pub(super) fn share(&self) -> Option<f64> {
+    pub(crate) fn share(&self) -> Option<f64> {
         let unit = self.mean.powf(self.beta) / self.elementwise.unit();
         let least = NOTHING_TO_EXPLAIN * unit * self.count as f64;
         Some(self.missed / self.to_explain.max(least)).filter(|share| share.is_finite())
@@ -245,7 +245,7 @@ impl<T: Float> Misses<T> {
 }
 
 /// Entry (row, col) of W H, with H as its transpose.
-pub(super) fn product<T: Float>(w: &Dense<T>, ht: &Dense<T>, row: usize, col: usize) -> f64 {
+pub(crate) fn product<T: Float>(w: &Dense<T>, ht: &Dense<T>, row: usize, col: usize) -> f64 {
     let pairs = w.row(row).iter().zip(ht.row(col));
     pairs.map(|(a, b)| a.to_f64() * b.to_f64()).sum()
 }
