@@ -15,7 +15,7 @@
 
 pub mod audio;
 pub mod compress;
-pub mod error;
+mod error;
 mod guard;
 pub mod image;
 pub mod parts;

@@ -167,8 +167,15 @@ impl Bands {
     }
 
     /// Templates over bands (rows × bands) as templates over bins (rows × bins).
+    ///
+    /// # Panics
+    /// If they are no whole rows.
     pub fn spread(&self, templates: &[f32]) -> Vec<f32> {
         let count = self.count();
+        assert!(
+            templates.len().is_multiple_of(count),
+            "templates in whole rows"
+        );
         let mut values = Vec::with_capacity(templates.len() / count * self.shares.len());
         for row in templates.chunks_exact(count) {
             let density = |band: usize| row[band] / self.widths[band];

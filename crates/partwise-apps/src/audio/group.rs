@@ -18,14 +18,14 @@ const RANGE_DECIBEL: f32 = 50.0;
 ///
 /// # Errors
 ///
-/// [`AppError::Parameter`] for templates of fewer bins than an envelope has bands.
+/// [`AppError::Parameter`] for no components, and templates of fewer than two bins.
 pub fn similarity(
     activations: &[f32],
     templates: &[f32],
     rank: usize,
     rate: u32,
 ) -> Result<Vec<f64>, AppError> {
-    let bins = templates.len() / rank;
+    let bins = templates.len().checked_div(rank).unwrap_or(0);
     let bands = Bands::new(Scale::Mel, ENVELOPE_BANDS.min(bins), bins, rate)?;
     let envelopes = bands.gathered(&Spectrogram {
         frames: rank,

@@ -17,7 +17,7 @@ use crate::guard::guarded;
 /// Reads the sound in the file `path`, all channels at the rate it has; the kind is told from the content.
 ///
 /// `limit_bytes` bounds the memory for the samples; it is checked against the file's header, and again while decoding. A
-/// piece that cannot be decoded is silent in the sound, which counts such pieces ([`Sound::damaged`]).
+/// piece that cannot be decoded is silent in the sound, as long as the file says, which counts such pieces ([`Sound::damaged`]).
 ///
 /// # Errors
 ///
@@ -74,7 +74,16 @@ fn decode(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
         .as_ref()
         .and_then(|parameters| parameters.audio())
         .ok_or_else(unknown)?;
-    let track_id = track.id;
+    let (track_id, time_base) = (track.id, track.time_base);
+    // Lengths of pieces are in units of their own.
+    let samples_in = |length: u64, rate: u32| match time_base {
+        Some(unit) => {
+            let seconds = u128::from(length) * u128::from(unit.numer.get());
+            let samples = seconds.saturating_mul(rate.into()) / u128::from(unit.denom.get());
+            u64::try_from(samples).unwrap_or(u64::MAX)
+        }
+        None => length,
+    };
     let announced = track.num_frames.unwrap_or(0);
     let count = parameters
         .channels
@@ -105,6 +114,8 @@ fn decode(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
     let mut channels: Vec<Vec<f32>> = Vec::new();
     let mut packet_samples: Vec<Vec<f32>> = Vec::new();
     let mut damaged = 0;
+    // The length of what was lost before the first piece that could be decoded.
+    let mut lost = 0_u64;
     let mut good = 0_u64;
     let mut first_error = None;
     loop {
@@ -129,12 +140,14 @@ fn decode(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
                 buffer.copy_to_vecs_planar::<f32>(&mut packet_samples);
                 if channels.is_empty() {
                     rate = buffer.spec().rate();
-                    channels = vec![Vec::new(); packet_samples.len()];
                     // The header may name fewer channels than there are, and more samples than come.
-                    within(announced, channels.len())?;
+                    let silent = samples_in(lost, rate);
+                    within(announced.max(silent), packet_samples.len())?;
                     let room = usize::try_from(announced).unwrap_or(0);
+                    channels = vec![Vec::new(); packet_samples.len()];
                     for channel in &mut channels {
                         let _ = channel.try_reserve_exact(room);
+                        channel.resize(usize::try_from(silent).unwrap_or(usize::MAX), 0.0);
                     }
                 }
                 if buffer.spec().rate() != rate || packet_samples.len() != channels.len() {
@@ -149,11 +162,16 @@ fn decode(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
             }
             Err(error @ Error::DecodeError(_)) => {
                 damaged += 1;
-                let before = channels.first().map_or(0, Vec::len) as u64;
-                let after = before.saturating_add(packet.dur.get());
-                within(after, channels.len())?;
-                for channel in &mut channels {
-                    channel.resize(usize::try_from(after).unwrap_or(usize::MAX), 0.0);
+                match channels.first() {
+                    None => lost = lost.saturating_add(packet.dur.get()),
+                    Some(channel) => {
+                        let silent = samples_in(packet.dur.get(), rate);
+                        let after = silent.saturating_add(channel.len() as u64);
+                        within(after, channels.len())?;
+                        for channel in &mut channels {
+                            channel.resize(usize::try_from(after).unwrap_or(usize::MAX), 0.0);
+                        }
+                    }
                 }
                 first_error.get_or_insert(error);
             }

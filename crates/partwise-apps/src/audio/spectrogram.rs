@@ -85,7 +85,11 @@ impl Spectrogram {
     }
 
     /// Each entry times that of a mask of the same shape.
+    ///
+    /// # Panics
+    /// If the mask has another length.
     pub fn mask(&mut self, mask: &[f32]) {
+        assert_eq!(mask.len(), self.values.len(), "a mask of the same shape");
         for (value, weight) in self.values.iter_mut().zip(mask) {
             *value *= weight;
         }

@@ -36,6 +36,8 @@ pub struct WaveFile {
     path: PathBuf,
     writer: hound::WavWriter<BufWriter<File>>,
     format: SampleFormat,
+    /// Bytes of samples until now.
+    bytes: u64,
 }
 
 impl std::fmt::Debug for WaveFile {
@@ -48,11 +50,14 @@ impl std::fmt::Debug for WaveFile {
 }
 
 impl WaveFile {
+    /// Bytes of samples in a file at the most: its sizes are of 32 bits, and count the headers.
+    pub const MOST_BYTES: u64 = u32::MAX as u64 - 1024;
+
     /// Begins a file of `channels` channels and `rate` samples a second.
     ///
     /// # Errors
     ///
-    /// [`AppError::WriteSound`] if the system refuses.
+    /// [`AppError::WriteSound`] if the system refuses, or for more than 65,535 channels.
     pub fn create(
         path: &Path,
         channels: usize,
@@ -64,8 +69,10 @@ impl WaveFile {
             SampleFormat::Pcm24 => (24, hound::SampleFormat::Int),
             SampleFormat::Float32 => (32, hound::SampleFormat::Float),
         };
+        let counted = u16::try_from(channels);
         let spec = hound::WavSpec {
-            channels: u16::try_from(channels).unwrap_or(u16::MAX),
+            channels: counted
+                .map_err(|_| too_large(path, "more channels than a WAV file holds"))?,
             sample_rate: rate,
             bits_per_sample,
             sample_format,
@@ -75,6 +82,7 @@ impl WaveFile {
             path: path.to_owned(),
             writer,
             format,
+            bytes: 0,
         })
     }
 
@@ -82,9 +90,17 @@ impl WaveFile {
     ///
     /// # Errors
     ///
-    /// [`AppError::WriteSound`] if the system refuses, as on a full disk.
+    /// [`AppError::WriteSound`] if the system refuses, as on a full disk, or for more than [`MOST_BYTES`](Self::MOST_BYTES) in all.
     pub fn append(&mut self, channels: &[Vec<f32>]) -> Result<(), AppError> {
         let length = channels.first().map_or(0, Vec::len);
+        let bytes = self.format.bytes().saturating_mul(length as u64);
+        let after = bytes
+            .saturating_mul(channels.len() as u64)
+            .saturating_add(self.bytes);
+        if after > Self::MOST_BYTES {
+            return Err(too_large(&self.path, "more samples than a WAV file holds"));
+        }
+        self.bytes = after;
         let scale = match self.format {
             SampleFormat::Pcm16 => f32::from(i16::MAX),
             _ => 8_388_607.0,
@@ -115,6 +131,13 @@ impl WaveFile {
             .finalize()
             .map_err(|error| refused(&path, error))
     }
+}
+
+fn too_large(path: &Path, what: &str) -> AppError {
+    refused(
+        path,
+        std::io::Error::new(std::io::ErrorKind::InvalidInput, what).into(),
+    )
 }
 
 fn refused(path: &Path, error: hound::Error) -> AppError {

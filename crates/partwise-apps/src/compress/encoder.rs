@@ -117,21 +117,18 @@ impl<'a> Encoder<'a> {
     /// The best way at a step.
     pub(super) fn best(&self, step: f32) -> Result<Trial, AppError> {
         let ways: Vec<Way> = self.cuts.iter().map(|(way, _)| *way).collect();
-        let mut best: Option<Trial> = None;
-        for trial in in_parallel(&ways, |&way| self.patches(way, step)) {
-            let trial = trial?;
-            if best.as_ref().is_none_or(|best| trial.cost < best.cost) {
-                best = Some(trial);
-            }
-        }
-        let bound = best.as_ref().map_or(f64::INFINITY, |best| best.cost);
-        if let Some(trial) = self.whole(step, bound)?
-            && trial.cost < bound
-        {
-            best = Some(trial);
-        }
-        best.ok_or_else(|| AppError::NotCompressed {
-            name: "the picture".to_owned(),
+        let trials = in_parallel(&ways, |&way| self.patches(way, step));
+        let trials: Vec<Trial> = trials.into_iter().collect::<Result<_, _>>()?;
+        let cheapest = trials
+            .into_iter()
+            .reduce(|best, trial| match trial.cost < best.cost {
+                true => trial,
+                false => best,
+            });
+        let best = cheapest.expect("every picture can be cut into blocks");
+        Ok(match self.whole(step, best.cost)? {
+            Some(trial) if trial.cost < best.cost => trial,
+            _ => best,
         })
     }
 
@@ -156,9 +153,9 @@ impl<'a> Encoder<'a> {
     /// The whole picture at a step, unless it surely costs more than `bound`.
     fn whole(&self, step: f32, bound: f64) -> Result<Option<Trial>, AppError> {
         let singular = self.singular.get_or_init(|| self.decompose());
-        let Ok(singular) = singular else {
-            return Ok(None);
-        };
+        let singular = singular.as_ref().map_err(|error| AppError::Factorisation {
+            source: error.clone().into(),
+        })?;
         let (height, columns) = self.photo.picture.shape();
         let price = price_of_a_bit(step);
         let least = |rank: usize, bits: f64| {

@@ -199,13 +199,8 @@ fn seek(
         }
         trial = heard(encoder.in_way(way, octave.exp2() as f32)?);
     }
-    match met {
-        Some((_, trial)) => Ok(trial),
-        None => Err(AppError::Unreachable {
-            asked: "this goal".to_owned(),
-            nearest: "nothing".to_owned(),
-        }),
-    }
+    let (_, trial) = met.expect("without a step that meets the goal the search ends in an error");
+    Ok(trial)
 }
 
 fn unreachable(target: Target, last: &Trial) -> AppError {

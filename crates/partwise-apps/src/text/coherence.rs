@@ -17,6 +17,9 @@ pub const DIVERSITY_TERMS: usize = 25;
 
 /// The coherence of each topic: the mean NPMI of all pairs of its terms (columns of `rows`); `None` for a topic of fewer
 /// than two terms.
+///
+/// # Panics
+/// If a term is no column of `rows`.
 pub fn npmi<V: Copy + Send + Sync>(rows: &TermRows<V>, topics: &[Vec<usize>]) -> Vec<Option<f64>> {
     let mut place_of = vec![None; rows.cols];
     let mut terms = Vec::new();

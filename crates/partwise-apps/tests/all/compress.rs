@@ -413,3 +413,26 @@ proptest! {
         }
     }
 }
+
+/// A factoriser that gives up.
+struct Failing;
+
+impl Factoriser for Failing {
+    fn non_negative(&self, _: &[f32], _: (usize, usize), _: usize) -> Result<Factors, FactorError> {
+        Err("no memory for it".into())
+    }
+
+    fn singular(&self, _: &[f32], _: (usize, usize), _: usize) -> Result<Factors, FactorError> {
+        Err("no memory for it".into())
+    }
+}
+
+#[test]
+fn a_picture_that_cannot_be_factored_is_refused() {
+    let photo = photo(40, 30, Channels::Grey, Depth::Eight);
+    let target = Target::Quality(50.0);
+    let error = compress(&photo, target, Method::NonNegative, &Failing, &|_, _| ()).unwrap_err();
+    assert!(matches!(error, AppError::Factorisation { .. }), "{error}");
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("no memory"), "{source}");
+}

@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 use std::path::{Path, PathBuf};
 
 use partwise_apps::AppError;
-use partwise_apps::audio::load;
+use partwise_apps::audio::{SampleFormat, WaveFile, load};
 
 const RATE: u32 = 22_050;
 const LENGTH: usize = 11_025;
@@ -61,4 +61,59 @@ fn an_unknown_codec_is_refused_with_the_known_ones() {
     let error = load(&fixture("two-tones.opus"), 1 << 30).unwrap_err();
     assert!(matches!(error, AppError::UnknownSound { .. }), "{error}");
     assert!(error.to_string().contains("Ogg Vorbis"), "{error}");
+}
+
+/// Where the frames of an MP3 of MPEG-2 begin.
+fn frames(mp3: &[u8]) -> Vec<usize> {
+    const KILOBITS: [usize; 15] = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
+    let mut found = Vec::new();
+    let mut at = mp3
+        .windows(2)
+        .position(|pair| pair[0] == 0xff && pair[1] >> 4 == 0xf)
+        .unwrap();
+    while at + 4 < mp3.len() && mp3[at] == 0xff {
+        found.push(at);
+        let (rate, padding) = (
+            KILOBITS[usize::from(mp3[at + 2] >> 4)],
+            mp3[at + 2] >> 1 & 1,
+        );
+        at += 72_000 * rate / RATE as usize + usize::from(padding);
+    }
+    found
+}
+
+#[test]
+fn pieces_that_cannot_be_decoded_are_silent_and_keep_their_time() {
+    const FRAME: usize = 576;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged.mp3");
+    let whole = std::fs::read(fixture("two-tones.mp3")).unwrap();
+    let sound = load(&fixture("two-tones.mp3"), 1 << 30).unwrap();
+    let frames = frames(&whole);
+    for lost in [vec![1], vec![1, 2], vec![9], vec![1, 9, 10]] {
+        let mut bytes = whole.clone();
+        for &frame in &lost {
+            // More large values than a frame holds.
+            bytes[frames[frame] + 6] |= 0x03;
+            bytes[frames[frame] + 7] |= 0xfe;
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        let damaged = load(&path, 1 << 30).unwrap();
+        assert_eq!(damaged.damaged(), lost.len() as u64, "{lost:?}");
+        assert_eq!(damaged.length(), sound.length(), "{lost:?}");
+        for (channel, before) in damaged.channels().iter().zip(sound.channels()) {
+            // Whatever follows the frames behind those that are lost is as it was.
+            let later = (lost.last().unwrap() + 3) * FRAME;
+            assert_eq!(channel[later..], before[later..], "{lost:?}");
+        }
+    }
+}
+
+#[test]
+fn more_channels_than_a_file_holds_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wide.wav");
+    let found = WaveFile::create(&path, 70_000, RATE, SampleFormat::Pcm16);
+    assert!(matches!(found.unwrap_err(), AppError::WriteSound { .. }));
+    assert!(!path.exists());
 }

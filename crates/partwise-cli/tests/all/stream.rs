@@ -162,6 +162,18 @@ fn sparse_rows_and_rows_of_zeros_are_learnt_from() {
 }
 
 #[test]
+fn a_batch_may_be_larger_than_all_there_is() {
+    let place = Place::new();
+    place.file("v.csv", "1,2\n3,4\n5,6\n");
+    for batch in ["1000", "9223372036854775808"] {
+        place.succeed(&format!(
+            "fit v.csv --stream --batch-size {batch} -k 1 -o out-{batch} -q"
+        ));
+        assert_eq!(place.json(&format!("out-{batch}/run.json"))["shape"][0], 3);
+    }
+}
+
+#[test]
 fn what_cannot_be_learnt_from_is_refused() {
     let place = Place::new();
     let refused = |bytes: &[u8], options: &str, words: &[&str]| {

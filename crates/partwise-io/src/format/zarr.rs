@@ -153,9 +153,9 @@ impl Tree for Folders<'_> {
     fn children(&self, path: &str) -> Result<(Vec<String>, Vec<String>), Error> {
         let (mut groups, mut arrays) = (Vec::new(), Vec::new());
         let folder = self.folder.join(path);
-        let entries = std::fs::read_dir(&folder)
-            .map_err(|source| crate::source::read_error(&self.of(path), source))?;
-        for child in entries.flatten() {
+        let refused = |source| crate::source::read_error(&self.of(path), source);
+        for child in std::fs::read_dir(&folder).map_err(refused)? {
+            let child = child.map_err(refused)?;
             let (Ok(name), folder) = (child.file_name().into_string(), child.path()) else {
                 continue;
             };
@@ -186,10 +186,14 @@ impl Tree for Folders<'_> {
             .collect()
     }
 
-    fn texts(&self, path: &str, _: &Budget) -> Result<Vec<String>, Error> {
+    fn texts(&self, path: &str, budget: &Budget) -> Result<Vec<String>, Error> {
         let Some(array) = self.opened(path)? else {
             return Ok(Vec::new());
         };
+        // What is in no chunk is this text, again and again.
+        let absent = size_of::<String>() + array.fill_value().as_ne_bytes().len();
+        let count = array.shape().iter().copied().fold(1, u64::saturating_mul);
+        budget.check(count.saturating_mul(absent as u64))?;
         array
             .retrieve_array_subset(&array.subset_all())
             .map_err(|error| refused(&self.of(path), error))

@@ -278,11 +278,11 @@ impl Opener<'_> {
         let mut all = self.budget.allocate::<u64>(lines.rows())?;
         lines.visit(0, lines.rows(), |part| {
             for &number in part {
-                if !(0.0..9.0e15).contains(&number) {
+                if !(0.0..9.0e15).contains(&number) || number.fract() != 0.0 {
                     return Err(Error::Malformed {
                         file: self.budget.file.clone(),
                         problem: format!(
-                            "indptr: entry {} is {number}; expected 0 or more",
+                            "indptr: entry {} is {number}; expected a whole number, 0 or more",
                             all.len()
                         ),
                     });

@@ -104,21 +104,27 @@ impl Compressed {
         out: &mut Vec<I>,
         made: impl Fn(u32) -> I,
     ) -> Result<(), Error> {
-        // The largest bound is that of 32 bits, so all indices below are whole in a double.
         let bound = self.inner as f64;
-        let within = |index: f64| (index >= 0.0) & (index < bound);
+        // Beyond 32 bits the conversion comes to its ends, which are not equal.
+        let within = |index: f64, whole: u32| (f64::from(whole) == index) & (index < bound);
         let mut number = first;
         self.indices.visit(first, count, |part| {
-            if !part.iter().fold(true, |all, &index| all & within(index)) {
-                let place = part.iter().position(|&index| !within(index)).unwrap_or(0);
+            let mut all = true;
+            out.extend(part.iter().map(|&index| {
+                let whole = index as u32;
+                all &= within(index, whole);
+                made(whole)
+            }));
+            if !all {
+                let place = part.iter().position(|&index| !within(index, index as u32));
+                let place = place.unwrap_or(0);
                 return Err(self.malformed(format!(
-                    "indices: entry {} is {}; expected 0 to {}",
+                    "indices: entry {} is {}; expected a whole number from 0 to {}",
                     number + place as u64,
                     part[place],
                     self.inner as i128 - 1
                 )));
             }
-            out.extend(part.iter().map(|&index| made(index as u32)));
             number += part.len() as u64;
             Ok(())
         })

@@ -5,6 +5,7 @@
 //! Values take the shortest of the types below in which every one of the block is exactly what it was: counts take a byte, or
 //! little more where some are large. All of it may be deflated.
 
+use std::cell::Cell;
 use std::io::{Read, Write};
 
 use flate2::Compression;
@@ -21,6 +22,9 @@ const MOST_COMPRESSION: u64 = 1040;
 const LEVEL: u32 = 1;
 /// A block is deflated where that makes it so many times as short: to inflate one takes longer than to read as many bytes.
 const WORTHWHILE: usize = 2;
+
+/// Numbers that are looked at together.
+const EIGHT: usize = 8;
 
 /// How a value lies in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,7 +123,15 @@ impl Width {
             Self::F32 => bytes.values(out, |value| T::from_f32(f32::from_le_bytes(value)))?,
             Self::F64 => bytes.values(out, |value| T::from_f64(f64::from_le_bytes(value)))?,
             // Above 32 bits there is none in what was written.
-            Self::Varint => bytes.numbers(out, |value| T::from_f64(value as f64))?,
+            Self::Varint => bytes.numbers(
+                out,
+                |value| T::from_f64(value as f64),
+                |word, out| {
+                    for (out, byte) in out.iter_mut().zip(word.to_le_bytes()) {
+                        *out = T::from_f64(f64::from(byte));
+                    }
+                },
+            )?,
         }
         Some(())
     }
@@ -254,15 +266,20 @@ pub(super) fn sparse_entries<T: Real>(
     // All of them are written below.
     out.indices.resize(stored, 0);
     for row in out.offsets.windows(2) {
-        let (mut next, mut large) = (0u64, 0);
+        let (next, mut large) = (Cell::new(0u64), 0);
         let indices = &mut out.indices[row[0]..row[1]];
-        let read = bytes.numbers(indices, |gap| {
-            large |= gap;
-            let index = next.wrapping_add(gap);
-            next = index.wrapping_add(1);
-            index as u32
-        });
+        let read = bytes.numbers(
+            indices,
+            |gap| {
+                large |= gap;
+                let index = next.get().wrapping_add(gap);
+                next.set(index.wrapping_add(1));
+                index as u32
+            },
+            |gaps, indices| next.set(eight_columns(next.get(), gaps, indices)),
+        );
         read.ok_or("its columns end too early")?;
+        let next = next.get();
         // As many gaps as there may be entries do not wrap if none is larger than a column's number.
         if next > cols as u64 || large > u64::from(u32::MAX) {
             return Err("an entry lies behind the last column");
@@ -273,6 +290,28 @@ pub(super) fn sparse_entries<T: Real>(
         Some(()) if bytes.0.is_empty() => Ok(()),
         _ => Err("it has another number of values than entries"),
     }
+}
+
+/// The columns of eight entries from `next` on, by their gaps of a byte each, all below 128; what comes next then.
+#[inline]
+fn eight_columns(next: u64, gaps: u64, columns: &mut [u32; EIGHT]) -> u64 {
+    /// Every other byte, in a place of 16 bits, and 1 in each of these.
+    const PLACES: u64 = 0x00ff_00ff_00ff_00ff;
+    const ONES: u64 = 0x0001_0001_0001_0001;
+    let (even, odd) = (gaps & PLACES, gaps >> 8 & PLACES);
+    // In the place of each pair of gaps: the sum of all to its second, and to its first one.
+    let second = (even + odd).wrapping_mul(ONES);
+    let first = second - odd;
+    let (pairs, _) = columns.as_chunks_mut::<2>();
+    for (i, pair) in pairs.iter_mut().enumerate() {
+        let of = |sums: u64| u32::from((sums >> (16 * i)) as u16);
+        let before = (next as u32).wrapping_add(2 * i as u32);
+        *pair = [
+            before.wrapping_add(of(first)),
+            before.wrapping_add(of(second) + 1),
+        ];
+    }
+    next.wrapping_add((second >> 48) + EIGHT as u64)
 }
 
 /// Seven bits a byte, the lowest first; the eighth says that more follow.
@@ -325,27 +364,26 @@ impl<'a> Bytes<'a> {
         Some(())
     }
 
-    /// Fills `out` with what is `made` of as many numbers; `None` if the bytes end before.
+    /// Fills `out` with what is made of as many numbers, by `one`, or by `eight` of a byte each; `None` if the bytes end before.
     #[inline]
-    fn numbers<O>(&mut self, mut out: &mut [O], mut made: impl FnMut(u64) -> O) -> Option<()> {
+    fn numbers<O>(
+        &mut self,
+        mut out: &mut [O],
+        mut one: impl FnMut(u64) -> O,
+        mut eight: impl FnMut(u64, &mut [O; EIGHT]),
+    ) -> Option<()> {
         /// The bits that say that more bytes follow, of [`EIGHT`] bytes.
         const FOLLOWED: u64 = 0x8080_8080_8080_8080;
-        const EIGHT: usize = 8;
         while !out.is_empty() {
             // Most numbers take one byte.
-            let count = match (
-                self.0.first_chunk::<EIGHT>(),
-                out.first_chunk_mut::<EIGHT>(),
-            ) {
+            let count = match (self.0.first_chunk(), out.first_chunk_mut()) {
                 (Some(&bytes), Some(out)) if u64::from_le_bytes(bytes) & FOLLOWED == 0 => {
-                    for (out, byte) in out.iter_mut().zip(bytes) {
-                        *out = made(u64::from(byte));
-                    }
+                    eight(u64::from_le_bytes(bytes), out);
                     self.0 = &self.0[EIGHT..];
                     EIGHT
                 }
                 _ => {
-                    out[0] = made(self.number()?);
+                    out[0] = one(self.number()?);
                     1
                 }
             };
@@ -395,6 +433,62 @@ mod tests {
         // Cut off, and too long for 64 bits.
         assert_eq!(Bytes(&[0x80]).number(), None);
         assert_eq!(Bytes(&[0xff; 12]).number(), None);
+    }
+
+    #[test]
+    fn rows_are_read_to_the_last_column_and_no_further() {
+        // Rows that end within eight bytes of each other, the last one at the last column there is.
+        let lengths = [3, 9, 0, 12];
+        let last = u32::MAX - 12;
+        let rows = [0..3, 5..14, 0..0, last..last + 12];
+        let indices: Vec<u32> = rows.into_iter().flatten().collect();
+        let values = vec![1.0; indices.len()];
+        let packed = pack(&lengths, &indices, &values, false).unwrap();
+        let mut out = partwise::SparseRun::<f32>::default();
+        let mut read = |cols: usize, bytes: &[u8]| {
+            let size = (lengths.len(), cols, indices.len());
+            sparse_entries(packed.code, bytes, size, &mut out).map(|()| out.indices.clone())
+        };
+        let cols = u32::MAX as usize;
+        assert_eq!(read(cols, &packed.bytes), Ok(indices.clone()));
+        let beyond = Err("an entry lies behind the last column");
+        assert_eq!(read(cols - 1, &packed.bytes), beyond);
+        // A gap of 127 in the place of none leads beyond 32 bits.
+        let mut bytes = packed.bytes.clone();
+        let place = lengths.len() + 3 + 9 + 5 + 2;
+        assert_eq!(bytes[place], 0);
+        bytes[place] = 127;
+        assert_eq!(read(cols, &bytes), beyond);
+    }
+
+    #[test]
+    fn columns_of_any_gaps_come_back() {
+        // Gaps of a byte in stretches of any length between wider ones.
+        let gap = |i: u64| match i * 7919 % 23 {
+            0 => 300,
+            1 => 127,
+            2 if i > 900 => 20_000_000,
+            more => more * (i % 7),
+        };
+        for count in [0, 1, 7, 8, 9, 16, 100, 1000] {
+            let mut next = 0;
+            let indices: Vec<u32> = (0..count)
+                .map(|i| {
+                    let index = next + gap(i);
+                    next = index + 1;
+                    u32::try_from(index).unwrap()
+                })
+                .collect();
+            let values = vec![1.0; indices.len()];
+            let packed = pack(&[indices.len()], &indices, &values, false).unwrap();
+            let mut out = partwise::SparseRun::<f64>::default();
+            let size = (1, next as usize, indices.len());
+            sparse_entries(packed.code, &packed.bytes, size, &mut out).unwrap();
+            assert_eq!(out.indices, indices);
+            let narrow = (1, (next as usize).saturating_sub(1), indices.len());
+            let found = sparse_entries(packed.code, &packed.bytes, narrow, &mut out);
+            assert_eq!(found.is_err(), count > 0);
+        }
     }
 
     #[test]

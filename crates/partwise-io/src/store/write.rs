@@ -178,12 +178,13 @@ impl<'a> Writer<'a> {
 
     /// The next values of a dense matrix, row after row; where they end is of no account.
     pub(crate) fn dense<T: Real>(&mut self, mut values: &[T]) -> Result<(), Error> {
-        let (rows, cols) = (self.dense_rows(), self.index.cols as usize);
+        let rows = self.dense_rows();
+        let whole = rows.saturating_mul(self.index.cols as usize);
         while !values.is_empty() {
-            let room = rows * cols - self.values.len();
+            let room = whole - self.values.len();
             let (now, later) = values.split_at(room.min(values.len()));
             self.values.extend(now.iter().map(|value| value.to_f64()));
-            if self.values.len() == rows * cols {
+            if self.values.len() == whole {
                 self.end_block(rows)?;
             }
             values = later;

@@ -548,6 +548,87 @@ fn rows_that_cannot_be_counted() {
     );
 }
 
+/// A folder of Zarr 3 with these arrays, none of which has a chunk: (path, shape, type, fill value).
+fn absent_chunks(root: &Path, attributes: &str, arrays: &[(&str, &[u64], &str, &str)]) {
+    let put = |path: &str, text: String| {
+        let folder = root.join(path);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("zarr.json"), text).unwrap();
+    };
+    let group = |attributes: &str| {
+        format!(r#"{{"zarr_format": 3, "node_type": "group", "attributes": {attributes}}}"#)
+    };
+    for (path, shape, kind, fill) in arrays {
+        let codec = match *kind {
+            "string" => r#"{"name": "vlen-utf8"}"#,
+            _ => r#"{"name": "bytes", "configuration": {"endian": "little"}}"#,
+        };
+        let array = format!(
+            r#"{{"zarr_format": 3, "node_type": "array", "shape": {shape:?}, "data_type": "{kind}", "fill_value": {fill},
+            "chunk_grid": {{"name": "regular", "configuration": {{"chunk_shape": {shape:?}}}}},
+            "chunk_key_encoding": {{"name": "default"}}, "codecs": [{codec}]}}"#
+        );
+        put(path, array);
+        if let Some((above, _)) = path.rsplit_once('/') {
+            put(above, group(if above == "X" { attributes } else { "{}" }));
+        }
+    }
+    put("", group("{}"));
+}
+
+#[test]
+fn names_that_are_in_no_chunk_take_memory_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("v.zarr");
+    let long = format!("\"{}\"", "x".repeat(100_000));
+    let arrays: &[(&str, &[u64], &str, &str)] = &[
+        ("X", &[100_000, 1], "float64", "1.0"),
+        ("obs/_index", &[100_000], "string", &long),
+    ];
+    absent_chunks(&root, "{}", arrays);
+    let options = ReadOptions {
+        memory_limit: Some(64 << 20),
+        ..ReadOptions::default()
+    };
+    let error = message(&root, &options);
+    assert!(error.contains("memory"), "{error}");
+}
+
+#[test]
+fn places_that_are_no_whole_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let sparse = r#"{"encoding-type": "csr_matrix", "shape": [2, 4]}"#;
+    for (name, indptr, indices, expected) in [
+        (
+            "pointers",
+            "0.5",
+            "1.0",
+            "indptr: entry 0 is 0.5; expected a whole number, 0 or more",
+        ),
+        (
+            "indices",
+            "0.0",
+            "0.7",
+            "indices: entry 0 is 0.7; expected a whole number from 0 to 3",
+        ),
+    ] {
+        let root = folder.path().join(format!("{name}.zarr"));
+        let arrays: &[(&str, &[u64], &str, &str)] = &[
+            ("X/data", &[2], "float64", "1.0"),
+            ("X/indices", &[2], "float64", indices),
+            ("X/indptr", &[3], "float64", indptr),
+        ];
+        absent_chunks(&root, sparse, arrays);
+        if name == "indices" {
+            let bounds = [0.0_f64, 1.0, 2.0].map(f64::to_le_bytes).concat();
+            std::fs::create_dir_all(root.join("X/indptr/c")).unwrap();
+            std::fs::write(root.join("X/indptr/c/0"), bounds).unwrap();
+        }
+        let error = message(&root, &ReadOptions::default());
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn groups_within_themselves() {

@@ -230,7 +230,7 @@ fn check(arguments: &AudioArguments) -> anyhow::Result<()> {
 /// Refuses a sound whose parts are more than WAV files have room for.
 fn check_size(sound: &Sound, format: SampleFormat) -> anyhow::Result<()> {
     let samples = sound.length() as u64 * sound.channels().len() as u64;
-    let (bytes, most) = (samples * format.bytes(), u64::from(u32::MAX) - 1024);
+    let (bytes, most) = (samples * format.bytes(), WaveFile::MOST_BYTES);
     anyhow::ensure!(
         bytes <= most,
         "{} has {samples} samples, which are {bytes} bytes a part; a WAV file holds at most {most}. Cut the sound, or give fewer --bits",
