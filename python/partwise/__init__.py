@@ -2,9 +2,10 @@
 
 from . import plot
 from ._consensus import ConsensusNMF
+from ._function import non_negative_factorization
 from ._joint import JointNMF
 from ._minibatch import MiniBatchNMF
-from ._nmf import NMF, non_negative_factorization
+from ._nmf import NMF
 from ._partwise import __version__
 from ._quality import ComponentWarning, FitQuality
 from ._rank import RankCurve, RankSurvey, rank_survey

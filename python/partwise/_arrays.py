@@ -61,6 +61,18 @@ def with_floats(X):
         return X
 
 
+def checked(X, check=check_array, whole=False, **options):
+    """X as the engine takes it, looked at by `check` with scikit-learn's options of that name.
+
+    `whole` says that a large matrix of integers may stay one.
+    """
+    whole = whole and WholeNumbers.of(X)
+    X = X if whole else with_floats(X)
+    options = {"accept_sparse": ("csr", "csc"), "dtype": None if whole else dtypes_for(X), **options}
+    X = refuse_malformed(check(X, **options))
+    return WholeNumbers(X) if whole else X
+
+
 def engine_input(X):
     """A checked matrix for the engine: a dense array, or the parts of a CSR or CSC matrix."""
     if isinstance(X, WholeNumbers):

@@ -1,5 +1,6 @@
-"""What both estimators share: parameters, checks, and names of what comes out."""
+"""What the estimators share: parameters, checks, and names of what comes out."""
 
+import functools
 import os
 import sys
 import warnings
@@ -12,14 +13,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _partwise
-from ._arrays import WholeNumbers, checked_factor, dtypes_for, refuse_malformed, refuse_other_dtypes, with_floats
+from ._arrays import checked, checked_factor, engine_input, refuse_other_dtypes
 from ._quality import ComponentWarning
 
 BETA = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 """Losses that have a name."""
 
 SOLVERS = tuple(name for name, _ in _partwise.solvers())
-INITS = tuple(name for name, _ in _partwise.inits() if name != "auto")
+INITS = tuple(name for name, _, _ in _partwise.inits() if name != "auto")
 
 
 MOST_THREADS = 1024
@@ -29,6 +30,11 @@ MOST_THREADS = 1024
 def count(number):
     """A whole number as the engine takes it. No limit that is longer is ever reached."""
     return min(int(number), sys.maxsize)
+
+
+def beta_of(beta_loss):
+    """The number of a loss, which may be given by its name."""
+    return float(BETA.get(beta_loss, beta_loss))
 
 
 def available_threads(n_threads):
@@ -41,22 +47,49 @@ def available_threads(n_threads):
     return min(int(n_threads), MOST_THREADS)
 
 
+OF_ALL_FITS = {
+    "beta_loss": [StrOptions(set(BETA)), Real],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "random_state": ["random_state"],
+    "alpha_W": [Interval(Real, 0, None, closed="left")],
+    "alpha_H": [Interval(Real, 0, None, closed="left"), StrOptions({"same"})],
+    "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+    "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+}
+"""Parameters of whatever makes fits, and what is legal."""
+
+OF_THE_ENGINE = tuple(name for name in OF_ALL_FITS if name != "random_state")
+"""Those that the engine takes by the same names."""
+
+
+def engine_options(n_components, *, beta_loss, tol, max_iter, alpha_W, alpha_H, l1_ratio, n_threads, **others):
+    """The engine's parameters by name."""
+    return {
+        "n_components": count(n_components),
+        "beta_loss": beta_of(beta_loss),
+        "tol": float(tol),
+        "max_iter": count(max_iter),
+        "alpha_W": float(alpha_W),
+        "alpha_H": float(alpha_W if alpha_H == "same" else alpha_H),
+        "l1_ratio": float(l1_ratio),
+        "n_threads": available_threads(n_threads),
+        **others,
+    }
+
+
 class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """What NMF and MiniBatchNMF share."""
+    """What the estimators share."""
 
     _parameter_constraints: dict = {
+        **OF_ALL_FITS,
         "n_components": [Interval(Integral, 1, None, closed="left"), None, StrOptions({"auto"})],
         "init": [StrOptions({*INITS, "custom"}), None],
-        "beta_loss": [StrOptions(set(BETA)), Real],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "random_state": ["random_state"],
-        "alpha_W": [Interval(Real, 0, None, closed="left")],
-        "alpha_H": [Interval(Real, 0, None, closed="left"), StrOptions({"same"})],
-        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "verbose": ["verbose"],
-        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
     }
+
+    # Attributes that not every fit sets.
+    _of_some_fits = ()
 
     def __init__(
         self,
@@ -86,24 +119,20 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.n_threads = n_threads
 
     def _beta(self):
-        return float(BETA.get(self.beta_loss, self.beta_loss) if isinstance(self.beta_loss, str) else self.beta_loss)
+        return beta_of(self.beta_loss)
 
     # What to do where NaN stands for what is not known; without it scikit-learn's advice is given.
     _missing = None
 
     def _checked(self, X, reset, whole=False):
         """X as the engine takes it; `whole` says that a large one of integers may stay one."""
-        whole = whole and WholeNumbers.of(X)
-        X = X if whole else with_floats(X)
-        options = {"dtype": None if whole else dtypes_for(X), "ensure_all_finite": self._finite()}
+        check = functools.partial(validate_data, self, reset=reset)
         try:
-            X = validate_data(self, X, accept_sparse=("csr", "csc"), reset=reset, **options)
+            return checked(X, check, whole, ensure_all_finite=self._finite())
         except ValueError as error:
             if self._missing is None or "contains NaN" not in str(error):
                 raise
             raise ValueError(f"Input X contains NaN. {self._missing}") from None
-        X = refuse_malformed(X)
-        return WholeNumbers(X) if whole else X
 
     def _finite(self):
         """What may be infinite or NaN in X, in scikit-learn's terms."""
@@ -111,18 +140,8 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _options(self, n_components, **others):
         """The engine's parameters by name."""
-        alpha_H = self.alpha_W if self.alpha_H == "same" else self.alpha_H
-        return {
-            "n_components": count(n_components),
-            "beta_loss": self._beta(),
-            "tol": float(self.tol),
-            "max_iter": count(self.max_iter),
-            "alpha_W": float(self.alpha_W),
-            "alpha_H": float(alpha_H),
-            "l1_ratio": float(self.l1_ratio),
-            "n_threads": available_threads(self.n_threads),
-            **others,
-        }
+        own = {name: getattr(self, name) for name in OF_THE_ENGINE}
+        return engine_options(n_components, **own, **others)
 
     def _check_solver(self):
         """Refuses a loss that the solver does not minimise, and warns of a start that it cannot leave."""
@@ -147,6 +166,14 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         held = {"fixed_W": list(fixed_W), "fixed_H": list(fixed_H), "constraint": list(constraint), "orders": []}
         return self._options(n_components, solver=self.solver, init=init, seed=seed, **held)
 
+    def _with_held_components(self, X, solver):
+        """W of new samples, found by a solver."""
+        check_is_fitted(self)
+        X = self._checked(X, reset=False)
+        H = self.components_.astype(X.dtype, copy=False)
+        options = self._fit_options(H.shape[0], init="random", seed=0) | {"solver": solver}
+        return _partwise.fit(engine_input(X), options, None, engine_input(H), "H")["W"]
+
     @staticmethod
     def _refuse_half_a_start(W, H):
         if W is None or H is None:
@@ -164,7 +191,9 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return W, H
 
     def _learned(self, fitted):
-        """Takes what a fit found."""
+        """Takes what a fit found, and forgets what only some fits find: it is of an earlier one."""
+        for name in self._of_some_fits:
+            vars(self).pop(name, None)
         self.components_ = fitted["H"]
         self.n_components_ = self._n_components = fitted["H"].shape[0]
         self.reconstruction_err_ = reconstruction_error(fitted["divergence"])

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from . import _nmf, _partwise, _starts
-from ._base import SOLVERS, BaseNMF
+from ._base import OF_THE_ENGINE, SOLVERS, BaseNMF, count
 from ._watch import Watch
 
 WAIT = 120
@@ -215,8 +215,7 @@ class ClusterNMF(BaseNMF, auto_wrap_output_keys=None):
             How much of each component each sample holds.
         """
         check_is_fitted(self)
-        names = ("solver", "beta_loss", "tol", "max_iter", "alpha_W", "alpha_H", "l1_ratio", "n_threads")
-        parameters = {name: getattr(self, name) for name in names}
+        parameters = {name: getattr(self, name) for name in ("solver", *OF_THE_ENGINE)}
         features = getattr(self, "feature_names_in_", None)
         find = functools.partial(_transform, H=self.components_, features=features, parameters=parameters)
         return self._for_each_block(find, X)
@@ -243,7 +242,8 @@ class ClusterNMF(BaseNMF, auto_wrap_output_keys=None):
             init = "auto" if self.init in (None, "custom") else self.init
             options = self._fit_options(k, init=init, seed=seed)
             with _ctrl_c_ends(watch) as see:
-                fitted = _partwise.fit_remote(partitions.dtype.name, partitions, options, W, H, see, self.n_init)
+                n_init = count(self.n_init)
+                fitted = _partwise.fit_remote(partitions.dtype.name, partitions, options, W, H, see, n_init)
             self._learned(fitted)
             self._judged(fitted)
             self.objectives_ = np.array(fitted["starts"] or [fitted["objective"]])

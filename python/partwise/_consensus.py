@@ -5,11 +5,10 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from . import _partwise
 from ._arrays import engine_input
-from ._base import SOLVERS, BaseNMF
+from ._base import OF_ALL_FITS, SOLVERS, BaseNMF, count
 from ._watch import SurveyWatch
 
 
@@ -90,7 +89,7 @@ class ConsensusNMF(BaseNMF):
     """
 
     _parameter_constraints: dict = {
-        **BaseNMF._parameter_constraints,
+        **OF_ALL_FITS,
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "n_runs": [Interval(Integral, 2, None, closed="left")],
         "threshold": [Interval(Real, 0, 2, closed="right")],
@@ -101,6 +100,8 @@ class ConsensusNMF(BaseNMF):
         "progress": ["boolean"],
         "callback": [callable, None],
     }
+
+    _of_some_fits = ("interval_", "share_interval_")
 
     def __init__(
         self,
@@ -160,7 +161,7 @@ class ConsensusNMF(BaseNMF):
         X = self._checked(X, reset=True)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         options = self._options(self.n_components, solver=self.solver, seed=seed)
-        options |= {"n_runs": int(self.n_runs), "bootstrap": int(self.bootstrap), "polish": bool(self.polish)}
+        options |= {"n_runs": count(self.n_runs), "bootstrap": count(self.bootstrap), "polish": bool(self.polish)}
         options |= {"threshold": float(self.threshold), "neighbours": float(self.neighbours)}
         with SurveyWatch(name="consensus", callback=self.callback, progress=self.progress) as watch:
             found = _partwise.fit_consensus(engine_input(X), options, watch.function, watch.keeps_best)
@@ -195,8 +196,4 @@ class ConsensusNMF(BaseNMF):
         W : ndarray of shape (n_samples, n_components)
             How much of each component each sample holds.
         """
-        check_is_fitted(self)
-        X = self._checked(X, reset=False)
-        H = self.components_.astype(X.dtype, copy=False)
-        options = self._fit_options(H.shape[0], init="random", seed=0)
-        return _partwise.fit(engine_input(X), options, None, engine_input(H), "H")["W"]
+        return self._with_held_components(X, self.solver)

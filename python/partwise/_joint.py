@@ -3,12 +3,12 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _get_feature_names, check_is_fitted
 
 from . import _partwise
-from ._arrays import DTYPES, engine_input, refuse_malformed, with_floats
+from ._arrays import checked, engine_input
 from ._base import INITS, SOLVERS, BaseNMF
 from ._watch import Watch
 
@@ -249,9 +249,7 @@ class JointNMF(BaseNMF):
         """A matrix as the engine takes it; with H of its type, and as wide."""
         name = f"X[{p}]"
         try:
-            dtype = DTYPES if H is None else H.dtype
-            A = check_array(with_floats(A), accept_sparse=("csr", "csc"), dtype=dtype, input_name=name)
-            A = refuse_malformed(A)
+            A = checked(A, input_name=name, **({} if H is None else {"dtype": H.dtype}))
         except (TypeError, ValueError) as error:
             text = str(error)
             raise type(error)(text if name in text else f"{name}: {text}") from error

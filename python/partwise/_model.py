@@ -6,11 +6,14 @@ classes `b` (k × classes) and their names, `classes`; one of mini-batches the s
 `denominator`.
 """
 
+import contextlib
 import errno
 import json
 import os
-import tempfile
+import secrets
+import shutil
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +21,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from ._arrays import DTYPES
-from ._base import BETA, count
+from ._base import BETA
 from ._partwise import __version__
 
 NEEDED = ("loss", "solver", "seed", "tol", "max_iter", "alpha_w", "alpha_h", "l1_ratio")
@@ -46,7 +49,7 @@ class ModelFile:
         Parameters
         ----------
         path : path-like
-            The file, replaced if it is there.
+            The file, replaced if it is there, with the mode that it had. A link is followed.
         W : array-like of shape (n_samples, n_components), default=None
             What `fit_transform` returned, to be kept beside the components.
         """
@@ -154,43 +157,62 @@ def _seed_of(meta):
 
 def _meta_of(model):
     """How a fitted model was made, as far as all estimators say it alike."""
-    beta = model._beta()
+    options = model._options(model.n_components_)
+    beta = options["beta_loss"]
     names = {value: name for name, value in BETA.items()}
     seed = model.random_state if isinstance(model.random_state, int | np.integer) else 0
     figures = {name: getattr(model, attribute, None) for name, attribute in FIGURES.items()}
     return {
         "version": __version__,
-        "rank": int(model.n_components_),
+        "rank": options["n_components"],
         "loss": names.get(beta, f"beta={beta!r}"),
         "init": model.init,
         **{name: value for name, value in figures.items() if value is not None},
         "seed": int(seed),
-        "tol": float(model.tol),
-        "max_iter": count(model.max_iter),
-        "alpha_w": float(model.alpha_W),
-        "alpha_h": float(model.alpha_W if model.alpha_H == "same" else model.alpha_H),
-        "l1_ratio": float(model.l1_ratio),
+        "tol": options["tol"],
+        "max_iter": options["max_iter"],
+        "alpha_w": options["alpha_W"],
+        "alpha_h": options["alpha_H"],
+        "l1_ratio": options["l1_ratio"],
     }
 
 
 def _write(path, arrays):
-    """Writes arrays whole or not at all."""
+    """Writes arrays whole or not at all: into a file beside the one that the path leads to, which takes its place and
+    its mode. Devices and pipes are written directly.
+    """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
+            np.savez(file, **arrays)
+        return
+    path = Path(os.path.realpath(path))
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "No such folder to write into", str(path.parent))
-    handle, temporary = tempfile.mkstemp(prefix=".partwise-", dir=path.parent)
-    temporary = Path(temporary)
+    temporary = path.with_name(f".partwise-{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
+            if path.exists():
+                shutil.copymode(path, temporary)
             np.savez(file, **arrays)
-        # mkstemp makes a file for its owner alone.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
+    # Not every system opens folders.
+    with contextlib.suppress(OSError):
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder):
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _read(path):
@@ -198,7 +220,7 @@ def _read(path):
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files if name != "w"}
-    except (zipfile.BadZipFile, ValueError, AttributeError, TypeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, AttributeError, TypeError) as error:
         raise ValueError(f"{path}: is no model; expected an .npz with the arrays w, h and meta") from error
     missing = [name for name in ("h", "meta") if name not in arrays]
     if missing:

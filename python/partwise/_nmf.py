@@ -1,26 +1,17 @@
-"""NMF and the function non_negative_factorization."""
+"""The estimator NMF."""
 
 import warnings
 from numbers import Integral
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_non_negative
 
 from . import _partwise, _rank, _starts
-from ._arrays import (
-    DTYPES,
-    WholeNumbers,
-    checked_factor,
-    dtypes_for,
-    engine_input,
-    passed_to,
-    refuse_malformed,
-    refuse_other_dtypes,
-)
+from ._arrays import checked, checked_factor, engine_input, passed_to, refuse_other_dtypes
 from ._base import SOLVERS, BaseNMF
 from ._labels import classes_of, from_text, kind, takes_labels, to_text
 from ._model import ModelFile
@@ -29,9 +20,6 @@ from ._watch import SurveyWatch, Watch
 
 SAME_STARTS = ("cd", "mu")
 """Solvers that follow scikit-learn's, which begin where it begins."""
-
-OF_SOME_FITS = ("picked_", "mixture_", "classes_", "class_parts_")
-"""Attributes that a fit with other parameters leaves behind."""
 
 
 class NMF(ModelFile, BaseNMF):
@@ -307,8 +295,6 @@ class NMF(ModelFile, BaseNMF):
         weights = self._weighting(X, sample_weight, entry_weight)
         classes, labels = classes_of(y) if any(map(takes_labels, self._constraints())) else (None, None)
         fitted = self._factor(X, W, H, weights, fixed={"fixed_W": fixed_W, "fixed_H": fixed_H}, labels=labels)
-        for name in (*OF_SOME_FITS, *(() if self.n_components == "cv" else ("survey_",))):
-            vars(self).pop(name, None)
         self._learned(fitted)
         self._judged(fitted)
         self.objectives_ = np.array(fitted["objectives"])
@@ -318,6 +304,8 @@ class NMF(ModelFile, BaseNMF):
             self.mixture_ = fitted["mixture"]
         if labels is not None:
             self.classes_, self.class_parts_ = classes, fitted["class_parts"]
+        if fitted["survey"] is not None:
+            self.survey_ = fitted["survey"]
         # A copy, since the other one is the caller's to change.
         self._last_W = fitted["W"].copy() if self.warm_start else None
         return fitted["W"]
@@ -407,6 +395,8 @@ class NMF(ModelFile, BaseNMF):
             found = self._run(X, H.shape[0], None, H=H, hold="H", watch=watch, quality=True)
         return FitQuality(*found["quality"])
 
+    _of_some_fits = ("picked_", "mixture_", "classes_", "class_parts_", "survey_")
+
     _missing = "Where it stands for what is not known, give missing_values=numpy.nan"
 
     def _finite(self):
@@ -461,8 +451,9 @@ class NMF(ModelFile, BaseNMF):
         k = self.n_components
         if k is None or (k == "auto" and self.init != "custom"):
             k = X.shape[1]
-        if k == "cv":
-            k = self._surveyed(X, weights)
+        survey = self._surveyed(X, weights) if k == "cv" else None
+        if survey is not None:
+            k = survey.rank
         if self.n_init > 1:
             self._check_several(fixed)
         if self.init == "custom":
@@ -493,7 +484,7 @@ class NMF(ModelFile, BaseNMF):
             if fitted["stop"] == "stopped":
                 break
         self._warn_of_flaws(best)
-        return best | {"objectives": objectives}
+        return best | {"objectives": objectives, "survey": survey}
 
     def _check_several(self, fixed):
         """Refuses several starts where there is but one."""
@@ -507,7 +498,7 @@ class NMF(ModelFile, BaseNMF):
             )
 
     def _surveyed(self, X, weights):
-        """The number of components by cross-validation."""
+        """The survey that finds the number of components by cross-validation."""
         if self.init == "custom":
             raise ValueError("n_components='cv' finds the number of components, but init='custom' gives it")
         if weights is not None:
@@ -523,8 +514,7 @@ class NMF(ModelFile, BaseNMF):
         options = self._options(1, solver=self.solver, seed=seed, ranks=_rank.default_ranks(X.shape))
         options |= {"methods": ["cv"], "starts": 2, "folds": min(_rank.FOLDS, least)}
         watch = SurveyWatch(progress=self.progress, keep=False)
-        self.survey_ = _rank.survey(X, options, watch)
-        return self.survey_.rank
+        return _rank.survey(X, options, watch)
 
     def _solve_one(self, X, W, H, weights, update_W):
         """Finds one factor while the other is held."""
@@ -585,8 +575,7 @@ class NMF(ModelFile, BaseNMF):
         """The graph as the engine takes it; new samples have no neighbours."""
         if self.graph is None or hold == "H":
             return None
-        graph = check_array(self.graph, accept_sparse=("csr", "csc"), dtype=DTYPES, input_name="graph")
-        return engine_input(refuse_malformed(graph))
+        return engine_input(checked(self.graph, input_name="graph"))
 
     def _last_factors(self, X, n_components, weights):
         """The factors of the last fit, where they can begin this one."""
@@ -620,13 +609,11 @@ class NMF(ModelFile, BaseNMF):
             sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
             sample_weight = np.ascontiguousarray(sample_weight)
         if entry_weight is not None:
-            entry_weight = check_array(
-                entry_weight, accept_sparse=("csr", "csc"), dtype=X.dtype, input_name="entry_weight"
-            )
+            entry_weight = checked(entry_weight, dtype=X.dtype, input_name="entry_weight")
             if entry_weight.shape != X.shape:
                 raise ValueError(f"entry_weight has the shape {entry_weight.shape}; expected that of X, {X.shape}")
             check_non_negative(entry_weight, "NMF (entry_weight)")
-            entry_weight = engine_input(refuse_malformed(entry_weight))
+            entry_weight = engine_input(entry_weight)
         if missing is None and sample_weight is None and entry_weight is None:
             return None
         return missing, sample_weight, entry_weight
@@ -695,108 +682,3 @@ def _component_numbers(name, value, n_components):
         if not 0 <= component < n_components:
             raise ValueError(f"{name} has the component {component}: {legal}")
     return [int(component) for component in value]
-
-
-@validate_params(
-    {
-        "X": ["array-like", "sparse matrix"],
-        "W": ["array-like", None],
-        "H": ["array-like", None],
-        "update_H": ["boolean"],
-        "update_W": ["boolean"],
-    },
-    # What the estimator takes it validates, in the name of this function.
-    prefer_skip_nested_validation=False,
-)
-def non_negative_factorization(
-    X,
-    W=None,
-    H=None,
-    n_components="auto",
-    *,
-    init=None,
-    update_H=True,
-    solver="auto",
-    beta_loss="frobenius",
-    tol=1e-4,
-    max_iter=200,
-    alpha_W=0.0,
-    alpha_H="same",
-    l1_ratio=0.0,
-    random_state=None,
-    verbose=0,
-    shuffle=False,
-    update_W=True,
-    sample_weight=None,
-    entry_weight=None,
-    fixed_W=None,
-    fixed_H=None,
-    **ours,
-):
-    """Find W and H such that X ≈ W H, nothing in them below zero.
-
-    Parameters
-    ----------
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Non-negative data.
-    W : array-like of shape (n_samples, n_components), default=None
-        The start of W for ``init="custom"``; W itself if ``update_W=False``.
-    H : array-like of shape (n_components, n_features), default=None
-        The start of H for ``init="custom"``; H itself if ``update_H=False``.
-    n_components : int, {"auto"} or None, default="auto"
-        Number of components.
-    update_H : bool, default=True
-        False holds H and finds W only.
-    update_W : bool, default=True
-        False holds W and finds H only.
-    sample_weight, entry_weight, fixed_W, fixed_H
-        As in `NMF.fit_transform`.
-    init, solver, beta_loss, tol, max_iter, alpha_W, alpha_H, l1_ratio, random_state, verbose, shuffle
-        As in `NMF`.
-    **ours
-        `missing_values`, `zeros`, `constraint`, `graph`, `lean`, `n_threads`, `n_init`, `progress` and `callback` as
-        in `NMF`. (``constraint="labels"`` needs the classes of the samples: `NMF.fit` takes them.)
-
-    Returns
-    -------
-    W : ndarray of shape (n_samples, n_components)
-        How much of each component each sample holds.
-    H : ndarray of shape (n_components, n_features)
-        The components.
-    n_iter : int
-        Iterations done.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from partwise import non_negative_factorization
-    >>> X = np.array([[1, 1], [2, 1], [3, 1.2], [4, 1], [5, 0.8], [6, 1]])
-    >>> W, H, n_iter = non_negative_factorization(X, n_components=2, init="random", random_state=0)
-    >>> W.shape, H.shape
-    ((6, 2), (2, 2))
-    """
-    model = NMF(
-        n_components=n_components,
-        init=init,
-        solver=solver,
-        beta_loss=beta_loss,
-        tol=tol,
-        max_iter=max_iter,
-        random_state=random_state,
-        alpha_W=alpha_W,
-        alpha_H=alpha_H,
-        l1_ratio=l1_ratio,
-        verbose=verbose,
-        shuffle=shuffle,
-        **ours,
-    )
-    model._validate_params()
-    if not (update_W or update_H):
-        raise ValueError("update_W=False and update_H=False leave nothing to find; at most one factor can be held.")
-    whole = model._takes_whole(sample_weight, entry_weight) and WholeNumbers.of(X)
-    dtype = None if whole else dtypes_for(X)
-    X = refuse_malformed(check_array(X, accept_sparse=("csr", "csc"), dtype=dtype, ensure_all_finite=model._finite()))
-    X = WholeNumbers(X) if whole else X
-    weights = model._weighting(X, sample_weight, entry_weight)
-    fitted = model._factor(X, W, H, weights, update_W, update_H, fixed={"fixed_W": fixed_W, "fixed_H": fixed_H})
-    return fitted["W"], fitted["H"], fitted["n_iter"]

@@ -5,12 +5,11 @@ import logging
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import check_array
 from sklearn.utils.validation import _get_feature_names
 
 from . import _partwise
-from ._arrays import DTYPES, engine_input, refuse_malformed
-from ._base import available_threads
+from ._arrays import checked, engine_input
+from ._base import available_threads, count
 
 LOG = logging.getLogger(__name__)
 
@@ -79,15 +78,8 @@ def _checked(index, X):
     """
     try:
         names = _get_feature_names(X)
-        X = check_array(
-            X,
-            accept_sparse=("csr", "csc"),
-            dtype=DTYPES,
-            ensure_all_finite=False,
-            ensure_min_samples=0,
-            ensure_min_features=0,
-        )
-        return refuse_malformed(X), names
+        X = checked(X, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0)
+        return X, names
     except (TypeError, ValueError) as error:
         raise type(error)(f"partition {index} (counted from 0) of X: {error}") from error
 
@@ -145,7 +137,7 @@ class Partitions:
         if not blocks:
             raise ValueError("X has no partition; expected at least one block of rows")
         self.n_partitions = len(blocks)
-        self.checkpoint = checkpoint
+        self.checkpoint = None if checkpoint is None else count(checkpoint)
         self._blocks = blocks
         self._n_threads = n_threads
 

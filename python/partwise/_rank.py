@@ -1,15 +1,15 @@
 """How many components: rank_survey and what it returns."""
 
 from dataclasses import dataclass, field
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 
 from . import _partwise
-from ._arrays import DTYPES, engine_input, refuse_malformed
-from ._base import BETA, SOLVERS, available_threads
+from ._arrays import checked, engine_input
+from ._base import OF_ALL_FITS, OF_THE_ENGINE, SOLVERS, count, engine_options
 from ._watch import SurveyWatch
 
 LARGEST = 20
@@ -20,17 +20,10 @@ FOLDS = 5
 METHODS = tuple(name for name, *_ in _partwise.rank_methods())
 
 _CONSTRAINTS = {
+    **OF_ALL_FITS,
     "starts": [Interval(Integral, 2, None, closed="left")],
     "folds": [Interval(Integral, 2, None, closed="left")],
-    "beta_loss": [StrOptions(set(BETA)), Real],
     "solver": [StrOptions(set(SOLVERS))],
-    "tol": [Interval(Real, 0, None, closed="left")],
-    "max_iter": [Interval(Integral, 1, None, closed="left")],
-    "alpha_W": [Interval(Real, 0, None, closed="left")],
-    "alpha_H": [Interval(Real, 0, None, closed="left"), StrOptions({"same"})],
-    "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-    "random_state": ["random_state"],
-    "n_threads": [Interval(Integral, 1, None, closed="left"), None],
     "progress": ["boolean"],
     "callback": [callable, None],
 }
@@ -53,7 +46,8 @@ class RankCurve:
     errors : ndarray of shape (n,)
         Standard errors of the figures that are means of held-out errors, else NaN.
     repeats : ndarray of shape (n, n_repeats)
-        The figures of the folds, blocks or starts; no columns where a figure is of all together.
+        The figures of the folds, blocks or starts; no columns where a figure is of all together. At a rank with fewer
+        of them NaN stands behind.
     proposed : int or None
         The rank that its rule comes to.
     reason : str or None
@@ -169,7 +163,7 @@ def rank_survey(
         Of "cv", "bcv", "consensus", "dispersion", "stability", "relevance", "bic" and "elbow"; the first decides.
         None: all that handle the loss; "cv" decides, but no more than "stability" says.
     starts : int, default=10
-        Fits from drawn starts that are compared at each rank, at least 2.
+        Fits from drawn starts that are compared at each rank, from 2 to 1,000,000.
     folds : int, default=5
         Folds of single entries, each held out once, for "cv"; from 2 to min(n_samples, n_features).
     beta_loss, solver, tol, max_iter, alpha_W, alpha_H, l1_ratio, n_threads
@@ -206,23 +200,17 @@ def rank_survey(
     """
     given = {name: value for name, value in locals().items() if name in _CONSTRAINTS}
     validate_parameter_constraints(_CONSTRAINTS, given, caller_name="rank_survey")
-    X = refuse_malformed(check_array(X, accept_sparse=("csr", "csc"), dtype=DTYPES))
-    options = {
-        "n_components": 1,
-        "beta_loss": float(BETA.get(beta_loss, beta_loss) if isinstance(beta_loss, str) else beta_loss),
-        "tol": float(tol),
-        "max_iter": int(max_iter),
-        "alpha_W": float(alpha_W),
-        "alpha_H": float(alpha_W if alpha_H == "same" else alpha_H),
-        "l1_ratio": float(l1_ratio),
-        "n_threads": available_threads(n_threads),
-        "solver": solver,
-        "seed": int(check_random_state(random_state).randint(np.iinfo(np.int32).max)),
-        "starts": int(starts),
-        "folds": int(folds),
-        "ranks": _ranks(ranks, X.shape),
-        "methods": _methods(methods),
-    }
+    X = checked(X)
+    options = engine_options(
+        1,
+        **{name: given[name] for name in OF_THE_ENGINE},
+        solver=solver,
+        seed=int(check_random_state(random_state).randint(np.iinfo(np.int32).max)),
+        starts=count(starts),
+        folds=count(folds),
+        ranks=_ranks(ranks, X.shape),
+        methods=_methods(methods),
+    )
     return survey(X, options, SurveyWatch(callback=callback, progress=progress))
 
 
@@ -268,7 +256,7 @@ def _ranks(ranks, shape):
     for rank in ranks:
         if not isinstance(rank, Integral) or isinstance(rank, (bool, np.bool_)) or rank < 1:
             raise ValueError(f"ranks has {rank!r}: {legal}")
-    return [int(rank) for rank in ranks]
+    return [count(rank) for rank in ranks]
 
 
 def _methods(methods):

@@ -6,12 +6,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.extmath import randomized_svd
 from sklearn.utils.validation import check_non_negative
 
+from . import _partwise
 from ._arrays import WholeNumbers
 
 STARTS = ("random", "nndsvd", "nndsvda", "nndsvdar", "custom")
 """Starts of scikit-learn."""
 
-LIMITED = ("nndsvd", "nndsvda", "nndsvdar", "spa")
+LIMITED = tuple(name for name, _, limited in _partwise.inits() if limited)
 """Starts with at most as many components as X has rows or columns."""
 
 NEGLIGIBLE = 1e-6

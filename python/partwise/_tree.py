@@ -10,11 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _partwise
 from ._arrays import engine_input
-from ._base import INITS, SOLVERS, BaseNMF
+from ._base import INITS, OF_ALL_FITS, SOLVERS, BaseNMF, count
 from ._watch import SurveyWatch
 
 RULES = tuple(name for name, _ in _partwise.split_rules())
-UNUSED = ("n_components", "verbose")
 
 
 class NMFTree(ClusterMixin, BaseNMF):
@@ -93,7 +92,7 @@ class NMFTree(ClusterMixin, BaseNMF):
     """
 
     _parameter_constraints: dict = {
-        **{name: legal for name, legal in BaseNMF._parameter_constraints.items() if name not in UNUSED},
+        **OF_ALL_FITS,
         "n_leaves": [Interval(Integral, 2, None, closed="left")],
         "rule": [StrOptions(set(RULES))],
         "outliers": [Interval(Real, 0, 0.5, closed="left")],
@@ -139,7 +138,7 @@ class NMFTree(ClusterMixin, BaseNMF):
         self.callback = callback
 
     def _tree_options(self, seed):
-        asked = {"n_leaves": int(self.n_leaves), "rule": self.rule, "outliers": float(self.outliers)}
+        asked = {"n_leaves": count(self.n_leaves), "rule": self.rule, "outliers": float(self.outliers)}
         return self._options(2, solver=self.solver, init=self.init or "auto", seed=seed, **asked)
 
     def fit_transform(self, X, y=None):
@@ -192,8 +191,8 @@ class NMFTree(ClusterMixin, BaseNMF):
         self.scores_ = scores[of_number]
         heights = np.arange(1, n_leaves, dtype=float)
         leaves = np.ones(2 * n_leaves - 1)
-        for number, pair in enumerate(self.children_, n_leaves):
-            leaves[number] = leaves[pair].sum()
+        for node, pair in enumerate(self.children_, n_leaves):
+            leaves[node] = leaves[pair].sum()
         self.linkage_ = np.column_stack([self.children_, heights, leaves[n_leaves:]]).astype(float)
         self.complete_ = found["complete"]
 
@@ -231,12 +230,8 @@ class NMFTree(ClusterMixin, BaseNMF):
         W : ndarray of shape (n_samples, n_leaves_)
             How much of each leaf's component each sample holds.
         """
-        check_is_fitted(self)
-        X = self._checked(X, reset=False)
-        H = self.components_.astype(X.dtype, copy=False)
-        held = {"fixed_W": [], "fixed_H": [], "constraint": [], "orders": []}
-        options = self._options(H.shape[0], solver=self.solver_, init="random", seed=0, **held)
-        return _partwise.fit(engine_input(X), options, None, engine_input(H), "H")["W"]
+        # In a tree "auto" stands for another solver.
+        return self._with_held_components(X, self.solver_)
 
     def to_text(self, feature_names=None, *, n_top=6):
         """The tree in lines: each node below its parent, with its samples and the features that stand for it.

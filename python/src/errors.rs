@@ -66,7 +66,10 @@ fn name(matrix: &str) -> &str {
 
 /// A message with the engine's names replaced by Python's.
 fn in_python_names(text: &str) -> String {
-    let words = text.split(' ').map(|word| match word {
+    let words = text.split(' ').enumerate().map(|(place, word)| match word {
+        // As names of parameters they begin a message.
+        "runs" if place == 0 => "n_runs",
+        "leaves" if place == 0 => "n_leaves",
         "V" => "X",
         "rank" => "n_components",
         "alpha_w" => "alpha_W",

@@ -22,10 +22,11 @@ fn solvers() -> Vec<(&'static str, &'static str)> {
     Solver::all().map(|s| (s.name(), s.title())).collect()
 }
 
-/// The engine's starts as (name, what it does), `auto` first.
+/// The engine's starts as (name, what it does, whether it has at most as many components as X has rows or columns), `auto` first.
 #[pyfunction]
-fn inits() -> Vec<(&'static str, &'static str)> {
-    Init::all().map(|i| (i.name(), i.title())).collect()
+fn inits() -> Vec<(&'static str, &'static str, bool)> {
+    let row = |init: Init| (init.name(), init.title(), init.is_limited());
+    Init::all().map(row).collect()
 }
 
 /// The engine's constraints as (name, what it says, the papers, the factors it may be on, its number or None).

@@ -1,13 +1,13 @@
 //! A survey of ranks, with the parameters by name and the results by name.
 
 use numpy::{PyArray1, PyArray2, PyReadonlyArray2};
-use partwise::{Consensus, Criterion, RankMethod, RankSurvey, Survey};
+use partwise::{Consensus, Criterion, RankMethod, RankPoint, RankSurvey, Survey};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
 use crate::arrays::{self, AnyStored, Number, Stored};
-use crate::errors::to_python;
+use crate::errors::{caught, to_python};
 use crate::fit::Options;
 use crate::watch::{self, Watcher};
 
@@ -125,7 +125,7 @@ pub(crate) fn consensus<'py>(
     let groups = groups.as_array();
     let rows: Vec<Vec<u32>> = groups.rows().into_iter().map(|row| row.to_vec()).collect();
     let places: Vec<usize> = (0..groups.ncols()).collect();
-    let found = py.detach(|| Consensus::of(&places, &rows));
+    let found = py.detach(|| caught(|| Ok(Consensus::of(&places, &rows))))?;
     let shares = arrays::to_numpy(py, found.shares)?;
     Ok((PyArray1::from_vec(py, found.samples), shares))
 }
@@ -161,7 +161,17 @@ impl<'py> Found<'py> {
 impl<'py> Curve<'py> {
     fn of(py: Python<'py>, criterion: &Criterion) -> PyResult<Self> {
         let (method, points) = (criterion.method, &criterion.points);
-        let repeats: Vec<Vec<f64>> = points.iter().map(|point| point.repeats.clone()).collect();
+        let widest = points
+            .iter()
+            .map(|point| point.repeats.len())
+            .max()
+            .unwrap_or(0);
+        let padded = |point: &RankPoint| {
+            let mut repeats = point.repeats.clone();
+            repeats.resize(widest, f64::NAN);
+            repeats
+        };
+        let repeats: Vec<Vec<f64>> = points.iter().map(padded).collect();
         let errors = points.iter().map(|point| point.error.unwrap_or(f64::NAN));
         Ok(Self {
             method: method.name(),

@@ -2,18 +2,17 @@
 
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use partwise::remote::{self, Transport};
-use partwise::{Dense, Error, Factorization, Float, Nmf, Progress, Start};
+use partwise::{Dense, Factorization, Float, Nmf, Progress, Start};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use crate::arrays::{self, AnyStored, Number, Stored};
-use crate::errors::{from_panic, to_python};
+use crate::errors::{caught, to_python};
 use crate::fit::{self, Fit, Options, Road};
 use crate::watch;
 
@@ -42,8 +41,13 @@ type Pick<T> = fn(&mut Either) -> Option<&mut remote::Partition<T>>;
 
 impl Partition {
     /// Works with the partition, and lets the interpreter go on meanwhile.
-    fn with<R: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut Either) -> R + Send) -> R {
-        py.detach(|| work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+    fn with<R: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut Either) -> PyResult<R> + Send,
+    ) -> PyResult<R> {
+        let either = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        py.detach(|| caught(|| work(&mut either())))
     }
 
     fn ask<T: Number>(
@@ -54,20 +58,16 @@ impl Partition {
         pick: Pick<T>,
     ) -> PyResult<Vec<u8>> {
         let view = x.view()?;
-        let answer = self.with(py, |either| {
-            let partition = pick(either)?;
-            Some(catch_unwind(AssertUnwindSafe(|| {
-                partition.answer(&view.matrix()?, question)
-            })))
-        });
-        match answer {
-            Some(Ok(answer)) => answer.map_err(to_python),
-            Some(Err(payload)) => Err(from_panic(payload.as_ref())),
-            None => Err(PyTypeError::new_err(format!(
-                "a block of {} for a partition of another type",
-                T::NAME
-            ))),
-        }
+        self.with(py, |either| {
+            let partition = pick(either).ok_or_else(|| {
+                PyTypeError::new_err(format!(
+                    "a block of {} for a partition of another type",
+                    T::NAME
+                ))
+            })?;
+            let answer = view.matrix().and_then(|v| partition.answer(&v, question));
+            answer.map_err(to_python)
+        })
     }
 }
 
@@ -110,10 +110,12 @@ impl Partition {
             F32(Dense<f32>),
             F64(Dense<f64>),
         }
-        let rows = self.with(py, |either| match either {
-            Either::F32(partition) => partition.rows_of(version).cloned().map(Rows::F32),
-            Either::F64(partition) => partition.rows_of(version).cloned().map(Rows::F64),
-        });
+        let rows = self.with(py, |either| {
+            Ok(match either {
+                Either::F32(partition) => partition.rows_of(version).cloned().map(Rows::F32),
+                Either::F64(partition) => partition.rows_of(version).cloned().map(Rows::F64),
+            })
+        })?;
         let array = |rows| match rows {
             Rows::F32(rows) => arrays::to_numpy(py, rows),
             Rows::F64(rows) => arrays::to_numpy(py, rows),
@@ -122,18 +124,18 @@ impl Partition {
     }
 
     /// The rows with what is remembered of them, for `load`; None where there are none.
-    fn save<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        let saved = self.with(py, |either| either!(either, partition => partition.save()));
-        saved.map(|saved| PyBytes::new(py, &saved))
+    fn save<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let saved = self.with(py, |either| {
+            Ok(either!(either, partition => partition.save()))
+        })?;
+        Ok(saved.map(|saved| PyBytes::new(py, &saved)))
     }
 
     /// Goes on from what `save` gave.
     fn load(&self, py: Python<'_>, saved: &[u8]) -> PyResult<()> {
-        self.with(
-            py,
-            |either| either!(either, partition => partition.load(saved)),
-        )
-        .map_err(to_python)
+        self.with(py, |either| {
+            either!(either, partition => partition.load(saved)).map_err(to_python)
+        })
     }
 }
 
@@ -151,9 +153,9 @@ pub(crate) fn add_answers<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let sum = py.detach(|| {
         let answers: Vec<_> = answers.iter().map(|answer| &answer[..]).collect();
-        remote::add(&answers)
-    });
-    Ok(PyBytes::new(py, &sum.map_err(to_python)?))
+        caught(|| remote::add(&answers).map_err(to_python))
+    })?;
+    Ok(PyBytes::new(py, &sum))
 }
 
 /// What Python raised while it was asked for something; what came first is raised in the end.
@@ -270,7 +272,7 @@ fn run<'py, T: Number>(
 ) -> PyResult<Fit<'py>> {
     let (w, h) = (arrays::factor(w)?, arrays::factor(h)?);
     let raised = carrier.raised.clone();
-    let fitted: Result<Factorization<T>, Error> = py.detach(|| {
+    let fitted: PyResult<Factorization<T>> = py.detach(|| {
         let start = Start {
             w: w.as_ref(),
             h: h.as_ref(),
@@ -283,12 +285,15 @@ fn run<'py, T: Number>(
                 _ => ControlFlow::Break(()),
             }
         };
-        nmf.fit_remote(&mut carrier, start, &mut observer)
+        caught(|| {
+            nmf.fit_remote(&mut carrier, start, &mut observer)
+                .map_err(to_python)
+        })
     });
     if let Some(error) = raised.lock().take() {
         return Err(error);
     }
-    let fitted = fitted.map_err(to_python)?;
+    let fitted = fitted?;
     let flaws = py.detach(|| fitted.flaws());
     Fit::with(py, fitted, &flaws, &common.penalty())
 }

@@ -2,6 +2,7 @@
 
 use numpy::PyArray1;
 use partwise::{NmfTree, SplitRule, Tree, TreeModel, TreeNode};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
@@ -123,6 +124,13 @@ pub(crate) fn predict_tree<'py>(
     components: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArray1<usize>>> {
     let asked = configured(&options)?;
+    if children.len() != leaf.len() {
+        return Err(PyValueError::new_err(format!(
+            "children has {} nodes and leaf {}: expected as many",
+            children.len(),
+            leaf.len()
+        )));
+    }
     let node = |(children, leaf): (Option<[usize; 2]>, Option<usize>)| TreeNode {
         parent: None,
         children,

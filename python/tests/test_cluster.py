@@ -11,6 +11,7 @@ import threading
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from clusters import CLUSTERS, ONE, ROWS, Here, becomes_true, blocks, fitted_here, killer, limited
 from sklearn.base import clone
 
@@ -244,6 +245,12 @@ def test_ctrl_c_while_an_object_is_deleted(cluster, monkeypatch):
     assert becomes_true(lambda: not cluster.left()), cluster.left()
 
 
+def test_starts_and_checkpoints_of_any_number(cluster):
+    numbers = dict.fromkeys(("n_init", "checkpoint"), 10**20)
+    model = cluster.NMF(2, init="random", callback=lambda info: True, **numbers, **ONE)
+    assert model.fit(blocks()).stop_reason_ == "stopped"
+
+
 def test_refusals(cluster):
     parts = blocks()
 
@@ -327,6 +334,15 @@ def test_new_samples_here_are_found_here(estimator):
     rows = [[1.0, 2.0, 4.0], [2.0, 0.0, 4.0]]
     np.testing.assert_array_equal(model.transform(rows), model.transform(np.array(rows)))
     assert not hasattr(model, "set_output")
+
+
+def test_blocks_keep_their_precision_and_their_indices():
+    polars = pytest.importorskip("polars")
+    for dtype in ("float32", "float64"):
+        assert Block(0, polars.DataFrame(np.ones((4, 3), dtype))).dtype == dtype
+    counts = sp.csr_array(np.eye(4, dtype=int))
+    held = Block(0, counts)._X
+    assert held.dtype == np.float64 and np.shares_memory(held.indices, counts.indices)
 
 
 @pytest.mark.parametrize("sparse", [False, True])

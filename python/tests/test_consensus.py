@@ -50,6 +50,13 @@ def test_planted_parts_are_found(planted, storage, polish):
     assert model.get_feature_names_out()[0] == "consensusnmf0"
 
 
+def test_intervals_of_an_earlier_fit_are_forgotten(planted):
+    model = ConsensusNMF(3, n_runs=3, bootstrap=2, random_state=0).fit(planted[0])
+    there = set(vars(model))
+    model.set_params(n_components=2, bootstrap=0).fit(planted[0])
+    assert there - set(vars(model)) == {"interval_", "share_interval_"}
+
+
 def test_a_callback_sees_each_fit_and_ends_the_work(planted):
     X, _ = planted
     seen = []

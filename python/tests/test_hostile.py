@@ -291,6 +291,31 @@ def test_limits_of_batches_of_any_length(fresh_restarts, tmp_path):
     assert partwise.MiniBatchNMF.load(tmp_path / "model.npz").max_iter == sys.maxsize
 
 
+def test_limits_of_a_survey_of_any_length():
+    found, expected = (
+        partwise.rank_survey(plain(), [1, 2], methods="elbow", starts=2, max_iter=limit, random_state=0)
+        for limit in (HUGE, 5000)
+    )
+    np.testing.assert_array_equal(found.curves["elbow"].values, expected.curves["elbow"].values)
+
+
+@pytest.mark.parametrize(
+    "work, words",
+    [
+        (lambda X: partwise.rank_survey(X, HUGE), f"ranks = {sys.maxsize}: expected ranks of at most 5"),
+        (lambda X: partwise.rank_survey(X, starts=HUGE), f"starts = {sys.maxsize}: expected at most"),
+        (lambda X: partwise.rank_survey(X, folds=HUGE), f"folds = {sys.maxsize}: expected at most"),
+        (partwise.ConsensusNMF(2, n_runs=HUGE).fit, f"n_runs = {sys.maxsize}: expected at most"),
+        (partwise.ConsensusNMF(2, bootstrap=HUGE).fit, f"bootstrap = {sys.maxsize}: expected at most"),
+        (partwise.NMFTree(HUGE).fit, f"n_leaves = {sys.maxsize}: expected at most 7"),
+    ],
+    ids=["ranks", "starts", "folds", "runs", "bootstrap", "leaves"],
+)
+def test_more_fits_than_can_be_made_are_refused(work, words):
+    with pytest.raises(ValueError, match=words):
+        work(plain())
+
+
 def test_threads_of_any_number(monkeypatch):
     assert _base.available_threads(3) == 3
     assert _base.available_threads(HUGE) == _base.MOST_THREADS

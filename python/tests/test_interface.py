@@ -156,6 +156,11 @@ def test_docstrings_say_all_parameters_and_their_defaults(path):
         assert "default=" in kind and ast.literal_eval(default) == given[name], f"{name} : {kind}"
 
 
+@pytest.mark.parametrize("path", [path for path in PUBLIC if hasattr(PUBLIC[path], "_parameter_constraints")])
+def test_each_parameter_and_nothing_else_is_constrained(path):
+    assert set(PUBLIC[path]._parameter_constraints) == set(inspect.signature(PUBLIC[path]).parameters)
+
+
 def learned():
     X = np.random.default_rng(0).random((20, 8))
     yield partwise.NMF("cv", max_iter=5).fit(X)

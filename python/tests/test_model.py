@@ -1,8 +1,11 @@
 """Models in files, exchanged with the program."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -159,9 +162,12 @@ def test_refuses_what_is_no_model(X, tmp_path):
         np.savez(path, **parts)
         with pytest.raises(ValueError, match=text):
             NMF.load(path)
-    path.write_text("some text")
-    with pytest.raises(ValueError, match="is no model"):
-        NMF.load(path)
+    np.savez_compressed(path, **arrays)
+    deflated = path.read_bytes()
+    for damaged in (b"some text", b"", deflated[:200] + b"\xff" * 40 + deflated[240:], deflated[:200]):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match="is no model"):
+            NMF.load(path)
     with pytest.raises(FileNotFoundError):
         NMF.load(tmp_path / "nothing.npz")
     with pytest.raises(FileNotFoundError, match="No such folder.*nowhere"):
@@ -213,6 +219,62 @@ def test_leaves_nothing_half_written(X, tmp_path, monkeypatch):
         model.save(tmp_path / "model.npz")
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.npz"]
     assert (tmp_path / "model.npz").read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has neither such modes nor such links")
+def test_links_and_modes_are_kept(X, tmp_path, monkeypatch):
+    model = NMF(3, random_state=0).fit(X)
+    folder, link = tmp_path / "models", tmp_path / "model.npz"
+    folder.mkdir()
+    link.symlink_to(folder / "first.npz")
+    usual = os.umask(0o027)
+    try:
+        # A mask is that of all threads.
+        with monkeypatch.context() as patched:
+            patched.delattr(os, "umask")
+            model.save(link)
+    finally:
+        os.umask(usual)
+    file = folder / "first.npz"
+    assert link.is_symlink() and file.stat().st_mode & 0o777 == 0o640
+    file.chmod(0o604)
+    model.set_params(n_components=2).fit(X).save(link)
+    assert link.is_symlink() and file.stat().st_mode & 0o777 == 0o604
+    assert NMF.load(link).n_components_ == 2
+    assert [entry.name for entry in folder.iterdir()] == ["first.npz"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="opens no folders")
+def test_a_model_and_its_name_are_put_on_the_disk(X, tmp_path, monkeypatch):
+    done = []
+
+    def seen(name, owner, what):
+        usual = getattr(owner, name)
+
+        def see(*args):
+            done.append((name, what(*args)))
+            return usual(*args)
+
+        monkeypatch.setattr(owner, name, see)
+
+    model = NMF(3, random_state=0).fit(X)
+    seen("fsync", os, lambda handle: os.fstat(handle).st_ino)
+    seen("replace", Path, lambda file, target: file.stat().st_ino)
+    model.save(tmp_path / "model.npz")
+    file, folder = (tmp_path / "model.npz").stat().st_ino, tmp_path.stat().st_ino
+    assert done == [("fsync", file), ("replace", file), ("fsync", folder)]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no such pipes")
+def test_a_pipe_is_written_directly(X, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    read = []
+    reader = threading.Thread(target=lambda: read.append((tmp_path / "pipe").read_bytes()), daemon=True)
+    reader.start()
+    NMF(3, random_state=0).fit(X).save(tmp_path / "pipe")
+    reader.join(10)
+    (tmp_path / "model.npz").write_bytes(read[0])
+    assert NMF.load(tmp_path / "model.npz").n_components_ == 3
 
 
 def test_what_another_fit_left_is_not_saved(X, tmp_path):

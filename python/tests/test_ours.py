@@ -12,7 +12,16 @@ from numpy.testing import assert_allclose
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 
-from partwise import NMF, IterationInfo, MiniBatchNMF, _base, non_negative_factorization
+from partwise import (
+    NMF,
+    IterationInfo,
+    JointNMF,
+    MiniBatchNMF,
+    _base,
+    _partwise,
+    non_negative_factorization,
+    rank_survey,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -244,7 +253,20 @@ def test_transform_in_another_precision(X):
     assert_allclose(W, model.transform(X), atol=1e-2 * W.max())
 
 
-def test_frames_of_polars_keep_their_precision(X):
+@pytest.fixture
+def surveyed(monkeypatch):
+    """What surveys hand to the engine."""
+    seen, survey = [], _partwise.survey
+
+    def spy(x, *others):
+        seen.append(x)
+        return survey(x, *others)
+
+    monkeypatch.setattr(_partwise, "survey", spy)
+    return seen
+
+
+def test_frames_of_polars_keep_their_precision(X, surveyed):
     pl = pytest.importorskip("polars")
     for dtype in (np.float32, np.float64):
         frame = pl.DataFrame({f"f{i}": column for i, column in enumerate(X.astype(dtype).T)})
@@ -252,8 +274,18 @@ def test_frames_of_polars_keep_their_precision(X):
         assert model.components_.dtype == model.transform(frame).dtype == dtype
         assert MiniBatchNMF(5, random_state=0, max_iter=5).fit(frame).components_.dtype == dtype
         assert non_negative_factorization(frame, n_components=5, random_state=0, max_iter=5)[1].dtype == dtype
+        joint = JointNMF(5, random_state=0, max_iter=5).fit([frame, frame])
+        assert joint.components_[0].dtype == joint.transform([frame, None]).dtype == dtype
+        rank_survey(frame, [1, 2], methods="elbow", starts=2, max_iter=5)
+        assert surveyed[-1].dtype == dtype
     mixed = frame.with_columns(pl.col("f0").cast(pl.Float32))
     assert NMF(5, random_state=0, max_iter=5).fit(mixed).components_.dtype == np.float64
+
+
+def test_a_survey_of_sparse_integers_reads_their_indices_in_place(X, surveyed):
+    counts = sp.csr_array(X.astype(int))
+    rank_survey(counts, [1, 2], methods="elbow", starts=2, max_iter=5)
+    assert np.shares_memory(surveyed[-1][3], counts.indices)
 
 
 @pytest.mark.parametrize("storage", [np.asarray, sp.csr_array, sp.csc_array])

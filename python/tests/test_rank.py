@@ -165,6 +165,7 @@ def test_the_number_of_components_by_cross_validation(storage):
     assert clone(model).n_components == "cv"
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).transform(X), model.transform(X))
     assert model.get_feature_names_out().tolist() == ["nmf0", "nmf1", "nmf2"]
+    assert not hasattr(model.set_params(n_components=2).fit(X), "survey_")
 
 
 def test_the_number_of_components_is_not_looked_for_where_it_is_given_or_nothing_can_be_held_out():
