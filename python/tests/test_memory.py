@@ -60,14 +60,14 @@ CASES = {
         "lean hals": "",
         # Batches of rows are put in the order of columns, all of them once.
         "minibatch": "twin",
-        "transform": "twin",
+        "transform": "",
         "minibatch transform": "twin",
     },
     ("csr_matrix", "float64", "int64"): {"hals": "twin", "newton": "twin", "lean hals": "", "minibatch": "twin"},
     ("csc_array", "float32", "int32"): {"hals": "twin", "mu": "twin", "lean hals": "", "transform": "twin"},
     ("csc_matrix", "float64", "int64"): {"cd": "twin", "minibatch": "copy twin"},
     ("csr_array", "int32", "int32"): {"hals": "twin", "lean hals": "", "mu": "floats twin", "minibatch": "floats twin"},
-    ("anndata of csr_matrix", "float32", "int32"): {"auto": "twin", "minibatch": "twin", "transform": "twin"},
+    ("anndata of csr_matrix", "float32", "int32"): {"auto": "twin", "minibatch": "twin", "transform": ""},
     # Its entries are put in the order of rows.
     ("coo_array", "float64", "int32"): {"hals": "copy twin"},
 }
