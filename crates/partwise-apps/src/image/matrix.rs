@@ -146,18 +146,23 @@ impl PictureMatrix {
             Channels::Grey => ExtendedColorType::L8,
             Channels::Colour => ExtendedColorType::Rgb8,
         };
+        self.png_of(&self.to_bytes(), colour_type)
+    }
+
+    /// Samples of a picture of this size as a PNG file's bytes; those of 16 bits in the machine's order of bytes.
+    pub(super) fn png_of(
+        &self,
+        samples: &[u8],
+        colour_type: ExtendedColorType,
+    ) -> Result<Vec<u8>, AppError> {
+        let (width, height) = (self.width, self.height);
         let side = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
         let mut file = Cursor::new(Vec::new());
         PngEncoder::new(&mut file)
-            .write_image(
-                &self.to_bytes(),
-                side(self.width),
-                side(self.height),
-                colour_type,
-            )
+            .write_image(samples, side(width), side(height), colour_type)
             .map_err(|source| AppError::Encode {
-                width: self.width,
-                height: self.height,
+                width,
+                height,
                 source,
             })?;
         Ok(file.into_inner())

@@ -1,8 +1,6 @@
 //! A picture with the precision of the file it came from.
 
-use std::io::Cursor;
-
-use ::image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+use ::image::ExtendedColorType;
 
 use super::{Channels, PictureMatrix};
 use crate::AppError;
@@ -63,23 +61,8 @@ impl Photo {
             Channels::Colour => ExtendedColorType::Rgb16,
         };
         let sample = |value: f32| (value.clamp(0.0, 1.0) * self.depth.peak()).round() as u16;
-        // The encoder takes samples in the machine's order of bytes.
-        let bytes: Vec<u8> = self
-            .picture
-            .interleaved()
-            .into_iter()
-            .flat_map(|value| sample(value).to_ne_bytes())
-            .collect();
-        let (width, height) = (self.picture.width(), self.picture.height());
-        let side = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        let mut file = Cursor::new(Vec::new());
-        PngEncoder::new(&mut file)
-            .write_image(&bytes, side(width), side(height), colour_type)
-            .map_err(|source| AppError::Encode {
-                width,
-                height,
-                source,
-            })?;
-        Ok(file.into_inner())
+        let samples = self.picture.interleaved().into_iter().map(sample);
+        let bytes: Vec<u8> = samples.flat_map(u16::to_ne_bytes).collect();
+        self.picture.png_of(&bytes, colour_type)
     }
 }

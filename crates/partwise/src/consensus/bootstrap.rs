@@ -6,7 +6,7 @@
 //! there are: that is what the runs say.
 
 use super::ConsensusNmf;
-use super::clusters::{matched, to_sum_one};
+use super::clusters::to_sum_one;
 use super::found::Intervals;
 use super::settle::{movable, weights};
 use crate::archive::Archive;
@@ -102,7 +102,10 @@ fn in_order<T: Float>(found: &Factorization<T>, consensus: &Dense<f64>) -> Drawn
         cosines: vec![0.0; k],
         shares: vec![0.0; k],
     };
-    for (own, t) in matched(&directions, consensus).into_iter().enumerate() {
+    for (own, t) in points::matched(&directions, consensus)
+        .into_iter()
+        .enumerate()
+    {
         let row = &mut drawn.components[t * n..(t + 1) * n];
         row.copy_from_slice(directions.row(own));
         to_sum_one(row);

@@ -11,7 +11,8 @@
 //! the matched centres to 0.846, and matching alone to 0.814.
 
 use crate::kernel::dot;
-use crate::many::{assignment, mix, points};
+use crate::many::mix;
+use crate::many::points::{self, matched};
 use crate::matrix::Dense;
 use crate::threads::Threads;
 
@@ -88,18 +89,7 @@ fn drawn(
     let mut distances = vec![1.0; kept.len()];
     let mut centres = Vec::new();
     for t in 0..k {
-        let all: f64 = distances.iter().sum();
-        if all <= 0.0 {
-            return None;
-        }
-        let mut left = all * mix::uniform(seed, draw, t);
-        let passed = |distance: &f64| {
-            left -= distance;
-            left < 0.0
-        };
-        // Rounding may leave a little behind the last.
-        let place = distances.iter().position(passed);
-        let centre = kept[place.unwrap_or(kept.len() - 1)];
+        let centre = kept[mix::place(&distances, mix::uniform(seed, draw, t))?];
         centres.extend_from_slice(centre);
         for (distance, x) in distances.iter_mut().zip(&kept) {
             let apart = (1.0 - dot(x, centre)).max(0.0);
@@ -162,9 +152,7 @@ impl Clusters {
         }
         medians
     }
-}
 
-impl Clusters {
     /// Gives cluster `order[i]` the number i.
     pub(super) fn renumber(&mut self, order: &[usize]) {
         let mut new = vec![0; order.len()];
@@ -203,15 +191,6 @@ pub(super) fn points<'a>(starts: &[&'a Dense<f64>]) -> Vec<&'a [f64]> {
         (0..start.rows()).map(move |t| start.row(t))
     };
     starts.iter().flat_map(rows).collect()
-}
-
-/// Which centre each component of a run goes with, one to one.
-pub(super) fn matched(start: &Dense<f64>, centres: &Dense<f64>) -> Vec<usize> {
-    let k = centres.rows();
-    let cosines: Vec<f64> = (0..k * k)
-        .map(|at| dot(start.row(at / k), centres.row(at % k)))
-        .collect();
-    assignment::best(&cosines, k)
 }
 
 /// The directions of the means of what was kept; a cluster without any keeps its own.

@@ -212,7 +212,7 @@ pub(super) fn model<T: Float>(
 fn rivals<'a>(runs: impl Iterator<Item = &'a Run>, consensus: &Dense<f64>) -> Vec<f64> {
     let mut least = vec![1.0f64; consensus.rows()];
     for run in runs {
-        let matched = clusters::matched(&run.directions, consensus);
+        let matched = points::matched(&run.directions, consensus);
         for (own, t) in matched.into_iter().enumerate() {
             let cosine = dot(run.directions.row(own), consensus.row(t));
             least[t] = least[t].min(cosine);

@@ -11,12 +11,10 @@
 //! It begins with C naming one row for each component, drawn as far from each other as k-means++ draws its centres (Arthur &
 //! Vassilvitskii 2007), or found by the starts `spa` and `snpa`.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-
 use crate::Float;
 use crate::archive::Archive;
 use crate::kernel;
+use crate::many::mix;
 use crate::matrix::{Blocks, Dense};
 use crate::pass::{self, Problem, Sums};
 use crate::sketch::Products;
@@ -335,21 +333,13 @@ pub(crate) fn drawn<T: Float>(
     let unit = products.unit;
     let squares: Vec<f64> = blocks.row_squares(threads);
     let squares: Vec<f64> = squares.into_iter().map(|x| x / (unit * unit)).collect();
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
     // The first is drawn by the distance from nothing: a row of zeros is no component.
     let mut distances = squares.clone();
     let mut picked = Vec::with_capacity(k);
     while picked.len() < k {
-        let total: f64 = distances.iter().sum();
-        let draw = (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
-        let mut left = draw * total;
-        let found = distances.iter().position(|distance| {
-            left -= distance;
-            left < 0.0
-        });
         // With all distances zero every row is as good.
-        let last = distances.iter().rposition(|distance| *distance > 0.0);
-        let row = found.or(last).unwrap_or(picked.len() % blocks.rows);
+        let row = mix::place(&distances, mix::uniform(seed, picked.len(), 0));
+        let row = row.unwrap_or(picked.len() % blocks.rows);
         let line = blocks.row(row);
         let line = line.into_iter().map(|v| T::from_f64(v.to_f64() / unit));
         let mut line = Dense::from_rows(line.collect(), blocks.cols, 1).expect("one row of V");

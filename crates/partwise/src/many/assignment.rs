@@ -2,7 +2,7 @@
 //! one row joined at a time by a shortest augmenting path, O(k³). (Kuhn 1955; Jonker & Volgenant 1987.)
 
 /// The column of each row; `values` is k × k, all finite.
-pub(crate) fn best(values: &[f64], k: usize) -> Vec<usize> {
+pub(super) fn best(values: &[f64], k: usize) -> Vec<usize> {
     const FREE: usize = usize::MAX;
     // Costs −value; `column_of` and `row_of` are the matching of the rows so far.
     let mut row_price = vec![0.0; k];

@@ -20,6 +20,18 @@ pub(crate) fn uniform(seed: u64, row: usize, col: usize) -> f64 {
     (bits(seed, row, col) >> 11) as f64 / (1u64 << 53) as f64
 }
 
+/// A place drawn with a probability in proportion to its weight, by a number from 0 to 1, 1 excluded; `None` where no weight is
+/// above zero.
+pub(crate) fn place(weights: &[f64], uniform: f64) -> Option<usize> {
+    let mut left = uniform * weights.iter().sum::<f64>();
+    let found = weights.iter().position(|weight| {
+        left -= weight;
+        left < 0.0
+    });
+    // Rounding may leave a little behind the last.
+    found.or_else(|| weights.iter().rposition(|weight| *weight > 0.0))
+}
+
 /// The numbers below `count` in an order drawn from the stream of that number.
 pub(crate) fn shuffled(seed: u64, stream: usize, count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
@@ -30,6 +42,14 @@ pub(crate) fn shuffled(seed: u64, stream: usize, count: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_are_drawn_by_their_weights() {
+        let weights = [0.0, 1.0, 0.0, 3.0, 0.0];
+        let drawn = [0.0, 0.24, 0.25, 0.9, 1.0].map(|uniform| place(&weights, uniform));
+        assert_eq!(drawn, [1, 1, 3, 3, 3].map(Some));
+        assert_eq!(place(&[0.0, 0.0], 0.5), None);
+    }
 
     #[test]
     fn draws_are_even_and_orders_are_permutations() {

@@ -3,7 +3,7 @@
 //! A fit has the same bits for any number of threads. So the fits of a rank share the threads, one each, where V is small,
 //! and take all threads one after another where V is large and copies of it are dear.
 
-pub(crate) mod assignment;
+mod assignment;
 mod course;
 pub(crate) mod kept;
 pub(crate) mod mix;

@@ -1,5 +1,6 @@
 //! Components of many fits as points on a sphere.
 
+use super::assignment;
 use crate::Float;
 use crate::kernel::dot;
 use crate::matrix::Dense;
@@ -19,6 +20,15 @@ pub(crate) fn directions<T: Float>(h: &Dense<T>) -> Dense<f64> {
         }
     }
     rows
+}
+
+/// Which centre each component of a start goes with, one to one, by their cosines.
+pub(crate) fn matched(start: &Dense<f64>, centres: &Dense<f64>) -> Vec<usize> {
+    let k = centres.rows();
+    let cosines: Vec<f64> = (0..k * k)
+        .map(|at| dot(start.row(at / k), centres.row(at % k)))
+        .collect();
+    assignment::best(&cosines, k)
 }
 
 /// The silhouette of each of some unit vectors in clusters 0 to k − 1: (b − a) / max(a, b), with a the mean distance to the

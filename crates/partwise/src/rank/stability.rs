@@ -6,9 +6,7 @@
 //! The figure is that of the worst cluster: its mean silhouette, 1 where every start finds the component again.
 
 use super::score::Score;
-use crate::kernel::dot;
-use crate::many::assignment;
-use crate::many::points::{add, directions, silhouettes};
+use crate::many::points::{add, directions, matched, silhouettes};
 use crate::matrix::Dense;
 
 /// Rounds of matching at most; two or three are usual.
@@ -20,16 +18,11 @@ pub(super) fn rows(start: &Dense<f64>) -> impl Iterator<Item = &[f64]> {
 
 /// The cluster of each component of each start, beginning from those of start `first`.
 pub(super) fn clusters(starts: &[&Dense<f64>], first: usize) -> Vec<Vec<usize>> {
-    let (k, n) = (starts[first].rows(), starts[first].cols());
+    let n = starts[first].cols();
     let mut centres = starts[first].clone();
     let mut found: Vec<Vec<usize>> = Vec::new();
     for _ in 0..ROUNDS {
-        let matched = starts.iter().map(|start| {
-            let cosines: Vec<f64> = (0..k * k)
-                .map(|at| dot(start.row(at / k), centres.row(at % k)))
-                .collect();
-            assignment::best(&cosines, k)
-        });
+        let matched = starts.iter().map(|start| matched(start, &centres));
         let matched: Vec<Vec<usize>> = matched.collect();
         if matched == found {
             break;
