@@ -162,10 +162,14 @@ fn decode(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
             }
             Err(error @ Error::DecodeError(_)) => {
                 damaged += 1;
+                // What comes before the beginning is no part of the sound: a coder's delay.
+                let begin = packet.pts.get();
+                let end = begin.saturating_add_unsigned(packet.dur.get());
+                let length = end.saturating_sub(begin.max(0)).max(0).unsigned_abs();
                 match channels.first() {
-                    None => lost = lost.saturating_add(packet.dur.get()),
+                    None => lost = lost.saturating_add(length),
                     Some(channel) => {
-                        let silent = samples_in(packet.dur.get(), rate);
+                        let silent = samples_in(length, rate);
                         let after = silent.saturating_add(channel.len() as u64);
                         within(after, channels.len())?;
                         for channel in &mut channels {
