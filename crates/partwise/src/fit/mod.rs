@@ -317,6 +317,11 @@ impl<T: Float> Fit<'_, '_, T> {
         self.shard.holds_columns() && (self.problem.lines.is_some() || !self.shard.counts_all())
     }
 
+    /// Whether the right factor is improved from what a pass over the rows gathers.
+    fn wants_statistics(&self) -> bool {
+        !self.holds(Side::Right) && !self.improves_both()
+    }
+
     /// Whether the divergence is a squared loss that the sums of a pass say.
     fn expands(&self) -> bool {
         self.problem.quadratic.is_some() && self.shard.counts_all()
@@ -406,8 +411,7 @@ impl<T: Float> Fit<'_, '_, T> {
         } else {
             // The old statistics are gone by now: two of them would take the room of a factor.
             let update = !self.holds(Side::Left);
-            let statistics = !self.holds(Side::Right) && !self.improves_both();
-            let now = self.pass(update, statistics);
+            let now = self.pass(update, self.wants_statistics());
             if update {
                 met[0] = Met::new(now.violation, now.magnitude);
             }

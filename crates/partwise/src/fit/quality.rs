@@ -85,7 +85,7 @@ impl<T: Float> Fit<'_, '_, T> {
 
     /// A last look at the factors as they are returned.
     pub(super) fn quality(&mut self) -> Quality {
-        let mut look = self.pass(false, !self.improves_both());
+        let mut look = self.pass(false, self.wants_statistics());
         let mut residual = 0.0f64;
         if !self.holds(Side::Left) {
             residual = Met::new(look.violation, look.magnitude).residual;
