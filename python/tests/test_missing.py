@@ -163,8 +163,9 @@ def test_every_solver_minimises_what_counts(noisy, solver, loss, say):
     model.set_params(**penalty, max_iter=50)
     W_found = model.fit_transform(given, W=W, H=H, **others)
     reached = (weights * divergence(X, W_found @ model.components_, beta)).sum()
-    for factor, strength, length in ((W_found, 1e-3, X.shape[1]), (model.components_, 2e-3, X.shape[0])):
-        reached += strength * length * (0.3 * factor.sum() + 0.35 * (factor**2).sum())
+    for rows, strength, counts in ((W_found, 1e-3, weights), (model.components_.T, 2e-3, weights.T)):
+        sizes = 0.3 * rows.sum(axis=1) + 0.35 * (rows**2).sum(axis=1)
+        reached += strength * counts.sum(axis=1) @ sizes
     np.testing.assert_allclose(model.objective_, reached, rtol=1e-6)
 
 

@@ -10,11 +10,16 @@
 use pulp::{Simd, WithSimd};
 
 use crate::Float;
-use crate::kernel::{self, ENTRIES};
+use crate::kernel::{self, ENTRIES, GramRoom};
 use crate::loss::Elementwise;
 use crate::matrix::{Counted, Entries};
 use crate::pass::{self, Fixed, Problem, Terms};
-use crate::update::{LineProblem, LinesMet, LinesOf};
+use crate::update::{LineProblem, LinesMet, LinesOf, Quadratic, QuadraticFn};
+
+/// Rows that are improved together: whole vectors of every machine.
+pub(crate) const TOGETHER: usize = 64;
+/// Components at most with which they are: the Gram matrices of all these rows are at hand then.
+const TOGETHER_RANK: usize = 64;
 
 /// Rows of one factor, to be improved from the lines from `first` on while the other factor stands still.
 pub(crate) struct HalfStep<'a, T: Float> {
@@ -38,10 +43,15 @@ impl<T: Float> HalfStep<'_, T> {
             return improve(&problem, first, rows);
         }
         let k = self.fixed.rows.cols();
+        let alone = self.terms.movable.is_some() || self.terms.prices.is_some();
+        if let (Some(solve), true) = (self.problem.each, update && !alone && k <= TOGETHER_RANK) {
+            return self.improve_together(solve, first, rows);
+        }
         let mut sums = LineSums::new(self.problem, k);
         let mut met = LinesMet::default();
         let mut walk = self.lines.walk(first, first + rows.len() / k);
-        for x in rows.chunks_exact_mut(k) {
+        let mut terms = self.terms.clone();
+        for (i, x) in rows.chunks_exact_mut(k).enumerate() {
             let Some(entries) = walk.next() else { break };
             if entries.places.is_empty() {
                 if update {
@@ -51,16 +61,52 @@ impl<T: Float> HalfStep<'_, T> {
             }
             sums.take(self, entries, x);
             let parts = (&sums.numerator[..], &sums.denominator[..]);
-            let (problem, terms) = (self.problem, &self.terms);
-            met.violation += pass::half_step(problem, terms, &sums.gram, parts, x, k, update);
+            terms.penalty = self.terms.penalty_at(first + i);
+            let problem = self.problem;
+            met.violation += pass::half_step(problem, &terms, &sums.gram, parts, x, k, update);
             met.magnitude += pass::magnitude(problem, &sums.numerator);
         }
         met
     }
 
+    /// Improves rows at once, by their own Gram matrices.
+    fn improve_together(&self, solve: QuadraticFn<T>, first: usize, rows: &mut [T]) -> LinesMet {
+        let k = self.fixed.rows.cols();
+        let mut sums = LineSums::new(self.problem, k);
+        let mut met = LinesMet::default();
+        let mut walk = self.lines.walk(first, first + rows.len() / k);
+        let mut gram = Vec::with_capacity(rows.len() * k);
+        let mut rhs = Vec::with_capacity(rows.len());
+        for (i, x) in rows.chunks_exact_mut(k).enumerate() {
+            let Some(entries) = walk.next() else { break };
+            if entries.places.is_empty() {
+                // Without curvature it stays as it is.
+                self.terms.clear(x);
+                gram.resize(gram.len() + k * k, T::ZERO);
+                rhs.resize(rhs.len() + k, T::ZERO);
+                continue;
+            }
+            sums.take(self, entries, x);
+            let penalty = self.terms.penalty_at(first + i);
+            pass::add_curvatures(self.problem, &penalty, &sums.gram, k, &mut gram);
+            let l1 = T::from_f64(penalty.l1);
+            rhs.extend(sums.numerator.iter().map(|&b| b - l1));
+            met.magnitude += pass::magnitude(self.problem, &sums.numerator);
+        }
+        let quadratic = Quadratic {
+            gram: &gram,
+            l1: T::ZERO,
+            k,
+            sweeps: self.terms.sweeps,
+        };
+        met.violation += solve(&quadratic, &rhs, rows);
+        met
+    }
+
     /// The Gram matrix of the rows of the other factor that a line needs, by its weights.
-    fn gram(&self, entries: &Entries<T>, gathered: &mut Vec<T>, gram: &mut Vec<f64>) {
+    fn gram(&self, entries: &Entries<T>, room: &mut GramRoom<T>, gram: &mut Vec<f64>) {
         let all = &self.fixed.sums.gram;
+        let (rows, k) = (self.fixed.rows.as_slice(), self.fixed.rows.cols());
         let absent = self.lines.length() - entries.places.len();
         if let Some(weight) = entries.common
             && absent <= entries.places.len() / 2
@@ -68,10 +114,11 @@ impl<T: Float> HalfStep<'_, T> {
             let weight = weight.to_f64();
             gram.clone_from(all);
             if absent > 0 {
-                self.gather_absent(entries, gathered);
-                let missed = kernel::gram(gathered, self.fixed.rows.cols());
+                let (places, mut missed) = (self.absent(entries), Vec::new());
+                let once = vec![T::ONE; places.len()];
+                kernel::weighted_gram(rows, k, (&places, &once), room, &mut missed);
                 for (sum, missed) in gram.iter_mut().zip(&missed) {
-                    *sum -= missed.to_f64();
+                    *sum -= missed;
                 }
             }
             if absent == 0 || self.keeps_digits(gram) {
@@ -79,10 +126,8 @@ impl<T: Float> HalfStep<'_, T> {
                 return;
             }
         }
-        self.gather(entries, gathered);
-        let sums = kernel::gram(gathered, self.fixed.rows.cols());
-        gram.clear();
-        gram.extend(sums.iter().map(|sum| sum.to_f64()));
+        let entries = (&entries.places[..], &entries.weights[..]);
+        kernel::weighted_gram(rows, k, entries, room, gram);
     }
 
     /// Whether enough of each component is left for a difference of sums to have digits.
@@ -93,25 +138,15 @@ impl<T: Float> HalfStep<'_, T> {
         (0..k).all(|t| gram[t * k + t] >= LEFT * all[t * k + t])
     }
 
-    /// The rows that the entries need, each times the root of its weight.
-    fn gather(&self, entries: &Entries<T>, out: &mut Vec<T>) {
-        out.clear();
-        for (&place, &weight) in entries.places.iter().zip(&entries.weights) {
-            let root = weight.sqrt();
-            let row = self.fixed.rows.row_range(place, place + 1);
-            out.extend(row.iter().map(|&h| h * root));
-        }
-    }
-
-    /// The rows that no entry needs.
-    fn gather_absent(&self, entries: &Entries<T>, out: &mut Vec<T>) {
-        out.clear();
-        let mut from = 0;
+    /// The places that no entry has.
+    fn absent(&self, entries: &Entries<T>) -> Vec<usize> {
+        let (mut absent, mut from) = (Vec::new(), 0);
         for &place in &entries.places {
-            out.extend_from_slice(self.fixed.rows.row_range(from, place));
+            absent.extend(from..place);
             from = place + 1;
         }
-        out.extend_from_slice(self.fixed.rows.row_range(from, self.fixed.rows.rows()));
+        absent.extend(from..self.lines.length());
+        absent
     }
 }
 
@@ -121,7 +156,7 @@ struct LineSums<T> {
     gram: Vec<f64>,
     numerator: Vec<T>,
     denominator: Vec<T>,
-    gathered: Vec<T>,
+    room: GramRoom<T>,
 }
 
 impl<T: Float> LineSums<T> {
@@ -132,13 +167,13 @@ impl<T: Float> LineSums<T> {
             gram: Vec::new(),
             numerator: vec![T::ZERO; k],
             denominator: vec![T::ZERO; if is_quadratic { 0 } else { k }],
-            gathered: Vec::new(),
+            room: GramRoom::default(),
         }
     }
 
     fn take(&mut self, step: &HalfStep<'_, T>, entries: &Entries<T>, x: &[T]) {
         if self.is_quadratic {
-            step.gram(entries, &mut self.gathered, &mut self.gram);
+            step.gram(entries, &mut self.room, &mut self.gram);
         }
         self.numerator.fill(T::ZERO);
         self.denominator.fill(T::ZERO);

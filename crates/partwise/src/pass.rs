@@ -75,16 +75,9 @@ pub(crate) fn half_step<T: Float>(
         return half_step(problem, &terms, gram, parts, rows, k, update);
     }
     if let Some(solve) = problem.quadratic {
-        // A curvature without full precision would send its coordinate anywhere.
-        let precise = |g: &f64| g.abs() >= T::MIN_POSITIVE.to_f64();
-        let mut gram: Vec<T> = gram
-            .iter()
-            .map(|g| if precise(g) { T::from_f64(*g) } else { T::ZERO })
-            .collect();
-        for t in 0..k {
-            let tie = problem.rules.ties.as_ref().map_or(0.0, |ties| ties[t]);
-            gram[t * k + t] += T::from_f64(weights.l2 + tie);
-        }
+        let data = gram;
+        let mut gram = Vec::with_capacity(k * k);
+        add_curvatures(problem, weights, data, k, &mut gram);
         let quadratic = Quadratic {
             gram: &gram,
             l1: T::from_f64(weights.l1),
@@ -109,6 +102,25 @@ pub(crate) fn half_step<T: Float>(
             rule.violation(numerator, denominator, rows)
         };
         violation * unit
+    }
+}
+
+/// Adds a matrix to `out`: the Gram matrix of the data with what the penalty and the other factor's constraint add to it.
+pub(crate) fn add_curvatures<T: Float>(
+    problem: &Problem<T>,
+    penalty: &Weights,
+    gram: &[f64],
+    k: usize,
+    out: &mut Vec<T>,
+) {
+    // A curvature without full precision would send its coordinate anywhere.
+    let precise = |g: &f64| g.abs() >= T::MIN_POSITIVE.to_f64();
+    let narrowed = |g: &f64| if precise(g) { T::from_f64(*g) } else { T::ZERO };
+    let first = out.len();
+    out.extend(gram.iter().map(narrowed));
+    for t in 0..k {
+        let tie = problem.rules.ties.as_ref().map_or(0.0, |ties| ties[t]);
+        out[first + t * k + t] += T::from_f64(penalty.l2 + tie);
     }
 }
 

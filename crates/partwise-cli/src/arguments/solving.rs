@@ -44,7 +44,7 @@ pub(crate) struct SolvingArguments {
         allow_negative_numbers = true
     )]
     pub(crate) max_iter: usize,
-    /// Strength of the penalty on W
+    /// Strength of the penalty on W, for each entry that is known
     #[arg(
         long,
         value_name = "ALPHA",
@@ -52,7 +52,7 @@ pub(crate) struct SolvingArguments {
         allow_hyphen_values = true
     )]
     pub(crate) alpha_w: f64,
-    /// Strength of the penalty on H [default: that on W]
+    /// Strength of the penalty on H, for each entry that is known [default: that on W]
     #[arg(long, value_name = "ALPHA", allow_hyphen_values = true)]
     pub(crate) alpha_h: Option<f64>,
     /// Share of L1 in the penalties, the rest is squared L2

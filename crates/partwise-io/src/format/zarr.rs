@@ -1,6 +1,8 @@
 //! Zarr, versions 3 and 2: folders with any array of two dimensions, and the matrices of AnnData. See [`crate::rows::annotated`] for
 //! which of them is meant.
 
+mod codecs;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -54,6 +56,7 @@ fn open(source: &Source, budget: &Budget, options: &ReadOptions) -> Result<Rows,
             problem: "is a file; expected the folder of a Zarr array or group".into(),
         });
     };
+    codecs::register();
     guarded(name, || {
         let store = FilesystemStore::new(folder).map_err(|error| refused(name, error))?;
         let tree = Folders {

@@ -594,6 +594,65 @@ fn names_that_are_in_no_chunk_take_memory_too() {
     assert!(error.contains("memory"), "{error}");
 }
 
+/// What a chunk of two numbers holds, and what is said of it; empty if nothing is.
+#[test]
+fn chunks_that_hold_more_than_their_array() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().unwrap();
+    let good = [1.5_f64, 2.5].map(f64::to_le_bytes).concat();
+    let large = vec![7_u8; 64 << 20];
+    let deflated = |bytes: &[u8], zlib: bool| {
+        let level = flate2::Compression::fast();
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), level);
+        let mut plain = flate2::write::ZlibEncoder::new(Vec::new(), level);
+        gzip.write_all(bytes).unwrap();
+        plain.write_all(bytes).unwrap();
+        match zlib {
+            true => plain.finish().unwrap(),
+            false => gzip.finish().unwrap(),
+        }
+    };
+    let zstd = |bytes: &[u8]| zstd::bulk::compress(bytes, 3).unwrap();
+    // A frame of nothing that says it holds nearly 4 GiB.
+    let claim = [
+        &[0x28, 0xb5, 0x2f, 0xfd, 0xa0],
+        &[0xff_u8; 4][..],
+        &[1, 0, 0],
+    ]
+    .concat();
+    let more = "a chunk holds more than the 16 bytes";
+    for (codec, chunk, expected) in [
+        ("gzip", deflated(&good, false), ""),
+        ("gzip", deflated(&large, false), more),
+        ("numcodecs.zlib", deflated(&good, true), ""),
+        ("numcodecs.zlib", deflated(&large, true), more),
+        ("zstd", zstd(&good), ""),
+        ("zstd", zstd(&large), more),
+        ("zstd", claim, "too much memory"),
+    ] {
+        let root = folder.path().join("v.zarr");
+        let codecs = format!(
+            r#"[{{"name": "bytes", "configuration": {{"endian": "little"}}}}, {{"name": "{codec}", "configuration": {{"level": 1}}}}]"#
+        );
+        let array = format!(
+            r#"{{"zarr_format": 3, "node_type": "array", "shape": [1, 2], "data_type": "float64", "fill_value": 0.0,
+            "chunk_grid": {{"name": "regular", "configuration": {{"chunk_shape": [1, 2]}}}},
+            "chunk_key_encoding": {{"name": "default"}}, "codecs": {codecs}}}"#
+        );
+        std::fs::create_dir_all(root.join("c/0")).unwrap();
+        std::fs::write(root.join("zarr.json"), array).unwrap();
+        std::fs::write(root.join("c/0/0"), chunk).unwrap();
+        let options = ReadOptions::default();
+        if expected.is_empty() {
+            let table = partwise_io::read(&root, &options).unwrap();
+            assert_eq!(table.matrix.shape(), (1, 2), "{codec}");
+        } else {
+            let error = message(&root, &options);
+            assert!(error.contains(expected), "{codec}: {error}");
+        }
+    }
+}
+
 #[test]
 fn places_that_are_no_whole_numbers() {
     let folder = tempfile::tempdir().unwrap();

@@ -80,7 +80,9 @@ impl<T: Float> Fit<'_, '_, T> {
             .map_or(0.0, |rule| rule.term(&self.right.rows));
         let prices = price(&rules.left, &stats.sums) + price(&rules.right, &self.right.sums);
         let prices = prices + alone + 0.5 * tied;
-        left.penalty_of(&stats.sums) + right.penalty_of(&self.right.sums) + prices
+        let (rows, sums) = (&self.right.rows, &self.right.sums);
+        let right = right.penalty_over(rows, sums, self.threads);
+        self.shard.penalty(left, &stats.sums) + right + prices
     }
 
     /// A last look at the factors as they are returned.

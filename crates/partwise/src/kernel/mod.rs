@@ -6,6 +6,7 @@
 mod coordinates;
 mod dense;
 mod entries;
+mod gram;
 mod lanes;
 mod logarithm;
 mod prefetch;
@@ -22,11 +23,12 @@ pub(crate) use coordinates::{
 };
 pub(crate) use dense::{Packed, has_rows, times_packed};
 pub(crate) use entries::{ENTRIES, add_rows, fetch, for_each_group, reconstruct};
+pub(crate) use gram::{GramRoom, weighted_gram};
 pub(crate) use lanes::{Lanes, QUAD, padded};
 pub(crate) use logarithm::Logarithm;
 use prefetch::prefetch;
 pub(crate) use products::{add_times, add_transposed_times, gram, lines, outer, pack, times};
-pub(crate) use sparse::{Sums, dot, for_each_entry, gather_lines, sum_stride};
+pub(crate) use sparse::{Sums, dot, extend_places, for_each_entry, gather_lines, sum_stride};
 pub(crate) use sums::{column_sums, inner, largest, squared_distance, sum, total};
 
 /// How wide the vectors of a thread may be.

@@ -432,6 +432,13 @@ pub(crate) fn dot<T: Float>(a: &[T], b: &[T]) -> T {
     sums.iter().fold(tail, |sum, &lane| sum + lane)
 }
 
+/// Adds the places of the entries of a sparse row, in their order.
+pub(crate) fn extend_places<T>(places: &mut Vec<usize>, row: &Row<'_, T>) {
+    with_indices!(row.indices, indices => {
+        places.extend(indices.iter().map(|index| index.at()));
+    });
+}
+
 /// Calls `visit(index, value)` for the entries of a sparse row, in their order.
 #[inline(always)]
 pub(crate) fn for_each_entry<T: Float>(row: Row<'_, T>, mut visit: impl FnMut(usize, T)) {

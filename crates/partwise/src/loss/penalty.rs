@@ -7,6 +7,10 @@ use crate::error::refuse;
 ///
 /// l1_W = n · alpha_w · l1_ratio, l1_H = m · alpha_h · l1_ratio, and l2 likewise with (1 − l1_ratio).
 ///
+/// Where entries are missing or weighted, each row of W counts the weights Σⱼ ωᵢⱼ of its row of V for n, and each column of H
+/// those of its column for m: so `alpha_w` and `alpha_h` weigh as much against the data as they do where all is known (Zhou et
+/// al. 2008, Large-scale parallel collaborative filtering for the Netflix prize, AAIM), and a row of weight two is a row met twice.
+///
 /// | name | default | purpose | range |
 /// |---|---|---|---|
 /// | `alpha_w` | 0 | strength for W | ≥ 0 |
@@ -53,6 +57,18 @@ impl Penalty {
 }
 
 impl Weights {
+    /// The same, where only this share of the entries counts.
+    pub(crate) fn share(&self, share: f64) -> Self {
+        // A weight may be infinite.
+        if share == 0.0 {
+            return Self::default();
+        }
+        Self {
+            l1: self.l1 * share,
+            l2: self.l2 * share,
+        }
+    }
+
     /// The penalty of a factor with this sum and this sum of squares.
     pub(crate) fn of(&self, sum: f64, squares: f64) -> f64 {
         // A weight of zero must not meet an infinite sum, nor one that has overflowed a sum of zero.

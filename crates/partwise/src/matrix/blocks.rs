@@ -17,6 +17,8 @@ pub(crate) struct Blocks<'a, T: Float> {
     pub(crate) weighed: Option<Weighed<'a, T>>,
     /// Where the only block has zeros for what is missing, in the place of weights.
     pub(crate) holes: Option<Holes>,
+    /// The share of each of its lines that counts, and of each across them: `None` if all count whole, or nothing asks.
+    pub(crate) shares: [Option<Arc<[f64]>>; 2],
     pub(crate) transposed: bool,
     pub(crate) rows: usize,
     pub(crate) cols: usize,
@@ -93,6 +95,7 @@ impl<'a, T: Float> Blocks<'a, T> {
             sources: sources.collect(),
             weighed: None,
             holes: None,
+            shares: [None, None],
             transposed,
             rows,
             cols,
@@ -116,6 +119,7 @@ impl<'a, T: Float> Blocks<'a, T> {
             sources: vec![source],
             weighed: None,
             holes: None,
+            shares: [None, None],
             transposed: wide.transposed,
             rows: wide.rows,
             cols: wide.cols,
@@ -124,14 +128,15 @@ impl<'a, T: Float> Blocks<'a, T> {
         }
     }
 
-    /// Looks at every entry that counts, and prepares the only block; `fills` says whether what is missing may be filled.
+    /// Looks at every entry that counts, and prepares the only block. `fills` says whether what is missing may be filled, `shared`
+    /// whether the shares of lines are asked for.
     ///
     /// # Errors
     /// Weights of another shape or with illegal entries; as [`Summary::counted`].
     pub(crate) fn weighted(
         v: &Matrix<'a, T>,
         weighting: &Weighting<'a, T>,
-        fills: bool,
+        (fills, shared): (bool, bool),
         threads: &Threads,
     ) -> Result<Self, Error> {
         let (rows, cols) = (v.rows(), v.cols());
@@ -144,10 +149,19 @@ impl<'a, T: Float> Blocks<'a, T> {
             Some((source, holes)) => (source, None, Some(holes)),
             None => (source, Some(weighed), None),
         };
+        let shares = match (&weighed, &holes) {
+            (Some(weighed), _) if shared => [weighed.rows(&source), weighed.columns(&source)]
+                .map(|lines| Some(lines.shares(threads))),
+            (_, Some(holes)) if shared => {
+                [&holes.along, &holes.across].map(|places| Some(places.shares()))
+            }
+            _ => [None, None],
+        };
         Ok(Self {
             sources: vec![source],
             weighed,
             holes,
+            shares,
             transposed,
             rows,
             cols,
@@ -162,6 +176,7 @@ impl<'a, T: Float> Blocks<'a, T> {
             sources: Vec::new(),
             weighed: None,
             holes: None,
+            shares: [None, None],
             transposed: false,
             rows: seen.rows,
             cols: seen.cols,

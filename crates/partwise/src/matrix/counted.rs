@@ -1,6 +1,8 @@
 //! Matrices of which some entries are not known, or count more than others.
 
-use super::{Compressed, Holes, Lines, Matrix, Signs, Source, Summary, bad_entry};
+use std::sync::Arc;
+
+use super::{Compressed, Holes, Lines, Matrix, Row, Signs, Source, Summary, bad_entry};
 use crate::kernel;
 use crate::threads::Threads;
 use crate::{Error, Float};
@@ -190,6 +192,14 @@ impl<T: Float> Entries<T> {
         self.common = None;
     }
 
+    /// Takes all entries of a line, which have this weight.
+    fn take_alike(&mut self, row: Row<'_, T>, weight: T) {
+        kernel::extend_places(&mut self.places, &row);
+        self.values.extend_from_slice(row.values);
+        self.weights.resize(row.values.len(), weight);
+        self.common = Some(weight).filter(|_| !row.values.is_empty());
+    }
+
     #[inline(always)]
     fn push(&mut self, place: usize, value: T, weight: T) {
         if weight > T::ZERO {
@@ -207,6 +217,8 @@ impl<T: Float> Entries<T> {
 /// Values of a packed tile of lines, and lines in it at most.
 const TILE_VALUES: usize = 1 << 18;
 const TILE_LINES: usize = 16;
+/// Lines in a task that sums weights.
+const SHARED_LINES: usize = 256;
 
 impl<T: Float> Counted<'_, T> {
     /// Number of lines.
@@ -255,6 +267,21 @@ impl<T: Float> Counted<'_, T> {
             tile: (from, from),
             entries: Entries::default(),
         }
+    }
+
+    /// The weight of each line, where that of a line whose entries count once each is one.
+    pub(crate) fn shares(&self, threads: &Threads) -> Arc<[f64]> {
+        let (count, length) = (self.count(), self.length() as f64);
+        let parts = threads.map(count.div_ceil(SHARED_LINES), |task| {
+            let from = task * SHARED_LINES;
+            let mut walk = self.walk(from, (from + SHARED_LINES).min(count));
+            let mut shares = Vec::with_capacity(SHARED_LINES);
+            while let Some(entries) = walk.next() {
+                shares.push(entries.weights.iter().map(|w| w.to_f64() / length).sum());
+            }
+            shares
+        });
+        parts.concat().into()
     }
 
     /// The stored lines, where nothing else counts.
@@ -307,10 +334,16 @@ impl<T: Float> Walk<'_, T> {
             return;
         };
         let of_line = counted.of_lines.map_or(T::ONE, |weights| weights[line]);
+        let row = stored.row(line);
+        let alike = counted.weights.is_none() && counted.of_places.is_none();
+        if alike && of_line > T::ZERO && row.values.iter().all(|&value| counted.is_known(value)) {
+            self.entries.take_alike(row, of_line);
+            return;
+        }
         if let Some(Lines::Sparse(weights)) = &counted.weights {
             kernel::for_each_entry(weights.row(line), |place, x| self.weights[place] = x);
         }
-        kernel::for_each_entry(stored.row(line), |place, value| {
+        kernel::for_each_entry(row, |place, value| {
             if counted.is_known(value) {
                 let own = match counted.weights {
                     None => T::ONE,

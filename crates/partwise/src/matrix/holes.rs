@@ -8,11 +8,14 @@
 //! (expectation–maximisation: Srebro & Jaakkola 2003, Weighted low-rank approximations, ICML). A V̂ has one Gram matrix for
 //! all lines, so a half-step costs two products as ever and 4k operations for each missing entry.
 
+use std::sync::Arc;
+
 use pulp::{Simd, WithSimd};
 
 use super::{Dense, Lines, Source, Twin};
 use crate::Float;
 use crate::kernel::{self, ENTRIES};
+use crate::loss::Weights;
 
 /// What is missing of a V.
 pub(crate) struct Holes {
@@ -126,6 +129,16 @@ impl Places {
         self.offsets.len() - 1
     }
 
+    /// The share of a line that is elsewhere.
+    fn share(&self, line: usize) -> f64 {
+        1.0 - self.line(line).len() as f64 / self.length as f64
+    }
+
+    /// The share of each line that is elsewhere.
+    pub(crate) fn shares(&self) -> Arc<[f64]> {
+        (0..self.count()).map(|line| self.share(line)).collect()
+    }
+
     /// The places in a line.
     pub(crate) fn line(&self, line: usize) -> &[u32] {
         &self.places[self.offsets[line]..self.offsets[line + 1]]
@@ -139,10 +152,11 @@ impl Places {
     }
 
     /// Adds what the places of each of the lines from `first` on say, Σ y h with y = x h of its row x, to the sums of the
-    /// line (r × k). Lines of which nothing is known say nothing.
+    /// line (r × k), and the share of the penalty that they take with them, as x asks for it now: the penalty of a whole line is then that
+    /// of what is known. Lines of which nothing is known say nothing.
     pub(crate) fn fill<T: Float>(
         &self,
-        first: usize,
+        (first, penalty): (usize, &Weights),
         rows: &[T],
         other: &Dense<T>,
         sums: &mut [T],
@@ -150,6 +164,7 @@ impl Places {
         kernel::machine_for::<T>(other.cols()).dispatch(Fill {
             places: self,
             first,
+            penalty,
             rows,
             other,
             sums,
@@ -182,6 +197,7 @@ impl Places {
 struct Fill<'a, T: Float> {
     places: &'a Places,
     first: usize,
+    penalty: &'a Weights,
     rows: &'a [T],
     other: &'a Dense<T>,
     sums: &'a mut [T],
@@ -205,6 +221,14 @@ impl<T: Float> WithSimd for Fill<'_, T> {
                 kernel::reconstruct(simd, x, other, places, y);
                 kernel::add_rows(simd, sums, other, places, y);
             });
+            let absent = self.penalty.share(1.0 - self.places.share(line));
+            if absent == Weights::default() {
+                continue;
+            }
+            let (l1, l2) = (T::from_f64(absent.l1), T::from_f64(absent.l2));
+            for (sum, &x) in sums.iter_mut().zip(x) {
+                *sum += l1 + l2 * x;
+            }
         }
     }
 }
@@ -304,8 +328,12 @@ mod tests {
         let rows = [1.0, -1.0, 2.0, 0.5];
         // y = −1 at place 0 and −1 at place 2 of the first line; all of the second is missing.
         let mut sums = [10.0, 10.0, 7.0, 7.0];
-        places.fill(1, &rows, &other, &mut sums);
+        places.fill((1, &Weights::default()), &rows, &other, &mut sums);
         assert_eq!(sums, [4.0, 2.0, 7.0, 7.0]);
+        // Two thirds of its penalty are asked too much of that line.
+        let (penalty, mut sums) = (Weights { l1: 1.5, l2: 3.0 }, [10.0, 10.0, 7.0, 7.0]);
+        places.fill((1, &penalty), &rows, &other, &mut sums);
+        assert_eq!(sums, [4.0 + 1.0 + 2.0, 2.0 + 1.0 - 2.0, 7.0, 7.0]);
         // (3, 8, 13) of the second.
         assert_eq!(places.squares(1, &rows, &other), 2.0 + 9.0 + 64.0 + 169.0);
     }

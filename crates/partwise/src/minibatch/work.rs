@@ -64,6 +64,7 @@ impl<'a, T: Float> Work<'a, T> {
                 solver: Solver::auto(),
                 elementwise: Elementwise::new(nmf.loss, seen.mean()),
                 quadratic: None,
+                each: None,
                 lines: None,
                 left: unused.clone(),
                 right: unused,

@@ -443,8 +443,8 @@ impl Nmf {
         };
         let blocks = match weighting {
             Some(weighting) => {
-                let fills = self.fills(&start);
-                Blocks::weighted(&blocks[0], weighting, fills, threads)?
+                let asked = (self.fills(&start), self.penalty != Penalty::default());
+                Blocks::weighted(&blocks[0], weighting, asked, threads)?
             }
             None => Blocks::oriented(blocks, (transposed, wanted), self.signs(), threads)?,
         };

@@ -444,8 +444,9 @@ impl<T: Float> Task<'_, '_, T> {
             let terms = Terms::new(weights, walked, nmf.rank).holding(held, nmf.rank);
             terms.priced(nmf.prices.clone())
         };
-        let left = terms(left, walked.0, held.0);
-        let right = terms(right, walked.1, held.1);
+        let [left_shares, right_shares] = blocks.shares.clone();
+        let left = terms(left, walked.0, held.0).shared(left_shares);
+        let right = terms(right, walked.1, held.1).shared(right_shares);
         Problem {
             rules: self.rules(),
             ..Problem::new(self.solver, nmf.loss, blocks.mean(), (left, right))

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Sums;
+use super::{BLOCK_ROWS, Sums};
 use crate::constraint::Rule;
 use crate::loss::{Elementwise, Weights};
+use crate::matrix::Dense;
+use crate::threads::Threads;
 use crate::update::{LinesFn, QuadraticFn};
 use crate::{Float, Loss, Solver};
 
@@ -16,6 +18,8 @@ pub(crate) struct Problem<T: Float> {
     pub(crate) elementwise: Elementwise<T>,
     /// The half-step of the squared loss; every other loss takes the multiplicative rule.
     pub(crate) quadratic: Option<QuadraticFn<T>>,
+    /// The same for rows with a Gram matrix each, where the solver has one.
+    pub(crate) each: Option<QuadraticFn<T>>,
     /// The half-step that sees the lines of V, where the solver has one: it takes the place of the multiplicative rule
     /// wherever V is at hand.
     pub(crate) lines: Option<LinesFn<T>>,
@@ -55,6 +59,7 @@ impl<T: Float> Problem<T> {
             solver,
             elementwise: Elementwise::new(loss, mean),
             quadratic: solver.quadratic().filter(|_| loss.is_quadratic()),
+            each: solver.each().filter(|_| loss.is_quadratic()),
             lines: solver.lines(loss),
             left,
             right,
@@ -86,6 +91,8 @@ impl<T: Float> Problem<T> {
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
     pub(crate) penalty: Weights,
+    /// The part of the penalty that each row takes: the share of its line of V that counts. All of it if `None`.
+    pub(crate) shares: Option<Arc<[f64]>>,
     /// An L1 penalty of each component beside that of all, if there are any.
     pub(crate) prices: Option<Arc<[f64]>>,
     /// See [`crate::update::Quadratic::sweeps`].
@@ -105,6 +112,7 @@ impl Terms {
         let price = 2.0 * walked / k as f64;
         Self {
             penalty,
+            shares: None,
             prices: None,
             sweeps: (1.0 + SHARE * price).min(MOST) as usize,
             movable: None,
@@ -116,8 +124,24 @@ impl Terms {
         Self { prices, ..self }
     }
 
-    /// Whether these may be the terms of a factor of `k` components.
+    /// The same with a share of the penalty for each row.
+    pub(crate) fn shared(self, shares: Option<Arc<[f64]>>) -> Self {
+        Self { shares, ..self }
+    }
+
+    /// The penalty of a row.
+    pub(crate) fn penalty_at(&self, row: usize) -> Weights {
+        match &self.shares {
+            None => self.penalty,
+            Some(shares) => self.penalty.share(shares[row]),
+        }
+    }
+
+    /// Whether these may be the terms of a factor of `k` components in another process, where every entry counts alike.
     pub(crate) fn fits(&self, k: usize) -> bool {
+        if self.shares.is_some() {
+            return false;
+        }
         let movable = self.movable.as_deref();
         let movable = movable.is_none_or(|movable| {
             !movable.is_empty() && movable.iter().all(|&component| component < k)
@@ -125,17 +149,46 @@ impl Terms {
         movable && self.prices.as_ref().is_none_or(|prices| prices.len() == k)
     }
 
-    /// The L1 penalty of a component.
-    pub(crate) fn l1(&self, component: usize) -> f64 {
+    /// The L1 penalty of a component in a row with this penalty.
+    pub(crate) fn l1(&self, penalty: &Weights, component: usize) -> f64 {
         let price = self.prices.as_ref().map_or(0.0, |prices| prices[component]);
-        self.penalty.l1 + price
+        penalty.l1 + price
     }
 
-    /// The penalty of a factor with these sums.
-    pub(crate) fn penalty_of(&self, sums: &Sums) -> f64 {
+    /// What the prices of the components make of a factor with these sums.
+    fn priced_sum(&self, sums: &Sums) -> f64 {
         let prices = self.prices.iter().flat_map(|prices| prices.iter());
-        let priced: f64 = prices.zip(&sums.columns).map(|(a, b)| a * b).sum();
-        sums.penalty(&self.penalty) + priced
+        prices.zip(&sums.columns).map(|(a, b)| a * b).sum()
+    }
+
+    /// The penalty of a factor with these sums, whose rows take all of it.
+    pub(crate) fn penalty_of(&self, sums: &Sums) -> f64 {
+        sums.penalty(&self.penalty) + self.priced_sum(sums)
+    }
+
+    /// The penalty of a factor with these rows and their sums.
+    pub(crate) fn penalty_over<T: Float>(
+        &self,
+        rows: &Dense<T>,
+        sums: &Sums,
+        threads: &Threads,
+    ) -> f64 {
+        let shares = self.shares.as_ref();
+        let Some(shares) = shares.filter(|_| self.penalty != Weights::default()) else {
+            return self.penalty_of(sums);
+        };
+        let (count, k) = (rows.rows(), rows.cols());
+        let parts = threads.map(count.div_ceil(BLOCK_ROWS), |task| {
+            let (from, to) = (task * BLOCK_ROWS, ((task + 1) * BLOCK_ROWS).min(count));
+            let rows = rows.row_range(from, to).chunks_exact(k);
+            let each = rows.zip(&shares[from..to]).map(|(row, &share)| {
+                let sum = row.iter().map(|x| x.to_f64()).sum();
+                let squares = row.iter().map(|x| x.to_f64() * x.to_f64()).sum();
+                self.penalty.share(share).of(sum, squares)
+            });
+            each.sum::<f64>()
+        });
+        parts.iter().sum::<f64>() + self.priced_sum(sums)
     }
 
     /// Takes the components that may move in this order of all.

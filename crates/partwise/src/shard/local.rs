@@ -12,7 +12,7 @@ use crate::loss::Elementwise;
 use crate::matrix::{
     Across, Cut, Dense, Holes, Lines, SPARSE_BLOCK, Source, Twin, Twins, column_tile,
 };
-use crate::pass::{self, Fixed, Parts, Problem, Sums};
+use crate::pass::{self, Fixed, Parts, Problem, Sums, Terms};
 use crate::stored;
 use crate::threads::Threads;
 use crate::update::{LineProblem, LinesMet, LinesOf, Turned};
@@ -121,7 +121,8 @@ impl<'a, T: Float> Local<'a, T> {
                     pass::row_parts(problem, &lines, span, rows, fixed, &mut computed);
                     if let Some(holes) = holes {
                         let (other, sums) = (&request.right.rows, &mut computed.numerator);
-                        holes.along.fill(first + start, rows, other, sums);
+                        let place = (first + start, &problem.left.penalty);
+                        holes.along.fill(place, rows, other, sums);
                     }
                     (&computed.numerator[..], &computed.denominator[..])
                 }
@@ -423,7 +424,9 @@ impl<T: Float> Shard<T> for Local<'_, T> {
                     .map_chunks(sums, COLUMN_BLOCK * k, |index, sums| {
                         let from = index * COLUMN_BLOCK;
                         let rows = right.row_range(from, from + sums.len() / k);
-                        holes.across.fill(from, rows, left, sums);
+                        holes
+                            .across
+                            .fill((from, &problem.right.penalty), rows, left, sums);
                     });
             }
             stats
@@ -456,6 +459,10 @@ impl<T: Float> Shard<T> for Local<'_, T> {
 
     fn counts_all(&self) -> bool {
         self.holes.is_none()
+    }
+
+    fn penalty(&self, terms: &Terms, sums: &Sums) -> f64 {
+        terms.penalty_over(&self.rows.now, sums, &self.threads)
     }
 
     fn holds_columns(&self) -> bool {

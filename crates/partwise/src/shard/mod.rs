@@ -24,7 +24,7 @@ use crate::Float;
 use crate::archive::Archive;
 use crate::loss::Elementwise;
 use crate::matrix::Dense;
-use crate::pass::{Fixed, Parts, Problem, Step, Sums};
+use crate::pass::{Fixed, Parts, Problem, Step, Sums, Terms};
 use crate::update::LinesMet;
 
 /// What is asked of a pass.
@@ -135,6 +135,10 @@ pub(crate) trait Shard<T: Float>: Sync {
     /// Whether every entry of V counts, and as much as any other, so that sums over all of them mean something.
     fn counts_all(&self) -> bool {
         true
+    }
+    /// The penalty of the rows, of which these are the sums.
+    fn penalty(&self, terms: &Terms, sums: &Sums) -> f64 {
+        terms.penalty_of(sums)
     }
     /// Whether the shard holds whole columns of V, so that it can improve the other factor from them.
     fn holds_columns(&self) -> bool;

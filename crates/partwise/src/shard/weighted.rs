@@ -4,15 +4,15 @@ use super::piece::Rows;
 use super::{Request, Shard, Stats};
 use crate::Float;
 use crate::archive::Archive;
-use crate::counted::{self, HalfStep};
+use crate::counted::{self, HalfStep, TOGETHER};
 use crate::loss::Elementwise;
 use crate::matrix::{Counted, Dense, Source, Weighed};
-use crate::pass::{Fixed, Parts, Problem};
+use crate::pass::{Fixed, Parts, Problem, Sums, Terms};
 use crate::threads::Threads;
 use crate::update::LinesMet;
 
 /// Lines in a task.
-const BLOCK: usize = 32;
+const BLOCK: usize = TOGETHER;
 
 /// A V in this process, whose entries have weights. Sums over all entries say nothing here, so both factors are improved
 /// from V itself.
@@ -80,6 +80,10 @@ impl<T: Float> Shard<T> for Weighted<'_, T> {
 
     fn counts_all(&self) -> bool {
         false
+    }
+
+    fn penalty(&self, terms: &Terms, sums: &Sums) -> f64 {
+        terms.penalty_over(&self.rows.now, sums, &self.threads)
     }
 
     fn holds_columns(&self) -> bool {

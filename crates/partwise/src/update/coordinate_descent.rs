@@ -12,7 +12,7 @@ use pulp::{Simd, WithSimd};
 
 use super::{Quadratic, projected, settle};
 use crate::Float;
-use crate::kernel::{QUAD, machine};
+use crate::kernel::{Lanes, QUAD, machine};
 
 /// Vectors in a group of rows: enough independent sums to keep the multipliers busy.
 const VECTORS: usize = 4;
@@ -31,19 +31,28 @@ pub(super) fn converge<T: Float>(problem: &Quadratic<'_, T>, rhs: &[T], rows: &m
     sweep_rows(problem, rhs, rows, (problem.sweeps, true))
 }
 
+/// [`update`] for rows that have a Gram matrix each.
+pub(super) fn update_each<T: Float>(problem: &Quadratic<'_, T>, rhs: &[T], rows: &mut [T]) -> f64 {
+    machine().dispatch(SweepsEach(Sweeps::new(problem, rhs, rows, (1, false))))
+}
+
+/// [`converge`] for rows that have a Gram matrix each.
+pub(super) fn converge_each<T: Float>(
+    problem: &Quadratic<'_, T>,
+    rhs: &[T],
+    rows: &mut [T],
+) -> f64 {
+    let how = (problem.sweeps, true);
+    machine().dispatch(SweepsEach(Sweeps::new(problem, rhs, rows, how)))
+}
+
 fn sweep_rows<T: Float>(
     problem: &Quadratic<'_, T>,
     rhs: &[T],
     rows: &mut [T],
-    (sweeps, clears): (usize, bool),
+    how: (usize, bool),
 ) -> f64 {
-    machine().dispatch(Sweeps {
-        problem,
-        rhs,
-        rows,
-        sweeps,
-        clears,
-    })
+    machine().dispatch(Sweeps::new(problem, rhs, rows, how))
 }
 
 struct Sweeps<'a, T> {
@@ -55,50 +64,194 @@ struct Sweeps<'a, T> {
     clears: bool,
 }
 
-impl<T: Float> WithSimd for Sweeps<'_, T> {
-    type Output = f64;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let Self {
+impl<'a, T: Float> Sweeps<'a, T> {
+    fn new(
+        problem: &'a Quadratic<'a, T>,
+        rhs: &'a [T],
+        rows: &'a mut [T],
+        (sweeps, clears): (usize, bool),
+    ) -> Self {
+        Self {
             problem,
             rhs,
             rows,
             sweeps,
             clears,
-        } = self;
-        let inner = (problem, clears);
-        let k = problem.k;
+        }
+    }
+
+    /// Sweeps over groups of rows, each with the curvatures that `curvatures` has for it.
+    #[inline(always)]
+    fn run<S: Simd, C: Curvatures<T, S>>(self, simd: S, mut curvatures: C) -> f64 {
+        let k = self.problem.k;
         let size = VECTORS * T::count::<S>();
-        let inverse: Vec<T> = (0..k)
-            .map(|t| match problem.gram[t * k + t] {
-                curvature if curvature > T::ZERO => T::ONE / curvature,
-                _ => T::ZERO,
-            })
-            .collect();
+        let l1 = T::splat(simd, self.problem.l1);
         let mut x = vec![T::ZERO; k * size];
         let mut b = vec![T::ZERO; k * size];
         let mut quads = vec![T::ZERO; size * QUAD];
         let mut violation = 0.0;
-        for (rows, rhs) in rows.chunks_mut(size * k).zip(rhs.chunks(size * k)) {
+        let groups = self.rows.chunks_mut(size * k);
+        for (group, (rows, rhs)) in groups.zip(self.rhs.chunks(size * k)).enumerate() {
             turn(simd, &mut x, rows, &mut quads, k);
             turn(simd, &mut b, rhs, &mut quads, k);
-            let first = sweep_group(simd, inner, &inverse, &b, &mut x, &Gate::open(simd));
+            curvatures.open(simd, group * size, &mut quads);
+            let inner = (&curvatures, l1, self.clears);
+            let first = sweep_group(simd, inner, &b, &mut x, &Gate::open(simd));
             violation += first
                 .iter()
                 .map(|&sum| T::total(simd, sum).to_f64())
                 .sum::<f64>();
             let mut gate = Gate::after(simd, first);
-            for _ in 1..sweeps {
+            for _ in 1..self.sweeps {
                 if !gate.is_open(simd) {
                     break;
                 }
-                let met = sweep_group(simd, inner, &inverse, &b, &mut x, &gate);
+                let met = sweep_group(simd, inner, &b, &mut x, &gate);
                 gate.narrow(simd, met);
             }
             turn_back(simd, &x, rows, &mut quads, k);
         }
         violation
+    }
+}
+
+impl<T: Float> WithSimd for Sweeps<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        let (problem, k) = (self.problem, self.problem.k);
+        let inverse = (0..k)
+            .map(|t| match problem.gram[t * k + t] {
+                curvature if curvature > T::ZERO => T::ONE / curvature,
+                _ => T::ZERO,
+            })
+            .collect();
+        self.run(simd, Shared { problem, inverse })
+    }
+}
+
+/// As [`Sweeps`], of rows that have a Gram matrix each.
+struct SweepsEach<'a, T>(Sweeps<'a, T>);
+
+impl<T: Float> WithSimd for SweepsEach<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        let problem = self.0.problem;
+        let (k, size) = (problem.k, VECTORS * T::count::<S>());
+        let own = Own {
+            problem,
+            lanes: vec![T::ZERO; k * k * size],
+            inverse: vec![T::ZERO; k * size],
+        };
+        self.0.run(simd, own)
+    }
+}
+
+/// A number of each row in a group.
+type Group<T, S> = [<T as Lanes>::Vector<S>; VECTORS];
+
+/// What a coordinate step knows of the Gram matrices of a group of rows. (Methods, which are inlined, and no closures: what a kernel does
+/// must be compiled with the kernel.)
+trait Curvatures<T: Float, S: Simd> {
+    /// What rows of the matrices are made of, and how many of these there are for each entry.
+    type Part;
+    const PARTS: usize;
+    /// Gets ready for the group of rows from `first` on.
+    fn open(&mut self, simd: S, first: usize, quads: &mut [T]);
+    /// Row `t` of the matrices.
+    fn row(&self, t: usize) -> &[Self::Part];
+    /// An entry of a row, for each row of the group.
+    fn entry(simd: S, parts: &[Self::Part]) -> Group<T, S>;
+    /// 1 / G_tt, or zero where that is none.
+    fn inverse(&self, simd: S, t: usize) -> Group<T, S>;
+    /// Whether coordinate `t` has curvature in every row, or in none; `None` if rows differ.
+    fn moves(&self, t: usize) -> Option<bool>;
+}
+
+/// One Gram matrix for all rows.
+struct Shared<'a, T> {
+    problem: &'a Quadratic<'a, T>,
+    inverse: Vec<T>,
+}
+
+impl<T: Float, S: Simd> Curvatures<T, S> for Shared<'_, T> {
+    type Part = T;
+    const PARTS: usize = 1;
+
+    #[inline(always)]
+    fn open(&mut self, _: S, _: usize, _: &mut [T]) {}
+
+    #[inline(always)]
+    fn row(&self, t: usize) -> &[T] {
+        self.problem.gram_row(t)
+    }
+
+    #[inline(always)]
+    fn entry(simd: S, parts: &[T]) -> Group<T, S> {
+        [T::splat(simd, parts[0]); VECTORS]
+    }
+
+    #[inline(always)]
+    fn inverse(&self, simd: S, t: usize) -> Group<T, S> {
+        [T::splat(simd, self.inverse[t]); VECTORS]
+    }
+
+    #[inline(always)]
+    fn moves(&self, t: usize) -> Option<bool> {
+        Some(self.inverse[t] > T::ZERO)
+    }
+}
+
+/// A Gram matrix for each row: those of a group turned on their sides, as the rows are.
+struct Own<'a, T> {
+    problem: &'a Quadratic<'a, T>,
+    lanes: Vec<T>,
+    inverse: Vec<T>,
+}
+
+impl<T: Float, S: Simd> Curvatures<T, S> for Own<'_, T> {
+    type Part = T::Vector<S>;
+    const PARTS: usize = VECTORS;
+
+    #[inline(always)]
+    fn open(&mut self, simd: S, first: usize, quads: &mut [T]) {
+        let (k, size) = (self.problem.k, VECTORS * T::count::<S>());
+        let all = &self.problem.gram[first * k * k..];
+        let group = &all[..all.len().min(size * k * k)];
+        turn(simd, &mut self.lanes, group, quads, k * k);
+        let (zero, one) = (T::splat(simd, T::ZERO), T::splat(simd, T::ONE));
+        let lanes = T::split::<S>(&self.lanes).0;
+        let inverse = T::split_mut::<S>(&mut self.inverse).0;
+        for (t, inverse) in inverse.chunks_exact_mut(VECTORS).enumerate() {
+            let curvatures = &lanes[t * (k + 1) * VECTORS..];
+            for (inverse, &g) in inverse.iter_mut().zip(curvatures) {
+                *inverse = T::where_greater(simd, (g, zero), T::over(simd, one, g), zero);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn row(&self, t: usize) -> &[T::Vector<S>] {
+        let length = self.problem.k * VECTORS;
+        &T::split::<S>(&self.lanes).0[t * length..(t + 1) * length]
+    }
+
+    #[inline(always)]
+    fn entry(_: S, parts: &[T::Vector<S>]) -> Group<T, S> {
+        *parts.first_chunk().expect("a whole group")
+    }
+
+    #[inline(always)]
+    fn inverse(&self, simd: S, t: usize) -> Group<T, S> {
+        Self::entry(simd, &T::split::<S>(&self.inverse).0[t * VECTORS..])
+    }
+
+    #[inline(always)]
+    fn moves(&self, _: usize) -> Option<bool> {
+        None
     }
 }
 
@@ -205,10 +358,9 @@ fn copy<T: Float>(to: &mut [T], from: &[T]) {
 
 /// One sweep over the coordinates of a group of rows, k lines of lanes; each row's sum of |projected gradient| met.
 #[inline(always)]
-fn sweep_group<T: Float, S: Simd>(
+fn sweep_group<T: Float, S: Simd, C: Curvatures<T, S>>(
     simd: S,
-    (problem, clears): (&Quadratic<'_, T>, bool),
-    inverse: &[T],
+    (curvatures, l1, clears): (&C, T::Vector<S>, bool),
     b: &[T],
     x: &mut [T],
     gate: &Gate<T, S>,
@@ -222,41 +374,48 @@ fn sweep_group<T: Float, S: Simd>(
     let mut met = [zero; VECTORS];
     for (t, b) in b.chunks_exact(VECTORS).enumerate() {
         // Two sums for each vector: the multipliers take longer than one can wait for.
-        let mut even = [T::splat(simd, problem.l1); VECTORS];
+        let mut even = [l1; VECTORS];
         let mut odd = [zero; VECTORS];
         for v in 0..VECTORS {
             even[v] = T::minus(simd, even[v], b[v]);
         }
-        let gram = problem.gram_row(t).chunks_exact(2);
-        let last = gram.remainder();
-        for (g, x) in gram.zip(x.chunks_exact(2 * VECTORS)) {
-            let (g0, g1) = (T::splat(simd, g[0]), T::splat(simd, g[1]));
+        let row = curvatures.row(t).chunks_exact(2 * C::PARTS);
+        let last = row.remainder();
+        for (pair, x) in row.zip(x.chunks_exact(2 * VECTORS)) {
+            let (g0, g1) = pair.split_at(C::PARTS);
+            let (g0, g1) = (C::entry(simd, g0), C::entry(simd, g1));
             for v in 0..VECTORS {
-                even[v] = T::fma(simd, g0, x[v], even[v]);
-                odd[v] = T::fma(simd, g1, x[VECTORS + v], odd[v]);
+                even[v] = T::fma(simd, g0[v], x[v], even[v]);
+                odd[v] = T::fma(simd, g1[v], x[VECTORS + v], odd[v]);
             }
         }
-        if let [g] = last {
-            let g = T::splat(simd, *g);
+        if !last.is_empty() {
+            let g = C::entry(simd, last);
             let x = &x[x.len() - VECTORS..];
             for v in 0..VECTORS {
-                even[v] = T::fma(simd, g, x[v], even[v]);
+                even[v] = T::fma(simd, g[v], x[v], even[v]);
             }
         }
-        let step = T::splat(simd, T::ZERO - inverse[t]);
-        let moves = inverse[t] > T::ZERO;
+        let inverse = curvatures.inverse(simd, t);
+        let moves = curvatures.moves(t);
         let x = &mut x[t * VECTORS..(t + 1) * VECTORS];
         for v in 0..VECTORS {
             let gradient = T::plus(simd, even[v], odd[v]);
             let fall = T::lesser(simd, gradient, zero);
             let projected = T::where_greater(simd, (x[v], zero), gradient, fall);
             met[v] = T::plus(simd, met[v], T::absolute(simd, projected));
-            if moves {
-                let to = T::fma(simd, gradient, step, x[v]);
+            if moves != Some(false) {
+                let to = T::fma(simd, gradient, T::minus(simd, zero, inverse[v]), x[v]);
                 let to = T::where_greater(simd, (to, least), T::lesser(simd, to, largest), zero);
-                x[v] = T::where_greater(simd, (gate.met[v], gate.enough[v]), to, x[v]);
-            } else if clears {
-                x[v] = T::where_greater(simd, (gradient, zero), zero, x[v]);
+                let to = T::where_greater(simd, (gate.met[v], gate.enough[v]), to, x[v]);
+                x[v] = match moves {
+                    None => T::where_greater(simd, (inverse[v], zero), to, x[v]),
+                    _ => to,
+                };
+            }
+            if moves != Some(true) && clears {
+                let flat = T::where_greater(simd, (gradient, zero), zero, x[v]);
+                x[v] = T::where_greater(simd, (inverse[v], zero), x[v], flat);
             }
         }
     }
@@ -278,4 +437,63 @@ pub(super) fn sweep<T: Float>(problem: &Quadratic<'_, T>, b: &[T], x: &mut [T]) 
         }
     }
     violation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::QuadraticFn;
+    use super::*;
+
+    fn numbers<T: Float>(count: usize, seed: usize) -> Vec<T> {
+        let draw = |i: usize| ((i * 7919 + seed * 104_729) % 1009) as f64 / 1009.0;
+        (0..count).map(|i| T::from_f64(draw(i))).collect()
+    }
+
+    fn together_and_one_by_one<T: Float>() {
+        for (k, count) in [(1, 3), (2, 33), (5, 70), (10, 64), (17, 5)] {
+            let mut gram = Vec::new();
+            for row in 0..count {
+                let lines = numbers::<T>(3 * k, row);
+                for t in 0..k {
+                    for s in 0..k {
+                        let terms = lines.chunks_exact(k).map(|line| line[t] * line[s]);
+                        // Some coordinates of some rows have no curvature.
+                        let flat = (row + t).is_multiple_of(7) || (row + s).is_multiple_of(7);
+                        let ridge = if t == s { T::from_f64(0.25) } else { T::ZERO };
+                        let sum = terms.fold(ridge, |sum, term| sum + term);
+                        gram.push(if flat { T::ZERO } else { sum });
+                    }
+                }
+            }
+            let rhs: Vec<T> = numbers(count * k, 3);
+            let rhs: Vec<T> = rhs.iter().map(|&b| b - T::from_f64(0.3)).collect();
+            let start: Vec<T> = numbers(count * k, 5);
+            let problem = |gram| Quadratic {
+                gram,
+                l1: T::ZERO,
+                k,
+                sweeps: 9,
+            };
+            let pairs: [(QuadraticFn<T>, QuadraticFn<T>); 2] =
+                [(update_each, update), (converge_each, converge)];
+            for (each, one) in pairs {
+                let mut together = start.clone();
+                let met = each(&problem(&gram), &rhs, &mut together);
+                let mut alone = start.clone();
+                let mut sum = 0.0;
+                for (i, x) in alone.chunks_exact_mut(k).enumerate() {
+                    let gram = &gram[i * k * k..(i + 1) * k * k];
+                    sum += one(&problem(gram), &rhs[i * k..(i + 1) * k], x);
+                }
+                assert_eq!(together, alone, "{k} {count}");
+                assert!((met - sum).abs() <= 1e-4 * sum, "{k} {count}: {met} {sum}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_with_a_gram_matrix_each_take_the_steps_that_each_takes_alone() {
+        together_and_one_by_one::<f32>();
+        together_and_one_by_one::<f64>();
+    }
 }

@@ -23,7 +23,7 @@ use crate::{Error, Float, Loss};
 
 /// The quadratic problem that all rows of a half-step share.
 pub struct Quadratic<'a, T> {
-    /// G, k × k, symmetric, with the L2 penalty on its diagonal.
+    /// G, k × k, symmetric, with the L2 penalty on its diagonal; one for each row, one after another, where a solver is asked so.
     pub gram: &'a [T],
     /// The L1 penalty of every coordinate.
     pub l1: T,
@@ -80,6 +80,8 @@ struct Spec {
     ordered: bool,
     stop: StopRule,
     quadratic: Option<QuadraticRule>,
+    /// The same for rows that have a Gram matrix each, where a solver does better on several of them than on one after another.
+    each: Option<QuadraticRule>,
     /// The half-step of the Kullback–Leibler loss from the lines of V and the other factor.
     lines: Option<LinesRule>,
     /// Whether it minimises every β-divergence by multiplicative rules.
@@ -99,6 +101,7 @@ const PLAIN: Spec = Spec {
     ordered: false,
     stop: StopRule::Violation,
     quadratic: None,
+    each: None,
     lines: None,
     divergence: false,
     road: None,
@@ -123,6 +126,7 @@ static SOLVERS: &[Spec] = &[
         source: "Cichocki & Phan 2009",
         ordered: true,
         quadratic: quadratic!(coordinate_descent::update),
+        each: quadratic!(coordinate_descent::update_each),
         ..PLAIN
     },
     Spec {
@@ -132,6 +136,7 @@ static SOLVERS: &[Spec] = &[
         extrapolates: true,
         stop: StopRule::PLATEAU,
         quadratic: quadratic!(coordinate_descent::converge),
+        each: quadratic!(coordinate_descent::converge_each),
         ..PLAIN
     },
     Spec {
@@ -142,6 +147,7 @@ static SOLVERS: &[Spec] = &[
         sketches: true,
         stop: StopRule::PLATEAU,
         quadratic: quadratic!(coordinate_descent::converge),
+        each: quadratic!(coordinate_descent::converge_each),
         ..PLAIN
     },
     Spec {
@@ -320,6 +326,11 @@ impl Solver {
     /// The half-step of a quadratic loss.
     pub(crate) fn quadratic<T: Float>(self) -> Option<QuadraticFn<T>> {
         self.0.quadratic.as_ref().map(T::of)
+    }
+
+    /// The half-step of a quadratic loss for rows with a Gram matrix each, if it has one.
+    pub(crate) fn each<T: Float>(self) -> Option<QuadraticFn<T>> {
+        self.0.each.as_ref().map(T::of)
     }
 
     /// The half-step that sees the lines of V, if this loss has one.

@@ -131,12 +131,12 @@ impl<T: Float> WithSimd for Walk<'_, T> {
                 let to = self.first + self.rows.len() / k;
                 let other = self.problem.other.rows.as_slice();
                 let mut walk = lines.walk(self.first, to);
-                for x in self.rows.chunks_exact_mut(k) {
+                for (i, x) in self.rows.chunks_exact_mut(k).enumerate() {
                     let Some(entries) = walk.next() else { break };
                     room.clear();
                     sums.fill(T::ZERO);
                     counted::add_weighted_rows(simd, entries, other, &mut sums);
-                    room.weigh(&sums);
+                    room.weigh(self.first + i, &sums);
                     let pairs = entries.values.iter().zip(&entries.weights);
                     for (&place, (&value, &weight)) in entries.places.iter().zip(pairs) {
                         room.take(place, value * weight);
@@ -227,7 +227,7 @@ fn improve_row<S: Simd, T: Float>(
                 continue;
             }
             if *x > T::ZERO {
-                met.violation += linear + room.problem.terms.penalty.l2 * x.to_f64();
+                met.violation += linear + room.l2 * (*x * room.inverse).to_f64();
             }
             *x = T::ZERO;
         }

@@ -275,6 +275,7 @@ pub(super) use wire;
 wire!(Weights { l1, l2 });
 wire!(Terms {
     penalty,
+    shares,
     prices,
     sweeps,
     movable

@@ -59,7 +59,7 @@ impl<'a, T: Float> Room<'a, T> {
             k,
             linear: columns
                 .enumerate()
-                .map(|(t, sum)| sum + problem.terms.l1(t))
+                .map(|(t, sum)| sum + problem.terms.l1(&problem.terms.penalty, t))
                 .collect(),
             l2: problem.terms.penalty.l2 * scale.to_f64(),
             scale,
@@ -81,12 +81,14 @@ impl<'a, T: Float> Room<'a, T> {
         }
     }
 
-    /// Takes Σ ω h over the entries of the next line for the sums over all columns.
-    pub(super) fn weigh(&mut self, sums: &[T]) {
+    /// Takes Σ ω h over the entries of a line for the sums over all columns, and the line's own penalty.
+    pub(super) fn weigh(&mut self, line: usize, sums: &[T]) {
         let terms = self.problem.terms;
+        let penalty = terms.penalty_at(line);
         for (t, (linear, sum)) in self.linear.iter_mut().zip(sums).enumerate() {
-            *linear = sum.to_f64() + terms.l1(t);
+            *linear = sum.to_f64() + terms.l1(&penalty, t);
         }
+        self.l2 = penalty.l2 * self.scale.to_f64();
     }
 
     pub(super) fn clear(&mut self) {

@@ -85,8 +85,32 @@ fn objective(case: &Case, model: &Factorization<f64>, loss: Loss, penalty: &Pena
         .filter(|(_, weight)| **weight > 0.0)
         .map(|((v, y), weight)| weight * naive::divergence(loss.beta(), v, y))
         .sum();
-    let [of_w, of_h] = naive::weights(penalty, v.len(), v[0].len());
-    data + naive::penalty_of(of_w, &w) + naive::penalty_of(of_h, &h)
+    data + penalties(penalty, &w, &weights)
+        + penalties(
+            &turned(penalty),
+            &naive::transposed(&h),
+            &naive::transposed(&weights),
+        )
+}
+
+/// The penalty of W, each of whose rows takes as many times alpha_w as its entries count.
+fn penalties(penalty: &Penalty, w: &Rows, weights: &Rows) -> f64 {
+    let rows = w.iter().zip(weights);
+    rows.map(|(row, weights)| {
+        let strength = penalty.alpha_w * weights.iter().sum::<f64>();
+        let (l1, l2) = (penalty.l1_ratio, 1.0 - penalty.l1_ratio);
+        naive::penalty_of((strength * l1, strength * l2), &vec![row.clone()])
+    })
+    .sum()
+}
+
+/// The penalty of Hᵀ as one of W.
+fn turned(penalty: &Penalty) -> Penalty {
+    Penalty {
+        alpha_w: penalty.alpha_h,
+        alpha_h: penalty.alpha_w,
+        l1_ratio: penalty.l1_ratio,
+    }
 }
 
 #[test]
@@ -147,13 +171,17 @@ fn a_solved_fit_is_stationary_under_the_weights() {
     let case = Case::new(31, 19, 0.25, 11);
     let holed = case.known(case.v.as_slice(), f64::NAN);
     let v = Matrix::row_major(&holed, 31, 19).unwrap();
-    for (even, name, loss) in [
+    let cases = [
         (true, "anls", Loss::FROBENIUS),
         (true, "hals", Loss::FROBENIUS),
         (false, "anls", Loss::FROBENIUS),
         (false, "cd", Loss::FROBENIUS),
         (false, "newton", Loss::KULLBACK_LEIBLER),
-    ] {
+    ];
+    for ((even, name, loss), penalty) in cases
+        .into_iter()
+        .flat_map(|case| PENALTIES.map(|penalty| (case, penalty)))
+    {
         let entries: Matrix<'_, f64> = (&case.of_entries).into();
         let weighting = Weighting {
             missing: Missing::Nan,
@@ -161,7 +189,7 @@ fn a_solved_fit_is_stationary_under_the_weights() {
             entries: Some(entries).filter(|_| !even),
         };
         let solver: Solver = name.parse().unwrap();
-        let nmf = Nmf::new(2).solver(solver).loss(loss);
+        let nmf = Nmf::new(2).solver(solver).loss(loss).penalty(penalty);
         let model = fit(&nmf.tol(0.0).max_iter(3000), &v, &weighting);
         let mut weights = case.weights();
         if even {
@@ -174,8 +202,10 @@ fn a_solved_fit_is_stationary_under_the_weights() {
         let ht = naive::transposed(&h);
         let (mut off, mut size) = (0.0, 0.0);
         for i in 0..w.len() {
+            let strength = penalty.alpha_w * weights[i].iter().sum::<f64>();
             for t in 0..2 {
-                let mut gradient = 0.0;
+                let of_x = penalty.l1_ratio + (1.0 - penalty.l1_ratio) * w[i][t];
+                let mut gradient = strength * of_x;
                 for j in 0..ht.len() {
                     if weights[i][j] > 0.0 {
                         let (v, y) = (case.v.row(i)[j], y[i][j]);
@@ -191,7 +221,10 @@ fn a_solved_fit_is_stationary_under_the_weights() {
                 };
             }
         }
-        assert!(off <= 1e-4 * size, "{name}: {off:e} of {size:e}");
+        assert!(
+            off <= 1e-4 * size,
+            "{name}, {penalty:?}: {off:e} of {size:e}"
+        );
         assert!(model.residual <= 1e-4, "{name}: {:e}", model.residual);
     }
 }
@@ -221,6 +254,135 @@ fn weights_of_one_change_nothing() {
     }
 }
 
+/// Whichever way V is walked, held in part, or asked for W alone.
+#[test]
+fn penalties_are_those_of_the_lines_in_every_storage() {
+    let case = Case::new(31, 19, 0.4, 17);
+    let holed = case.known(case.v.as_slice(), f64::NAN);
+    let turned = Dense::from_rows(holed.clone(), 31, 19)
+        .unwrap()
+        .transposed();
+    let (offsets, indices, values) = stored(&holed, 31, 19);
+    let (t_offsets, t_indices, t_values) = stored(turned.as_slice(), 19, 31);
+    let storages = [
+        Matrix::row_major(&holed, 31, 19).unwrap(),
+        Matrix::column_major(turned.as_slice(), 31, 19).unwrap(),
+        Matrix::csr(31, 19, &offsets[..], &indices[..], &values).unwrap(),
+        Matrix::csc(31, 19, &t_offsets[..], &t_indices[..], &t_values).unwrap(),
+    ];
+    let weighting = Weighting {
+        missing: Missing::Nan,
+        rows: Some(&case.of_rows),
+        entries: Some((&case.of_entries).into()),
+    };
+    let (w, h) = (positive(31, 3, 18), positive(3, 19, 19));
+    let asked = [
+        (None, &[][..], &[][..]),
+        (None, &[1][..], &[0, 2][..]),
+        (Some(Factor::H), &[][..], &[][..]),
+        (Some(Factor::W), &[][..], &[][..]),
+    ];
+    for (solver, loss) in [
+        ("cd", 2.0),
+        ("hals", 2.0),
+        ("anls", 2.0),
+        ("newton", 1.0),
+        ("mu", 1.0),
+    ] {
+        let loss = Loss::beta_divergence(loss).unwrap();
+        for (penalty, (hold, held_w, held_h)) in PENALTIES
+            .into_iter()
+            .flat_map(|p| asked.map(|asked| (p, asked)))
+        {
+            let nmf = Nmf::new(3).solver(solver.parse().unwrap()).loss(loss);
+            let nmf = nmf.penalty(penalty).tol(0.0).max_iter(200);
+            for (place, v) in storages.iter().enumerate() {
+                let start = Start {
+                    w: Some(&w).filter(|_| hold != Some(Factor::H)),
+                    h: Some(&h).filter(|_| hold != Some(Factor::W)),
+                    hold,
+                    held_w,
+                    held_h,
+                };
+                let mut watch = |_: &Progress| ControlFlow::Continue(());
+                let model = nmf.fit_weighted(v, &weighting, start, &mut watch).unwrap();
+                let name = format!("{solver}, {penalty:?}, {hold:?}, {held_w:?}, storage {place}");
+                let expected = objective(&case, &model, loss, &penalty);
+                let off = (model.objective / expected - 1.0).abs();
+                assert!(off < 1e-9, "{name}: {} against {expected}", model.objective);
+                // Steps by other penalties would not end where nothing pulls.
+                if solver != "mu" {
+                    assert!(model.residual < 1e-2, "{name}: {:e}", model.residual);
+                }
+            }
+        }
+    }
+}
+
+/// Rows are improved together up to some rank, and one after another above it.
+#[test]
+fn ranks_on_both_sides_of_what_is_done_together() {
+    let case = Case::new(37, 29, 0.4, 13);
+    let holed = case.known(case.v.as_slice(), f64::NAN);
+    let v = Matrix::row_major(&holed, 37, 29).unwrap();
+    let weighting = Weighting {
+        missing: Missing::Nan,
+        rows: Some(&case.of_rows),
+        ..Weighting::default()
+    };
+    let even = Case {
+        of_rows: case.of_rows.clone(),
+        ..case.even()
+    };
+    for rank in [64, 65] {
+        for solver in ["cd", "hals"] {
+            let nmf = Nmf::new(rank).solver(solver.parse().unwrap());
+            let nmf = nmf.penalty(PENALTIES[2]).tol(0.0).max_iter(40);
+            let model = fit(&nmf, &v, &weighting);
+            let expected = objective(&even, &model, Loss::FROBENIUS, &PENALTIES[2]);
+            let off = (model.objective / expected - 1.0).abs();
+            assert!(off < 1e-10, "{rank}, {solver}: {off:e}");
+            let first = model.trace[0].objective;
+            assert!(
+                expected < 0.1 * first,
+                "{rank}, {solver}: {first} {expected}"
+            );
+        }
+    }
+}
+
+/// What an entry counts for is what the penalties are measured by: a common factor of all weights changes nothing.
+#[test]
+fn the_unit_of_weights_does_not_matter() {
+    let case = Case::new(23, 17, 0.3, 7);
+    let known = Dense::from_rows(case.known(case.of_entries.as_slice(), 0.0), 23, 17).unwrap();
+    let tripled: Vec<f64> = known.as_slice().iter().map(|weight| 3.0 * weight).collect();
+    let tripled = Dense::from_rows(tripled, 23, 17).unwrap();
+    for (solver, loss) in pairs().filter(|(solver, _)| solver.name() != "sketched") {
+        for penalty in PENALTIES {
+            let nmf = Nmf::new(3).solver(solver).loss(loss).penalty(penalty);
+            let nmf = nmf.tol(0.0).max_iter(6);
+            let [one, three] = [&known, &tripled].map(|weights| {
+                let weighting = Weighting {
+                    entries: Some(weights.into()),
+                    ..Weighting::default()
+                };
+                fit(&nmf, &(&case.v).into(), &weighting)
+            });
+            let name = format!("{solver}, {loss}, {penalty:?}");
+            assert!(
+                (three.objective / one.objective - 3.0).abs() < 1e-6,
+                "{name}"
+            );
+            for (one, three) in [(&one.w, &three.w), (&one.h, &three.h)] {
+                for (a, b) in one.as_slice().iter().zip(three.as_slice()) {
+                    assert!((a - b).abs() <= 1e-6 * (1.0 + a.abs()), "{name}: {a} {b}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_row_of_weight_two_is_a_row_met_twice() {
     let v = positive(12, 9, 8);
@@ -230,12 +392,16 @@ fn a_row_of_weight_two_is_a_row_met_twice() {
         .map(|(i, j)| v.row(i)[j])
         .collect();
     let h = positive(3, 9, 9);
-    for (solver, loss) in [("anls", 2.0), ("mu", 0.5), ("mu", 1.0), ("newton", 1.0)] {
+    let solvers = [("anls", 2.0), ("mu", 0.5), ("mu", 1.0), ("newton", 1.0)];
+    for ((solver, loss), penalty) in solvers
+        .into_iter()
+        .flat_map(|case| PENALTIES.map(|penalty| (case, penalty)))
+    {
         let solver: Solver = solver.parse().unwrap();
         let nmf = Nmf::new(3)
             .solver(solver)
             .loss(Loss::beta_divergence(loss).unwrap());
-        let nmf = nmf.tol(0.0).max_iter(7);
+        let nmf = nmf.penalty(penalty).tol(0.0).max_iter(7);
         let fitted = |v: &Matrix<'_, f64>, weighting: &Weighting<'_, f64>| {
             let w = Dense::filled(v.rows(), 3, 0.5);
             let start = Start {
