@@ -1,6 +1,6 @@
 """Measures the Python package beside scikit-learn's classes, and on ratings, for docs/python.md:
 
-    PARTWISE_DATA=FOLDER python bench/package.py [--quick] [--threads 1]
+    PARTWISE_DATA=FOLDER python bench/package.py [--quick] [--rounds 5] [--threads 1]
 
 Runs in python/.venv (`make python`). Each pair is fitted in turns, with as many threads for BLAS as for the
 engine; seconds are medians. The data are those of bench/catalogue.py; what FOLDER does not hold is left out.
@@ -157,7 +157,6 @@ def by_surprise(**parameters):
 
 # Surprise's penalty and epochs are those that told the held-out ratings best, of 0.06 to 0.2 and 25 to 100.
 METHODS = {
-    "partwise, 3 iterations": by_partwise(3),
     "partwise, 5 iterations": by_partwise(5),
     "partwise, to its own end": by_partwise(200),
     "surprise": by_surprise(),
@@ -198,8 +197,9 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     arguments.add_argument("--quick", action="store_true", help="one turn of the smallest, to try the script")
     arguments.add_argument("--threads", type=int, default=1)
+    arguments.add_argument("--rounds", type=int, default=5, help="how often each is fitted, from other seeds")
     asked = arguments.parse_args()
-    rounds = 1 if asked.quick else 5
+    rounds = 1 if asked.quick else asked.rounds
     warnings.simplefilter("ignore")
     print("partwise", partwise.__version__, "scikit-learn", sklearn.__version__, f"{asked.threads} threads\n")
     print("| class | data | k | loss | scikit-learn | partwise | ratio | objective's root |")
