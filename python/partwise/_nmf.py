@@ -31,9 +31,9 @@ class NMF(ModelFile, BaseNMF):
     ``D(X, WH) + alpha_W · l1_ratio · n_features · ‖W‖₁ + alpha_H · l1_ratio · n_samples · ‖H‖₁
     + ½ alpha_W · (1 − l1_ratio) · n_features · ‖W‖² + ½ alpha_H · (1 − l1_ratio) · n_samples · ‖H‖²``
 
-    where D is half the squared Frobenius norm of X − WH or another beta-divergence. Where entries are missing or weighted,
-    each row of W has for n_features, and each column of H for n_samples, the sum of the weights of its row or column of
-    X, a missing entry weighing nothing: penalties keep their strength beside the data, however few are known.
+    where D is half the squared Frobenius norm of X − WH or another beta-divergence. Where entries are missing or
+    weighted, each row of W has for n_features, and each column of H for n_samples, the sum of the weights of its row or
+    column of X, a missing entry weighing nothing: penalties keep their strength beside the data, however few are known.
 
     Parameters
     ----------
