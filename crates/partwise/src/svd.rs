@@ -67,12 +67,7 @@ pub(crate) fn truncated_here<T: Float>(
 ) -> Result<TruncatedSvd<T>, Error> {
     let threads = Threads::new(threads);
     threads.until_ended(|| {
-        let blocks = Blocks::new(
-            std::slice::from_ref(matrix),
-            Wanted::Sums,
-            Signs::Any,
-            &threads,
-        )?;
+        let blocks = looked_at(matrix, &threads)?;
         truncated_on(&blocks, rank, seed, &threads)
     })
 }
@@ -88,12 +83,7 @@ pub(crate) fn least_error_here<T: Float>(
     const SEED: u64 = 0;
     let threads = Threads::new(threads).interruptible(interrupt);
     threads.until_ended(|| {
-        let blocks = Blocks::new(
-            std::slice::from_ref(matrix),
-            Wanted::Sums,
-            Signs::Any,
-            &threads,
-        )?;
+        let blocks = looked_at(matrix, &threads)?;
         let least = if rank < blocks.rows.min(blocks.cols) {
             truncated_on(&blocks, rank, SEED, &threads)?.relative_error
         } else {
@@ -101,6 +91,15 @@ pub(crate) fn least_error_here<T: Float>(
         };
         Ok((blocks.summary.squares, least))
     })
+}
+
+/// V with entries of any sign, looked at.
+fn looked_at<'a, T: Float>(
+    matrix: &Matrix<'a, T>,
+    threads: &Threads,
+) -> Result<Blocks<'a, T>, Error> {
+    let given = std::slice::from_ref(matrix);
+    Blocks::new(given, Wanted::Sums, Signs::Any, threads)
 }
 
 fn truncated_on<T: Float>(

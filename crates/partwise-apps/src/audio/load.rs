@@ -78,8 +78,8 @@ fn decode(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
     // Lengths of pieces are in units of their own.
     let samples_in = |length: u64, rate: u32| match time_base {
         Some(unit) => {
-            let seconds = u128::from(length) * u128::from(unit.numer.get());
-            let samples = seconds.saturating_mul(rate.into()) / u128::from(unit.denom.get());
+            let length = u128::from(length) * u128::from(unit.numer.get());
+            let samples = length.saturating_mul(rate.into()) / u128::from(unit.denom.get());
             u64::try_from(samples).unwrap_or(u64::MAX)
         }
         None => length,
@@ -147,7 +147,7 @@ fn decode(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
                     channels = vec![Vec::new(); packet_samples.len()];
                     for channel in &mut channels {
                         let _ = channel.try_reserve_exact(room);
-                        channel.resize(usize::try_from(silent).unwrap_or(usize::MAX), 0.0);
+                        silence(channel, silent);
                     }
                 }
                 if buffer.spec().rate() != rate || packet_samples.len() != channels.len() {
@@ -173,7 +173,7 @@ fn decode(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
                         let after = silent.saturating_add(channel.len() as u64);
                         within(after, channels.len())?;
                         for channel in &mut channels {
-                            channel.resize(usize::try_from(after).unwrap_or(usize::MAX), 0.0);
+                            silence(channel, after);
                         }
                     }
                 }
@@ -188,4 +188,9 @@ fn decode(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
         return Err(refused(error));
     }
     Ok(Sound::new(name, rate, channels)?.with_damage(damaged))
+}
+
+/// Lengthens a channel to so many samples by silence.
+fn silence(channel: &mut Vec<f32>, samples: u64) {
+    channel.resize(usize::try_from(samples).unwrap_or(usize::MAX), 0.0);
 }
