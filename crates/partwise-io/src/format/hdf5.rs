@@ -1,7 +1,7 @@
 //! HDF5: any array of two dimensions, and the matrices of AnnData (`.h5ad`). See [`crate::rows::annotated`] for which of them is meant.
 
 use hdf5_pure::{
-    AttrValue, Chunk, ChunkIndex, DType, Dataset, File, Layout, ReadSeekSource,
+    AttrValue, Chunk, ChunkIndex, DType, Dataset, File, FormatError, Layout, ReadSeekSource,
     VlenStringReadOptions,
 };
 
@@ -83,18 +83,18 @@ impl Groups {
 
 impl Tree for Groups {
     fn array(&self, path: &str) -> Result<Option<Array>, Error> {
-        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-        if !self.is_group(parent) || !self.children(parent)?.1.iter().any(|array| array == name) {
-            return Ok(None);
-        }
         let name = self.of(path);
-        let read = || {
-            let array = self.file.dataset(path)?;
-            let (shape, kind) = (array.shape()?, array.dtype()?);
-            let chunk = array.chunk_shape()?;
-            Ok((array, shape, kind, chunk))
+        let array = match self.file.dataset(path) {
+            Ok(array) => array,
+            Err(
+                hdf5_pure::Error::NotADataset(_)
+                | hdf5_pure::Error::NotAGroup(_)
+                | hdf5_pure::Error::Format(FormatError::PathNotFound(_)),
+            ) => return Ok(None),
+            Err(error) => return Err(refused(&name, error)),
         };
-        let (array, shape, kind, chunk) = read().map_err(|error| refused(&name, error))?;
+        let read = || Ok((array.shape()?, array.dtype()?, array.chunk_shape()?));
+        let (shape, kind, chunk) = read().map_err(|error| refused(&name, error))?;
         // Room for the places of all chunks is made before they are looked for,
         if let Ok(Layout::Chunked {
             chunk_shape,

@@ -86,6 +86,12 @@ pub(crate) fn open(
     rows.checked()
 }
 
+/// Whether these are the arrays of a sparse matrix.
+fn are_sparse(arrays: &[String]) -> bool {
+    let holds = |name| arrays.iter().any(|array| array == name);
+    ["data", "indices", "indptr"].into_iter().all(holds)
+}
+
 /// Names of rows or of columns, if there are any.
 type Names = Option<Vec<String>>;
 
@@ -140,8 +146,7 @@ impl Opener<'_> {
             return Ok(false);
         }
         let (_, arrays) = self.tree.children(path)?;
-        let holds = |name| arrays.iter().any(|array| array == name);
-        Ok(["data", "indices", "indptr"].into_iter().all(holds))
+        Ok(are_sparse(&arrays))
     }
 
     /// The paths of all matrices.
@@ -166,11 +171,11 @@ impl Opener<'_> {
         (found, refused): (&mut Vec<String>, &mut Option<Error>),
         left: &mut usize,
     ) -> Result<(), Error> {
-        if self.is_sparse(path)? {
+        let (groups, arrays) = self.tree.children(path)?;
+        if are_sparse(&arrays) {
             found.push(path.to_owned());
             return Ok(());
         }
-        let (groups, arrays) = self.tree.children(path)?;
         let looks = left.checked_sub(1 + groups.len() + arrays.len());
         *left = looks.ok_or_else(|| {
             self.unsupported(format!(

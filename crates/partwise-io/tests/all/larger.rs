@@ -117,6 +117,32 @@ fn an_array_of_many_chunks() {
     }
 }
 
+/// An array whose header is damaged does not stand in the way of the one that is named.
+#[test]
+fn an_array_beside_a_damaged_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("two.h5");
+    let mut file = FileBuilder::new();
+    for (name, rows) in [("good", 3), ("damaged", 12_345)] {
+        let values: Vec<f64> = (0..rows * 4).map(entry).collect();
+        let array = file.create_dataset(name).with_f64_data(&values);
+        array.with_shape(&[rows as u64, 4]);
+    }
+    file.write(&path).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let shape = 12_345_u64.to_le_bytes();
+    let at = bytes.windows(8).position(|window| window == shape).unwrap();
+    bytes[at] ^= 0xff;
+    std::fs::write(&path, bytes).unwrap();
+    let named = |name: &str| {
+        let path = format!("{}#{name}", path.display());
+        read(path, &ReadOptions::default())
+    };
+    assert_eq!(named("good").unwrap().matrix.shape(), (3, 4));
+    let error = named("damaged").unwrap_err().to_string();
+    assert!(error.contains("two.h5#damaged: "), "{error}");
+}
+
 /// A million entries by rows, as AnnData keeps them.
 #[test]
 fn a_sparse_matrix_of_many_chunks_and_runs() {
