@@ -169,33 +169,33 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
 
 fn stores(here: &Path) -> Done {
     let data = here.join("../crates/partwise-io/tests/data");
-    let path = std::env::temp_dir().join(format!("partwise-seed-{}.pws", std::process::id()));
-    for name in [
-        "f8.npy",
-        "f4.npy",
-        "both.csv",
-        "scipy_csr_matrix.npz",
-        "real.mtx",
+    let folder = std::env::temp_dir();
+    let path = folder.join(format!("partwise-seed-{}.pws", std::process::id()));
+    // The one whose block is compressed.
+    let zeros = folder.join(format!("partwise-seed-{}.csv", std::process::id()));
+    fs::write(&zeros, "0,0,0,0,0,0,0,0\n".repeat(32))?;
+    for (name, input) in [
+        ("f8.npy", data.join("f8.npy")),
+        ("f4.npy", data.join("f4.npy")),
+        ("both.csv", data.join("both.csv")),
+        ("scipy_csr_matrix.npz", data.join("scipy_csr_matrix.npz")),
+        ("real.mtx", data.join("real.mtx")),
+        ("zeros.csv", zeros.clone()),
     ] {
-        for deflate in [false, true] {
-            partwise_io::convert(
-                data.join(name),
-                &path,
-                &Default::default(),
-                deflate,
-                &mut |_| true,
-            )?;
+        for compress in [false, true] {
+            partwise_io::convert(&input, &path, &Default::default(), compress, &mut |_| true)?;
             for way in ways("store") {
                 seed(
                     here,
                     "store",
-                    &format!("{name}-{deflate}-{way}"),
+                    &format!("{name}-{compress}-{way}"),
                     &fs::read(&path)?,
                     Some(*way),
                 )?;
             }
         }
     }
+    fs::remove_file(&zeros)?;
     Ok(fs::remove_file(&path)?)
 }
 

@@ -62,7 +62,7 @@ pub struct Converted {
 }
 
 /// Makes a store of row blocks (`.pws`) of any matrix that [`read`](crate::read()) reads, or of a folder of `.npy` files, whole
-/// or not at all. `deflate` says whether blocks are compressed where that makes them smaller. `watch` is called after every
+/// or not at all. `compress` says whether blocks are compressed where that halves them. `watch` is called after every
 /// block, and says whether to go on.
 ///
 /// # Errors
@@ -73,7 +73,7 @@ pub fn convert(
     input: impl AsRef<Path>,
     output: impl AsRef<Path>,
     options: &ReadOptions,
-    deflate: bool,
+    compress: bool,
     watch: &mut dyn FnMut(Converting) -> bool,
 ) -> Result<Converted, Error> {
     let output = output.as_ref();
@@ -82,7 +82,7 @@ pub fn convert(
     let mut watch = |rows, entries| watch(Converting { rows, entries });
     let mut converted = None;
     write_atomically(output, |out| -> Result<(), Error> {
-        let mut store = Writer::new(&name, Goal::Store { out, deflate }, &mut watch);
+        let mut store = Writer::new(&name, Goal::Store { out, compress }, &mut watch);
         let (format, held) = pour(input.as_ref(), &mut store, options, &folder)?;
         let made = store.finish()?;
         converted = Some(Converted {

@@ -38,8 +38,8 @@ pub(crate) fn run(arguments: &ConvertArguments) -> anyhow::Result<Ending> {
         });
         !interrupt::requested()
     };
-    let deflate = !arguments.no_compression;
-    let converted = match convert(&arguments.input, output, &options, deflate, &mut watch) {
+    let compress = !arguments.no_compression;
+    let converted = match convert(&arguments.input, output, &options, compress, &mut watch) {
         Err(Error::Stopped { .. }) => {
             drop(progress);
             if !arguments.quiet {

@@ -46,7 +46,10 @@ impl FileFormat for RowBlocks {
     fn writer(&self) -> Option<WriteMatrix> {
         Some(|file, out, matrix| {
             let mut go_on = |_, _| true;
-            let goal = Goal::Store { out, deflate: true };
+            let goal = Goal::Store {
+                out,
+                compress: true,
+            };
             let mut store = Writer::new(file, goal, &mut go_on);
             match matrix.values {
                 Values::F32(values) => {

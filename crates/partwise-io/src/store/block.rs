@@ -3,24 +3,18 @@
 //! Sparse: how many entries each row has; of each entry how many columns lie between it and the one before in its row; the
 //! values. Dense: the values alone. Counts and gaps are LEB128: seven bits a byte, so that most gaps of most matrices take one.
 //! Values take the shortest of the types below in which every one of the block is exactly what it was: counts take a byte, or
-//! little more where some are large. All of it may be deflated.
-
-use std::cell::Cell;
-use std::io::{Read, Write};
-
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
+//! little more where some are large. All of it may be a Zstandard frame.
 
 use crate::real::Real;
+use std::cell::Cell;
 
-/// Set in the code of a block that is deflated.
-const DEFLATED: u8 = 0x80;
-/// No deflated data are further from their length than this.
-const MOST_COMPRESSION: u64 = 1040;
-/// The fastest: higher levels of deflate gain a few percent on gaps and counts.
-const LEVEL: u32 = 1;
-/// A block is deflated where that makes it so many times as short: to inflate one takes longer than to read as many bytes.
+/// Set in the code of a block that is compressed.
+const COMPRESSED: u8 = 0x80;
+/// No Zstandard frame is further from its length than this: 128 KiB of one byte take four.
+const MOST_COMPRESSION: u64 = 1 << 15;
+/// Higher levels gain next to nothing on gaps and counts.
+const LEVEL: i32 = 1;
+/// A block is compressed where that makes it so many times as short: to decompress one takes longer than to read as many bytes.
 const WORTHWHILE: usize = 2;
 
 /// Numbers that are looked at together.
@@ -141,7 +135,7 @@ impl Width {
 pub(super) struct Packed {
     pub(super) bytes: Vec<u8>,
     pub(super) code: u8,
-    /// Bytes before they were deflated.
+    /// Bytes before they were compressed.
     pub(super) raw: u64,
 }
 
@@ -150,7 +144,7 @@ pub(super) fn pack<T: Real>(
     lengths: &[usize],
     indices: &[u32],
     values: &[T],
-    deflate: bool,
+    compress: bool,
 ) -> std::io::Result<Packed> {
     let mut bytes = Vec::with_capacity(2 * values.len());
     for &length in lengths {
@@ -171,14 +165,12 @@ pub(super) fn pack<T: Real>(
     };
     width.put(values, &mut bytes);
     let raw = bytes.len() as u64;
-    if deflate {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(LEVEL));
-        encoder.write_all(&bytes)?;
-        let deflated = encoder.finish()?;
-        if deflated.len() <= bytes.len() / WORTHWHILE {
+    if compress {
+        let compressed = zstd::bulk::compress(&bytes, LEVEL)?;
+        if compressed.len() <= bytes.len() / WORTHWHILE {
             return Ok(Packed {
-                bytes: deflated,
-                code: width as u8 | DEFLATED,
+                bytes: compressed,
+                code: width as u8 | COMPRESSED,
                 raw,
             });
         }
@@ -198,13 +190,13 @@ pub(super) fn is_possible(
     stored: u64,
     sparse: bool,
 ) -> bool {
-    let Some(width) = Width::ALL.get(usize::from(code & !DEFLATED)) else {
+    let Some(width) = Width::ALL.get(usize::from(code & !COMPRESSED)) else {
         return false;
     };
     let Some(values) = stored.checked_mul(width.bytes() as u64) else {
         return false;
     };
-    let packed = if code & DEFLATED == 0 {
+    let packed = if code & COMPRESSED == 0 {
         bytes == raw
     } else {
         raw <= bytes.saturating_mul(MOST_COMPRESSION)
@@ -225,21 +217,22 @@ pub(super) fn is_possible(
     packed && fits
 }
 
-/// The bytes as they were before they were deflated, into `out`.
-pub(super) fn inflate(code: u8, bytes: &mut Vec<u8>, raw: u64, out: &mut Vec<u8>) -> Option<()> {
-    if code & DEFLATED == 0 {
+/// The bytes as they were before they were compressed, into `out`.
+pub(super) fn decompress(code: u8, bytes: &mut Vec<u8>, raw: u64, out: &mut Vec<u8>) -> Option<()> {
+    if code & COMPRESSED == 0 {
         std::mem::swap(bytes, out);
         return Some(());
     }
     out.clear();
-    let mut decoder = DeflateDecoder::new(&bytes[..]).take(raw + 1);
-    decoder.read_to_end(out).ok()?;
+    out.try_reserve_exact(usize::try_from(raw).ok()?).ok()?;
+    let mut decompressor = zstd::bulk::Decompressor::new().ok()?;
+    decompressor.decompress_to_buffer(bytes, out).ok()?;
     (out.len() as u64 == raw).then_some(())
 }
 
 /// The values from entry `first` on of a dense block.
 pub(super) fn dense_values<T: Real>(code: u8, raw: &[u8], first: usize, out: &mut [T]) {
-    let width = Width::ALL[usize::from(code & !DEFLATED)];
+    let width = Width::ALL[usize::from(code & !COMPRESSED)];
     let read = width.take(&mut Bytes(&raw[first * width.bytes()..]), out);
     read.expect("the index has been checked: a dense block has as many values as it says");
 }
@@ -251,7 +244,7 @@ pub(super) fn sparse_entries<T: Real>(
     (rows, cols, stored): (usize, usize, usize),
     out: &mut partwise::SparseRun<T>,
 ) -> Result<(), &'static str> {
-    let width = Width::ALL[usize::from(code & !DEFLATED)];
+    let width = Width::ALL[usize::from(code & !COMPRESSED)];
     let mut bytes = Bytes(raw);
     out.offsets.clear();
     out.offsets.push(0);

@@ -209,7 +209,7 @@ impl Store {
             if crc32fast::hash(packed) != block.sum {
                 return Err(self.bad_block(index, "its checksum is wrong"));
             }
-            block::inflate(block.code, packed, block.raw, raw)
+            block::decompress(block.code, packed, block.raw, raw)
                 .ok_or_else(|| self.bad_block(index, "it cannot be unpacked"))?;
             open.block = Some(index);
         }

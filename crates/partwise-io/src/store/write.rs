@@ -31,7 +31,7 @@ pub(crate) enum Goal<'a> {
     /// Into a store.
     Store {
         out: &'a mut dyn Write,
-        deflate: bool,
+        compress: bool,
     },
     /// To a visitor who says whether to go on, so many rows at a time.
     Visit {
@@ -251,8 +251,8 @@ impl<'a> Writer<'a> {
                     return Err(self.stopped());
                 }
             }
-            Goal::Store { deflate, .. } => {
-                let packed = block::pack(&self.lengths, &self.indices, &self.values, *deflate)
+            Goal::Store { compress, .. } => {
+                let packed = block::pack(&self.lengths, &self.indices, &self.values, *compress)
                     .map_err(|source| write_error(self.file, source))?;
                 self.index.blocks.push(Entry {
                     rows: rows as u64,

@@ -13,9 +13,9 @@ fn converted(
     input: &Path,
     output: &Path,
     options: &ReadOptions,
-    deflate: bool,
+    compress: bool,
 ) -> Result<Converted, Error> {
-    convert(input, output, options, deflate, &mut |_| true)
+    convert(input, output, options, compress, &mut |_| true)
 }
 
 /// The same numbers, bit by bit, names and precision.
@@ -220,9 +220,9 @@ fn nasty_shapes_come_back() {
     ];
     for (rows, cols, entries) in cases {
         fs::write(&input, market(rows, cols, entries)).unwrap();
-        for deflate in [false, true] {
+        for compress in [false, true] {
             let what = format!("{rows} × {cols}");
-            converted(&input, &output, &ReadOptions::default(), deflate).unwrap();
+            converted(&input, &output, &ReadOptions::default(), compress).unwrap();
             let found = read(&output, &ReadOptions::default()).unwrap();
             let expected = read(&input, &ReadOptions::default()).unwrap();
             assert_eq!(found.matrix.shape(), (rows, cols), "{what}");
@@ -238,12 +238,12 @@ fn nasty_shapes_come_back() {
 }
 
 #[test]
-fn blocks_are_deflated_where_that_halves_them() {
+fn blocks_are_compressed_where_that_halves_them() {
     let folder = tempfile::tempdir().unwrap();
     let (input, output) = (folder.path().join("v.csv"), folder.path().join("v.pws"));
-    let bytes = |text: &str, deflate| {
+    let bytes = |text: &str, compress| {
         fs::write(&input, text).unwrap();
-        converted(&input, &output, &ReadOptions::default(), deflate).unwrap();
+        converted(&input, &output, &ReadOptions::default(), compress).unwrap();
         let found = read(&output, &ReadOptions::default()).unwrap();
         let expected = read(&input, &ReadOptions::default()).unwrap();
         assert_eq!(found.matrix, expected.matrix);
@@ -336,8 +336,8 @@ fn a_store_that_was_cut_or_changed_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (output, torn) = (folder.path().join("v.pws"), folder.path().join("torn.pws"));
     for name in ["scipy_csr_matrix.npz", "both.csv", "f8.npy"] {
-        for deflate in [false, true] {
-            converted(&data(name), &output, &ReadOptions::default(), deflate).unwrap();
+        for compress in [false, true] {
+            converted(&data(name), &output, &ReadOptions::default(), compress).unwrap();
             let whole = fs::read(&output).unwrap();
             for length in 0..whole.len() {
                 fs::write(&torn, &whole[..length]).unwrap();
@@ -434,12 +434,12 @@ fn a_store_that_lies_with_the_right_checksums_is_read_or_refused() {
         ..ReadOptions::default()
     };
     let mut refused = 0;
-    for (name, deflate) in [
+    for (name, compress) in [
         ("scipy_csr_matrix.npz", false),
         ("scipy_csr_matrix.npz", true),
         ("both.csv", false),
     ] {
-        converted(&data(name), &output, &ReadOptions::default(), deflate).unwrap();
+        converted(&data(name), &output, &ReadOptions::default(), compress).unwrap();
         let whole = fs::read(&output).unwrap();
         let index = u64::from_le_bytes(
             whole[whole.len() - 64..whole.len() - 56]
