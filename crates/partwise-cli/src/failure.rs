@@ -3,7 +3,7 @@
 use std::io;
 use std::num::{IntErrorKind, ParseFloatError, ParseIntError};
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use partwise::Error;
 
 /// Exit code when the work itself failed.
@@ -108,13 +108,21 @@ pub(crate) fn usage(error: &clap::Error) -> anyhow::Error {
         text = text.replace(&source.to_string(), expected);
     }
     let text = text.strip_prefix("error: ").unwrap_or(&text);
-    let text = text.split("\n\nUsage:").next().unwrap_or(text);
+    let (text, usage) = text.split_once("\n\nUsage:").unwrap_or((text, ""));
     let text = text
         .split("\n\nFor more information")
         .next()
         .unwrap_or(text);
-    let paragraphs: Vec<_> = text.split("\n\n").map(|part| joined(part, " ")).collect();
-    anyhow::anyhow!(paragraphs.join("; "))
+    let mut parts: Vec<_> = text.split("\n\n").map(|part| joined(part, " ")).collect();
+    // A file more than a command reads is the one to write, or another to read.
+    if error.kind() == ErrorKind::UnknownArgument
+        && let Some(ContextValue::String(more)) = error.get(ContextKind::InvalidArg)
+        && !more.starts_with('-')
+        && usage.contains("--output")
+    {
+        parts.push("what is written is named by -o".to_owned());
+    }
+    anyhow::anyhow!(parts.join("; "))
 }
 
 /// What a value that is no number should have been; the library speaks of digits and literals.

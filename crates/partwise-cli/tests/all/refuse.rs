@@ -286,6 +286,8 @@ fn wrong_use() {
     place.refused("factor v.txt", &["factor"]);
     place.refused("fit v.txt -k 2", &["--output"]);
     place.refused("fit v.txt -k 2 -o out --sovler cd", &["--solver"]);
+    place.refused("fit v.txt out -k 2", &["'out'", "by -o"]);
+    place.refused("convert v.txt v.pws", &["'v.pws'", "by -o"]);
 }
 
 #[test]
