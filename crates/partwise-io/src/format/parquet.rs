@@ -13,6 +13,8 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder,
 };
+use parquet::basic::Compression;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::{ReadOptions, RowsFormat};
@@ -28,6 +30,9 @@ const MAGIC: &[u8] = b"PAR1";
 const END: u64 = 8;
 /// Bytes of pages and dictionaries that a column has in memory while it is read, at most, as writers make them.
 const COLUMN_BYTES: u64 = 3 << 20;
+/// Bytes of what reads a column, pages aside; and of a Zstandard decompressor, of which each column has one.
+const READER_BYTES: u64 = 8 << 10;
+const ZSTANDARD_BYTES: u64 = 102 << 10;
 
 pub(crate) struct Parquet;
 
@@ -178,16 +183,27 @@ impl Pages {
         })
     }
 
-    /// Bytes that reading all columns side by side takes.
+    /// Bytes that reading all columns side by side takes, with what the footer says of them.
     fn memory(&self) -> u64 {
-        let of_group = |group: &parquet::file::metadata::RowGroupMetaData| {
-            let sizes = group.columns().iter();
-            sizes
-                .map(|column| (column.uncompressed_size().max(0) as u64).min(COLUMN_BYTES))
-                .sum()
+        let of_column = |column: &ColumnChunkMetaData| {
+            let codec = match column.compression() {
+                Compression::ZSTD(_) => ZSTANDARD_BYTES,
+                _ => 0,
+            };
+            let pages = (column.uncompressed_size().max(0) as u64).min(COLUMN_BYTES);
+            pages + codec + READER_BYTES
         };
-        let groups = self.meta.metadata().row_groups().iter();
-        groups.map(of_group).max().unwrap_or(0)
+        // One page at a time is decompressed.
+        let packed = |column: &ColumnChunkMetaData| {
+            (column.compressed_size().max(0) as u64).min(COLUMN_BYTES)
+        };
+        let of_group = |group: &RowGroupMetaData| {
+            let most = group.columns().iter().map(packed).max();
+            group.columns().iter().map(of_column).sum::<u64>() + most.unwrap_or(0)
+        };
+        let meta = self.meta.metadata();
+        let groups = meta.row_groups().iter().map(of_group);
+        groups.max().unwrap_or(0) + meta.memory_size() as u64
     }
 
     /// Some columns, `batch` rows at a time, from row `first` on.
@@ -258,9 +274,10 @@ impl Bands for Groups {
         let name = &self.file.name;
         guarded(name, || {
             let mut at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut reader = match at.take() {
-                Some((next, reader)) if next == first => reader,
-                _ => Reader(self.file.reader(self.columns.numbers(), first, self.band)?),
+            let mut reader = match at.take().filter(|(next, _)| *next == first) {
+                Some((_, reader)) => reader,
+                // One that stands elsewhere has gone by now, and the memory it took.
+                None => Reader(self.file.reader(self.columns.numbers(), first, self.band)?),
             };
             let mut row = first;
             while row < first + count as u64 {
