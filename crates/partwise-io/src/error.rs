@@ -187,9 +187,20 @@ pub(crate) fn listed(paths: &[String]) -> String {
 fn left_out(token: &str) -> &'static str {
     if is_missing(token.as_bytes()) {
         "; write nan where it is not known"
+    } else if has_decimal_commas(token) {
+        "; write decimal points, not commas"
     } else {
         ""
     }
+}
+
+/// Whether a text is a number with a decimal comma, or several numbers between semicolons.
+pub(crate) fn has_decimal_commas(text: &str) -> bool {
+    let is_number = |part: &str| {
+        let part = part.trim().replacen(',', ".", 1);
+        fast_float2::parse::<f64, _>(&part).is_ok()
+    };
+    text.contains([',', ';']) && text.split(';').all(is_number)
 }
 
 /// Text out of a file, with its control characters written as `\n` and the like, so that a message stays one line and

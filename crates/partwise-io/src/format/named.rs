@@ -7,6 +7,7 @@
 //!   (`gene,0,1,2`), else a row.
 //! - The first column holds names if the first row's field there is a text (a number or nothing, without quotes, is none), if the header's corner is empty, or if the
 //!   header is one field shorter than the rows.
+//! - Numbers with decimal commas, which the separator may have cut in two, are no names, and refused.
 //! - A number in quotes counts as a name, unless the second line has nothing but quoted fields.
 
 use std::fs::File;
@@ -15,7 +16,7 @@ use std::io::{BufWriter, Write};
 use super::{FileFormat, ReadOptions, WriteMatrix, flush, write_error};
 use crate::convert::Pour;
 use crate::delimited::{Dialect, Fields, Rows, Separator, Size, Unclosed, lines_of, unclosed};
-use crate::error::Error;
+use crate::error::{Error, has_decimal_commas};
 use crate::lines::{BUFFER_BYTES, Lines, Piece};
 use crate::matrix::Table;
 use crate::memory::Budget;
@@ -137,6 +138,21 @@ impl Named {
                     || (header
                         && (of_first.first_is_missing || of_first.count + 1 == of_row.count)))
         });
+        // Decimal commas, which cut numbers in two or make them names.
+        let record = second.as_ref().filter(|_| header).unwrap_or(&first);
+        if row_names
+            && options.row_names.is_none()
+            && let Some(Ok(name)) = Fields::new(&record.bytes, separator).next()
+            && !name.quoted
+            && has_decimal_commas(&name.text())
+        {
+            return Err(Error::NotANumber {
+                file: budget.file.clone(),
+                line: record.line,
+                column: 1,
+                token: name.text(),
+            });
+        }
         let col_names = match (&second, header) {
             (Some(second), true) => Some(column_names(
                 &first,

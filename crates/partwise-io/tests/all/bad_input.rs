@@ -55,6 +55,17 @@ fn text() {
         content("v.csv", "id,a,b\nx,1,2\ny,3,4.5.6\n"),
         "v.csv: line 3, column 3: '4.5.6' is not a number"
     );
+    // Decimal commas, as a separator, in names and elsewhere.
+    for (text, place) in [
+        ("1;2,5\n4;5,5\n7;8,25\n", "line 1, column 1: '1;2'"),
+        ("a;b;c\n1,5;2;3\n4;5;6\n", "line 2, column 1: '1,5'"),
+        ("a;b;c\n1;2,5;3\n4;5;6\n", "line 2, column 2: '2,5'"),
+    ] {
+        assert_eq!(
+            content("v.csv", text),
+            format!("v.csv: {place} is not a number; write decimal points, not commas")
+        );
+    }
     assert_eq!(
         content("v.csv", "1,2\n3,\n"),
         "v.csv: line 2, column 2: '' is not a number; write nan where it is not known"
