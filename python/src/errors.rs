@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use partwise::Error;
-use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 /// The exception for an error of the engine.
@@ -47,6 +47,10 @@ pub(crate) fn to_python(error: Error) -> PyErr {
 pub(crate) fn from_panic(payload: &(dyn std::any::Any + Send)) -> PyErr {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+    // What the linear algebra's library says where the system gives none.
+    if text.is_some_and(|text| text.contains("AllocError")) {
+        return PyMemoryError::new_err("the system gives no more memory");
+    }
     PyRuntimeError::new_err(format!(
         "the engine failed: {}. This is a defect of partwise; please report it",
         text.unwrap_or("for an unknown reason")

@@ -179,7 +179,7 @@ fn watched<P: Report, R: Send>(
             answers: callback.is_some().then_some(answers),
         };
         thread::scope(|scope| {
-            let worker = scope.spawn(move || work(reporter));
+            let worker = thread::Builder::new().spawn_scoped(scope, move || work(reporter))?;
             let mut failure = None;
             loop {
                 let heard = reported.recv_timeout(POLL);

@@ -96,6 +96,13 @@ fn is_system(error: &io::Error) -> bool {
     )
 }
 
+/// Whether a panic is that of a library where the system gives no memory: of linear algebra, or of deflate.
+pub(crate) fn is_lack_of_memory(panic: &str) -> bool {
+    ["AllocError", "MemError"]
+        .iter()
+        .any(|name| panic.contains(name))
+}
+
 /// A refused command line: what `clap` says of it, on one line.
 pub(crate) fn usage(error: &clap::Error) -> anyhow::Error {
     if error.kind() == ErrorKind::MissingSubcommand {

@@ -43,6 +43,13 @@ use arguments::Arguments;
 fn main() -> ExitCode {
     let said = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
+        if panic
+            .payload_as_str()
+            .is_some_and(failure::is_lack_of_memory)
+        {
+            terminal::error("out of memory: the system gives no more");
+            std::process::exit(1);
+        }
         if !(partwise_io::panics_are_errors() || partwise_apps::panics_are_errors()) {
             said(panic);
         }

@@ -67,10 +67,15 @@ impl Progress {
     pub(crate) fn begin(doing: impl Into<String>, quiet: bool) -> Self {
         let shared = Arc::new(Shared::default());
         shared.state().doing = doing.into();
-        let display = (!quiet).then(|| {
+        let show = {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || show(&shared))
-        });
+            move || show(&shared)
+        };
+        // Where the system gives no thread, the work goes on unseen.
+        let display = match quiet {
+            true => None,
+            false => thread::Builder::new().spawn(show).ok(),
+        };
         Self { shared, display }
     }
 

@@ -28,6 +28,9 @@ pub(crate) struct Threads {
     interrupt: Option<Arc<AtomicBool>>,
 }
 
+/// As many threads are made if so many are asked for, though there are fewer processors.
+const MOST: usize = 64;
+
 /// What a piece of work that was ended unwinds with.
 struct Ended(Error);
 
@@ -44,9 +47,9 @@ impl Threads {
     pub(crate) fn new(count: Option<NonZeroUsize>) -> Self {
         static POOLS: OnceLock<Mutex<Pools>> = OnceLock::new();
         let interrupt = None;
-        let count = count
-            .or_else(|| std::thread::available_parallelism().ok())
-            .map_or(1, NonZeroUsize::get);
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let count = count.map_or(processors, NonZeroUsize::get);
+        let count = count.min(processors.max(MOST));
         if count == 1 {
             return Self {
                 pool: None,

@@ -263,20 +263,24 @@ fn price_of_a_bit(step: f32) -> f64 {
     f64::from(PRICE_OF_A_BIT * step * step)
 }
 
-/// The results of independent work, in order; each piece gets a thread of its own.
+/// The results of independent work, in order; each piece gets a thread of its own, as long as the system gives any.
 fn in_parallel<T: Sync, R: Send>(pieces: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     thread::scope(|scope| {
         let work = &work;
         let handles: Vec<_> = pieces
             .iter()
-            .map(|piece| scope.spawn(move || work(piece)))
+            .map(|piece| {
+                let spawned = thread::Builder::new().spawn_scoped(scope, move || work(piece));
+                spawned.map_err(|_| work(piece))
+            })
             .collect();
         handles
             .into_iter()
-            .map(|handle| {
-                handle
+            .map(|handle| match handle {
+                Ok(handle) => handle
                     .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                Err(done) => done,
             })
             .collect()
     })

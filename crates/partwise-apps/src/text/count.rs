@@ -84,7 +84,8 @@ fn run(
         stopped: 0,
         unknown: 0,
     };
-    pool(threads)?.install(|| {
+    let pool = pool(threads)?;
+    pool.install(|| {
         let mut blocks = corpus.blocks()?;
         let most = BLOCKS * rayon::current_num_threads();
         let mut read = || {
@@ -126,7 +127,7 @@ fn run(
             reason: sum.why_empty(analysis),
         });
     }
-    sum.finish(corpus)
+    pool.install(|| sum.finish(corpus))
 }
 
 pub(super) fn pool(threads: Option<NonZeroUsize>) -> Result<rayon::ThreadPool, AppError> {

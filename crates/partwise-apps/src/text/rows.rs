@@ -1,9 +1,13 @@
 //! Documents × terms, compressed by rows.
 
+use std::num::NonZeroUsize;
+
 use rayon::prelude::*;
 
 use super::Texts;
+use super::count::pool;
 use super::texts::Numbered;
+use crate::AppError;
 
 /// A sparse matrix by rows: documents in rows, terms in columns.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,8 +84,18 @@ impl<V: Copy + Send + Sync> TermRows<V> {
         self.values.shrink_to_fit();
     }
 
-    /// Leaves the columns named in `wanted`, in its order; returns how many entries were left out.
-    pub fn take_columns(&mut self, names: &Texts, wanted: &Texts) -> u64 {
+    /// Leaves the columns named in `wanted`, in its order; returns how many entries were left out. `threads` is how many work, all that
+    /// there are for `None`.
+    ///
+    /// # Errors
+    ///
+    /// [`AppError::Threads`] where the system gives no threads.
+    pub fn take_columns(
+        &mut self,
+        names: &Texts,
+        wanted: &Texts,
+        threads: Option<NonZeroUsize>,
+    ) -> Result<u64, AppError> {
         let mut table = Numbered::default();
         for name in wanted.iter() {
             table.number(name);
@@ -91,8 +105,8 @@ impl<V: Copy + Send + Sync> TermRows<V> {
             .map(|name| table.find(name).map(|number| number as i32))
             .collect();
         let before = self.indices.len();
-        self.rearrange(&places, wanted.len());
-        (before - self.indices.len()) as u64
+        pool(threads)?.install(|| self.rearrange(&places, wanted.len()));
+        Ok((before - self.indices.len()) as u64)
     }
 
     /// Sorts the entries of each row by column.

@@ -36,7 +36,7 @@ pub(crate) struct CompressArguments {
     #[command(flatten)]
     goal: GoalArguments,
     /// Threads that factor with [default: all]; the file is the same for any number
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::threads)]
     pub(crate) threads: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(crate) reporting: ReportingArguments,

@@ -197,7 +197,7 @@ pub(crate) struct TransformArguments {
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<Size>,
     /// Threads to work with [default: all]; the answer has the same bits for any number
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<NonZeroUsize>,
     /// Print nothing but errors
     #[arg(short, long)]
@@ -303,6 +303,14 @@ impl From<Precision> for Dtype {
             Precision::F64 => Self::F64,
         }
     }
+}
+
+/// How many threads are to work.
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    const MOST: usize = 1024;
+    let count = text.parse().ok();
+    let count = count.filter(|count: &NonZeroUsize| count.get() <= MOST);
+    count.ok_or_else(|| format!("expected a whole number from 1 to {MOST}"))
 }
 
 /// The formats that can be read, as the table of the readers has them.

@@ -89,7 +89,7 @@ pub(crate) struct SolvingArguments {
     #[arg(long, value_name = "FACTOR")]
     pub(crate) hold: Option<Hold>,
     /// Threads to work with [default: all]; the answer has the same bits for any number
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::threads)]
     pub(crate) threads: Option<NonZeroUsize>,
 }
 

@@ -80,7 +80,7 @@ fn learn<T: Number>(arguments: &FitArguments, nmf: Nmf) -> anyhow::Result<Ending
         arguments.input.clone(),
         options,
         arguments.streaming.batch_size.get(),
-    );
+    )?;
     let mut stop = "the end of the rows";
     loop {
         match batches.recv_timeout(PATIENCE) {
@@ -152,17 +152,16 @@ fn read_ahead<T: Number>(
     input: PathBuf,
     options: ReadOptions,
     rows: usize,
-) -> (
-    Receiver<Rows<T>>,
-    JoinHandle<Result<(), partwise_io::Error>>,
-) {
+) -> anyhow::Result<(Receiver<Rows<T>>, Reader)> {
     let (sender, batches) = sync_channel(1);
-    let reader = thread::spawn(move || {
+    let reader = thread::Builder::new().spawn(move || {
         let mut send = |batch: Batch<'_>| sender.send(Rows::of(&batch)).is_ok();
         for_each_batch(&input, &options, rows, &mut send)
     });
-    (batches, reader)
+    Ok((batches, reader.context("cannot start a thread")?))
 }
+
+type Reader = JoinHandle<Result<(), partwise_io::Error>>;
 
 /// What has been learnt.
 struct Learner<T> {

@@ -115,7 +115,7 @@ fn what_is_likely_to_be_typed() {
         ("fit v.txt -k -3 -o out", &["--rank", "whole number"][..]),
         (
             "fit v.txt -k 1 --threads 0 -o out",
-            &["--threads", "above 0"],
+            &["--threads", "from 1"],
         ),
         (
             "transform done v.txt -o w.npy",
@@ -274,6 +274,7 @@ fn parameters_out_of_range() {
         ("--constraint symmetric", ["w:symmetric=0.3", "6 × 4"]),
         ("--format xls", ["xls", "csv"]),
         ("--frobnicate", ["--frobnicate", "unexpected"]),
+        ("--threads 99999", ["'99999'", "from 1 to 1024"]),
     ] {
         place.refused(&format!("fit v.txt -k 2 -o out {flags}"), &words);
     }

@@ -244,7 +244,8 @@ impl Nmf {
         self
     }
 
-    /// Sets the number of threads; `None`, as at first, takes all processors. The answer has the same bits for any number.
+    /// Sets the number of threads; `None`, as at first, takes all processors. The answer has the same bits for any number. At
+    /// most 64 are made, or as many as there are processors if those are more.
     #[must_use]
     pub fn threads(mut self, threads: Option<NonZeroUsize>) -> Self {
         self.threads = threads;

@@ -6,6 +6,8 @@ mod notes;
 mod page;
 mod pictures;
 
+use std::num::NonZeroUsize;
+
 use anyhow::{Context, bail};
 use partwise_apps::AppError;
 use partwise_apps::audio::{
@@ -35,11 +37,10 @@ pub(crate) fn run(arguments: &AudioArguments) -> anyhow::Result<Ending> {
     check(arguments)?;
     let names = results(arguments)?;
     outputs::check_results(&arguments.output, names.iter().map(String::as_str))?;
-    if let Some(threads) = solving.threads {
-        // The pool of everything but the fit, whose own has as many.
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get());
-        pool.build_global().context("cannot start threads")?;
-    }
+    // The pool of everything but the fit, whose own has as many.
+    let threads = solving.threads.map_or(0, NonZeroUsize::get);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    pool.build_global().context("cannot start threads")?;
     let name = input::name(&arguments.input);
     let progress = Progress::begin(format!("reading {name}"), reporting.quiet);
     let sound = read(&arguments.input, arguments.channel, reporting.quiet)?;

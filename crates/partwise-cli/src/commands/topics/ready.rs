@@ -108,7 +108,7 @@ impl<T: Number + Weight> Ready<T> {
         begun: Instant,
     ) -> anyhow::Result<Prepared<T>> {
         let read = begun.elapsed().as_secs_f64();
-        let unknown = self.rows.take_columns(&self.terms, &terms);
+        let unknown = self.rows.take_columns(&self.terms, &terms, threads)?;
         let v =
             (recipe.weighting).apply(self.rows, &recipe.frequencies, recipe.documents, threads)?;
         Ok(Prepared {
