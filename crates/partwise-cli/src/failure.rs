@@ -120,7 +120,11 @@ pub(crate) fn usage(error: &clap::Error) -> anyhow::Error {
         .split("\n\nFor more information")
         .next()
         .unwrap_or(text);
-    let mut parts: Vec<_> = text.split("\n\n").map(|part| joined(part, " ")).collect();
+    let parts = text.split("\n\n").map(|part| joined(part, " "));
+    // No value begins with a flag that there is not.
+    let mut parts: Vec<_> = parts
+        .filter(|part| !part.starts_with("tip: to pass '-"))
+        .collect();
     // A file more than a command reads is the one to write, or another to read.
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(ContextValue::String(more)) = error.get(ContextKind::InvalidArg)

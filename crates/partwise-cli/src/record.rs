@@ -398,7 +398,7 @@ pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
         );
     }
     if let Some(flaws) = run.flaws() {
-        table.row("flaws", flaws);
+        table.row("flaws", format!("{flaws} (counted from 0)"));
     }
     let mut count = iterations(run.iterations, &run.stop_reason);
     if let Some(last) = run.trace.iter().rfind(|point| point.sketched) {

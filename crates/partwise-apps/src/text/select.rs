@@ -131,11 +131,11 @@ pub fn select<V: Copy + Into<f64> + Send + Sync>(
     );
     if most < least {
         return Err(AppError::Parameter {
-            name: "max_df",
-            value: filters.max_df.to_string(),
+            name: "min_df",
+            value: filters.min_df.to_string(),
             expected: format!(
-                "at least as many of the {documents} documents as min_df {}",
-                filters.min_df
+                "at most as many of the {documents} documents as max_df {}",
+                filters.max_df
             ),
         });
     }
@@ -275,7 +275,7 @@ mod tests {
         );
         let error = kept("4", "3", 0).unwrap_err().to_string();
         assert!(
-            error.contains("max_df") && error.contains("min_df 4"),
+            error.contains("max_df 3") && error.contains("min_df is 4"),
             "{error}"
         );
     }

@@ -88,7 +88,12 @@ pub(crate) struct PartsArguments {
     #[arg(long)]
     pub(crate) percussive: bool,
     /// Exponent of the masks: 1 shares V as it adds up, 2 on magnitudes is the Wiener filter
-    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    #[arg(
+        long,
+        value_name = "P",
+        default_value_t = 1.0,
+        allow_hyphen_values = true
+    )]
     pub(crate) mask_power: f32,
     /// How samples are written
     #[arg(long, default_value = "32")]

@@ -32,10 +32,20 @@ pub(crate) struct ConsensusArguments {
     pub(crate) runs: usize,
     /// Mean distance to its nearest neighbours above which a component is an outlier and left out, between components of
     /// length 1: 0.5 is a cosine of 0.875, 2 leaves out none
-    #[arg(long, value_name = "DISTANCE", default_value_t = 0.5)]
+    #[arg(
+        long,
+        value_name = "DISTANCE",
+        default_value_t = 0.5,
+        allow_hyphen_values = true
+    )]
     pub(crate) threshold: f64,
     /// Share of the runs that count as the neighbours of a component
-    #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
+    #[arg(
+        long,
+        value_name = "SHARE",
+        default_value_t = 0.3,
+        allow_hyphen_values = true
+    )]
     pub(crate) neighbours: f64,
     /// Fits of rows drawn anew, from the consensus on, for intervals of 95 %; 0 makes none
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -85,7 +85,7 @@ pub(crate) struct StreamArguments {
     #[arg(long, value_name = "ROWS", default_value = "1024", requires = "stream")]
     pub(crate) batch_size: NonZeroUsize,
     /// Rows after which what was learnt counts half [default: all rows count alike]
-    #[arg(long, value_name = "ROWS", requires = "stream", value_parser = half_life)]
+    #[arg(long, value_name = "ROWS", requires = "stream", value_parser = half_life, allow_hyphen_values = true)]
     pub(crate) half_life: Option<f64>,
 }
 

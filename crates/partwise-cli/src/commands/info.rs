@@ -144,6 +144,9 @@ fn model_table(name: &str, model: &Model) -> Table {
         model.row_names.as_deref(),
         model.col_names.as_deref(),
     );
+    /// Values of a list, and letters of a table, that are shown.
+    const LISTED: usize = 20;
+    const SHOWN: usize = 200;
     if let Value::Object(meta) = &model.meta {
         // The shapes are above.
         let shown = meta
@@ -153,6 +156,14 @@ fn model_table(name: &str, model: &Model) -> Table {
             let text = match value {
                 Value::String(text) => text.clone(),
                 Value::Null => continue,
+                // Whole lists and tables of a recipe are for programs.
+                Value::Array(values) if values.len() > LISTED => {
+                    format!("{} values", values.len())
+                }
+                Value::Object(entries) if value.to_string().len() > SHOWN => {
+                    let names: Vec<_> = entries.keys().cloned().collect();
+                    format!("{} (--json shows it)", names.join(", "))
+                }
                 value => value.to_string(),
             };
             table.row(key.replace('_', " "), text);

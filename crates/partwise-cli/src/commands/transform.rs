@@ -69,12 +69,15 @@ fn transform<T: Number>(
     let within = (limit.less(held), counting::missing(missing, &v, &name)?);
     let fit = factor::transform_within(within, nmf, (&v, &name), (&h, "components"), &progress)?;
     progress.doing("writing the results");
+    // Beside names of rows a table has names of columns: the components, from 1 on.
+    let names: Option<Vec<_>> =
+        row_names.map(|_| (1..=fit.w.cols()).map(|i| i.to_string()).collect());
     let w = MatrixToWrite {
         rows: fit.w.rows(),
         cols: fit.w.cols(),
         values: T::values(fit.w.as_slice()),
         row_names,
-        col_names: None,
+        col_names: names.as_deref(),
     };
     let told = match (&arguments.classes, classes) {
         (Some(path), Some(Classes { parts, names })) => {
@@ -129,5 +132,8 @@ fn table<T: Number>(
     );
     table.row("time", duration(fit.seconds));
     table.row("written", arguments.output.display().to_string());
+    if let Some(told) = &arguments.classes {
+        table.row("", told.display().to_string());
+    }
     table
 }

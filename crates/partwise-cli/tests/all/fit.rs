@@ -150,6 +150,7 @@ fn names_travel_and_the_model_gives_back_its_data() {
     place.succeed("transform out/model.npz v.csv -o w.csv");
     let w = place.matrix("w.csv");
     assert_eq!(w.row_names, rows);
+    assert_eq!(w.col_names, ["1", "2"]);
     let partwise_io::AnyDense::F64(fitted) = &model.w else {
         panic!("w is not float64");
     };

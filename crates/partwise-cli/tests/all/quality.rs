@@ -132,7 +132,8 @@ fn components_without_weight_and_alike_are_named() {
     assert!(said.contains("component 2 has no weight"), "{said}");
     assert_eq!(flaws("zero")["dead"], json!([2]));
     let table = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(value(&table, "flaws"), Some("component 2 has no weight"));
+    let row = "component 2 has no weight (counted from 0)";
+    assert_eq!(value(&table, "flaws"), Some(row));
 
     // A penalty may ask for them.
     let flags = "--alpha-w 1e-5";

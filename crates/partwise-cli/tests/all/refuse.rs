@@ -287,6 +287,14 @@ fn wrong_use() {
     place.refused("factor v.txt", &["factor"]);
     place.refused("fit v.txt -k 2", &["--output"]);
     place.refused("fit v.txt -k 2 -o out --sovler cd", &["--solver"]);
+    place.refused(
+        "consensus v.txt -k 2 -o out --threshold -1",
+        &["threshold", "-1"],
+    );
+    place.refused(
+        "fit v.txt -k 2 --stream -o out --half-life -1",
+        &["rows above 0"],
+    );
     place.refused("fit v.txt out -k 2", &["'out'", "by -o"]);
     place.refused("convert v.txt v.pws", &["'v.pws'", "by -o"]);
 }

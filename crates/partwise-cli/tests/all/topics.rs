@@ -401,7 +401,7 @@ fn bad_corpora_are_refused_in_one_line() {
         ),
         (
             "good.jsonl -k 2 --min-df 9 --max-df 3",
-            &["max_df", "min_df 9"],
+            &["max_df 3", "min_df is 9"],
         ),
         ("good.jsonl -k 2 --min-df 1.5", &["--min-df", "share"]),
         ("good.jsonl -k 2 --stem klingon", &["klingon", "danish"]),

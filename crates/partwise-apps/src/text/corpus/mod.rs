@@ -170,7 +170,7 @@ impl Corpus {
         }
         let format = format.or_else(|| CorpusFormat::by_path(path)).ok_or_else(|| {
             fault(
-                "its name does not say how documents are stored; name the format: jsonl, csv, tsv or lines"
+                "its name does not say how documents are stored; name the format: jsonl, csv, tsv or lines, or matrix for counts"
                     .to_owned(),
             )
         })?;

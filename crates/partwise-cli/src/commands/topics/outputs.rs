@@ -170,7 +170,7 @@ pub(super) fn picture(run: &Run, found: &Found, terms: &Texts) -> anyhow::Result
             file.unwrap_or_default()
         ),
         note: &format!(
-            "The strongest terms of each topic, the largest topics first; {documents} documents, {} loss.",
+            "The strongest terms of each topic, to the scale of its strongest; the largest topics first; {documents} documents, {} loss.",
             run.loss
         ),
         panels: &panels,
