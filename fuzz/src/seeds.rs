@@ -110,6 +110,8 @@ fn sounds(here: &Path, crates: &Path) -> Done {
         "two-tones.flac",
         "two-tones.mp3",
         "two-tones.ogg",
+        "two-tones-aac.m4a",
+        "two-tones-alac.m4a",
     ] {
         let bytes = fs::read(crates.join("partwise-apps/tests/fixtures/sound").join(name))?;
         seed(here, "audio", name, &bytes[..bytes.len().min(SOUND)], None)?;
