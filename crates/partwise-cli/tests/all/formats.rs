@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+#[cfg(target_os = "linux")]
+use std::sync::Arc;
 
 use crate::common::{Place, failed, npy_f64, scipy_npz};
 
@@ -293,6 +295,73 @@ fn a_zarr_larger_than_the_memory_is_fitted_where_it_lies() {
     assert!(held.w == left.w && held.h == left.h, "other factors");
     let peak = place.peak("convert v.zarr --memory 40M -o v.pws -q");
     assert!(peak < 40_000_000, "{peak} bytes");
+}
+
+/// A table of one group, each column in Zstandard.
+#[cfg(target_os = "linux")]
+fn wide_parquet(path: &Path, rows: usize, cols: usize) {
+    use parquet::basic::{Compression, Repetition, Type as Physical};
+    use parquet::data_type::DoubleType;
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::types::Type;
+
+    let column = |col: usize| {
+        let column = Type::primitive_type_builder(&format!("c{col}"), Physical::DOUBLE)
+            .with_repetition(Repetition::REQUIRED)
+            .build();
+        Arc::new(column.unwrap())
+    };
+    let columns = (0..cols).map(column).collect();
+    let schema = Type::group_type_builder("v").with_fields(columns).build();
+    let how = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(Default::default()))
+        .build();
+    let file = fs::File::create(path).unwrap();
+    let mut file =
+        SerializedFileWriter::new(file, Arc::new(schema.unwrap()), Arc::new(how)).unwrap();
+    let mut group = file.next_row_group().unwrap();
+    let mut col = 0;
+    while let Some(mut column) = group.next_column().unwrap() {
+        let values: Vec<f64> = (0..rows).map(|row| entry(row * cols + col)).collect();
+        let writer = column.typed::<DoubleType>();
+        writer.write_batch(&values, None, None).unwrap();
+        column.close().unwrap();
+        col += 1;
+    }
+    group.close().unwrap();
+    file.close().unwrap();
+}
+
+/// Each column of a Parquet file has a decompressor of its own.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_wide_table_takes_the_memory_that_is_said() {
+    let place = Place::new();
+    wide_parquet(&place.path("v.parquet"), 2_000, 1_500);
+    for command in [
+        "fit v.parquet -k 2 --solver cd --init random --max-iter 3 -q -o out",
+        "convert v.parquet -q -o v.pws",
+    ] {
+        // The least is said in the end, though not at once.
+        let mut limit = "1M".to_owned();
+        for _ in 0..4 {
+            let output = place
+                .command(&format!("{command} --memory {limit}"))
+                .output();
+            let said = String::from_utf8(output.unwrap().stderr).unwrap();
+            let Some((_, said)) = said.split_once("needs --memory ") else {
+                break;
+            };
+            limit = said.split(';').next().unwrap().to_owned();
+        }
+        let most: u64 = limit.strip_suffix('M').unwrap().parse().unwrap();
+        let peak = place.peak(&format!("{command} --memory {limit}"));
+        assert!(
+            most > 60 && peak < most * 1_000_000,
+            "{command}: {peak} bytes of {limit}"
+        );
+    }
 }
 
 /// Rows enough for several bands of an array, and several runs and chunks of a sparse one: 1.6 million and a million numbers.

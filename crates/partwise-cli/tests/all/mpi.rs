@@ -1,6 +1,7 @@
 //! Fits in several processes of MPI: the same bits for any number of them, and what happens when one is lost.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -119,6 +120,29 @@ fn any_number_of_processes_gives_the_bits_of_one() {
     ] {
         alike(&place, flags, &[1, 2, 4]);
     }
+    // Files of unequal lengths in a folder, and what is read by chunks or columns.
+    let value = |i: usize| 0.05 + (i.wrapping_mul(2_654_435_761) % 10_007) as f64 / 1e4;
+    let mut first = 0;
+    fs::create_dir(place.path("big")).unwrap();
+    for (name, rows) in [("a", 100), ("b", 7), ("c", 123)] {
+        let values: Vec<f64> = (first * 40..(first + rows) * 40).map(value).collect();
+        place.file(&format!("big/{name}.npy"), npy_f64(rows, 40, &values));
+        first += rows;
+    }
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../partwise-io/tests/formats");
+    for input in ["only.h5", "only.zarr", "zstd.parquet", "zstd.feather"] {
+        let input = fixtures.join(input).display().to_string();
+        alike(
+            &place,
+            &format!("{input} -k 2 --solver cd --init random --pieces 5 --max-iter 10"),
+            &[2, 3],
+        );
+    }
+    alike(
+        &place,
+        "big -k 4 --solver cd --init random --pieces 10 --max-iter 30",
+        &[1, 2, 4],
+    );
     // One piece is a fit like any other.
     alike(&place, "v.npy -k 3 --solver cd --init random", &[2]);
 }
