@@ -106,8 +106,17 @@ impl Limit {
     /// done `instead`.
     pub(crate) fn told(self, error: anyhow::Error, instead: &str) -> anyhow::Error {
         let refused = match error.downcast_ref() {
-            Some(Error::TooLarge { file, needed, .. }) => {
-                self.require(&format!("reading {file}"), *needed).err()
+            Some(Error::TooLarge {
+                file,
+                needed,
+                at_least,
+                ..
+            }) => {
+                let refused = self.require(&format!("reading {file}"), *needed).err();
+                refused.map(|refused| match at_least {
+                    true => anyhow!("{refused}, and it may take more"),
+                    false => refused,
+                })
             }
             _ => None,
         };
@@ -253,14 +262,20 @@ mod tests {
     #[test]
     fn a_file_that_is_too_large_for_a_limit_says_what_would_do() {
         let limit = Limit::from(Some("64M".parse().unwrap()));
-        let told = |needed, limit: Limit| {
+        let told_of = |needed, at_least, limit: Limit| {
             let error = Error::TooLarge {
                 file: "v.mtx".into(),
                 needed,
                 limit: limit.bytes(),
+                at_least,
             };
             limit.told(error.into(), "; or not").to_string()
         };
+        let told = |needed, limit| told_of(needed, false, limit);
+        assert_eq!(
+            told_of(50_000_000, true, limit),
+            "reading v.mtx needs --memory 66M; 64M is too little, and it may take more; or not"
+        );
         assert_eq!(
             told(50_000_000, limit),
             "reading v.mtx needs --memory 66M; 64M is too little; or not"

@@ -137,14 +137,19 @@ pub enum Error {
         names: Vec<String>,
     },
     /// The matrix would need more memory than allowed. Nothing was allocated for it.
-    #[error("{file}: needs {} of memory; allowed are {}", bytes(*.needed), bytes(*.limit))]
+    #[error(
+        "{file}: needs {}{} of memory; allowed are {}",
+        if *.at_least { "at least " } else { "" }, bytes(*.needed), bytes(*.limit)
+    )]
     TooLarge {
         /// The file.
         file: String,
-        /// Bytes needed (for a stream of unknown length: needed so far).
+        /// Bytes needed.
         needed: u64,
         /// Bytes allowed.
         limit: u64,
+        /// Whether more may be needed, as of a stream, whose length nobody knows.
+        at_least: bool,
     },
     /// The machine does not have the memory that the matrix needs.
     #[error("{file}: needs {} of memory; the machine refuses", bytes(*.needed))]

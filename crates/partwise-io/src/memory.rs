@@ -18,6 +18,7 @@ impl Budget {
                 file: self.file.clone(),
                 needed,
                 limit,
+                at_least: false,
             }),
             _ => Ok(()),
         }
@@ -130,7 +131,14 @@ impl<T: Copy> Chunks<T> {
     fn grow(&mut self) -> Result<(), Error> {
         let size = size_of::<T>() as u64;
         let taken = self.len() as u64 * size;
-        self.budget.check(taken + size)?;
+        if let Some(limit) = self.budget.limit.filter(|limit| taken + size > *limit) {
+            return Err(Error::TooLarge {
+                file: self.budget.file.clone(),
+                needed: taken + size,
+                limit,
+                at_least: true,
+            });
+        }
         let most = (CHUNK_BYTES / size_of::<T>()) as u64;
         let room = self
             .budget
@@ -195,7 +203,7 @@ mod tests {
         let error = chunks.push(10).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "v: needs 88 bytes of memory; allowed are 80 bytes"
+            "v: needs at least 88 bytes of memory; allowed are 80 bytes"
         );
         assert!(Chunks::<u64>::new(&budget(Some(80)), Some(11)).is_err());
     }
