@@ -140,8 +140,12 @@ class _Partitions(Partitions):
             _cluster.check_version(f"of node {node}", found)
 
     def _gather(self, calls):
+        refs = [ref for _, ref in calls]
+        # That there is no node left for an actor is an error; that all are busy is not.
+        while ray.wait(refs, num_returns=len(refs), timeout=_cluster.WAIT, fetch_local=False)[1]:
+            _cpus()
         try:
-            return ray.get([ref for _, ref in calls])
+            return ray.get(refs)
         except RayTaskError as error:
             cause = error
             while isinstance(cause, RayTaskError) and cause.cause is not None:

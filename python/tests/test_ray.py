@@ -103,6 +103,18 @@ def test_partitions_are_where_their_blocks_are():
     assert _shared_out([("z",), ("b",)], ["a", "b", "c"]) == [[0], [1], []]
 
 
+def test_a_fit_without_a_node_ends(cluster, monkeypatch):
+    held = partwise.ray._Partitions.__new__(partwise.ray._Partitions)
+    never = ray.remote(num_cpus=1000)(lambda: 1).remote()
+    soon = ray.put(2)
+    monkeypatch.setattr(_cluster, "WAIT", 0.2)
+    assert held._gather([(None, soon)]) == [2]
+    monkeypatch.setattr(ray, "nodes", lambda: [{"NodeID": "head", "Alive": True, "Resources": {}}])
+    with pytest.raises(RuntimeError, match="no worker"):
+        held._gather([(None, soon), (None, never)])
+    ray.cancel(never, force=True)
+
+
 def test_no_cluster_and_no_room(cluster, monkeypatch, tmp_path):
     model = partwise.ray.NMF(2)
     with monkeypatch.context() as patch:
