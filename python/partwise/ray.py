@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 try:
     import ray
-    from ray.exceptions import ObjectLostError, RayActorError, RayTaskError
+    from ray.exceptions import GetTimeoutError, ObjectLostError, RayActorError, RayTaskError
     from ray.experimental import get_object_locations
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 except ImportError as error:
@@ -87,11 +87,12 @@ class _Partitions(Partitions):
 
     def in_one_place(self, W):
         is_ours = isinstance(W, list) and any(isinstance(rows, ray.ObjectRef) for rows in W)
-        return np.concatenate(ray.get(W)) if is_ours else super().in_one_place(W)
+        return np.concatenate(_get(W)) if is_ours else super().in_one_place(W)
 
     def w(self, n_components):
         rows = [ref for _, ref in self._each("rows", Block.rows, [self.version] * self.n_partitions)]
-        ray.wait(rows, num_returns=len(rows), fetch_local=False)
+        while ray.wait(rows, num_returns=len(rows), timeout=_cluster.WAIT, fetch_local=False)[1]:
+            _cpus()
         return rows
 
     def _each(self, name, method, *arguments):
@@ -140,12 +141,8 @@ class _Partitions(Partitions):
             _cluster.check_version(f"of node {node}", found)
 
     def _gather(self, calls):
-        refs = [ref for _, ref in calls]
-        # That there is no node left for an actor is an error; that all are busy is not.
-        while ray.wait(refs, num_returns=len(refs), timeout=_cluster.WAIT, fetch_local=False)[1]:
-            _cpus()
         try:
-            return ray.get(refs)
+            return _get([ref for _, ref in calls])
         except RayTaskError as error:
             cause = error
             while isinstance(cause, RayTaskError) and cause.cause is not None:
@@ -254,6 +251,15 @@ def _slots(threads):
     """Nodes that actors of so many threads may be on, each as often as it has CPUs for, in turns."""
     actors = {node: max(count // threads, 1) for node, count in _cpus().items()}
     return [node for turn in range(max(actors.values())) for node in actors if turn < actors[node]]
+
+
+def _get(refs):
+    """What has been asked for, in order. That no node is left for an actor is an error; that all are busy is not."""
+    while True:
+        try:
+            return ray.get(refs, timeout=_cluster.WAIT)
+        except GetTimeoutError:
+            _cpus()
 
 
 def _cpus():

@@ -47,8 +47,8 @@ pub(crate) fn to_python(error: Error) -> PyErr {
 pub(crate) fn from_panic(payload: &(dyn std::any::Any + Send)) -> PyErr {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
-    // What the linear algebra's library says where the system gives none.
-    if text.is_some_and(|text| text.contains("AllocError")) {
+    // What the libraries of linear algebra and of deflate say where the system gives none.
+    if text.is_some_and(|text| text.contains("AllocError") || text.contains("MemError")) {
         return PyMemoryError::new_err("the system gives no more memory");
     }
     PyRuntimeError::new_err(format!(

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use partwise::{Error, Observer, Progress, SurveyObserver, SurveyProgress};
-use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError};
 use pyo3::prelude::*;
 
 use crate::errors;
@@ -179,7 +179,10 @@ fn watched<P: Report, R: Send>(
             answers: callback.is_some().then_some(answers),
         };
         thread::scope(|scope| {
-            let worker = thread::Builder::new().spawn_scoped(scope, move || work(reporter))?;
+            let spawned = thread::Builder::new().spawn_scoped(scope, move || work(reporter));
+            let worker = spawned.map_err(|error| {
+                PyRuntimeError::new_err(format!("cannot start a thread: {error}"))
+            })?;
             let mut failure = None;
             loop {
                 let heard = reported.recv_timeout(POLL);

@@ -103,6 +103,13 @@ pub(crate) fn is_lack_of_memory(panic: &str) -> bool {
         .any(|name| panic.contains(name))
 }
 
+/// The same of what a panic unwinds with.
+pub(crate) fn is_of_memory(panic: &(dyn std::any::Any + Send)) -> bool {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.is_some_and(is_lack_of_memory)
+}
+
 /// A refused command line: what `clap` says of it, on one line.
 pub(crate) fn usage(error: &clap::Error) -> anyhow::Error {
     if error.kind() == ErrorKind::MissingSubcommand {

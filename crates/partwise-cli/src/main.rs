@@ -34,6 +34,7 @@ mod record;
 mod table;
 mod terminal;
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
@@ -48,9 +49,7 @@ fn main() -> ExitCode {
             .is_some_and(failure::is_lack_of_memory)
         {
             terminal::error("out of memory: the system gives no more");
-            std::process::exit(1);
-        }
-        if !(partwise_io::panics_are_errors() || partwise_apps::panics_are_errors()) {
+        } else if !(partwise_io::panics_are_errors() || partwise_apps::panics_are_errors()) {
             said(panic);
         }
     }));
@@ -59,7 +58,13 @@ fn main() -> ExitCode {
         .inspect(arguments::spare_inputs)
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let outcome = match parsed {
-        Ok(arguments) => commands::run(&arguments.command),
+        // A panic ends the program as the error that it is, once all that is unfinished has been removed.
+        Ok(arguments) => match catch_unwind(AssertUnwindSafe(|| commands::run(&arguments.command)))
+        {
+            Ok(outcome) => outcome,
+            Err(panic) if failure::is_of_memory(panic.as_ref()) => return ExitCode::from(1),
+            Err(panic) => resume_unwind(panic),
+        },
         Err(error) if error.use_stderr() => Err(failure::usage(&error)),
         Err(help) => terminal::print(&help.render().to_string()).map(|()| interrupt::Ending::Done),
     };

@@ -192,10 +192,12 @@ pub(crate) fn listed(paths: &[String]) -> String {
 fn left_out(token: &str) -> &'static str {
     if is_missing(token.as_bytes()) {
         "; write nan where it is not known"
-    } else if has_decimal_commas(token) {
+    } else if !has_decimal_commas(token) {
+        ""
+    } else if token.contains(',') {
         "; write decimal points, not commas"
     } else {
-        ""
+        "; where ';' stands between numbers, a ',' is no decimal point"
     }
 }
 

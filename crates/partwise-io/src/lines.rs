@@ -120,7 +120,7 @@ impl Lines {
         while let Some(piece) = self.next()? {
             // What the buffer holds is there already.
             if !piece.begins {
-                budget.check((whole.len() + piece.bytes.len()) as u64)?;
+                budget.check_so_far((whole.len() + piece.bytes.len()) as u64)?;
             }
             whole.extend_from_slice(piece.bytes);
             if piece.ends {

@@ -24,6 +24,19 @@ impl Budget {
         }
     }
 
+    /// Refuses `needed` bytes, to which more may come.
+    pub(crate) fn check_so_far(&self, needed: u64) -> Result<(), Error> {
+        match self.limit {
+            Some(limit) if needed > limit => Err(Error::TooLarge {
+                file: self.file.clone(),
+                needed,
+                limit,
+                at_least: true,
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// An empty vector with room for exactly `count` entries, if allowed and there.
     pub(crate) fn allocate<T>(&self, count: u64) -> Result<Vec<T>, Error> {
         let needed = count.saturating_mul(size_of::<T>() as u64);
@@ -131,14 +144,7 @@ impl<T: Copy> Chunks<T> {
     fn grow(&mut self) -> Result<(), Error> {
         let size = size_of::<T>() as u64;
         let taken = self.len() as u64 * size;
-        if let Some(limit) = self.budget.limit.filter(|limit| taken + size > *limit) {
-            return Err(Error::TooLarge {
-                file: self.budget.file.clone(),
-                needed: taken + size,
-                limit,
-                at_least: true,
-            });
-        }
+        self.budget.check_so_far(taken + size)?;
         let most = (CHUNK_BYTES / size_of::<T>()) as u64;
         let room = self
             .budget

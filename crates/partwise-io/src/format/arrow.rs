@@ -226,7 +226,7 @@ impl Messages {
             let (bytes, unpacked) = self.bytes(block)?;
             // Later ones may be added to it.
             taken = unpacked.saturating_add(taken);
-            self.budget.check(taken)?;
+            self.budget.check_so_far(taken)?;
             decoder
                 .read_dictionary(block, &bytes.into())
                 .map_err(|error| self.refused(error))?;

@@ -7,7 +7,7 @@
 //!   (`gene,0,1,2`), else a row.
 //! - The first column holds names if the first row's field there is a text (a number or nothing, without quotes, is none), if the header's corner is empty, or if the
 //!   header is one field shorter than the rows.
-//! - Numbers with decimal commas, which the separator may have cut in two, are no names, and refused.
+//! - Numbers with decimal commas, which the separator may have cut in two, are no names unless the header says so, and refused.
 //! - A number in quotes counts as a name, unless the second line has nothing but quoted fields.
 
 use std::fs::File;
@@ -140,8 +140,11 @@ impl Named {
         });
         // Decimal commas, which cut numbers in two or make them names.
         let record = second.as_ref().filter(|_| header).unwrap_or(&first);
+        let named_by_header =
+            header && (of_first.first_is_missing || of_first.count + 1 == of_row.count);
         if row_names
             && options.row_names.is_none()
+            && !named_by_header
             && let Some(Ok(name)) = Fields::new(&record.bytes, separator).next()
             && !name.quoted
             && has_decimal_commas(&name.text())

@@ -236,7 +236,7 @@ impl<'a> Names<'a> {
 
     fn push(&mut self, text: String) -> Result<(), Error> {
         self.bytes += (size_of::<String>() + text.len()) as u64;
-        self.budget.check(self.bytes)?;
+        self.budget.check_so_far(self.bytes)?;
         self.texts.push(text);
         Ok(())
     }

@@ -7,6 +7,9 @@
 
 use crate::real::Real;
 use std::cell::Cell;
+use std::io::ErrorKind;
+
+use zstd::zstd_safe;
 
 /// Set in the code of a block that is compressed.
 const COMPRESSED: u8 = 0x80;
@@ -166,7 +169,11 @@ pub(super) fn pack<T: Real>(
     width.put(values, &mut bytes);
     let raw = bytes.len() as u64;
     if compress {
-        let compressed = zstd::bulk::compress(&bytes, LEVEL)?;
+        let mut context = zstd_safe::CCtx::try_create().ok_or(ErrorKind::OutOfMemory)?;
+        let mut compressed = Vec::with_capacity(zstd_safe::compress_bound(bytes.len()));
+        // All that can be amiss is memory.
+        let made = context.compress(&mut compressed, &bytes, LEVEL);
+        made.map_err(|_| ErrorKind::OutOfMemory)?;
         if compressed.len() <= bytes.len() / WORTHWHILE {
             return Ok(Packed {
                 bytes: compressed,
@@ -217,17 +224,26 @@ pub(super) fn is_possible(
     packed && fits
 }
 
-/// The bytes as they were before they were compressed, into `out`.
-pub(super) fn decompress(code: u8, bytes: &mut Vec<u8>, raw: u64, out: &mut Vec<u8>) -> Option<()> {
+/// The bytes as they were before they were compressed, into `out`. An error is of memory, or of what cannot be decompressed.
+pub(super) fn decompress(
+    code: u8,
+    bytes: &mut Vec<u8>,
+    raw: u64,
+    out: &mut Vec<u8>,
+) -> Result<(), ErrorKind> {
     if code & COMPRESSED == 0 {
         std::mem::swap(bytes, out);
-        return Some(());
+        return Ok(());
     }
     out.clear();
-    out.try_reserve_exact(usize::try_from(raw).ok()?).ok()?;
-    let mut decompressor = zstd::bulk::Decompressor::new().ok()?;
-    decompressor.decompress_to_buffer(bytes, out).ok()?;
-    (out.len() as u64 == raw).then_some(())
+    let room = usize::try_from(raw).map_err(|_| ErrorKind::OutOfMemory)?;
+    out.try_reserve_exact(room)
+        .map_err(|_| ErrorKind::OutOfMemory)?;
+    let mut context = zstd_safe::DCtx::try_create().ok_or(ErrorKind::OutOfMemory)?;
+    match context.decompress(out, bytes) {
+        Ok(length) if length == room => Ok(()),
+        _ => Err(ErrorKind::InvalidData),
+    }
 }
 
 /// The values from entry `first` on of a dense block.

@@ -1,7 +1,7 @@
 //! A store being read: its index at once, its blocks when they are needed.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::sync::{Mutex, PoisonError};
 
 use partwise::{RunSize, SparseRun};
@@ -155,7 +155,7 @@ impl Store {
         )
     }
 
-    /// Bytes that its index takes: the blocks and the names, which a model has once more.
+    /// Bytes that its index takes, the names and what a model has of them once more, and the largest block, packed and unpacked.
     pub(crate) fn memory(&self) -> u64 {
         let block = size_of::<Entry>() + size_of::<(u64, usize)>();
         let names = [&self.index.row_names, &self.index.col_names];
@@ -163,7 +163,10 @@ impl Store {
         // As they are allocated.
         let name = |name: &String| (name.len() + 32).next_multiple_of(16) + size_of::<String>();
         let names: usize = names.map(name).sum();
-        (self.index.blocks.len() * block + 2 * names) as u64
+        let blocks = self.index.blocks.iter();
+        let largest = blocks.map(|block| block.raw.saturating_add(block.bytes));
+        let index = (self.index.blocks.len() * block + 2 * names) as u64;
+        index.saturating_add(largest.max().unwrap_or(0))
     }
 
     /// Hands over all rows, a block at a time.
@@ -209,8 +212,13 @@ impl Store {
             if crc32fast::hash(packed) != block.sum {
                 return Err(self.bad_block(index, "its checksum is wrong"));
             }
-            block::decompress(block.code, packed, block.raw, raw)
-                .ok_or_else(|| self.bad_block(index, "it cannot be unpacked"))?;
+            block::decompress(block.code, packed, block.raw, raw).map_err(|kind| match kind {
+                ErrorKind::OutOfMemory => Error::OutOfMemory {
+                    file: self.name.clone(),
+                    needed: block.raw,
+                },
+                _ => self.bad_block(index, "it cannot be unpacked"),
+            })?;
             open.block = Some(index);
         }
         Ok(look(&open.raw))

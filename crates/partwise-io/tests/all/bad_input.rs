@@ -56,16 +56,24 @@ fn text() {
         "v.csv: line 3, column 3: '4.5.6' is not a number"
     );
     // Decimal commas, as a separator, in names and elsewhere.
-    for (text, place) in [
-        ("1;2,5\n4;5,5\n7;8,25\n", "line 1, column 1: '1;2'"),
-        ("a;b;c\n1,5;2;3\n4;5;6\n", "line 2, column 1: '1,5'"),
-        ("a;b;c\n1;2,5;3\n4;5;6\n", "line 2, column 2: '2,5'"),
+    let points = "write decimal points, not commas";
+    let between = "where ';' stands between numbers, a ',' is no decimal point";
+    for (text, place, hint) in [
+        ("1;2,5\n4;5,5\n7;8,25\n", "line 1, column 1: '1;2'", between),
+        ("a;b;c\n1,5;2;3\n4;5;6\n", "line 2, column 1: '1,5'", points),
+        ("a;b;c\n1;2,5;3\n4;5;6\n", "line 2, column 2: '2,5'", points),
     ] {
         assert_eq!(
             content("v.csv", text),
-            format!("v.csv: {place} is not a number; write decimal points, not commas")
+            format!("v.csv: {place} is not a number; {hint}")
         );
     }
+    // A header that has no name for the first column says what it holds.
+    let folder = tempfile::tempdir().unwrap();
+    let named = folder.path().join("named.csv");
+    std::fs::write(&named, ";b;c\n1,5;2;3\n1,6;5;6\n").unwrap();
+    let table = read(&named, &ReadOptions::default()).unwrap();
+    assert_eq!(table.row_names.unwrap(), ["1,5", "1,6"]);
     assert_eq!(
         content("v.csv", "1,2\n3,\n"),
         "v.csv: line 2, column 2: '' is not a number; write nan where it is not known"
