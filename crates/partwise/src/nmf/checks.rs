@@ -355,8 +355,7 @@ impl Nmf {
             ),
             Some(_) => Ok(()),
             None if constraint.name() == "labels" => {
-                let legal =
-                    format!("expected labels beside it, one for each of the {length} {lines} of V");
+                let legal = format!("expected labels, one for each of the {length} {lines} of V");
                 Self::refuse_constraint(constraint, legal)
             }
             None => {
