@@ -176,14 +176,15 @@ fn stores(here: &Path) -> Done {
     // The one whose block is compressed.
     let zeros = folder.join(format!("partwise-seed-{}.csv", std::process::id()));
     fs::write(&zeros, "0,0,0,0,0,0,0,0\n".repeat(32))?;
-    for (name, input) in [
-        ("f8.npy", data.join("f8.npy")),
-        ("f4.npy", data.join("f4.npy")),
-        ("both.csv", data.join("both.csv")),
-        ("scipy_csr_matrix.npz", data.join("scipy_csr_matrix.npz")),
-        ("real.mtx", data.join("real.mtx")),
-        ("zeros.csv", zeros.clone()),
-    ] {
+    let inputs = [
+        "f8.npy",
+        "f4.npy",
+        "both.csv",
+        "scipy_csr_matrix.npz",
+        "real.mtx",
+    ]
+    .map(|name| (name, data.join(name)));
+    for (name, input) in inputs.into_iter().chain([("zeros.csv", zeros.clone())]) {
         for compress in [false, true] {
             partwise_io::convert(&input, &path, &Default::default(), compress, &mut |_| true)?;
             for way in ways("store") {

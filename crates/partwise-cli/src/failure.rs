@@ -97,17 +97,10 @@ fn is_system(error: &io::Error) -> bool {
 }
 
 /// Whether a panic is that of a library where the system gives no memory: of linear algebra, or of deflate.
-pub(crate) fn is_lack_of_memory(panic: &str) -> bool {
-    ["AllocError", "MemError"]
-        .iter()
-        .any(|name| panic.contains(name))
-}
-
-/// The same of what a panic unwinds with.
-pub(crate) fn is_of_memory(panic: &(dyn std::any::Any + Send)) -> bool {
+pub(crate) fn is_lack_of_memory(panic: &(dyn std::any::Any + Send)) -> bool {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.is_some_and(is_lack_of_memory)
+    text.is_some_and(|text| text.contains("AllocError") || text.contains("MemError"))
 }
 
 /// A refused command line: what `clap` says of it, on one line.

@@ -44,10 +44,7 @@ use arguments::Arguments;
 fn main() -> ExitCode {
     let said = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if panic
-            .payload_as_str()
-            .is_some_and(failure::is_lack_of_memory)
-        {
+        if failure::is_lack_of_memory(panic.payload()) {
             terminal::error("out of memory: the system gives no more");
         } else if !(partwise_io::panics_are_errors() || partwise_apps::panics_are_errors()) {
             said(panic);
@@ -62,7 +59,7 @@ fn main() -> ExitCode {
         Ok(arguments) => match catch_unwind(AssertUnwindSafe(|| commands::run(&arguments.command)))
         {
             Ok(outcome) => outcome,
-            Err(panic) if failure::is_of_memory(panic.as_ref()) => return ExitCode::from(1),
+            Err(panic) if failure::is_lack_of_memory(panic.as_ref()) => return ExitCode::from(1),
             Err(panic) => resume_unwind(panic),
         },
         Err(error) if error.use_stderr() => Err(failure::usage(&error)),

@@ -67,15 +67,12 @@ impl Progress {
     pub(crate) fn begin(doing: impl Into<String>, quiet: bool) -> Self {
         let shared = Arc::new(Shared::default());
         shared.state().doing = doing.into();
-        let show = {
-            let shared = Arc::clone(&shared);
-            move || show(&shared)
-        };
         // Where the system gives no thread, the work goes on unseen.
-        let display = match quiet {
-            true => None,
-            false => thread::Builder::new().spawn(show).ok(),
-        };
+        let display = (!quiet).then(|| {
+            let shared = Arc::clone(&shared);
+            thread::Builder::new().spawn(move || show(&shared)).ok()
+        });
+        let display = display.flatten();
         Self { shared, display }
     }
 

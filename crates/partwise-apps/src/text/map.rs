@@ -92,8 +92,8 @@ fn leading(matrix: &mut [f64], n: usize) -> (Vec<f64>, Vec<f64>) {
         .map(|at| ((at as f64 + 1.0) * 0.754_877_666).fract() - 0.5)
         .collect();
     orthonormalise(&mut basis, n);
-    let mut before = [0.0; 2];
-    for turn in 0.. {
+    let (mut before, mut turn) = ([0.0; 2], 0);
+    loop {
         let mut images: Vec<f64> = Vec::with_capacity(BLOCK * n);
         for vector in basis.chunks_exact(n) {
             images.extend(matrix.chunks_exact(n).map(|row| dot(row, vector)));
@@ -122,8 +122,8 @@ fn leading(matrix: &mut [f64], n: usize) -> (Vec<f64>, Vec<f64>) {
         before = [values[0], values[1]];
         basis = images;
         orthonormalise(&mut basis, n);
+        turn += 1;
     }
-    unreachable!("the last turn returns")
 }
 
 /// The two largest numbers on the diagonal of a matrix, and where they stand.

@@ -132,16 +132,14 @@ impl Named {
         } else {
             &of_first
         };
+        let named_by_header =
+            header && (of_first.first_is_missing || of_first.count + 1 == of_row.count);
         let row_names = options.row_names.unwrap_or_else(|| {
-            of_row.count > 1
-                && ((of_row.first_is_text && !of_row.first_is_missing)
-                    || (header
-                        && (of_first.first_is_missing || of_first.count + 1 == of_row.count)))
+            let is_name = of_row.first_is_text && !of_row.first_is_missing;
+            of_row.count > 1 && (is_name || named_by_header)
         });
         // Decimal commas, which cut numbers in two or make them names.
         let record = second.as_ref().filter(|_| header).unwrap_or(&first);
-        let named_by_header =
-            header && (of_first.first_is_missing || of_first.count + 1 == of_row.count);
         if row_names
             && options.row_names.is_none()
             && !named_by_header

@@ -324,9 +324,12 @@ fn a_conversion_that_is_stopped_leaves_nothing() {
     }
 }
 
-/// A table whose block is compressed.
-fn zeros(folder: &Path) -> PathBuf {
-    let path = folder.join("zeros.csv");
+/// A fixture, or zeros.csv, made in a folder: the one whose block is compressed.
+fn input(folder: &Path, name: &str) -> PathBuf {
+    if name != "zeros.csv" {
+        return data(name);
+    }
+    let path = folder.join(name);
     fs::write(&path, "0,0,0,0,0,0,0,0\n".repeat(32)).unwrap();
     path
 }
@@ -344,10 +347,7 @@ fn a_store_that_was_cut_or_changed_is_refused() {
     let (output, torn) = (folder.path().join("v.pws"), folder.path().join("torn.pws"));
     for name in ["scipy_csr_matrix.npz", "both.csv", "f8.npy", "zeros.csv"] {
         for compress in [false, true] {
-            let input = match name {
-                "zeros.csv" => zeros(folder.path()),
-                name => data(name),
-            };
+            let input = input(folder.path(), name);
             converted(&input, &output, &ReadOptions::default(), compress).unwrap();
             let whole = fs::read(&output).unwrap();
             for length in 0..whole.len() {
@@ -451,10 +451,7 @@ fn a_store_that_lies_with_the_right_checksums_is_read_or_refused() {
         ("both.csv", false),
         ("zeros.csv", true),
     ] {
-        let input = match name {
-            "zeros.csv" => zeros(folder.path()),
-            name => data(name),
-        };
+        let input = input(folder.path(), name);
         converted(&input, &output, &ReadOptions::default(), compress).unwrap();
         let whole = fs::read(&output).unwrap();
         let index = u64::from_le_bytes(
