@@ -426,6 +426,8 @@ class _ClusterNMF(_OneMatrix, _Judged):
     callback: _Callback | None
     checkpoint: int | None
     n_init: int
+    state_file: str | os.PathLike[str] | None
+    state_every: float
     relative_error_: float
     objectives_: _Doubles
     def __init__(
@@ -447,6 +449,8 @@ class _ClusterNMF(_OneMatrix, _Judged):
         callback: _Callback | None = None,
         checkpoint: int | None = 20,
         n_init: int = 1,
+        state_file: str | os.PathLike[str] | None = None,
+        state_every: float = 60.0,
     ) -> None: ...
     def set_fit_request(self, *, H: _Request = ..., W: _Request = ...) -> Self: ...
 

@@ -3,9 +3,10 @@
 import contextlib
 import functools
 import inspect
+import os
 import signal
 import threading
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -14,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _nmf, _partwise, _starts
 from ._base import OF_THE_ENGINE, SOLVERS, BaseNMF, count
+from ._state import StateFile
 from ._watch import Watch
 
 WAIT = 120
@@ -65,6 +67,13 @@ class ClusterNMF(BaseNMF, auto_wrap_output_keys=None):
     n_init : int, default=1
         Starts that are each tried for a few iterations, on the sketch if there is one; the best is carried on. Those
         after the first take seeds of their own, and are random unless `init` is a name.
+    state_file : path-like or None, default=None
+        Where the state of the fit is kept, for which W is fetched from the workers. A fit that finds one there goes on
+        from it and ends with the same bits as one that was never interrupted; it must have the same blocks of X and the
+        same parameters, with a number as `random_state`. A fit that ends by itself removes the file; one that fails, is
+        stopped or killed leaves it.
+    state_every : float, default=60.0
+        Seconds from one state to the next.
 
     Attributes
     ----------
@@ -114,6 +123,8 @@ class ClusterNMF(BaseNMF, auto_wrap_output_keys=None):
         "callback": [callable, None],
         "checkpoint": [Interval(Integral, 1, None, closed="left"), None],
         "n_init": [Interval(Integral, 1, None, closed="left")],
+        "state_file": [str, os.PathLike, None],
+        "state_every": [Interval(Real, 0, None, closed="left")],
     }
 
     def __init_subclass__(cls, **others):
@@ -140,6 +151,8 @@ class ClusterNMF(BaseNMF, auto_wrap_output_keys=None):
         callback=None,
         checkpoint=20,
         n_init=1,
+        state_file=None,
+        state_every=60.0,
     ):
         super().__init__(
             n_components=n_components,
@@ -159,6 +172,8 @@ class ClusterNMF(BaseNMF, auto_wrap_output_keys=None):
         self.callback = callback
         self.checkpoint = checkpoint
         self.n_init = n_init
+        self.state_file = state_file
+        self.state_every = state_every
 
     def fit(self, X, y=None, W=None, H=None):
         """Learn the components of X.
@@ -234,6 +249,7 @@ class ClusterNMF(BaseNMF, auto_wrap_output_keys=None):
         self._check_solver()
         with (
             Watch(solver=self.solver, callback=self.callback, verbose=self.verbose, progress=self.progress) as watch,
+            self._kept() as kept,
             self._partitions(X) as partitions,
         ):
             k, W, H = self._beginning(partitions, W, H)
@@ -243,7 +259,7 @@ class ClusterNMF(BaseNMF, auto_wrap_output_keys=None):
             options = self._fit_options(k, init=init, seed=seed)
             with _ctrl_c_ends(watch) as see:
                 n_init = count(self.n_init)
-                fitted = _partwise.fit_remote(partitions.dtype.name, partitions, options, W, H, see, n_init)
+                fitted = _partwise.fit_remote(partitions.dtype.name, partitions, options, W, H, see, n_init, kept)
             self._learned(fitted)
             self._judged(fitted)
             self.objectives_ = np.array(fitted["starts"] or [fitted["objective"]])
@@ -254,7 +270,21 @@ class ClusterNMF(BaseNMF, auto_wrap_output_keys=None):
             self._warn_of_flaws(fitted)
             if fitted["stop"] != "stopped":
                 self._warn_if_cut_short(fitted["n_iter"])
-            return then(partitions)
+            found = then(partitions)
+            if kept is not None and fitted["stop"] != "stopped":
+                kept.remove()
+            return found
+
+    def _kept(self):
+        """Where the state of a fit is kept, if that was asked for."""
+        if self.state_file is None:
+            return contextlib.nullcontext()
+        if not isinstance(self.random_state, Integral):
+            raise ValueError(
+                f"state_file needs a whole number as random_state, which is {self.random_state!r}: a fit that goes on "
+                "draws what the one before it drew"
+            )
+        return StateFile(self.state_file, self.state_every)
 
     def _beginning(self, X, W, H):
         """The number of components, and W and H to begin with."""

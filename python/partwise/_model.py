@@ -178,23 +178,27 @@ def _meta_of(model):
 
 
 def _write(path, arrays):
-    """Writes arrays whole or not at all: into a file beside the one that the path leads to, which takes its place and
-    its mode. Devices and pipes are written directly.
-    """
+    """Writes arrays whole or not at all. Devices and pipes are written directly."""
     path = Path(path)
-    if path.exists() and not path.is_file():
-        with path.open("wb") as file:
-            np.savez(file, **arrays)
-        return
+    direct = path.exists() and not path.is_file()
+    with path.open("wb") if direct else replaced(path) as file:
+        np.savez(file, **arrays)
+
+
+@contextlib.contextmanager
+def replaced(path, name=None):
+    """A file beside the one that a path leads to, which takes its place and its mode once it is whole. Until then it
+    has a name of its own, or the one that is given: what is killed again and again then leaves one file at most.
+    """
     path = Path(os.path.realpath(path))
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "No such folder to write into", str(path.parent))
-    temporary = path.with_name(f".partwise-{secrets.token_hex(8)}")
+    temporary = path.with_name(name or f".partwise-{secrets.token_hex(8)}")
     try:
-        with temporary.open("xb") as file:
+        with temporary.open("wb" if name else "xb") as file:
             if path.exists():
                 shutil.copymode(path, temporary)
-            np.savez(file, **arrays)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

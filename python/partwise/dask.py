@@ -67,6 +67,8 @@ class NMF(_cluster.ClusterNMF):
         callback=None,
         checkpoint=20,
         n_init=1,
+        state_file=None,
+        state_every=60.0,
         client=None,
     ):
         super().__init__(
@@ -86,6 +88,8 @@ class NMF(_cluster.ClusterNMF):
             callback=callback,
             checkpoint=checkpoint,
             n_init=n_init,
+            state_file=state_file,
+            state_every=state_every,
         )
         self.client = client
 

@@ -1,5 +1,6 @@
 """The types of NMF on a Dask cluster."""
 
+import os
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol, TypeAlias, overload
 
@@ -41,6 +42,8 @@ class NMF(_ClusterNMF):
         callback: _Callback | None = None,
         checkpoint: int | None = 20,
         n_init: int = 1,
+        state_file: str | os.PathLike[str] | None = None,
+        state_every: float = 60.0,
         client: Client | None = None,
     ) -> None: ...
     def fit(self, X: _Blocks, y: object = None, W: Array | _Dense | None = None, H: _Dense | None = None) -> Self: ...

@@ -1,12 +1,14 @@
 //! X in partitions in other processes: the driver's fit, whose questions Python carries, and the partition that answers.
 
+use std::io::{self, BufWriter, Read, Write};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use partwise::remote::{self, Transport};
-use partwise::{Dense, Factorization, Float, Nmf, Progress, Start};
-use pyo3::exceptions::PyTypeError;
+use partwise::{Dense, Factorization, Float, Nmf, Observer, Progress, Start, State};
+use pyo3::exceptions::{PyOSError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
@@ -182,6 +184,8 @@ struct Carrier {
     object: Py<PyAny>,
     partitions: usize,
     checkpoint: Option<usize>,
+    /// Whether a state of the fit is kept, which has all of W.
+    gathers: bool,
     raised: Raised,
 }
 
@@ -228,14 +232,167 @@ impl Transport for Carrier {
         // Python cannot fail to keep a number; if it did, that is raised as what else it raises.
         let _ = self.call(|py| self.object.bind(py).setattr("version", version));
     }
+
+    fn gathers(&self) -> bool {
+        self.gathers
+    }
+}
+
+/// An object of Python that keeps the state of a fit every so many seconds: `every`, `begun`, `read(count)`, `writing()`, a context that
+/// gives what takes bytes, and `failed(error)`.
+struct Kept {
+    object: Py<PyAny>,
+    every: Duration,
+    /// When it was kept last, or the fit began.
+    last: Instant,
+    raised: Raised,
+}
+
+impl Kept {
+    fn new(object: &Bound<'_, PyAny>, raised: Raised) -> PyResult<Self> {
+        let every: f64 = object.getattr("every")?.extract()?;
+        Ok(Self {
+            object: object.clone().unbind(),
+            every: Duration::try_from_secs_f64(every).unwrap_or(Duration::MAX),
+            last: Instant::now(),
+            raised,
+        })
+    }
+
+    fn write(&self, state: &mut State<'_>) -> PyResult<()> {
+        let begun = Python::attach(|py| -> PyResult<_> {
+            let context = self.object.bind(py).call_method0("writing")?;
+            let write = context.call_method0("__enter__")?;
+            Ok((context.unbind(), write.unbind()))
+        });
+        let (context, write) = begun?;
+        let mut failed = None;
+        let mut out = BufWriter::with_capacity(
+            PIECE,
+            Taken {
+                write: &write,
+                failed: &mut failed,
+            },
+        );
+        let written = state.write(&mut out).and_then(|()| out.flush());
+        drop(out);
+        let written = written.map_err(|error| failed.unwrap_or_else(|| error.into()));
+        Python::attach(|py| {
+            let context = context.bind(py);
+            match written {
+                Ok(()) => context
+                    .call_method1("__exit__", (py.None(), py.None(), py.None()))
+                    .map(drop),
+                Err(error) => {
+                    let parts = (error.get_type(py), error.value(py), error.traceback(py));
+                    context.call_method1("__exit__", parts)?;
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    fn keep(&mut self, state: &mut State<'_>) {
+        let told = self.write(state).or_else(|error| {
+            Python::attach(|py| match error.is_instance_of::<PyOSError>(py) {
+                true => {
+                    let object = self.object.bind(py);
+                    object.call_method1("failed", (error.value(py),)).map(drop)
+                }
+                false => Err(error),
+            })
+        });
+        let _ = self.raised.note(told);
+        self.last = Instant::now();
+    }
+}
+
+/// Bytes that go to Python, or come from there, at a time.
+const PIECE: usize = 1 << 20;
+
+/// A function of Python that takes bytes, and what it raised.
+struct Taken<'a> {
+    write: &'a Py<PyAny>,
+    failed: &'a mut Option<PyErr>,
+}
+
+impl Write for Taken<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = Python::attach(|py| {
+            let write = self.write.bind(py);
+            write.call1((PyBytes::new(py, bytes),)).map(drop)
+        });
+        taken.map(|()| bytes.len()).map_err(|error| {
+            *self.failed = Some(error);
+            io::Error::other("an error was raised")
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The state that a fit goes on from, which Python reads.
+struct Given {
+    object: Py<PyAny>,
+    raised: Raised,
+}
+
+impl Read for Given {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = buffer.len().min(PIECE);
+        let piece = Python::attach(|py| {
+            let piece = self.object.bind(py).call_method1("read", (count,));
+            self.raised
+                .note(piece.and_then(|piece| Ok(piece.extract::<PyBackedBytes>()?)))
+        });
+        let piece = piece.ok_or_else(|| io::Error::other("an error was raised"))?;
+        let piece = &piece[..piece.len().min(count)];
+        buffer[..piece.len()].copy_from_slice(piece);
+        Ok(piece.len())
+    }
+}
+
+/// Asks Python after each iteration whether to go on, and keeps the state where that is wanted.
+struct Watched<'a> {
+    callback: Option<&'a Py<PyAny>>,
+    kept: Option<Kept>,
+    /// Whether the callback has ended the fit: what it comes to is kept, too.
+    stopped: bool,
+    raised: Raised,
+}
+
+impl Observer for Watched<'_> {
+    fn observe(&mut self, progress: &Progress) -> ControlFlow<()> {
+        let asked = Python::attach(|py| watch::ask(py, self.callback, progress));
+        let asked = self.raised.note(asked);
+        self.stopped = asked == Some(false);
+        match asked {
+            Some(true) => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        }
+    }
+
+    fn wants_state(&mut self) -> bool {
+        let stopped = self.stopped;
+        let is_due = |kept: &Kept| stopped || kept.last.elapsed() >= kept.every;
+        self.kept.as_ref().is_some_and(is_due)
+    }
+
+    fn keep(&mut self, state: &mut State<'_>) {
+        if let Some(kept) = &mut self.kept {
+            kept.keep(state);
+        }
+    }
 }
 
 /// Factors an X of a dtype in partitions, which `transport` asks. W and H are starts; W is not returned. Of `n_init` starts the best is
-/// carried on.
+/// carried on. `kept` keeps the state of the fit, and has the one to go on from, if there is one.
 ///
 /// The fit takes place on the calling thread, so that Ctrl-C reaches Python while it waits for answers.
 #[pyfunction]
-#[pyo3(signature = (dtype, transport, options, w=None, h=None, callback=None, n_init=None))]
+#[pyo3(signature = (dtype, transport, options, w=None, h=None, callback=None, n_init=None, kept=None))]
 #[expect(clippy::too_many_arguments, reason = "Python's arguments by name")]
 pub(crate) fn fit_remote<'py>(
     py: Python<'py>,
@@ -246,19 +403,38 @@ pub(crate) fn fit_remote<'py>(
     h: Option<&Bound<'py, PyAny>>,
     callback: Option<Py<PyAny>>,
     n_init: Option<NonZeroUsize>,
+    kept: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Fit<'py>> {
     let (common, road): (Options, Road) = (options.extract()?, options.extract()?);
     let nmf = fit::configured(&common, &road).map_err(to_python)?;
     let nmf = nmf.n_init(n_init.unwrap_or(NonZeroUsize::MIN));
+    let raised = Raised::default();
     let carrier = Carrier {
         object: transport.clone().unbind(),
         partitions: transport.getattr("n_partitions")?.extract()?,
         checkpoint: transport.getattr("checkpoint")?.extract()?,
-        raised: Raised::default(),
+        gathers: kept.is_some(),
+        raised: raised.clone(),
+    };
+    let begun = match kept {
+        Some(kept) => kept.getattr("begun")?.is_truthy()?,
+        None => false,
+    };
+    let state = kept.filter(|_| begun).map(|kept| Given {
+        object: kept.clone().unbind(),
+        raised: raised.clone(),
+    });
+    let observer = Watched {
+        callback: callback.as_ref(),
+        kept: kept
+            .map(|kept| Kept::new(kept, raised.clone()))
+            .transpose()?,
+        stopped: false,
+        raised,
     };
     match dtype {
-        f32::NAME => run::<f32>(py, (&nmf, &common), carrier, (w, h), callback.as_ref()),
-        f64::NAME => run::<f64>(py, (&nmf, &common), carrier, (w, h), callback.as_ref()),
+        f32::NAME => run::<f32>(py, (&nmf, &common), carrier, (w, h), (state, observer)),
+        f64::NAME => run::<f64>(py, (&nmf, &common), carrier, (w, h), (state, observer)),
         other => Err(no_such_type(other)),
     }
 }
@@ -268,7 +444,7 @@ fn run<'py, T: Number>(
     (nmf, common): (&Nmf, &Options),
     mut carrier: Carrier,
     (w, h): (Option<&Bound<'py, PyAny>>, Option<&Bound<'py, PyAny>>),
-    callback: Option<&Py<PyAny>>,
+    (state, mut observer): (Option<Given>, Watched<'_>),
 ) -> PyResult<Fit<'py>> {
     let (w, h) = (arrays::factor(w)?, arrays::factor(h)?);
     let raised = carrier.raised.clone();
@@ -278,16 +454,14 @@ fn run<'py, T: Number>(
             h: h.as_ref(),
             ..Start::default()
         };
-        let mut observer = |progress: &Progress| {
-            let asked = Python::attach(|py| watch::ask(py, callback, progress));
-            match raised.note(asked) {
-                Some(true) => ControlFlow::Continue(()),
-                _ => ControlFlow::Break(()),
-            }
-        };
         caught(|| {
-            nmf.fit_remote(&mut carrier, start, &mut observer)
-                .map_err(to_python)
+            let fitted = match state {
+                Some(mut state) => {
+                    nmf.resume_remote(&mut carrier, start, &mut state, &mut observer)
+                }
+                None => nmf.fit_remote(&mut carrier, start, &mut observer),
+            };
+            fitted.map_err(to_python)
         })
     });
     if let Some(error) = raised.lock().take() {

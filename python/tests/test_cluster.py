@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import pickle
+import shutil
 import signal
 import sys
 import threading
@@ -43,6 +44,8 @@ def no_hang():
         yield
 
 
+PENALTIES = {"alpha_W": 1e-4, "l1_ratio": 0.5}
+
 KINDS = [
     ("hals", "frobenius", np.float64, False),
     ("cd", "frobenius", np.float32, True),
@@ -50,15 +53,16 @@ KINDS = [
     ("auto", "kullback-leibler", np.float32, False),
     ("mu", 0.5, np.float64, False),
     ("sketched", "frobenius", np.float64, False),
+    ("sketched", "frobenius", np.float64, True),
+    ("auto", "frobenius", np.float64, False),
+    ("anls", "frobenius", np.float64, True),
 ]
 
 
 @pytest.mark.parametrize(("solver", "loss", "dtype", "sparse"), KINDS)
 def test_same_bits_as_the_same_blocks_in_one_process(cluster, solver, loss, dtype, sparse):
     parts = blocks(dtype, sparse)
-    model = cluster.NMF(
-        4, solver=solver, beta_loss=loss, max_iter=15, tol=0, random_state=1, alpha_W=1e-4, l1_ratio=0.5
-    )
+    model = cluster.NMF(4, solver=solver, beta_loss=loss, max_iter=15, tol=0, random_state=1, **PENALTIES)
     W = model.fit_transform(cluster.made_there(parts))
     expected_W, expected_H = fitted_here(model, parts)
     W = cluster.here(W)
@@ -105,19 +109,33 @@ def test_large_components(cluster, recwarn):
 
 
 @pytest.mark.parametrize(
-    ("solver", "loss", "checkpoint"),
-    [("hals", "frobenius", None), ("sketched", "frobenius", 3), ("mu", "kullback-leibler", 3)],
+    ("solver", "loss", "checkpoint", "sparse", "parameters"),
+    [
+        ("hals", "frobenius", None, False, {}),
+        ("sketched", "frobenius", 3, False, {"n_init": 2}),
+        ("mu", "kullback-leibler", 3, True, PENALTIES),
+        ("anls", "frobenius", 20, True, PENALTIES),
+    ],
 )
-def test_killed_workers_change_no_bit(mortal, caplog, solver, loss, checkpoint):
-    parts = blocks()
+def test_killed_workers_change_no_bit(mortal, caplog, solver, loss, checkpoint, sparse, parameters):
+    parts = blocks(sparse=sparse)
     X = mortal.made_there(parts)
-    model = mortal.NMF(4, solver=solver, beta_loss=loss, max_iter=25, tol=0, random_state=1, checkpoint=checkpoint)
+    model = mortal.NMF(
+        4,
+        solver=solver,
+        beta_loss=loss,
+        max_iter=25,
+        tol=0,
+        random_state=1,
+        checkpoint=checkpoint,
+        **parameters,
+    )
     W = mortal.here(model.fit_transform(X))
     see, killed = killer(mortal, 5, 12)
     disturbed = clone(model).set_params(callback=see)
     with caplog.at_level(logging.INFO, "partwise"):
         disturbed_W = mortal.here(disturbed.fit_transform(X))
-    assert len(set(killed)) == 2 and "asked again" in caplog.text
+    assert len(set(killed)) >= 2 and "asked again" in caplog.text
     assert disturbed.n_iter_ == 25
     np.testing.assert_array_equal(disturbed.components_, model.components_)
     np.testing.assert_array_equal(disturbed.history_["objective"], model.history_["objective"])
@@ -125,6 +143,95 @@ def test_killed_workers_change_no_bit(mortal, caplog, solver, loss, checkpoint):
     expected_W, expected_H = fitted_here(model, parts)
     np.testing.assert_array_equal(disturbed.components_, expected_H)
     np.testing.assert_array_equal(disturbed_W, expected_W)
+
+
+def names(folder):
+    return [path.name for path in folder.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("solver", "loss", "sparse", "n_init"),
+    [("hals", "frobenius", False, 1), ("sketched", "frobenius", True, 2), ("mu", "kullback-leibler", True, 1)],
+)
+def test_a_fit_that_failed_goes_on_from_its_state(mortal, tmp_path, solver, loss, sparse, n_init):
+    X = mortal.made_there(blocks(sparse=sparse))
+    model = mortal.NMF(4, solver=solver, beta_loss=loss, n_init=n_init, max_iter=25, tol=0, random_state=1)
+    seen_by_one = []
+    model.set_params(callback=lambda info: seen_by_one.append(info.iteration))
+    W = mortal.here(model.fit_transform(X))
+    path = tmp_path / "fit.state"
+    kept = clone(model).set_params(state_file=path, state_every=0)
+    seen = []
+    kill, killed = killer(mortal, 11)
+    for failing in (6, 19):
+
+        def see(info, failing=failing):
+            kill(info)
+            if info.iteration == failing:
+                raise ConnectionError("the network is gone")
+            # Of the last iteration no state is kept.
+            seen.append(info.iteration)
+
+        with pytest.raises(ConnectionError, match="the network is gone"):
+            kept.set_params(callback=see).fit(X)
+        assert names(tmp_path) == ["fit.state"]
+    assert killed
+    kept.set_params(callback=lambda info: seen.append(info.iteration))
+    np.testing.assert_array_equal(mortal.here(kept.fit_transform(X)), W)
+    np.testing.assert_array_equal(kept.components_, model.components_)
+    np.testing.assert_array_equal(kept.history_["objective"], model.history_["objective"])
+    assert seen == seen_by_one and names(tmp_path) == []
+
+
+def test_a_fit_that_was_stopped_goes_on_from_its_state(cluster, tmp_path):
+    X = cluster.made_there(blocks())
+    model = cluster.NMF(3, max_iter=20, tol=0, random_state=0, **ONE)
+    expected = clone(model).fit(X)
+    kept = clone(model).set_params(state_file=os.fspath(tmp_path / "s"), callback=lambda info: info.iteration == 8)
+    assert kept.fit(X).stop_reason_ == "stopped" and names(tmp_path) == ["s"]
+    kept.set_params(callback=None).fit(X)
+    np.testing.assert_array_equal(kept.components_, expected.components_)
+    assert names(tmp_path) == []
+
+
+def test_states_that_are_refused(cluster, tmp_path):
+    X = cluster.made_there(blocks())
+    path = tmp_path / "s"
+    stopped = cluster.NMF(
+        3, random_state=0, max_iter=20, tol=0, state_file=path, callback=lambda info: info.iteration == 4, **ONE
+    )
+    stopped.fit(X)
+    whole = path.read_bytes()
+
+    def refused(match, X=X, **parameters):
+        with pytest.raises(ValueError, match=match):
+            clone(stopped).set_params(**parameters).fit(X)
+        assert path.exists()
+
+    refused("belongs to a fit with seed", random_state=7)
+    refused("belongs to a fit with solver .*, and this one has mu", solver="mu")
+    refused("belongs to a fit with rows of X", X=cluster.made_there(blocks()[:3]))
+    refused("state_file needs a whole number as random_state, which is None", random_state=None)
+    refused("state_every", state_every=-1)
+    for torn in (b"", whole[:-1], whole[:40] + b"?" + whole[41:], whole + b"0", whole[:9] + b"\7" + whole[10:]):
+        path.write_bytes(torn)
+        refused(f"{path}: .*(no state|changed|version)")
+    with pytest.raises(FileNotFoundError, match="No such folder"):
+        clone(stopped).set_params(state_file=tmp_path / "nowhere" / "s").fit(X)
+
+
+def test_a_state_that_cannot_be_written_does_not_end_the_fit(cluster, tmp_path):
+    folder = tmp_path / "kept"
+    folder.mkdir()
+
+    def lose(info):
+        if info.iteration == 3:
+            shutil.rmtree(folder)
+
+    model = cluster.NMF(3, random_state=0, max_iter=6, tol=0, state_file=folder / "s", state_every=0, callback=lose)
+    with pytest.warns(RuntimeWarning, match="s: no state of the fit is kept: .*No such folder"):
+        model.fit(cluster.made_there(blocks()))
+    assert model.n_iter_ == 6
 
 
 def test_close_to_one_piece(cluster):
