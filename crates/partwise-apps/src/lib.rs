@@ -12,6 +12,9 @@
 //! | [`parts`] | a folder's pictures × pixels | a part, itself a picture |
 //! | [`text`] | documents × terms | a topic: terms that come together |
 //! | [`audio`] | a sound's spectrogram, frames × bins | a template and its activations, itself a sound |
+//!
+//! Short programs in `examples/`, each run by `cargo run --release -p partwise-apps --example NAME`: `layers` (a picture), `compressed` (a
+//! `.pwz` file), `topics` and `sounds`.
 
 pub mod audio;
 pub mod compress;

@@ -3,8 +3,11 @@
 use std::io;
 use std::num::{IntErrorKind, ParseFloatError, ParseIntError};
 
+use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use partwise::Error;
+
+use crate::arguments::Arguments;
 
 /// Exit code when the work itself failed.
 const FAILED: u8 = 1;
@@ -39,7 +42,7 @@ pub(crate) fn one_line(error: &anyhow::Error) -> String {
     for cause in error.chain() {
         let text = cause.to_string();
         if line.is_empty() {
-            line = text;
+            line = told(cause);
         } else if !line.contains(text.as_str()) {
             let system = cause.downcast_ref::<io::Error>().and_then(in_words);
             line.push_str(": ");
@@ -55,6 +58,47 @@ pub(crate) fn one_line(error: &anyhow::Error) -> String {
         }
     }
     shown
+}
+
+/// What an error says that is of no file, with the flag for a parameter of the engine, and the command for a kind of file that another
+/// one reads.
+fn told(cause: &(dyn std::error::Error + 'static)) -> String {
+    if let Some(Error::Parameter { name, value, legal }) = cause.downcast_ref() {
+        return format!("{} = {value}: {legal}", flag(name));
+    }
+    if let Some(partwise_io::Error::UnknownFormat { file, .. }) = cause.downcast_ref()
+        && let Some(reader) = reader_of(file)
+    {
+        return format!("{cause}; {reader}");
+    }
+    cause.to_string()
+}
+
+/// The flag for a parameter, if there is one.
+fn flag(name: &str) -> String {
+    let long = name.replace('_', "-");
+    let program = Arguments::command();
+    let mut flags = program
+        .get_subcommands()
+        .flat_map(|command| command.get_arguments());
+    match flags.any(|flag| flag.get_long() == Some(long.as_str())) {
+        true => format!("--{long}"),
+        false => name.to_owned(),
+    }
+}
+
+/// The command that reads a kind of file which is no matrix.
+fn reader_of(file: &str) -> Option<&'static str> {
+    let name = file.to_lowercase();
+    let (_, extension) = name.strip_suffix(".gz").unwrap_or(&name).rsplit_once('.')?;
+    match extension {
+        "wav" | "flac" | "ogg" | "oga" | "mp3" | "m4a" | "aac" => {
+            Some("sounds are for 'partwise audio'")
+        }
+        "jsonl" | "ndjson" => Some("documents are for 'partwise topics'"),
+        "pwz" => Some("compressed pictures are for 'partwise decompress'"),
+        _ => None,
+    }
 }
 
 /// What the system says most often of a path, in this program's words.

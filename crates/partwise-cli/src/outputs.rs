@@ -73,6 +73,7 @@ fn refuse_input(target: &Path) -> anyhow::Result<()> {
 
 /// Removes what is only there while we work, for a program that ends at once.
 pub(crate) fn remove_unfinished() {
+    partwise_io::remove_unfinished();
     // The last ones first: they may be in those before.
     for folder in locked(&STAGES).drain(..).rev() {
         let is_stage = folder
@@ -84,7 +85,6 @@ pub(crate) fn remove_unfinished() {
             false => fs::remove_dir(folder),
         };
     }
-    partwise_io::remove_unfinished();
 }
 
 /// Checks, before any work, that files can be made in a folder; leaves nothing behind.
@@ -149,6 +149,20 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     staged.commit().map(drop)
 }
 
+/// Lets a writer of `partwise_io` write a file, which it does as a whole or not at all, in a folder that is made if need be.
+///
+/// # Errors
+/// If the system refuses, and what the writer meets; no folder is left then.
+pub(crate) fn write_by<R>(
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<R, partwise_io::Error>,
+) -> anyhow::Result<R> {
+    let mut made = NewFolders::make(folder_of(path))?;
+    let written = write(path)?;
+    made.keep();
+    Ok(written)
+}
+
 /// The folder that a file is in.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
@@ -174,16 +188,13 @@ impl Staged {
     /// If the system refuses; nothing is left then.
     pub(crate) fn begin(folder: &Path) -> anyhow::Result<Self> {
         let refused = || format!("{}: cannot write into this folder", folder.display());
-        let made = NewFolders::make(folder).with_context(refused)?;
+        let made = NewFolders::make(folder)?;
         let stage = tempfile::Builder::new()
             .prefix(PREFIX)
             .tempdir_in(folder)
             .map_err(without_path)
             .with_context(refused)?;
-        let mut noted = locked(&STAGES);
-        noted.extend(made.0.iter().cloned());
-        noted.push(stage.path().to_path_buf());
-        drop(noted);
+        locked(&STAGES).push(stage.path().to_path_buf());
         Ok(Self {
             folder: folder.to_path_buf(),
             stage,
@@ -309,8 +320,7 @@ fn is_there(path: &Path) -> bool {
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        let ours = |folder: &PathBuf| folder == self.stage.path() || self.made.0.contains(folder);
-        locked(&STAGES).retain(|folder| !ours(folder));
+        locked(&STAGES).retain(|folder| folder != self.stage.path());
     }
 }
 
@@ -319,7 +329,7 @@ impl Drop for Staged {
 struct NewFolders(Vec<PathBuf>);
 
 impl NewFolders {
-    fn make(folder: &Path) -> io::Result<Self> {
+    fn make(folder: &Path) -> anyhow::Result<Self> {
         let mut missing: Vec<&Path> = Vec::new();
         for ancestor in folder.ancestors() {
             if ancestor.as_os_str().is_empty() || ancestor.is_dir() {
@@ -332,20 +342,30 @@ impl NewFolders {
             match fs::create_dir(path) {
                 Ok(()) => made.0.push(path.to_path_buf()),
                 Err(_) if path.is_dir() => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    let folder = folder.display();
+                    return Err(error)
+                        .with_context(|| format!("{folder}: cannot write into this folder"));
+                }
             }
         }
+        locked(&STAGES).extend(made.0.iter().cloned());
         Ok(made)
     }
 
     fn keep(&mut self) {
-        locked(&STAGES).retain(|folder| !self.0.contains(folder));
+        self.forget();
         self.0.clear();
+    }
+
+    fn forget(&self) {
+        locked(&STAGES).retain(|folder| !self.0.contains(folder));
     }
 }
 
 impl Drop for NewFolders {
     fn drop(&mut self) {
+        self.forget();
         for path in self.0.iter().rev() {
             // Someone else's file in there is a reason to leave the folder.
             let _ = fs::remove_dir(path);

@@ -31,7 +31,8 @@
 //!
 //! Short programs in `examples/`, each run by `cargo run --release -p partwise --example NAME`: `factor` (every solver), `counts` (a sparse
 //! matrix of counts and the Kullback–Leibler divergence), `missing` (entries that are not known), `transform` (new rows), `stream` (rows that
-//! come once, in batches), `disk` (a matrix that stays in its file), `constraints`, `joint` (several matrices), `tree`, and `rank` (how often each method finds a rank).
+//! come once, in batches), `disk` (a matrix that stays in its file), `constraints`, `held` (components that
+//! are known), `joint` (several matrices), `consensus`, `tree`, `resume` (a fit that goes on from its state), and `rank` (how often each method finds a rank).
 //!
 //! # How it works
 //!
@@ -117,3 +118,11 @@ pub mod remote {
 
 /// The matrix views that [`Matrix::Dense`] is made of.
 pub use faer::MatRef;
+
+/// The pages whose Rust is tested as that of this documentation is.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../../../docs/consensus.md")]
+#[doc = include_str!("../../../docs/rank.md")]
+#[doc = include_str!("../../../docs/tree.md")]
+mod pages {}

@@ -1,12 +1,15 @@
 //! Reading a sound file of any common kind.
 
-use std::{fs::File, path::Path};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use symphonia::core::{
     codecs::audio::AudioDecoderOptions,
     errors::Error,
     formats::{FormatOptions, TrackType, probe::Hint},
-    io::MediaSourceStream,
+    io::{MediaSource, MediaSourceStream},
     meta::MetadataOptions,
 };
 
@@ -24,27 +27,73 @@ use crate::guard::guarded;
 /// [`AppError::Read`], [`AppError::UnknownSound`] for what is no sound or has an unsupported codec, [`AppError::DecodeSound`],
 /// [`AppError::SoundTooLarge`], and those of [`Sound::new`].
 pub fn load(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
-    guarded(
-        || decode(path, limit_bytes),
+    let failed = |source| AppError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(failed)?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return Err(failed(ErrorKind::IsADirectory.into()));
+    }
+    let source = Watched {
+        file,
+        failure: Arc::default(),
+    };
+    let failure = Arc::clone(&source.failure);
+    let decoded = guarded(
+        || decode(source, path, limit_bytes),
         |problem| AppError::DecodeSound {
             name: path.display().to_string(),
             source: Error::DecodeError(problem),
         },
-    )
+    );
+    let failure = failure
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    failure.map_or(decoded, |source| Err(failed(source)))
 }
 
-fn decode(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
-    let name = path.display().to_string();
-    let file = File::open(path).map_err(|source| AppError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-        return Err(AppError::Read {
-            path: path.to_owned(),
-            source: std::io::ErrorKind::IsADirectory.into(),
-        });
+/// A file whose first failure is remembered: readers that look for the next piece of a damaged file take one for damage, or for its end.
+struct Watched {
+    file: File,
+    failure: Arc<Mutex<Option<io::Error>>>,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let outcome = self.file.read(buffer);
+        if let Err(error) = &outcome
+            && error.kind() != ErrorKind::Interrupted
+            && let Some(code) = error.raw_os_error()
+        {
+            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            // An error of the system can be told twice.
+            failure.get_or_insert_with(|| io::Error::from_raw_os_error(code));
+        }
+        outcome
     }
+}
+
+impl Seek for Watched {
+    fn seek(&mut self, place: SeekFrom) -> io::Result<u64> {
+        // One before the beginning is the reader's mistake, of which it is told.
+        self.file.seek(place)
+    }
+}
+
+impl MediaSource for Watched {
+    fn is_seekable(&self) -> bool {
+        self.file.is_seekable()
+    }
+
+    fn byte_len(&self) -> Option<u64> {
+        self.file.byte_len()
+    }
+}
+
+fn decode(file: Watched, path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
+    let name = path.display().to_string();
     let refused = |source| AppError::DecodeSound {
         name: name.clone(),
         source,
@@ -64,7 +113,7 @@ fn decode(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
         )
         .map_err(|error| match error {
             // Every kind was tried to the end of the file.
-            Error::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => unknown(),
+            Error::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => unknown(),
             Error::Unsupported(_) => unknown(),
             error => refused(error),
         })?;
@@ -123,9 +172,7 @@ fn decode(path: &Path, limit_bytes: u64) -> Result<Sound, AppError> {
             Ok(Some(packet)) => packet,
             Ok(None) => break,
             // A file cut short is read as far as it goes.
-            Err(Error::IoError(error))
-                if error.kind() == std::io::ErrorKind::UnexpectedEof && good > 0 =>
-            {
+            Err(Error::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof && good > 0 => {
                 damaged += 1;
                 break;
             }

@@ -39,15 +39,18 @@ pub(crate) fn run(arguments: &ConvertArguments) -> anyhow::Result<Ending> {
         !interrupt::requested()
     };
     let compress = !arguments.no_compression;
-    let converted = match convert(&arguments.input, output, &options, compress, &mut watch) {
-        Err(Error::Stopped { .. }) => {
+    let converted = outputs::write_by(output, |output| {
+        convert(&arguments.input, output, &options, compress, &mut watch)
+    });
+    let converted = match converted {
+        Err(error) if matches!(error.downcast_ref(), Some(Error::Stopped { .. })) => {
             drop(progress);
             if !arguments.quiet {
                 terminal::note("stopped; nothing was written");
             }
             return Ok(Ending::Stopped);
         }
-        converted => converted.map_err(|error| limit.told(error.into(), ""))?,
+        converted => converted.map_err(|error| limit.told(error, ""))?,
     };
     drop(progress);
     if !arguments.quiet {

@@ -64,6 +64,5 @@ fn reconstruct<T: Number>(
         row_names: row_names.as_deref(),
         col_names: col_names.as_deref(),
     };
-    partwise_io::write(&arguments.output, &matrix)?;
-    Ok(())
+    outputs::write_by(&arguments.output, |path| partwise_io::write(path, &matrix))
 }

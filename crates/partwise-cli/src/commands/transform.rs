@@ -94,7 +94,7 @@ fn transform<T: Number>(
         }
         _ => None,
     };
-    partwise_io::write(&arguments.output, &w)?;
+    outputs::write_by(&arguments.output, |path| partwise_io::write(path, &w))?;
     if let Some((path, told)) = told {
         outputs::write_file(path, told.as_bytes())?;
     }

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use crate::common::{Place, failed, kills, npy_f64, program};
 use crate::faults::{WRITERS, assert_whole, files, place, results, sweep};
+use crate::formats::zarr;
 
 /// What else reads, and of which kinds of files.
 const READERS: &[&str] = &[
@@ -23,14 +24,21 @@ const READERS: &[&str] = &[
     "fit chunked.h5#gzip -k 2 -o read",
     "fit cells.h5ad#raw/X -k 2 -o read",
     "fit cells.h5ad -k 2 -o read --memory 200M",
+    "fit v.zarr -k 2 -o read",
+    "fit v.zarr -k 2 -o read --memory 100M",
     "fit v.pws -k 2 -o read --memory 100M",
     "fit v.npy -k 2 -o read --memory 100M",
     "fit shards -k 2 -o read",
     "fit v.npy -k 2 -o read --start-h h.npy",
     "fit photo.png -k 2 -o read",
     "topics texts.txt.gz -k 2 -o read",
+    "topics texts.jsonl -k 2 -o read",
     "joint v.csv v.mtx -k 2 -o read",
     "audio tone.wav -k 2 --like tone.wav -o read",
+    "audio two-tones.flac -k 2 -o read",
+    "audio two-tones.mp3 -k 2 -o read",
+    "audio two-tones.ogg -k 2 -o read",
+    "audio two-tones-aac.m4a -k 2 -o read",
     "consensus v.mtx -k 2 --runs 2 -o read",
 ];
 
@@ -116,17 +124,28 @@ fn with_more() -> Place {
     for name in ["1.npy", "2.npy"] {
         fs::copy(place.path("v.npy"), place.path("shards").join(name)).unwrap();
     }
-    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../partwise-io/tests");
+    let texts = fs::read_to_string(place.path("texts.txt")).unwrap();
+    let records: String = texts
+        .lines()
+        .map(|text| format!("{{\"text\": \"{text}\"}}\n"))
+        .collect();
+    place.file("texts.jsonl", records);
+    zarr(&place.path("v.zarr"), (60, 40, 25));
     for file in [
-        "data/scipy_csr_matrix.npz",
-        "formats/index.parquet",
-        "formats/zstd.feather",
-        "formats/category.arrows",
-        "formats/chunked.h5",
-        "formats/cells.h5ad",
+        "partwise-io/tests/data/scipy_csr_matrix.npz",
+        "partwise-io/tests/formats/index.parquet",
+        "partwise-io/tests/formats/zstd.feather",
+        "partwise-io/tests/formats/category.arrows",
+        "partwise-io/tests/formats/chunked.h5",
+        "partwise-io/tests/formats/cells.h5ad",
+        "partwise-apps/tests/fixtures/sound/two-tones.flac",
+        "partwise-apps/tests/fixtures/sound/two-tones.mp3",
+        "partwise-apps/tests/fixtures/sound/two-tones.ogg",
+        "partwise-apps/tests/fixtures/sound/two-tones-aac.m4a",
     ] {
-        let (_, name) = file.split_once('/').unwrap();
-        fs::copy(format!("{fixtures}/{file}"), place.path(name)).unwrap();
+        let (_, name) = file.rsplit_once('/').unwrap();
+        let path = format!("{}/../{file}", env!("CARGO_MANIFEST_DIR"));
+        fs::copy(path, place.path(name)).unwrap();
     }
     place.succeed("convert v.npy -o v.pws -q");
     place

@@ -176,8 +176,13 @@ fn what_cannot_be_converted_is_refused_and_leaves_nothing() {
         "convert noise.bin -o out.pws",
         &["noise.bin", "unknown format"],
     );
-    place.refused("convert v.mtx -o none/out.pws", &["none/out.pws", "folder"]);
-    assert!(!place.path("out.pws").exists());
+    place.refused("convert bad.csv -o new/out.pws", &["bad.csv", "line 3"]);
+    assert!(!place.path("out.pws").exists() && !place.path("new").exists());
+    place.succeed("convert v.mtx -o new/deep/out.pws -q");
+    assert_eq!(
+        fs::read(place.path("new/deep/out.pws")).unwrap(),
+        fs::read(place.path("v.pws")).unwrap()
+    );
     // Stores that are torn, changed or none.
     let whole = fs::read(place.path("v.pws")).unwrap();
     place.file("torn.pws", &whole[..whole.len() - 9]);
@@ -201,7 +206,7 @@ fn what_cannot_be_converted_is_refused_and_leaves_nothing() {
         refused("other.pws", &["damaged", "does not begin as a store"]);
     }
     let left = fs::read_dir(place.path(".")).unwrap().count();
-    assert_eq!(left, 7, "something is left");
+    assert_eq!(left, 8, "something is left");
 }
 
 #[cfg(unix)]

@@ -50,7 +50,7 @@ fn zarr_array(
 }
 
 /// A Zarr array of doubles.
-fn zarr(folder: &Path, (rows, cols, chunk): (usize, usize, usize)) {
+pub(crate) fn zarr(folder: &Path, (rows, cols, chunk): (usize, usize, usize)) {
     let entry = |i| entry(i).to_le_bytes();
     zarr_array(folder, (&[rows, cols], chunk), "float64", entry);
 }

@@ -107,6 +107,24 @@ fn truncated_files() {
 }
 
 #[test]
+fn what_another_command_reads() {
+    let place = place();
+    for (name, words) in [
+        ("song.flac", "'partwise audio'"),
+        ("Song.MP3", "'partwise audio'"),
+        ("corpus.jsonl", "'partwise topics'"),
+        ("corpus.jsonl.gz", "'partwise topics'"),
+        ("photo.pwz", "'partwise decompress'"),
+    ] {
+        place.file(name, [0u8, 159, 146, 150]);
+        for command in ["fit -k 2 -o out", "rank --ranks 2..3 -o out", "info"] {
+            let arguments = format!("{command} {name}");
+            place.refused(&arguments, &[name, "unknown format", words]);
+        }
+    }
+}
+
+#[test]
 fn what_is_likely_to_be_typed() {
     let place = place();
     place.succeed("fit v.txt -k 2 -o done");
@@ -223,9 +241,9 @@ fn parameters_out_of_range() {
         ("--solver sgd", ["sgd", "cd"]),
         ("--init magic", ["magic", "nndsvd"]),
         ("--tol -1", ["tol", "-1"]),
-        ("--max-iter 0", ["max_iter", "0"]),
-        ("--alpha-w -2", ["alpha_w", "-2"]),
-        ("--l1-ratio 1.5", ["l1_ratio", "1.5"]),
+        ("--max-iter 0", ["--max-iter = 0", "at least 1"]),
+        ("--alpha-w -2", ["--alpha-w = -2", "at least 0"]),
+        ("--l1-ratio 1.5", ["--l1-ratio = 1.5", "0 to 1"]),
         ("--threads 0", ["--threads", "0"]),
         ("--constraint magic", ["magic", "min-volume"]),
         ("--constraint hoyer=2", ["h:hoyer=2", "0 to 1"]),

@@ -150,18 +150,19 @@ impl<T: Float> Elementwise<T> {
             // No power here needs a floor: of nothing, nothing is exact.
             return self.in_units(y).powf(beta) / beta;
         }
-        if beta > 1.0 && y * self.inverse < self.floor {
-            // Without a negative power the divergence at zero is finite, and near zero its terms do not cancel.
+        let value = if beta > 1.0 && y * self.inverse < self.floor {
+            // Without a negative power the divergence at zero is finite, and near zero its terms cancel only where v is
+            // there, too: rounding alone is left then.
             let (v, y) = (self.in_units(v), self.in_units(y));
             let at_zero = v.powf(beta) / beta - v * y.powf(beta - 1.0);
-            return at_zero / (beta - 1.0) + y.powf(beta) / beta;
-        }
-        let (v, y) = self.scaled(v, y);
-        let (v, y) = (v.to_f64(), y.to_f64());
-        let value = if beta == 0.0 {
-            excess(v, y)
+            at_zero / (beta - 1.0) + y.powf(beta) / beta
         } else {
-            self.general(v, y)
+            let (v, y) = self.scaled(v, y);
+            let (v, y) = (v.to_f64(), y.to_f64());
+            match beta {
+                0.0 => excess(v, y),
+                _ => self.general(v, y),
+            }
         };
         value.max(0.0)
     }
@@ -322,6 +323,27 @@ mod tests {
                     "{beta}, {delta:e}: off by {off:e}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn is_never_below_zero() {
+        fn check<T: Float>(beta: f64) {
+            let loss = Elementwise::<T>::new(Loss::beta_divergence(beta).unwrap(), 1.0);
+            // Around the floor, and where v is there as well.
+            for place in 0..60 {
+                let v = loss.floor * T::from_f64(f64::from(place - 30).exp2() * 1.37);
+                for factor in [0.0, 0.5, 0.9, 1.0 - 1e-6, 1.0, 1.0 + 1e-6, 1.3, 2.0] {
+                    let y = v * T::from_f64(factor);
+                    assert!(loss.divergence(v, y) >= 0.0, "{beta}: {v} by {y}");
+                }
+            }
+        }
+        for beta in [
+            -2.0, -0.5, 0.0, 0.5, 1.0, 1.000_001, 1.2, 1.5, 1.75, 2.5, 3.0, 3.3, 10.0,
+        ] {
+            check::<f32>(beta);
+            check::<f64>(beta);
         }
     }
 
