@@ -12,8 +12,7 @@ from ._model import replaced
 
 MAGIC = b"partwise"
 VERSION = 1
-"""Of the container, that of the program's checkpoints: magic number, version, content, the content's length and CRC-32.
-"""
+"""Of the container: magic number, version, content, the content's length and CRC-32."""
 HEADER = struct.Struct("<8sI")
 TRAILER = struct.Struct("<QI")
 PIECE = 1 << 20
@@ -25,7 +24,9 @@ class StateFile:
 
     def __init__(self, path, every):
         self.every = float(every)
-        self._path = Path(path)
+        # Where a link leads.
+        self._path = Path(os.path.realpath(path))
+        self._new = self._path.with_name(f"{self._path.name}.new")
         self._going_on = None
         self._left = 0
 
@@ -54,15 +55,19 @@ class StateFile:
         return self._going_on is not None
 
     def read(self, count):
-        """Up to so many bytes of the state that was found."""
+        """Up to so many bytes of the state that was found, whose file is let go at its end."""
+        if not self._left:
+            return b""
         piece = self._going_on.read(min(count, self._left))
         self._left -= len(piece)
+        if not self._left:
+            self._going_on.close()
         return piece
 
     @contextlib.contextmanager
     def writing(self):
         """What takes the bytes of a state, which takes the place of the one before at the end."""
-        with replaced(self._path, f"{self._path.name}.new") as file:
+        with replaced(self._path, self._new.name) as file:
             file.write(HEADER.pack(MAGIC, VERSION))
             summed = _Summed(file)
             yield summed.write
@@ -73,9 +78,12 @@ class StateFile:
         warnings.warn(f"{self._path}: no state of the fit is kept: {error}", RuntimeWarning, stacklevel=2)
 
     def remove(self):
-        """Removes the state of a fit that has ended. One that stays is gone on from, to the same result."""
-        with contextlib.suppress(OSError):
-            self._path.unlink()
+        """Removes the state of a fit that has ended, and one that a kill has left half written. One that stays is gone
+        on from, to the same result.
+        """
+        for path in (self._path, self._new):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
     def _check(self):
         """Reads the file once, and goes back to the beginning of its content."""

@@ -1,6 +1,6 @@
 //! X in partitions in other processes: the driver's fit, whose questions Python carries, and the partition that answers.
 
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use partwise::remote::{self, Transport};
 use partwise::{Dense, Factorization, Float, Nmf, Observer, Progress, Start, State};
-use pyo3::exceptions::{PyOSError, PyTypeError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
@@ -260,41 +260,29 @@ impl Kept {
     }
 
     fn write(&self, state: &mut State<'_>) -> PyResult<()> {
-        let begun = Python::attach(|py| -> PyResult<_> {
+        let (opened, write) = Python::attach(|py| -> PyResult<_> {
             let context = self.object.bind(py).call_method0("writing")?;
-            let write = context.call_method0("__enter__")?;
-            Ok((context.unbind(), write.unbind()))
-        });
-        let (context, write) = begun?;
+            let write = context.call_method0("__enter__")?.unbind();
+            Ok((Opened(Some(context.unbind())), write))
+        })?;
         let mut failed = None;
-        let mut out = BufWriter::with_capacity(
-            PIECE,
-            Taken {
-                write: &write,
-                failed: &mut failed,
-            },
-        );
+        let taken = Taken {
+            write: &write,
+            failed: &mut failed,
+        };
+        let mut out = BufWriter::with_capacity(PIECE, taken);
         let written = state.write(&mut out).and_then(|()| out.flush());
-        drop(out);
-        let written = written.map_err(|error| failed.unwrap_or_else(|| error.into()));
-        Python::attach(|py| {
-            let context = context.bind(py);
-            match written {
-                Ok(()) => context
-                    .call_method1("__exit__", (py.None(), py.None(), py.None()))
-                    .map(drop),
-                Err(error) => {
-                    let parts = (error.get_type(py), error.value(py), error.traceback(py));
-                    context.call_method1("__exit__", parts)?;
-                    Err(error)
-                }
-            }
-        })
+        // What is left in there after a failure goes nowhere.
+        drop(out.into_parts());
+        match written {
+            Ok(()) => opened.close(),
+            Err(error) => Err(failed.unwrap_or_else(|| error.into())),
+        }
     }
 
     fn keep(&mut self, state: &mut State<'_>) {
         let told = self.write(state).or_else(|error| {
-            Python::attach(|py| match error.is_instance_of::<PyOSError>(py) {
+            Python::attach(|py| match is_of_the_system(py, &error)? {
                 true => {
                     let object = self.object.bind(py);
                     object.call_method1("failed", (error.value(py),)).map(drop)
@@ -304,6 +292,45 @@ impl Kept {
         });
         let _ = self.raised.note(told);
         self.last = Instant::now();
+    }
+}
+
+/// Whether the system refused something. What a handler of signals raises, such as a TimeoutError, has no number.
+fn is_of_the_system(py: Python<'_>, error: &PyErr) -> PyResult<bool> {
+    let numbered = || Ok(!error.value(py).getattr("errno")?.is_none());
+    match error.is_instance_of::<PyOSError>(py) {
+        true => numbered(),
+        false => Ok(false),
+    }
+}
+
+/// A context of Python that was entered; left as by an error unless it is closed.
+struct Opened(Option<Py<PyAny>>);
+
+impl Opened {
+    fn close(mut self) -> PyResult<()> {
+        let context = self.0.take();
+        Python::attach(|py| {
+            let none = || py.None();
+            let close = |context: Py<PyAny>| {
+                let context = context.bind(py);
+                context.call_method1("__exit__", (none(), none(), none()))
+            };
+            context.map_or(Ok(()), |context| close(context).map(drop))
+        })
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if let Some(context) = self.0.take() {
+            Python::attach(|py| {
+                let error = PyRuntimeError::new_err("no state");
+                let parts = (error.get_type(py), error.value(py), py.None());
+                // It raises what it is told.
+                let _ = context.bind(py).call_method1("__exit__", parts);
+            });
+        }
     }
 }
 
@@ -323,7 +350,7 @@ impl Write for Taken<'_> {
             write.call1((PyBytes::new(py, bytes),)).map(drop)
         });
         taken.map(|()| bytes.len()).map_err(|error| {
-            *self.failed = Some(error);
+            self.failed.get_or_insert(error);
             io::Error::other("an error was raised")
         })
     }
@@ -375,6 +402,9 @@ impl Observer for Watched<'_> {
     }
 
     fn wants_state(&mut self) -> bool {
+        if self.raised.lock().is_some() {
+            return false;
+        }
         let stopped = self.stopped;
         let is_due = |kept: &Kept| stopped || kept.last.elapsed() >= kept.every;
         self.kept.as_ref().is_some_and(is_due)
@@ -387,7 +417,7 @@ impl Observer for Watched<'_> {
     }
 }
 
-/// Factors an X of a dtype in partitions, which `transport` asks. W and H are starts; W is not returned. Of `n_init` starts the best is
+/// Factors an X of a dtype in partitions, which `transport` asks. W and H are starts; W has no rows in the result. Of `n_init` starts the best is
 /// carried on. `kept` keeps the state of the fit, and has the one to go on from, if there is one.
 ///
 /// The fit takes place on the calling thread, so that Ctrl-C reaches Python while it waits for answers.
@@ -420,9 +450,12 @@ pub(crate) fn fit_remote<'py>(
         Some(kept) => kept.getattr("begun")?.is_truthy()?,
         None => false,
     };
-    let state = kept.filter(|_| begun).map(|kept| Given {
-        object: kept.clone().unbind(),
-        raised: raised.clone(),
+    let state = kept.filter(|_| begun).map(|kept| {
+        let given = Given {
+            object: kept.clone().unbind(),
+            raised: raised.clone(),
+        };
+        BufReader::with_capacity(PIECE, given)
     });
     let observer = Watched {
         callback: callback.as_ref(),
@@ -444,7 +477,7 @@ fn run<'py, T: Number>(
     (nmf, common): (&Nmf, &Options),
     mut carrier: Carrier,
     (w, h): (Option<&Bound<'py, PyAny>>, Option<&Bound<'py, PyAny>>),
-    (state, mut observer): (Option<Given>, Watched<'_>),
+    (state, mut observer): (Option<BufReader<Given>>, Watched<'_>),
 ) -> PyResult<Fit<'py>> {
     let (w, h) = (arrays::factor(w)?, arrays::factor(h)?);
     let raised = carrier.raised.clone();
@@ -467,7 +500,9 @@ fn run<'py, T: Number>(
     if let Some(error) = raised.lock().take() {
         return Err(error);
     }
-    let fitted = fitted?;
+    let mut fitted = fitted?;
+    // Where a state is kept W came here. What is said of the components does not depend on that.
+    fitted.w = Dense::zeros(0, fitted.w.cols());
     let flaws = py.detach(|| fitted.flaws());
     Fit::with(py, fitted, &flaws, &common.penalty())
 }

@@ -252,13 +252,15 @@ def test_close_to_one_piece(cluster):
     assert there.residual_ == pytest.approx(here.residual_, rel=1e-4)
 
 
-def test_dead_components_are_named_where_w_is_elsewhere(cluster):
+@pytest.mark.parametrize("kept", [False, True])
+def test_dead_components_are_named_where_w_is_elsewhere(cluster, tmp_path, kept):
     parts = blocks()
     X = np.concatenate(parts)
     random = np.random.RandomState(3)
     W, H = random.rand(len(X), 4), random.rand(4, X.shape[1])
     H[2], H[3] = 0, H[0]
-    model = cluster.NMF(4, solver="mu", init="custom", max_iter=2000)
+    state = {"state_file": tmp_path / "s", "random_state": 0} if kept else {}
+    model = cluster.NMF(4, solver="mu", init="custom", max_iter=2000, **state)
     with pytest.warns(partwise.ComponentWarning, match="component 2 has no weight .counted"):
         model.fit(cluster.made_there(parts), W=W, H=H)
     assert model.dead_components_.tolist() == [2]
@@ -318,13 +320,14 @@ def test_a_callback_ends_it(cluster):
 
 
 @pytest.mark.parametrize("watched", [False, True])
-def test_ctrl_c(cluster, monkeypatch, watched):
+def test_ctrl_c(cluster, monkeypatch, tmp_path, watched):
     working = threading.Event()
     monkeypatch.setattr(Watch, "_print", lambda self, info: info.iteration == 3 and working.set())
     interrupter = threading.Thread(target=lambda: working.wait(60) and os.kill(os.getpid(), signal.SIGINT))
     interrupter.start()
     callback = (lambda info: False) if watched else None
-    model = cluster.NMF(2, max_iter=100_000, tol=0, random_state=0, callback=callback, verbose=1)
+    state = {"state_file": tmp_path / "s", "state_every": 0}
+    model = cluster.NMF(2, max_iter=100_000, tol=0, random_state=0, callback=callback, verbose=1, **state)
     X = cluster.made_there(blocks())
     if watched:
         model.fit(X)
@@ -333,6 +336,7 @@ def test_ctrl_c(cluster, monkeypatch, watched):
         with pytest.raises(KeyboardInterrupt):
             model.fit(X)
     interrupter.join()
+    assert names(tmp_path) == ["s"]
     assert cluster.works()
     assert becomes_true(lambda: not cluster.left()), cluster.left()
 

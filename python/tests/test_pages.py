@@ -87,7 +87,9 @@ def test_clusters(known, tmp_path):
         da.to_zarr(da.from_array(stored, chunks=(60, 20)), tmp_path / f"{name}.zarr")
     for i in range(5):
         np.save(tmp_path / f"counts-{i}.npy", np.roll(X, i))
-    files, functions = (block.replace("/shared", str(tmp_path)).replace("64", "5") for block in (files, functions))
+    files, functions = (
+        block.replace("range(64)", "range(5)").replace("/shared", str(tmp_path)) for block in (files, functions)
+    )
     with limited(300):
         with Dask.started() as cluster:
             scheduler = cluster.client.scheduler.address

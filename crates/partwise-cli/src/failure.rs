@@ -2,6 +2,7 @@
 
 use std::io;
 use std::num::{IntErrorKind, ParseFloatError, ParseIntError};
+use std::path::Path;
 
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -66,7 +67,9 @@ fn told(cause: &(dyn std::error::Error + 'static)) -> String {
     if let Some(Error::Parameter { name, value, legal }) = cause.downcast_ref() {
         return format!("{} = {value}: {legal}", flag(name));
     }
+    // One that is there is read, and not to be written.
     if let Some(partwise_io::Error::UnknownFormat { file, .. }) = cause.downcast_ref()
+        && Path::new(file).exists()
         && let Some(reader) = reader_of(file)
     {
         return format!("{cause}; {reader}");

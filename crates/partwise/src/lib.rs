@@ -119,7 +119,7 @@ pub mod remote {
 /// The matrix views that [`Matrix::Dense`] is made of.
 pub use faer::MatRef;
 
-/// The pages whose Rust is tested as that of this documentation is.
+/// The pages of the repository whose Rust is tested as that of this documentation is.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../docs/consensus.md")]
