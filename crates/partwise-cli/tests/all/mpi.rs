@@ -24,7 +24,7 @@ fn mpirun(place: &Place) -> Command {
         ])
         // Containers forbid it, and Open MPI says so at length.
         .env("OMPI_MCA_btl_vader_single_copy_mechanism", "none")
-        .env("TMPDIR", folder)
+        .env("OMPI_MCA_orte_tmpdir_base", folder)
         .current_dir(place.path("."));
     command
 }
