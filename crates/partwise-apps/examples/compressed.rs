@@ -8,7 +8,7 @@
 use std::error::Error;
 use std::fs;
 
-use partwise::{Matrix, Nmf};
+use partwise::{Matrix, Nmf, truncated_svd};
 use partwise_apps::compress::{
     FactorError, Factoriser, Factors, Method, Target, compress, decompress, jpeg_within,
 };
@@ -69,7 +69,19 @@ impl Factoriser for Engine {
         })
     }
 
-    fn singular(&self, _: &[f32], _: (usize, usize), _: usize) -> Result<Factors, FactorError> {
-        Err("only `Method::Singular` asks for these".into())
+    // `Method::NonNegative` asks for it too: the singular values tell which ranks can pay.
+    fn singular(
+        &self,
+        v: &[f32],
+        (rows, cols): (usize, usize),
+        rank: usize,
+    ) -> Result<Factors, FactorError> {
+        let svd = truncated_svd(&Matrix::row_major(v, rows, cols)?, rank, 0, None)?;
+        let values = svd.values.iter().cycle();
+        let w = svd.left.as_slice().iter().zip(values);
+        Ok(Factors {
+            w: w.map(|(entry, value)| entry * *value as f32).collect(),
+            h: svd.right.transposed().into_values(),
+        })
     }
 }

@@ -88,7 +88,7 @@ impl Checkpoint {
     /// Removes the checkpoint of a fit whose results have been written.
     pub(crate) fn remove(&self) {
         // One that stays is refused or gone on from, to the same results.
-        let _ = fs::remove_file(self.file());
+        let _ = partwise_io::remove_checkpoint(self.file());
     }
 }
 

@@ -110,7 +110,7 @@ impl Job<'_> {
         self.memory.require(&what, needed)?;
         let w = self.start(solving.start_w.as_deref())?;
         let h = self.start(solving.start_h.as_deref())?;
-        self.warn(&w, &h)?;
+        self.warn((rows, cols), &w, &h)?;
         let start = Start {
             w: w.as_ref(),
             h: h.as_ref(),
@@ -145,12 +145,25 @@ impl Job<'_> {
             .transpose()
     }
 
-    /// Says what may surprise in this combination of flags.
-    fn warn<T: Number>(&self, w: &Option<Dense<T>>, h: &Option<Dense<T>>) -> anyhow::Result<()> {
+    /// Says what may surprise in this combination of flags and sizes.
+    fn warn<T: Number>(
+        &self,
+        (rows, cols): (usize, usize),
+        w: &Option<Dense<T>>,
+        h: &Option<Dense<T>>,
+    ) -> anyhow::Result<()> {
         if self.quiet {
             return Ok(());
         }
         let solving = self.solving;
+        let enough = rows.min(cols);
+        // A start that is limited to that refuses more.
+        if solving.rank > enough && !solving.init.is_limited() {
+            terminal::warning(&format!(
+                "{} components for {rows} × {cols}: {enough} would hold every such matrix exactly",
+                solving.rank
+            ));
+        }
         let solver = solving.solver.resolve(solving.loss)?;
         if !solver.descends() {
             terminal::warning(&format!(

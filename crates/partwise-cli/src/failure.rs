@@ -67,6 +67,9 @@ fn told(cause: &(dyn std::error::Error + 'static)) -> String {
     if let Some(Error::Parameter { name, value, legal }) = cause.downcast_ref() {
         return format!("{} = {value}: {legal}", flag(name));
     }
+    if let Some(Error::OfMatrix { number, error }) = cause.downcast_ref() {
+        return format!("matrix {number}: {}", told(error.as_ref()));
+    }
     // One that is there is read, and not to be written.
     if let Some(partwise_io::Error::UnknownFormat { file, .. }) = cause.downcast_ref()
         && Path::new(file).exists()
@@ -77,16 +80,20 @@ fn told(cause: &(dyn std::error::Error + 'static)) -> String {
     cause.to_string()
 }
 
-/// The flag for a parameter, if there is one.
+/// The flag for a parameter, if the command that was given has one: `--weights` for one of them, too.
 fn flag(name: &str) -> String {
-    let long = name.replace('_', "-");
+    let one = name.replace('_', "-");
+    let many = format!("{one}s");
     let program = Arguments::command();
-    let mut flags = program
-        .get_subcommands()
-        .flat_map(|command| command.get_arguments());
-    match flags.any(|flag| flag.get_long() == Some(long.as_str())) {
-        true => format!("--{long}"),
-        false => name.to_owned(),
+    let given = std::env::args_os().nth(1).unwrap_or_default();
+    let flags = program
+        .find_subcommand(given)
+        .into_iter()
+        .flat_map(|command| command.get_arguments())
+        .filter_map(|flag| flag.get_long());
+    match flags.into_iter().find(|&long| long == one || long == many) {
+        Some(long) => format!("--{long}"),
+        None => name.to_owned(),
     }
 }
 

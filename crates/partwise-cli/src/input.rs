@@ -49,7 +49,7 @@ pub(crate) fn or_a_store(input: &Path) -> String {
     format!("; partwise convert {input} -o v.pws makes a store, which stays on disk")
 }
 
-/// V, if it stays in its files: a folder of them, or a file that is larger than what a fit leaves of the memory. How it is to be
+/// V, if it stays in its files, which are larger than what a fit leaves of the memory. How it is to be
 /// read is a precision and a format.
 ///
 /// # Errors
@@ -74,9 +74,7 @@ pub(crate) fn left_on_disk(
     let twin = if stored.is_sparse() { held } else { 0 };
     let held = [held, twin, needed, WORK_SPACE];
     let held = held.into_iter().fold(0, u64::saturating_add);
-    // Nothing else reads a folder of arrays.
-    let folder = input.is_dir() && stored.format() == "npy";
-    Ok((folder || held > limit.bytes()).then_some(stored))
+    Ok((held > limit.bytes()).then_some(stored))
 }
 
 /// Bytes of a matrix in memory.

@@ -250,8 +250,8 @@ impl Staged {
         write().with_context(|| self.refused(name))
     }
 
-    /// Gives all files and folders their names; what has been written, in words. A folder takes the place of one of that name with
-    /// all that is in there.
+    /// Gives all files and folders their names; what has been written, in words, and which files of an earlier run stay beside it.
+    /// A folder takes the place of one of that name with all that is in there.
     ///
     /// # Errors
     /// If the system refuses; what was there before is there again.
@@ -280,11 +280,21 @@ impl Staged {
         }
         drop(noted);
         self.made.keep();
-        Ok(format!(
-            "{} in {}",
-            self.names.join(", "),
-            self.folder.display()
-        ))
+        let earlier = OF_FITS
+            .iter()
+            .filter(|&name| !self.names.iter().any(|new| new == name));
+        let earlier: Vec<_> = earlier
+            .copied()
+            .filter(|name| is_there(&self.folder.join(name)))
+            .collect();
+        let (names, folder) = (self.names.join(", "), self.folder.display());
+        Ok(match earlier.as_slice() {
+            [] => format!("{names} in {folder}"),
+            _ => format!(
+                "{names} in {folder}, beside {} of an earlier run",
+                earlier.join(", ")
+            ),
+        })
     }
 
     /// Where something stands aside until all is in its place.
@@ -417,6 +427,26 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["x", "y"]);
+    }
+
+    #[test]
+    fn results_of_an_earlier_run_stay_and_are_named() {
+        let root = tempfile::tempdir().unwrap();
+        let commit = |names: &[&str]| {
+            let mut staged = Staged::begin(root.path()).unwrap();
+            names
+                .iter()
+                .for_each(|name| staged.write(name, b"1").unwrap());
+            staged.commit().unwrap()
+        };
+        let all = commit(&["model.npz", "run.json"]);
+        assert!(all.ends_with(&format!("in {}", root.path().display())));
+        let few = commit(&["run.json", "rank.png"]);
+        assert!(
+            few.ends_with(", beside model.npz of an earlier run"),
+            "{few}"
+        );
+        assert!(root.path().join("model.npz").exists());
     }
 
     #[test]

@@ -140,6 +140,24 @@ pub fn read_checkpoint(path: impl AsRef<Path>) -> Result<Option<Take<BufReader<F
     Ok(Some(file.take(content)))
 }
 
+/// Removes a checkpoint that is no longer needed, and what a killed process left of the next.
+///
+/// # Errors
+///
+/// [`Error::Write`] if the system refuses; a checkpoint that is not there is none.
+pub fn remove_checkpoint(path: impl AsRef<Path>) -> Result<(), Error> {
+    let path = path.as_ref();
+    for file in [beside(path).as_path(), path] {
+        match fs::remove_file(file) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(write_error(&file.display().to_string(), source));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Where a checkpoint is while it is written.
 fn beside(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
@@ -197,6 +215,18 @@ mod tests {
         );
         assert_eq!(read(&path).unwrap().unwrap(), [7; 200_000]);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn one_that_is_removed_leaves_nothing_even_of_a_killed_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c");
+        write(&path, b"one");
+        fs::write(folder.path().join("c.new"), b"tw").unwrap();
+        for _ in 0..2 {
+            remove_checkpoint(&path).unwrap();
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::real::{Real, at_precision};
 use crate::sorter::{Entry, Sorter};
 use crate::source::Source;
 use crate::store::{Batch, Block, Goal, Kind, Store, Writer};
-use crate::stored::{Arrays, open_store};
+use crate::stored::open_store;
 
 /// Entries between two looks at whether to go on, where nothing is written yet.
 const WATCH: u64 = 1 << 16;
@@ -140,10 +140,6 @@ fn pour(
         folder,
     };
     let named = options.array.is_some();
-    if !named && input.is_dir() && Format::of_folder(input).is_none() {
-        pour.arrays(input)?;
-        return Ok(("npy", false));
-    }
     if !named
         && options.format.is_none_or(|format| format.name() == "pws")
         && let Some(stored) = open_store(input, options.dtype)?
@@ -191,34 +187,6 @@ pub(crate) enum Repeat<'a> {
 }
 
 impl Pour<'_, '_> {
-    /// Rows of `.npy` files in a folder.
-    fn arrays(&mut self, folder: &Path) -> Result<(), Error> {
-        let Some(arrays) = Arrays::open(folder, self.options.dtype)? else {
-            return Err(Error::NotFound {
-                file: self.budget.file.clone(),
-            });
-        };
-        if arrays.by_columns() {
-            return Err(Error::Unsupported {
-                file: self.budget.file.clone(),
-                problem: "holds one array in Fortran order; convert that file".into(),
-            });
-        }
-        let (rows, cols) = arrays.shape();
-        let (precision, stored_as) = (arrays.precision(), arrays.stored_as());
-        self.store.begin(Kind::Dense, cols, precision, &stored_as)?;
-        let run = (VALUES / cols.max(1)).max(1);
-        at_precision!(precision, T => {
-            let mut values = vec![T::default(); run.min(rows) * cols];
-            for first in (0..rows).step_by(run) {
-                let values = &mut values[..run.min(rows - first) * cols];
-                arrays.read_lines(first, values)?;
-                self.store.dense(values)?;
-            }
-        });
-        Ok(())
-    }
-
     /// Another store.
     fn again<T: Real>(&mut self, stored: &Store) -> Result<(), Error> {
         let precision = stored.precision();

@@ -182,9 +182,11 @@ impl Format {
         Self::all().find(|format| format.extensions().contains(&extension.as_str()))
     }
 
-    /// The format of which a folder is a matrix.
+    /// The format of which a folder is a matrix: the last, since the mark of another says more than some `.npy` files.
     pub(crate) fn of_folder(folder: &Path) -> Option<Self> {
-        Self::all().find(|format| format.0.recognises_folder(folder))
+        Self::all()
+            .filter(|format| format.0.recognises_folder(folder))
+            .last()
     }
 
     /// That a source is a folder only where the format is one of folders, and an array named only where there may be several.
@@ -220,8 +222,9 @@ impl Format {
     /// The format of a source: by its first bytes if they are telling, else by its extension, else by looking at the text.
     pub(crate) fn detect(source: &Source) -> Result<Self, Error> {
         if let Some(folder) = source.folder() {
-            return Self::of_folder(folder).ok_or_else(|| Error::IsFolder {
+            return Self::of_folder(folder).ok_or_else(|| Error::Unsupported {
                 file: source.name.clone(),
+                problem: "is a folder without .npy files; expected a file, or the rows of one matrix in them".into(),
             });
         }
         let by_extension =

@@ -63,7 +63,7 @@ mod stored;
 mod write;
 
 pub use atomic::{remove_unfinished, write_atomically};
-pub use checkpoint::{read_checkpoint, write_checkpoint};
+pub use checkpoint::{read_checkpoint, remove_checkpoint, write_checkpoint};
 pub use convert::{Converted, Converting, convert, for_each_batch};
 pub use describe::{Description, MatrixDescription, describe};
 pub use error::Error;

@@ -71,6 +71,8 @@ pub struct HeatMap<'a> {
 /// Width of a figure, and height of its field, in units.
 const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 340.0;
+/// Either side of a field with the same things along both.
+const SQUARE: f64 = 520.0;
 /// Width of the bar of colours and its distance from the field.
 const BAR: f64 = 14.0;
 const BAR_GAP: f64 = 18.0;
@@ -79,7 +81,7 @@ const GAP: f64 = 7.0;
 /// Length of a tick.
 const TICK: f64 = 4.0;
 
-/// Draws the numbers with the map of [`colour::viridis`].
+/// Draws the numbers with the map of [`colour::viridis`]; on a square if both sides have the same label.
 ///
 /// # Errors
 ///
@@ -99,20 +101,27 @@ pub fn heat_map(map: &HeatMap<'_>) -> Result<Figure, ReportError> {
         });
     }
     let text_height = |_: &str| Type::SMALL.line_height();
-    let y_ticks = map.y.ticks((HEIGHT / 45.0) as usize, HEIGHT, text_height);
+    let same = map.x.label() == map.y.label();
+    let height = if same { SQUARE } else { HEIGHT };
+    let y_ticks = map.y.ticks((height / 45.0) as usize, height, text_height);
     let measure = Side::Range(Axis::new(map.measure), map.ends.0, map.ends.1);
-    let bar_ticks = measure.ticks(6, HEIGHT, text_height);
+    let bar_ticks = measure.ticks(6, height, text_height);
     let widest = |ticks: &[(f64, String)]| {
         let widths = ticks.iter().map(|(_, label)| Type::SMALL.width(label));
         widths.fold(0.0, f64::max)
     };
     let label_room = Type::LABEL.line_height() + 4.0;
     let left = (MARGIN + label_room + widest(&y_ticks) + GAP + TICK).round();
-    let right = (WIDTH - MARGIN - label_room - widest(&bar_ticks) - GAP - BAR - BAR_GAP).floor();
+    let beside = BAR_GAP + BAR + GAP + widest(&bar_ticks) + label_room + MARGIN;
+    let right = match same {
+        true => left + SQUARE,
+        false => (WIDTH - beside).floor(),
+    };
+    let width = (right + beside).ceil();
     let x_ticks = spaced(&map.x, right - left);
 
     let mut canvas = Canvas::default();
-    let room = WIDTH - 2.0 * MARGIN;
+    let room = width - 2.0 * MARGIN;
     let mut y = MARGIN + Type::TITLE.size;
     y = canvas.lines(
         (MARGIN, y),
@@ -121,23 +130,23 @@ pub fn heat_map(map: &HeatMap<'_>) -> Result<Figure, ReportError> {
     );
     y = canvas.lines((MARGIN, y), Type::NOTE, &Type::NOTE.wrapped(map.note, room));
     let top = (y - Type::NOTE.size + 8.0).round();
-    let bottom = top + HEIGHT;
+    let bottom = top + height;
 
     let pixels = |units: f64| units as usize * PIXELS_PER_UNIT;
     let (low, high) = map.ends;
     let share = move |value: f64| (value - low) / (high - low);
-    let shown = map.values.resized(pixels(right - left), pixels(HEIGHT));
+    let shown = map.values.resized(pixels(right - left), pixels(height));
     canvas.bitmap(
         (left, top),
         &shown.bitmap(1.0, |value| colour::viridis(share(value))),
     );
-    frame(&mut canvas, (left, top), (right - left, HEIGHT));
+    frame(&mut canvas, (left, top), (right - left, height));
     for (place, label) in &y_ticks {
         let from_top = match map.y {
             Side::Range(..) => 1.0 - place,
             Side::Names(..) => *place,
         };
-        let at = top + from_top * HEIGHT;
+        let at = top + from_top * height;
         canvas.line((left - TICK, at), (left, at), ink::AXIS, 1.0);
         let baseline = at + Type::SMALL.size * 0.36;
         let style = Type::SMALL.anchored(Anchor::End);
@@ -150,7 +159,7 @@ pub fn heat_map(map: &HeatMap<'_>) -> Result<Figure, ReportError> {
         canvas.text((at, baseline), Type::SMALL.anchored(Anchor::Middle), label);
     }
     let middle = (top + bottom) / 2.0;
-    let label = Type::LABEL.fitted(map.y.label(), HEIGHT);
+    let label = Type::LABEL.fitted(map.y.label(), height);
     canvas.upright_text(
         (MARGIN + Type::LABEL.size * 0.5, middle),
         Type::LABEL,
@@ -162,19 +171,19 @@ pub fn heat_map(map: &HeatMap<'_>) -> Result<Figure, ReportError> {
     canvas.text(((left + right) / 2.0, below), centre, &label);
 
     let bar = right + BAR_GAP;
-    let strip = Bitmap::upright_strip(pixels(BAR), pixels(HEIGHT), colour::viridis);
+    let strip = Bitmap::upright_strip(pixels(BAR), pixels(height), colour::viridis);
     canvas.bitmap((bar, top), &strip);
-    frame(&mut canvas, (bar, top), (BAR, HEIGHT));
+    frame(&mut canvas, (bar, top), (BAR, height));
     for (place, label) in &bar_ticks {
-        let at = bottom - place * HEIGHT;
+        let at = bottom - place * height;
         canvas.line((bar + BAR, at), (bar + BAR + TICK, at), ink::AXIS, 1.0);
         let start = (bar + BAR + TICK + GAP, at + Type::SMALL.size * 0.36);
         canvas.text(start, Type::SMALL, label);
     }
-    let label = Type::LABEL.fitted(map.measure, HEIGHT);
-    let place = (WIDTH - MARGIN, middle);
+    let label = Type::LABEL.fitted(map.measure, height);
+    let place = (width - MARGIN, middle);
     canvas.upright_text(place, Type::LABEL, &label);
-    Ok(canvas.finish(WIDTH, below + MARGIN * 0.75))
+    Ok(canvas.finish(width, below + MARGIN * 0.75))
 }
 
 fn frame(canvas: &mut Canvas, (x, y): (f64, f64), (width, height): (f64, f64)) {

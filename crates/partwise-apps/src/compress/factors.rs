@@ -26,7 +26,8 @@ pub trait Factoriser: Sync {
         rank: usize,
     ) -> Result<Factors, FactorError>;
 
-    /// U Σ (m × `rank`) and Vᵀ (`rank` × n) of the truncated singular value decomposition, largest values first.
+    /// U Σ (m × `rank`) and Vᵀ (`rank` × n) of the truncated singular value decomposition, largest values first. Every
+    /// method asks for it: the singular values tell which ranks can pay.
     ///
     /// # Errors
     /// Whatever the solver refuses.

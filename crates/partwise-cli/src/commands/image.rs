@@ -252,9 +252,9 @@ impl Pictures<'_> {
             });
         }
         let figure = gallery(&Gallery {
-            title: &format!("{}: the layers of rank one", self.title),
-            note: "Each layer is one column of W times one row of H, with its share of the picture's brightness; \
-                   the reconstruction is their sum.",
+            title: &format!("{}: its layers, brightest first", self.title),
+            note: "Each layer is one column of W times one row of H, with its share of the picture's brightness; the \
+                   reconstruction is their sum. Their numbers are of this order, not the model's.",
             cells: &cells,
             total: rank,
             shading: Shading::Grey,

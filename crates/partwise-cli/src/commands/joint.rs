@@ -95,7 +95,7 @@ fn fit<T: Number>(
         table.row(
             data.input.clone(),
             format!(
-                "{} columns, relative error {}, counts for {}",
+                "{} columns, relative error {}, weight {}",
                 data.shape.1,
                 percent(part.relative_error),
                 decimal(part.weight, 3)

@@ -460,6 +460,12 @@ fn quiet_is_silent_and_warnings_are_for_stderr() {
             .unwrap()
             .contains("may rise")
     );
+    let output = place.run("fit v.txt -k 5 -o many");
+    let warning = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        warning.contains("5 components for 6 × 4: 4 would"),
+        "{warning}"
+    );
     for arguments in [
         "fit v.txt -k 2 -o out --solver als --quiet",
         "transform out/model.npz v.txt -o w.npy --quiet",

@@ -119,10 +119,17 @@ fn a_folder_is_read_in_the_natural_order_of_its_names() {
     place.file("parts/README", "not a part");
     place.file("parts/.v-3.npy", "hidden");
     place.succeed("fit whole.npy -o held -k 3 --solver cd -q");
-    place.succeed("fit parts -o read -k 3 --solver cd -q");
-    same_model(&place, "held", "read");
-    let run = place.json("read/run.json");
-    assert_eq!(run["shape"], serde_json::json!([700, 40]));
+    place.succeed("fit parts -o whole -k 3 --solver cd -q");
+    place.succeed("fit parts -o read -k 3 --solver cd -q --memory 60M");
+    for (folder, on_disk) in [("whole", false), ("read", true)] {
+        same_model(&place, "held", folder);
+        let run = place.json(&format!("{folder}/run.json"));
+        assert_eq!(run["shape"], serde_json::json!([700, 40]));
+        assert_eq!(run.get("on_disk").is_some(), on_disk, "{folder}");
+    }
+    let told = place.succeed("info parts");
+    assert!(told.contains("700 × 40"), "{told}");
+    place.succeed("rank parts -o rank --ranks 2..3 -q");
 }
 
 #[test]
@@ -214,7 +221,7 @@ fn a_file_that_shrinks_in_the_middle_ends_the_fit_until_it_is_back() {
         let rows: Vec<f64> = values(400 * 300).collect();
         place.file(&format!("parts/{number}.npy"), npy_f64(400, 300, &rows));
     }
-    let fit = "fit parts -k 3 --init random --solver hals --tol 0 --max-iter 1000";
+    let fit = "fit parts -k 3 --init random --solver hals --tol 0 --max-iter 1000 --memory 60M";
     place.succeed(&format!("{fit} -o whole -q"));
     let kept = format!("{fit} -o out --checkpoint kept --resume");
     let part = fs::read(place.path("parts/1.npy")).unwrap();

@@ -321,7 +321,8 @@ fn wrong_use() {
 fn input_that_cannot_be_read() {
     let place = place();
     place.refused("fit none.csv -k 2 -o out", &["none.csv", "no such file"]);
-    place.refused("info .", &["folder"]);
+    std::fs::create_dir(place.path("empty")).unwrap();
+    place.refused("info empty", &["empty: is a folder without .npy files"]);
     place.refused("image none.png -k 2 -o out", &["none.png"]);
     place.refused("info none.csv", &["none.csv"]);
     place.refused("transform v.npy v.npy -o w.npy", &["v.npy", "no model"]);

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
+use std::path::Path;
 
 use super::{FileFormat, ReadOptions, WriteMatrix, write_error};
 use crate::convert::Pour;
@@ -12,6 +13,7 @@ use crate::numpy::{Header, MAGIC, write_header};
 use crate::real::{Dtype, Real, at_precision};
 use crate::source::{Source, fill, read_error};
 use crate::store::Kind;
+use crate::stored::Arrays;
 use crate::write::{MatrixToWrite, Values};
 
 pub(crate) struct Npy;
@@ -29,7 +31,14 @@ impl FileFormat for Npy {
         head.starts_with(MAGIC)
     }
 
+    fn recognises_folder(&self, folder: &Path) -> bool {
+        Arrays::are_in(folder)
+    }
+
     fn read(&self, source: Source, budget: &Budget, options: &ReadOptions) -> Result<Table, Error> {
+        if let Some(arrays) = in_folder(&source, options)? {
+            return arrays.table(budget);
+        }
         let available = source.length();
         let mut reader = source.into_reader();
         let mut header = Header::read(&budget.file, &mut reader)?;
@@ -45,6 +54,11 @@ impl FileFormat for Npy {
     }
 
     fn pour(&self, source: Source, pour: &mut Pour<'_, '_>) -> Result<Option<Source>, Error> {
+        match in_folder(&source, pour.options)? {
+            Some(arrays) if arrays.by_columns() => return Ok(Some(source)),
+            Some(arrays) => return arrays.pour(pour).map(|()| None),
+            None => {}
+        }
         // A header that is longer than what is shown of the file is for the ordinary reader.
         let order = Header::read(&source.name, &mut &source.head[..]).map(|header| header.order);
         if order.ok() != Some(Order::RowMajor) {
@@ -83,6 +97,14 @@ impl FileFormat for Npy {
         Some(|file, out: &mut BufWriter<File>, matrix| {
             write_dense(out, matrix).map_err(|source| write_error(file, source))
         })
+    }
+}
+
+/// The files of a folder, if the source is one.
+fn in_folder(source: &Source, options: &ReadOptions) -> Result<Option<Arrays>, Error> {
+    match source.folder() {
+        Some(folder) => Arrays::open(folder, options.dtype),
+        None => Ok(None),
     }
 }
 

@@ -8,11 +8,14 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use crate::convert::{Pour, VALUES};
 use crate::error::Error;
-use crate::matrix::{Order, Precision};
+use crate::matrix::{Dense, Matrix, Order, Precision, Table};
+use crate::memory::Budget;
 use crate::numpy::{Header, MAGIC, Type};
-use crate::real::{Dtype, Real};
+use crate::real::{Dtype, Real, at_precision};
 use crate::source::{fill, read_error};
+use crate::store::Kind;
 
 /// A dense matrix in one or more `.npy` files.
 #[derive(Debug)]
@@ -99,6 +102,45 @@ impl Arrays {
             precision: dtype.resolve(entry.is_f32()),
             open: Mutex::new(None),
         }))
+    }
+
+    /// Whether a folder holds `.npy` files.
+    pub(crate) fn are_in(folder: &Path) -> bool {
+        files_of(folder).is_ok_and(|files| !files.is_empty())
+    }
+
+    /// All of it in memory.
+    pub(crate) fn table(&self, budget: &Budget) -> Result<Table, Error> {
+        let (rows, cols) = self.shape();
+        let order = match self.by_columns {
+            true => Order::ColumnMajor,
+            false => Order::RowMajor,
+        };
+        let count = self.lines.saturating_mul(self.length);
+        let matrix = at_precision!(self.precision, T => {
+            let mut data = budget.allocate::<T>(count as u64)?;
+            data.resize(count, T::default());
+            self.read_lines(0, &mut data)?;
+            T::any(Matrix::Dense(Dense { rows, cols, order, data }))
+        });
+        Ok(Table::unnamed(matrix, self.stored_as()))
+    }
+
+    /// Puts all rows, which lie together, into a store.
+    pub(crate) fn pour(&self, pour: &mut Pour<'_, '_>) -> Result<(), Error> {
+        let (rows, cols) = self.shape();
+        pour.store
+            .begin(Kind::Dense, cols, self.precision, &self.stored_as())?;
+        let run = (VALUES / cols.max(1)).max(1);
+        at_precision!(self.precision, T => {
+            let mut values = vec![T::default(); run.min(rows) * cols];
+            for first in (0..rows).step_by(run) {
+                let values = &mut values[..run.min(rows - first) * cols];
+                self.read_lines(first, values)?;
+                pour.store.dense(values)?;
+            }
+        });
+        Ok(())
     }
 
     /// (rows, columns).

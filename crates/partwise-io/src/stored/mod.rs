@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use partwise::{RowBlocks, RunSize, SparseRows, SparseRun};
 
 use crate::error::Error;
-use crate::format::{self, ReadOptions};
+use crate::format::{self, Format, ReadOptions};
 use crate::matrix::Precision;
 use crate::real::{Dtype, Real};
 use crate::rows::Rows;
@@ -195,8 +195,9 @@ impl Stored {
         {
             return Ok(Some(Held::Store(store).into()));
         }
-        // A folder is one of arrays unless it is a format's.
-        let arrays = wants("npy") && (!path.is_dir() || format::Format::of_folder(path).is_none());
+        let is_npy = |format: Format| format.name() == "npy";
+        let arrays =
+            wants("npy") && (!path.is_dir() || Format::of_folder(path).is_some_and(is_npy));
         if arrays && let Some(arrays) = Arrays::open(path, options.dtype)? {
             return Ok(Some(Held::Arrays(arrays).into()));
         }

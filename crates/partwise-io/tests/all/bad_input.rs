@@ -441,7 +441,10 @@ fn places() {
     );
     assert_eq!(
         message(folder.path(), &ReadOptions::default()),
-        format!("{}: is a folder; expected a file", folder.path().display())
+        format!(
+            "{}: is a folder without .npy files; expected a file, or the rows of one matrix in them",
+            folder.path().display()
+        )
     );
     assert!(describe(&missing, &ReadOptions::default()).is_err());
     let known = ".npy .npz .pws .mtx .mm .png";

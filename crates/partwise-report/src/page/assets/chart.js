@@ -13,7 +13,7 @@ function linearTicks(least, most, about) {
   return ticks;
 }
 
-/** Powers of ten, or with their 2- and 5-folds where there are few. */
+/** Powers of ten, or with multiples between them where there are few, as far as there is room. */
 function logTicks(least, most, about) {
   const ticks = [];
   const first = Math.floor(Math.log10(least));
@@ -23,10 +23,13 @@ function logTicks(least, most, about) {
   for (let n = first; n <= last; n += every) ticks.push(10 ** n);
   const kept = ticks.filter(within);
   if (kept.length >= 3) return kept;
-  const finer = [];
-  for (let n = first; n <= last; n++) for (const factor of [1, 2, 5]) finer.push(factor * 10 ** n);
-  const fine = finer.filter(within);
-  return fine.length >= 2 ? fine : linearTicks(least, most, about);
+  for (const factors of [[1, 2, 5], [1, 3], [1]]) {
+    const finer = [];
+    for (let n = first; n <= last; n++) for (const factor of factors) finer.push(factor * 10 ** n);
+    const fine = finer.filter(within);
+    if (fine.length >= 2 && fine.length <= Math.max(about, 2)) return fine;
+  }
+  return linearTicks(least, most, about);
 }
 
 function tickText(value, format) {

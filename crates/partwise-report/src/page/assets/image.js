@@ -216,7 +216,7 @@ function makeStage() {
     el("div", { class: "beside" },
       el("div", { class: "stage-frame" }, stage, el("p", { class: "quiet small" }, "Drag across the picture, or move the divider with the arrow keys.")),
       el("div", {}, el("h3", {}, "Layers, strongest first"),
-        el("p", { class: "quiet small" }, "Point at one to see where in the picture it acts; press it to keep it so. Each is brightened to its own maximum."), list)));
+        el("p", { class: "quiet small" }, "Point at one to see where in the picture it acts; press it to keep it so. Each is brightened to its own maximum. Their numbers are of this order, not the model's."), list)));
   if (shrunkTo) RESULT.append(shrunkTo);
   use(rank);
 })();
