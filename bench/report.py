@@ -58,7 +58,7 @@ def costs_table(results, comparison):
         body.append([*case_cells(row), milliseconds(row["bare"]), *shown])
     note = (
         "Milliseconds an iteration, in brackets as a multiple of the two bare products V Hᵀ and WᵀV by numpy "
-        f"(dense) or SciPy (sparse) in the same session. Medians of turns ({comparison['seeds']}).\n\n"
+        f"(dense) or SciPy (sparse) in the same run. Medians of turns ({comparison['seeds']}).\n\n"
     )
     return note + table([*CASE_HEAD, "two products", *(f"`{peer}`" for peer in peers)], body)
 

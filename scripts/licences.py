@@ -101,7 +101,7 @@ def main() -> int:
 
     print("What is linked into partwise, under which licence, and the texts of these licences.\n")
     for crate in [standard, *crates]:
-        where = f"https://crates.io/crates/{crate['name']}/{crate['version']}" if crate.get("source") else ""
+        where = (crate.get("source") and crate["repository"]) or ""
         name = {"std": "Rust's standard library", "partwise-report": "DejaVu fonts"}.get(crate["name"])
         licence = "Bitstream Vera" if crate["name"] == "partwise-report" else crate["license"]
         print(f"{name or crate['name'] + ' ' + crate['version']}: {licence} {where}".rstrip())

@@ -14,7 +14,7 @@
 //! | [`audio`] | a sound's spectrogram, frames × bins | a template and its activations, itself a sound |
 //!
 //! Short programs in `examples/`, each run by `cargo run --release -p partwise-apps --example NAME`: `layers` (a picture), `compressed` (a
-//! `.pwz` file), `topics` and `sounds`.
+//! `.pwz` file), `parts` (many pictures), `topics` and `sounds`.
 
 pub mod audio;
 pub mod compress;

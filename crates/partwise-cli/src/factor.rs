@@ -158,7 +158,7 @@ impl Job<'_> {
         let solving = self.solving;
         let enough = rows.min(cols);
         // A start that is limited to that refuses more.
-        if solving.rank > enough && !solving.init.is_limited() {
+        if (1..solving.rank).contains(&enough) && !solving.init.is_limited() {
             terminal::warning(&format!(
                 "{} components for {rows} × {cols}: {enough} would hold every such matrix exactly",
                 solving.rank

@@ -18,10 +18,10 @@ const BAD_USE: u8 = 2;
 /// The flag for entries that are not known.
 pub(crate) const UNKNOWN: &str = "--missing-values nan";
 /// The flag for entries of any sign.
-pub(crate) const SIGNED: &str = "--constraint semi";
+pub(crate) const SIGNED: &str = "--constraint semi or convex";
 
-/// What a fit says of an entry of V that it does not take, with the flag under which it would.
-pub(crate) fn with_advice(error: anyhow::Error) -> anyhow::Error {
+/// What is said of an entry of V that is not taken, with the flag under which it would be; of one below zero only where that can be.
+pub(crate) fn with_advice(error: anyhow::Error, signed: bool) -> anyhow::Error {
     let line = one_line(&error);
     match error.downcast_ref::<Error>() {
         Some(Error::NotFinite {
@@ -29,8 +29,8 @@ pub(crate) fn with_advice(error: anyhow::Error) -> anyhow::Error {
         }) if value.is_nan() => {
             anyhow::anyhow!("{line}, or unknown under {UNKNOWN}")
         }
-        Some(Error::Negative { matrix: "V", .. }) => {
-            anyhow::anyhow!("{line}, but under {SIGNED}")
+        Some(Error::Negative { matrix: "V", .. }) if signed => {
+            anyhow::anyhow!("{line}, or of any sign under {SIGNED}")
         }
         _ => error,
     }
@@ -73,9 +73,15 @@ fn told(cause: &(dyn std::error::Error + 'static)) -> String {
     // One that is there is read, and not to be written.
     if let Some(partwise_io::Error::UnknownFormat { file, .. }) = cause.downcast_ref()
         && Path::new(file).exists()
-        && let Some(reader) = reader_of(file)
+        && let Some((what, command)) = reader_of(file)
     {
-        return format!("{cause}; {reader}");
+        return match std::env::args()
+            .nth(1)
+            .is_some_and(|given| given == command)
+        {
+            true => format!("{cause}; {what} with these flags are not read"),
+            false => format!("{cause}; {what} are for 'partwise {command}'"),
+        };
     }
     cause.to_string()
 }
@@ -97,16 +103,14 @@ fn flag(name: &str) -> String {
     }
 }
 
-/// The command that reads a kind of file which is no matrix.
-fn reader_of(file: &str) -> Option<&'static str> {
+/// A kind of file which is no matrix, and the command that reads it.
+fn reader_of(file: &str) -> Option<(&'static str, &'static str)> {
     let name = file.to_lowercase();
     let (_, extension) = name.strip_suffix(".gz").unwrap_or(&name).rsplit_once('.')?;
     match extension {
-        "wav" | "flac" | "ogg" | "oga" | "mp3" | "m4a" | "aac" => {
-            Some("sounds are for 'partwise audio'")
-        }
-        "jsonl" | "ndjson" => Some("documents are for 'partwise topics'"),
-        "pwz" => Some("compressed pictures are for 'partwise decompress'"),
+        "wav" | "flac" | "ogg" | "oga" | "mp3" | "m4a" | "aac" => Some(("sounds", "audio")),
+        "jsonl" | "ndjson" => Some(("documents", "topics")),
+        "pwz" => Some(("compressed pictures", "decompress")),
         _ => None,
     }
 }

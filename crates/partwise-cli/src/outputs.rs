@@ -1,7 +1,10 @@
 //! Files that appear together or not at all.
+//!
+//! A system gives files their names one by one, and a kill may come between two of them. So what is to get which name is written down
+//! first ([`DECIDED`]); the next command that reads or writes there finishes it.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -10,6 +13,11 @@ use tempfile::TempDir;
 
 /// Begins the names of what is only there while we work.
 const PREFIX: &str = ".partwise-";
+
+/// Among the staged files: the names that the others are to have, each closed by what no name has in it, and an end.
+const DECIDED: &str = ".decided";
+const CLOSE: &str = "\0";
+const END: &str = ".\0";
 
 /// What every fit may write.
 const OF_FITS: [&str; 5] = [
@@ -28,8 +36,12 @@ fn locked(paths: &Mutex<Vec<PathBuf>>) -> std::sync::MutexGuard<'_, Vec<PathBuf>
     paths.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Notes a file or folder that is read, if there is one of that name.
+/// Notes a file or folder that is read, if there is one of that name, once an earlier command that was killed is finished there.
 pub(crate) fn spare(path: &Path) {
+    finish_earlier(folder_of(path));
+    if path.is_dir() {
+        finish_earlier(path);
+    }
     if let Ok(path) = fs::canonicalize(path) {
         locked(&INPUTS).push(path);
     }
@@ -57,6 +69,44 @@ pub(crate) fn check_spared<'a>(
 ) -> anyhow::Result<()> {
     let mut names = names.into_iter();
     names.try_for_each(|name| refuse_input(&folder.join(name)))
+}
+
+/// Gives the files of a command that was killed among them their names, where it had come to that.
+fn finish_earlier(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let is_stage = entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(PREFIX.as_bytes());
+        if is_stage && entry.file_type().is_ok_and(|found| found.is_dir()) {
+            // What cannot be finished now stays for later.
+            let _ = finish(folder, &entry.path());
+        }
+    }
+}
+
+fn finish(folder: &Path, stage: &Path) -> io::Result<()> {
+    let mut decided = File::open(stage.join(DECIDED))?;
+    // Who works on it holds it; a kill lets it go.
+    decided.try_lock()?;
+    let mut text = String::new();
+    decided.read_to_string(&mut text)?;
+    let Some(names) = text.strip_suffix(END) else {
+        return Ok(());
+    };
+    for name in names.split_terminator(CLOSE) {
+        let (place, target) = (stage.join(name), folder.join(name));
+        let is_plain = Path::new(name).file_name() == Some(name.as_ref());
+        if !is_plain || !is_there(&place) {
+            continue;
+        }
+        if place.is_dir() && is_there(&target) {
+            fs::rename(&target, stage.join(format!("{name}.old")))?;
+        }
+        fs::rename(&place, &target)?;
+    }
+    fs::remove_dir_all(stage)
 }
 
 fn refuse_input(target: &Path) -> anyhow::Result<()> {
@@ -189,6 +239,7 @@ impl Staged {
     pub(crate) fn begin(folder: &Path) -> anyhow::Result<Self> {
         let refused = || format!("{}: cannot write into this folder", folder.display());
         let made = NewFolders::make(folder)?;
+        finish_earlier(folder);
         let stage = tempfile::Builder::new()
             .prefix(PREFIX)
             .tempdir_in(folder)
@@ -245,12 +296,12 @@ impl Staged {
         let place = self.place(name);
         let write = || {
             fs::write(&place, bytes)?;
-            fs::File::open(&place)?.sync_all()
+            File::open(&place)?.sync_all()
         };
         write().with_context(|| self.refused(name))
     }
 
-    /// Gives all files and folders their names; what has been written, in words, and which files of an earlier run stay beside it.
+    /// Gives all files and folders their names; what has been written, in words, and what was there before and stays.
     /// A folder takes the place of one of that name with all that is in there.
     ///
     /// # Errors
@@ -259,6 +310,7 @@ impl Staged {
         check_spared(&self.folder, self.names.iter().map(String::as_str))?;
         // Held until all is in its place: a request to end must not take away what stands aside for a moment.
         let noted = locked(&STAGES);
+        let decided = self.decide()?;
         let mut taken: Vec<(&str, bool)> = Vec::new();
         for name in &self.names {
             let (place, target) = (self.stage.path().join(name), self.folder.join(name));
@@ -274,26 +326,59 @@ impl Staged {
             };
             if let Err(error) = aside.and_then(|()| fs::rename(&place, &target)) {
                 // The first failure is the one to report.
+                let _ = fs::remove_file(self.stage.path().join(DECIDED));
                 taken.into_iter().for_each(|taken| self.take_back(taken));
                 return Err(error).with_context(|| self.refused(name));
             }
         }
-        drop(noted);
+        drop((noted, decided));
         self.made.keep();
-        let earlier = OF_FITS
-            .iter()
-            .filter(|&name| !self.names.iter().any(|new| new == name));
-        let earlier: Vec<_> = earlier
-            .copied()
-            .filter(|name| is_there(&self.folder.join(name)))
-            .collect();
         let (names, folder) = (self.names.join(", "), self.folder.display());
-        Ok(match earlier.as_slice() {
-            [] => format!("{names} in {folder}"),
-            _ => format!(
-                "{names} in {folder}, beside {} of an earlier run",
-                earlier.join(", ")
-            ),
+        Ok(format!("{names} in {folder}{}", self.beside()))
+    }
+
+    /// What else is in the folder, in words, but for what the command reads, and what it removes at its end.
+    fn beside(&self) -> String {
+        const SHOWN: usize = 3;
+        let goes = |name: &str| {
+            name.starts_with('.') || name.ends_with(".checkpoint") || name.ends_with(".part")
+        };
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let entries = entries.filter(|entry| {
+            let read =
+                fs::canonicalize(entry.path()).is_ok_and(|path| locked(&INPUTS).contains(&path));
+            !read
+        });
+        let others = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let mut others: Vec<_> = others
+            .filter(|name| !goes(name) && !self.names.contains(name))
+            .collect();
+        others.sort();
+        let shown = others.iter().take(SHOWN).map(String::as_str);
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        match others.len() {
+            0 => String::new(),
+            1..=SHOWN => format!(", beside {shown} from before"),
+            count => format!(", beside {shown} and {} more from before", count - SHOWN),
+        }
+    }
+
+    /// Writes down which names the files are to have: from here on they get them, whatever comes. The file is held as long as that takes.
+    fn decide(&self) -> anyhow::Result<File> {
+        let place = self.stage.path().join(DECIDED);
+        let write = || {
+            let mut file = File::create_new(&place)?;
+            // Where files cannot be held nobody finishes anything.
+            let _ = file.lock();
+            let names = self.names.iter().flat_map(|name| [name, CLOSE]);
+            let text: String = names.chain([END]).collect();
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            Ok(file)
+        };
+        write().map_err(|error: io::Error| {
+            let _ = fs::remove_file(&place);
+            anyhow::Error::new(error).context(self.refused(DECIDED))
         })
     }
 
@@ -430,7 +515,7 @@ mod tests {
     }
 
     #[test]
-    fn results_of_an_earlier_run_stay_and_are_named() {
+    fn what_was_there_stays_and_is_named() {
         let root = tempfile::tempdir().unwrap();
         let commit = |names: &[&str]| {
             let mut staged = Staged::begin(root.path()).unwrap();
@@ -447,6 +532,52 @@ mod tests {
             "{few}"
         );
         assert!(root.path().join("model.npz").exists());
+    }
+
+    #[test]
+    fn what_a_kill_has_left_is_finished_if_it_was_decided_and_nobody_is_at_it() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        let text = |name: &str| fs::read_to_string(at(name)).unwrap();
+        for (stage, files) in [
+            (
+                ".partwise-1",
+                &[
+                    ("W/part", "new"),
+                    ("model", "new"),
+                    (DECIDED, "run\0W\0model\0.\0"),
+                ][..],
+            ),
+            (".partwise-2", &[("report", "new"), (DECIDED, "report\0")]),
+            (".partwise-3", &[("report", "new")]),
+            (
+                ".partwise-4",
+                &[("report", "new"), (DECIDED, "report\0.\0")],
+            ),
+            (
+                ".partwise-5",
+                &[("other", "new"), (DECIDED, "../other\0sub/other\0.\0")],
+            ),
+            ("W", &[("part", "old"), ("more", "old")]),
+        ] {
+            for (name, text) in files {
+                let path = at(stage).join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+        }
+        fs::write(at("model"), "old").unwrap();
+        fs::write(at("report"), "old").unwrap();
+        let held = File::open(at(".partwise-4").join(DECIDED)).unwrap();
+        held.lock().unwrap();
+        spare(&at("model"));
+        assert_eq!([text("model"), text("W/part")], ["new", "new"]);
+        assert!(!at("W/more").exists() && !at(".partwise-1").exists());
+        assert_eq!(text("report"), "old");
+        drop(held);
+        check_folder(root.path()).unwrap();
+        assert_eq!(text("report"), "new");
+        assert!(at(".partwise-2").exists() && at(".partwise-3").exists() && !at("other").exists());
     }
 
     #[test]

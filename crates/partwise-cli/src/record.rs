@@ -343,12 +343,18 @@ pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
         Some(init) => format!("{}, seed {}", chosen(init, asked.init.name()), asked.seed),
         None => "as given".to_owned(),
     };
+    for (factor, given) in [("W", &asked.start_w), ("H", &asked.start_h)] {
+        if given.is_some() && run.extra["init"].is_string() {
+            start.push_str(&format!(", {factor} as given"));
+        }
+    }
     if asked.n_init.get() > 1 {
         start.push_str(&format!(", the best of {}", asked.n_init));
     }
     if let Some(steps) = run.extra.get("approach_iterations") {
         start.push_str(&format!(
-            ", taken near the data by {steps} iterations for the squared loss"
+            ", taken near the data by {} for the squared loss",
+            counted(steps.as_u64().unwrap_or_default(), "iteration")
         ));
     }
     table.row("start", start);

@@ -101,9 +101,9 @@ pub fn write_atomically<E: From<Error>>(
     }
     handle.sync_all().map_err(refused)?;
     drop(handle);
-    temporary_path
-        .persist(&target)
-        .map_err(|error| refused(error.error))?;
+    fs::rename(&temporary_path, &target).map_err(refused)?;
+    // It is no longer there.
+    let _ = temporary_path.keep();
     // The new name itself must survive a power cut; folders cannot be opened so on every system.
     #[cfg(unix)]
     File::open(&folder)

@@ -31,8 +31,9 @@
 //!
 //! Short programs in `examples/`, each run by `cargo run --release -p partwise --example NAME`: `factor` (every solver), `counts` (a sparse
 //! matrix of counts and the Kullback–Leibler divergence), `missing` (entries that are not known), `transform` (new rows), `stream` (rows that
-//! come once, in batches), `disk` (a matrix that stays in its file), `constraints`, `held` (components that
-//! are known), `joint` (several matrices), `consensus`, `tree`, `resume` (a fit that goes on from its state), and `rank` (how often each method finds a rank).
+//! come once, in batches), `disk` (a matrix that stays in its file), `remote` (blocks of rows that are elsewhere), `constraints`, `held`
+//! (components that are known), `joint` (several matrices), `convolutive` (components that last several rows), `consensus`, `tree`, `resume`
+//! (a fit that goes on from its state), and `rank` (how often each method finds a rank).
 //!
 //! # How it works
 //!

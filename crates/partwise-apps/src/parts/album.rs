@@ -19,6 +19,8 @@ pub struct Album {
     pub width: usize,
     /// m × (height · width), row-major, not below zero.
     pub values: Vec<f32>,
+    /// What stood for white where they come from, and they were divided by; 1 of pictures.
+    pub white: f32,
 }
 
 impl Album {
@@ -42,14 +44,16 @@ impl Album {
             });
         }
         let most = values.iter().copied().fold(1.0, f32::max);
-        if most.is_finite() && most > 1.0 {
-            values.iter_mut().for_each(|value| *value /= most);
+        let white = if most.is_finite() { most } else { 1.0 };
+        if white > 1.0 {
+            values.iter_mut().for_each(|value| *value /= white);
         }
         Ok(Self {
             names: (1..=rows).map(|row| row.to_string()).collect(),
             height,
             width,
             values,
+            white,
         })
     }
 
@@ -103,6 +107,7 @@ pub fn load_folder(
         height,
         width,
         values: Vec::with_capacity(files.len() * height * width),
+        white: 1.0,
     };
     for (index, file) in files.iter().enumerate() {
         watch(index, files.len());

@@ -6,39 +6,47 @@ mod consensus;
 mod convert;
 mod counting;
 mod fit;
+mod image;
+mod info;
 mod joint;
 mod parts;
 mod rank;
+mod reconstruct;
 pub(crate) mod report;
 mod solving;
 mod topics;
+mod transform;
 mod tree;
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::builder::ArgPredicate;
-use clap::{ArgMatches, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgMatches, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use partwise_io::{Dtype, Format};
 
+// A crate that the tests use has the same name.
+pub(crate) use self::image::ImageArguments;
 pub(crate) use audio::{AudioArguments, Example};
 pub(crate) use compress::{CompressArguments, DecompressArguments};
 pub(crate) use consensus::ConsensusArguments;
 pub(crate) use convert::ConvertArguments;
 pub(crate) use counting::{CountingArguments, MissingArguments, MissingValue, Zeros};
 pub(crate) use fit::{CheckpointArguments, FitArguments};
+pub(crate) use info::InfoArguments;
 pub(crate) use joint::JointArguments;
 pub(crate) use parts::{PartsArguments, Shape};
 pub(crate) use rank::RankArguments;
-pub(crate) use solving::SolvingArguments;
+pub(crate) use reconstruct::ReconstructArguments;
+pub(crate) use solving::{MAX_ITER, SolvingArguments};
 use solving::{of_many_fits, rank_unless_applied, tolerance_of_uses};
 pub(crate) use topics::{
     DocumentArguments, MATRIX, TermArguments, TopicsArguments, WeightingName, Width, Words,
 };
+pub(crate) use transform::TransformArguments;
 pub(crate) use tree::TreeArguments;
 
-use crate::memory::Size;
 use crate::outputs;
 
 const EXAMPLES: &str = "\
@@ -62,28 +70,6 @@ Examples:
 
 Exit codes: 0 done, 1 failed (as on a full disk), 2 wrong use or unusable input, \
 130 stopped by Ctrl-C.";
-
-const TRANSFORM_EXAMPLES: &str = "\
-Examples:
-  partwise transform topics/model.npz new.mtx -o w.npy
-  partwise transform topics/model.npz new.csv -o w.csv     names of rows are kept";
-
-const RECONSTRUCT_EXAMPLES: &str = "\
-Examples:
-  partwise reconstruct topics/model.npz -o v.npy
-  partwise reconstruct topics/model.npz -o v.csv     names of rows and columns are kept";
-
-const INFO_EXAMPLES: &str = "\
-Examples:
-  partwise info counts.mtx
-  partwise info pbmc.h5ad#raw/X
-  partwise info topics/model.npz --json";
-
-const IMAGE_EXAMPLES: &str = "\
-Examples:
-  partwise image photo.png -k 20 -o photo-20/
-  partwise image photo.jpg --color -k 40 -o photo-40/
-  partwise image photo.png -k 20 --init random --seed 1 --solver anls -o other-start/";
 
 const COMPLETION_EXAMPLES: &str = "\
 Examples:
@@ -120,19 +106,19 @@ pub(crate) enum Command {
     #[command(after_help = joint::EXAMPLES, mut_args(joint::flags))]
     Joint(JointArguments),
     /// Express new samples in the components of a model
-    #[command(after_help = TRANSFORM_EXAMPLES)]
+    #[command(after_help = transform::EXAMPLES)]
     Transform(TransformArguments),
     /// Multiply the factors of a model
-    #[command(after_help = RECONSTRUCT_EXAMPLES)]
+    #[command(after_help = reconstruct::EXAMPLES)]
     Reconstruct(ReconstructArguments),
     /// Make a store of row blocks of a matrix, which a fit reads without room for all of it
     #[command(after_help = convert::EXAMPLES)]
     Convert(ConvertArguments),
     /// Say what a file of a matrix or a model holds
-    #[command(after_help = INFO_EXAMPLES)]
+    #[command(after_help = info::EXAMPLES)]
     Info(InfoArguments),
     /// Factor a picture: writes what its components make of it, and how well
-    #[command(after_help = IMAGE_EXAMPLES)]
+    #[command(after_help = image::EXAMPLES)]
     Image(ImageArguments),
     /// Compress a picture into a small .pwz file
     #[command(after_help = compress::COMPRESS_EXAMPLES)]
@@ -141,7 +127,7 @@ pub(crate) enum Command {
     #[command(after_help = compress::DECOMPRESS_EXAMPLES)]
     Decompress(DecompressArguments),
     /// Factor many pictures: writes their parts, and how each is a sum of some
-    #[command(after_help = parts::PARTS_EXAMPLES)]
+    #[command(after_help = parts::EXAMPLES)]
     Parts(PartsArguments),
     /// Find the topics of documents: writes them, their documents, and how good they are
     #[command(
@@ -171,85 +157,6 @@ pub(crate) enum Command {
         /// The command
         command: Option<String>,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TransformArguments {
-    /// The model, as written by fit
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) model: PathBuf,
-    /// The new samples in rows, with the columns that the model was fitted on; - for standard input
-    #[arg(value_name = "NEW", value_hint = ValueHint::FilePath)]
-    pub(crate) input: PathBuf,
-    /// File for W: .npy, .csv, ...
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) output: PathBuf,
-    /// File for the class of each new sample, a .csv, by a model that was fitted with the constraint labels
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) classes: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) missing: MissingArguments,
-    /// Format of NEW, if its first bytes and its name should not decide
-    #[arg(long, value_parser = format_names())]
-    pub(crate) format: Option<String>,
-    /// Memory to take at most, as in 512M, 2G or 1.5GiB; a file that gives its rows (.pws, .npy, Parquet, HDF5, ...) and
-    /// does not fit stays on disk [default: what the machine can give]
-    #[arg(long, value_name = "SIZE")]
-    pub(crate) memory: Option<Size>,
-    /// Threads to work with [default: all]; the answer has the same bits for any number
-    #[arg(long, value_name = "N", value_parser = threads)]
-    pub(crate) threads: Option<NonZeroUsize>,
-    /// Print nothing but errors
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ReconstructArguments {
-    /// The model, as written by fit
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) model: PathBuf,
-    /// File for W H: .npy, .csv, ...
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) output: PathBuf,
-    /// Print nothing but errors
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct InfoArguments {
-    /// The matrix or model; FILE#ARRAY for one of several in a file; - for standard input
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) file: PathBuf,
-    /// Format of the file, if its first bytes and its name should not decide
-    #[arg(long, value_parser = format_names())]
-    pub(crate) format: Option<String>,
-    /// Print JSON instead of a table
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ImageArguments {
-    /// The picture, of any common format
-    #[arg(value_name = "PICTURE", value_hint = ValueHint::FilePath)]
-    pub(crate) input: PathBuf,
-    /// Folder for the results; made if it is not there
-    #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
-    pub(crate) output: PathBuf,
-    /// Factor red, green and blue side by side as one matrix, instead of grey
-    #[arg(long, visible_alias = "colour")]
-    pub(crate) color: bool,
-    /// Do not compress the picture at several sizes to compare with the truncated SVD and JPEG
-    #[arg(long)]
-    pub(crate) no_rate_distortion: bool,
-    #[command(flatten)]
-    pub(crate) solving: SolvingArguments,
-    #[command(flatten)]
-    pub(crate) reporting: ReportingArguments,
-    #[command(flatten)]
-    pub(crate) page: PageArguments,
 }
 
 /// How the input is read.

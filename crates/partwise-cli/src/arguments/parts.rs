@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 
 use super::{PageArguments, ReportingArguments, SolvingArguments};
 
-pub(crate) const PARTS_EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   partwise parts faces/ -k 49 -o faces-49/
   partwise parts digits.npy --shape 28x28 -k 40 -o digits-40/

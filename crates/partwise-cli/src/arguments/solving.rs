@@ -10,6 +10,9 @@ use partwise::{Constraint, Factor, Init, Loss, Nmf, Penalty, Solver};
 use crate::choice::FromTable;
 use crate::classes::ClassFile;
 
+/// Iterations at most, unless others are asked for.
+pub(crate) const MAX_ITER: usize = 200;
+
 /// The problem and how it is solved.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Factorisation")]
@@ -40,7 +43,7 @@ pub(crate) struct SolvingArguments {
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 200,
+        default_value_t = MAX_ITER,
         allow_negative_numbers = true
     )]
     pub(crate) max_iter: usize,

@@ -1,7 +1,7 @@
 //! `partwise fit`: a matrix into factors.
 
 use anyhow::{Context, bail};
-use partwise::{Factorization, Matrix, StopReason};
+use partwise::{Factorization, Loss, Matrix, StopReason};
 use partwise_io::{Precision, Stored};
 use partwise_report::{decimal, percent};
 use serde_json::{Value, json};
@@ -32,7 +32,8 @@ const READINGS: &str = "readings";
 
 pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
     let limit = Limit::from(arguments.memory);
-    fit(arguments).map_err(|error| limit.told(with_advice(error), ""))
+    let signed = arguments.solving.loss == Loss::FROBENIUS;
+    fit(arguments).map_err(|error| limit.told(with_advice(error, signed), ""))
 }
 
 fn fit(arguments: &FitArguments) -> anyhow::Result<Ending> {
@@ -247,7 +248,7 @@ pub(super) fn finish<T: Number>(
     if let (Some(error), Some(above)) = (run.figure(SVD_ERROR), run.figure(ABOVE_BOUND)) {
         let error = format!("{} (truncated SVD)", percent(error));
         table.row("best possible error", error);
-        table.row("loss above the least", decimal(above, 5));
+        table.row("squared error above it", decimal(above, 5));
     }
     let end = (stop, arguments.output.as_path());
     let ending = record::finish(&run, table, &written, end, reporting)?;

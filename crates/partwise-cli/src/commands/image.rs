@@ -13,13 +13,13 @@ use partwise_report::{
 use crate::arguments::{ImageArguments, SolvingArguments};
 use crate::factor::Job;
 use crate::factoriser::Engine;
-use crate::interrupt::Ending;
+use crate::interrupt::{self, Ending};
 use crate::memory::Limit;
 use crate::outputs::{self, Staged};
 use crate::progress::Progress;
 use crate::rate::Rates;
 use crate::record::{self, Data};
-use crate::{input, memory, page};
+use crate::{input, memory, page, terminal};
 
 /// Longest side of a layer's picture in pixels: more than any cell of a gallery has.
 const LAYER_SIDE: usize = 480;
@@ -150,7 +150,14 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     if let Some(rates) = &rates {
         rates.list(&mut table);
     }
-    record::finish(&run, table, &written, (stop, &arguments.output), reporting)
+    let end = (stop, arguments.output.as_path());
+    let ending = record::finish(&run, table, &written, end, reporting)?;
+    // The fit was done by then.
+    let cut_short = rates.is_none() && interrupt::requested() && stop != StopReason::Stopped;
+    if cut_short && !reporting.quiet {
+        terminal::note("stopped; the curves of quality over bytes are left out");
+    }
+    Ok(if cut_short { Ending::Stopped } else { ending })
 }
 
 /// W H as a picture, clipped as its pixels will be.

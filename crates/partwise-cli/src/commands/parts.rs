@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use partwise::Matrix;
+use partwise::{Error, Matrix};
 use partwise_apps::image::DEFAULT_LIMIT_BYTES;
 use partwise_apps::parts::{Album, Parts, load_folder};
 use partwise_report::{
@@ -111,12 +111,19 @@ pub(crate) fn run(arguments: &PartsArguments) -> anyhow::Result<Ending> {
 /// The pictures: of a folder, or the rows of a matrix.
 fn album(arguments: &PartsArguments, name: &str, progress: &Progress) -> anyhow::Result<Album> {
     if let Some(Shape { height, width }) = arguments.shape {
-        if arguments.input.is_dir() {
-            bail!("{name} is a folder; --shape is for a matrix with one picture a row");
-        }
         let matrix = input::read_as::<f32>(&arguments.input, None)?;
         let dense = dense_from_file(matrix.matrix)?;
         let (rows, columns) = (dense.rows(), dense.cols());
+        // With the value that the file has, and not a share of white.
+        if let Some(place) = dense.as_slice().iter().position(|value| *value < 0.0) {
+            let error = Error::Negative {
+                matrix: "V",
+                value: dense.as_slice()[place].into(),
+                row: place / columns,
+                col: place % columns,
+            };
+            return Err(anyhow::Error::new(error).context(name.to_owned()));
+        }
         let album = Album::from_rows(dense.into_values(), rows, columns, (height, width));
         let mut album = album.with_context(|| name.to_owned())?;
         if let Some(names) = matrix.row_names {
@@ -153,6 +160,7 @@ impl Figures {
         let extra = &mut run.extra;
         extra.insert("width".to_owned(), album.width.into());
         extra.insert("height".to_owned(), album.height.into());
+        extra.insert("white".to_owned(), album.white.into());
         extra.insert("part_sparseness".to_owned(), self.parts.clone().into());
         extra.insert("code_sparseness".to_owned(), self.codes.clone().into());
         run.set_figure("mean_part_sparseness", mean(&self.parts))?;
@@ -170,6 +178,10 @@ impl Figures {
                 album.height
             ),
         );
+        if album.white != 1.0 {
+            let white = decimal(album.white.into(), 6);
+            table.row("white", format!("{white}; V was divided by that"));
+        }
         table.row("sparseness of parts", spread(&self.parts));
         table.row("sparseness of codes", spread(&self.codes));
     }

@@ -17,9 +17,13 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Ending> {
     };
     let bytes = std::fs::read(&arguments.run).with_context(|| name.clone())?;
     let text = String::from_utf8_lossy(&bytes);
-    let run = Run::from_json(&text)
-        .map_err(|error| anyhow!("{name}: {}", failure::one_line(&error.into())))?;
-    outputs::check_file(&output)?;
+    let run = Run::from_json(&text).map_err(|error| {
+        anyhow!(
+            "{name}: {}; expected that of a fit",
+            failure::one_line(&error.into())
+        )
+    })?;
+    outputs::check_named(&output, "html")?;
     let content = page::kept(folder, &text).unwrap_or_else(|reason| {
         if !arguments.quiet {
             terminal::warning(&format!(

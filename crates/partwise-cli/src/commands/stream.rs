@@ -17,7 +17,7 @@ use partwise_io::{Batch, Model, ReadOptions, for_each_batch};
 use partwise_report::{Run, decimal, duration};
 use serde_json::json;
 
-use crate::arguments::{FitArguments, Precision as Wanted};
+use crate::arguments::{FitArguments, MAX_ITER, Precision as Wanted};
 use crate::interrupt::{self, Ending};
 use crate::memory::Limit;
 use crate::number::{Number, to_file};
@@ -42,6 +42,8 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<Ending> {
         ("--start-w", solving.start_w.is_some()),
         ("--start-h", solving.start_h.is_some()),
         ("--hold", solving.hold.is_some()),
+        ("--max-iter", solving.max_iter != MAX_ITER),
+        ("--constraint", !solving.constraint.is_empty()),
         ("--checkpoint", arguments.keeping.checkpoint.is_some()),
     ] {
         if given {

@@ -6,6 +6,7 @@ use partwise_io::{AnyDense, AnyMatrix, Classes, Dense, Matrix, MatrixToWrite, Mo
 use partwise_report::{duration, percent};
 
 use crate::arguments::{MissingArguments, TransformArguments};
+use crate::failure::with_advice;
 use crate::interrupt::Ending;
 use crate::memory::Limit;
 use crate::number::{self, Number, at_precision};
@@ -14,10 +15,20 @@ use crate::table::Table;
 use crate::{classes, counting, factor, input, outputs, record, terminal};
 
 pub(crate) fn run(arguments: &TransformArguments) -> anyhow::Result<Ending> {
+    find(arguments).map_err(|error| with_advice(error, false))
+}
+
+fn find(arguments: &TransformArguments) -> anyhow::Result<Ending> {
     outputs::check_matrix_file(&arguments.output)?;
     let model = partwise_io::read_model(&arguments.model)?;
     if let Some(path) = &arguments.classes {
-        outputs::check_file(path)?;
+        outputs::check_named(path, "csv")?;
+        if *path == arguments.output {
+            bail!(
+                "{}: is where W is to be written; expected another file for the classes",
+                path.display()
+            );
+        }
         if model.classes.is_none() {
             bail!(
                 "{}: tells no classes; expected a model of fit --constraint labels --labels FILE",

@@ -1,7 +1,7 @@
 //! The same faults as in `faults.rs`, at every place where they may come: each call of the system that reads or changes a file fails once,
 //! or is the moment of a kill. (`common/calls.c` stands between the program and the system.)
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -208,6 +208,7 @@ fn a_write_that_fails_changes_nothing() {
         place.succeed(&format!("{arguments} -q"));
         let _ = fs::remove_dir_all(place.path("kept"));
         let [_, writes] = counts(&place, arguments, NO_SPACE);
+        let expected = outcome(&place, arguments);
         let _ = fs::remove_dir_all(place.path("kept"));
         for number in some_of(writes) {
             let what = format!("{arguments}, write {number} of {writes}");
@@ -215,8 +216,15 @@ fn a_write_that_fails_changes_nothing() {
             let output = hindered(&place, arguments, ("write", number, NO_SPACE));
             // A fit goes on without its checkpoint, and says so. Where fits run beside each other the last calls may not be reached.
             let complaint = String::from_utf8_lossy(&output.stderr);
-            let reached = complaint.contains("No space left") || number + 10 < writes;
-            if output.status.success() && (complaint.contains("No space left") || !reached) {
+            let told = complaint.contains("No space left");
+            if output.status.success() {
+                let goes_on = ["--checkpoint", "rank ", "consensus "];
+                let may = goes_on.iter().any(|word| arguments.contains(word));
+                assert!(may && (told || number + 10 >= writes), "{what}: {output:?}");
+                assert!(
+                    outcome(&place, arguments) == expected,
+                    "{what}: another outcome"
+                );
                 let _ = fs::remove_dir_all(place.path("kept"));
                 continue;
             }
@@ -226,6 +234,82 @@ fn a_write_that_fails_changes_nothing() {
         }
         let _ = fs::remove_dir_all(place.path("kept"));
     }
+}
+
+/// Results of a command that takes the place of those of another: all are the old ones or all the new, at the latest when the next command
+/// has looked there.
+#[test]
+fn a_kill_over_earlier_results_mixes_nothing() {
+    /// Calls at the end, among which files get their names.
+    const LAST: usize = 40;
+    let place = place();
+    let mut finished = 0;
+    for (old, new, folder) in [
+        ("fit v.npy -k 2", "fit v.npy -k 3", "fitted"),
+        (
+            "fit v.npy -k 2 --split-w --pieces 3",
+            "fit v.npy -k 3 --split-w --pieces 2",
+            "split",
+        ),
+        (
+            "rank v.npy --ranks 1..3 --starts 2",
+            "rank v.npy --ranks 2..4 --starts 2",
+            "ranks",
+        ),
+        ("image photo.png -k 2", "image photo.png -k 3", "layers"),
+    ] {
+        let new = format!("{new} -o {folder}");
+        let of_folder = || {
+            let mut files = results(&place);
+            files.retain(|path, _| path.starts_with(place.path(folder)));
+            files
+        };
+        place.succeed(&format!("{old} -o {folder} -q"));
+        let before = of_folder();
+        let [_, writes] = counts(&place, &new, KILL);
+        let after = of_folder();
+        let replaced = |path: &&PathBuf| before.get(*path) != after.get(*path);
+        let replaced: Vec<_> = after.keys().filter(replaced).collect();
+        assert!(replaced.len() > 2, "{new}: is like {old}");
+        let is_new = |files: &BTreeMap<PathBuf, Vec<u8>>| {
+            let all = replaced
+                .iter()
+                .all(|path| files.get(*path) != before.get(*path));
+            (all && files.keys().eq(after.keys())).then_some(true)
+        };
+        let last = LAST.min(writes);
+        for number in some_of(last) {
+            let number = writes - last + number;
+            let _ = fs::remove_dir_all(place.path(folder));
+            for (path, bytes) in &before {
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, bytes).unwrap();
+            }
+            let what = format!("{new}, killed at write {number} of {writes}");
+            let output = hindered(&place, &new, ("write", number, KILL));
+            let killed = output.status.signal() == Some(9);
+            assert!(killed || number + 10 >= writes, "{what}: {output:?}");
+            let state = |files: &_| match *files == before {
+                true => Some(false),
+                false => is_new(files),
+            };
+            let left = state(&of_folder());
+            place.run(&format!("info {folder}/run.json"));
+            let found = of_folder();
+            let is_new = state(&found);
+            assert!(is_new.is_some(), "{what}: a mixture");
+            assert!(
+                left.is_none_or(|left| left == is_new.unwrap()),
+                "{what}: changed"
+            );
+            finished += usize::from(left.is_none());
+            found
+                .keys()
+                .for_each(|path| assert_whole(&place, path, &what));
+            sweep(&place);
+        }
+    }
+    assert!(finished > 0, "no kill came between two names");
 }
 
 #[test]

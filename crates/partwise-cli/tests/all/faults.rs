@@ -204,6 +204,7 @@ fn a_full_file_system_is_an_error_and_stays_empty() {
     let tried = mounted("size=64k", "true", "--version");
     if !tried.is_ok_and(|tried| tried.status.success()) {
         // A system that lets nobody mount anything: the limits on the size of a file above are what can be tried.
+        assert!(std::env::var_os("CI").is_none(), "nothing can be mounted");
         return;
     }
     for (arguments, output) in WRITERS {

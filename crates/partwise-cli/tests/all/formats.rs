@@ -393,3 +393,31 @@ fn what_crosses_bands_and_runs_has_the_bits_of_memory() {
         assert_eq!(held.meta["objective"], left.meta["objective"], "{file}");
     }
 }
+
+/// As a matrix and as a picture: on white where it is transparent, and turned as it says.
+#[test]
+fn a_picture_is_the_same_to_every_command() {
+    let place = Place::new();
+    let exif = [
+        b"MM\0*\0\0\0\x08".as_slice(),
+        &[0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0],
+    ]
+    .concat();
+    let pixels: Vec<u8> = (0..4 * 3 * 5).map(|i| (i * 37 % 256) as u8).collect();
+    let mut file = Vec::new();
+    let mut encoder = image::codecs::png::PngEncoder::new(&mut file);
+    image::ImageEncoder::set_exif_metadata(&mut encoder, exif).unwrap();
+    let kind = image::ExtendedColorType::Rgba8;
+    image::ImageEncoder::write_image(encoder, &pixels, 3, 5, kind).unwrap();
+    place.file("a.png", file);
+    let read = partwise_io::read(place.path("a.png"), &Default::default()).unwrap();
+    let partwise_io::AnyMatrix::F64(partwise_io::Matrix::Dense(read)) = read.matrix else {
+        panic!("no dense matrix of double precision");
+    };
+    let channels = partwise_apps::image::Channels::Grey;
+    let shown = partwise_apps::image::load(&place.path("a.png"), channels, 1 << 20).unwrap();
+    assert_eq!(((read.rows, read.cols), shown.shape()), ((3, 5), (3, 5)));
+    for (read, shown) in read.data.iter().zip(shown.values()) {
+        assert!((read - f64::from(*shown)).abs() < 1e-6, "{read} {shown}");
+    }
+}

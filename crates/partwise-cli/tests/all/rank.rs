@@ -162,6 +162,18 @@ fn a_survey_that_is_killed_goes_on() {
     assert!(!kept.exists());
 }
 
+#[test]
+fn a_survey_that_chooses_no_rank_leaves_its_figures() {
+    let place = Place::new();
+    place.file("v.npy", three_kinds());
+    let table = place.succeed("rank v.npy --ranks 2..3 --methods elbow -o out");
+    assert!(table.contains("survey.csv"), "{table}");
+    let run = place.json("out/run.json");
+    assert_eq!(run["survey"]["complete"], true);
+    assert_eq!(run["survey"]["decided_by"], serde_json::Value::Null);
+    assert!(!place.path("out/model.npz").exists());
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_keeps_the_ranks_that_are_done() {

@@ -49,7 +49,7 @@ fn a_tree_writes_its_nodes_the_leaf_of_each_row_and_a_model() {
     // Of each leaf the columns of its kind are named, and those of its two kinds.
     for leaf in nodes.iter().filter(|node| !node[4].is_empty()) {
         let columns = leaf[8]
-            .split(' ')
+            .split("; ")
             .map(|column| column.parse::<usize>().unwrap() - 1);
         let (own, of_two): (Vec<usize>, Vec<usize>) = columns.partition(|j| *j < 12);
         let mut kinds: Vec<usize> = own.iter().map(|j| j / 3).collect();

@@ -1,11 +1,12 @@
 //! Pictures as grey matrices: height × width, black 0, white 1.
 //!
-//! Colours become luminance, 0.2126 R + 0.7152 G + 0.0722 B (Rec. 709) of the stored values, in full precision;
-//! transparency is ignored.
+//! Colours become luminance, 0.2126 R + 0.7152 G + 0.0722 B (Rec. 709) of the stored values, in full precision; what is
+//! transparent is on white paper, and the picture as its Exif data turns it.
 
 use std::io::BufReader;
 
 use exr::meta::BlockDescription;
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::{FileFormat, ReadOptions, looks_binary};
@@ -93,7 +94,11 @@ fn decode(source: Source, budget: &Budget, options: &ReadOptions) -> Result<Tabl
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(limit);
     reader.limits(limits);
-    let picture = reader.decode().map_err(refused)?;
+    let mut decoder = reader.into_decoder().map_err(refused)?;
+    // Damaged Exif data must not cost the picture.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
+    picture.apply_orientation(orientation);
     let stored_as = format!("{:?} image", picture.color());
     at_precision!(precision, T => Ok(Table::unnamed(T::any(Matrix::Dense(grey::<T>(&picture, budget)?)), stored_as)))
 }
@@ -138,7 +143,11 @@ fn grey<T: Real>(picture: &DynamicImage, budget: &Budget) -> Result<Dense<T>, Er
                         .map(|(weight, &channel)| weight * f64::from(channel))
                         .sum()
                 };
-                T::from_f64(value / $most)
+                let alpha = match $channels {
+                    2 | 4 => (f64::from(pixel[$channels - 1]) / $most).clamp(0.0, 1.0),
+                    _ => 1.0,
+                };
+                T::from_f64(value / $most * alpha + (1.0 - alpha))
             }))
         };
     }

@@ -206,8 +206,9 @@ impl ConsensusNmf {
         };
         let copy = match self.bootstrap {
             0 => 0,
-            _ => v.stored() as u64 * 2 * (size_of::<T>() as u64 + 8),
+            _ => 2 * (size_of::<T>() as u64 + 8),
         };
+        let copy = copy.saturating_mul(v.stored() as u64);
         let each = self.nmf.memory_needed(v).saturating_add(copy);
         // What the runs found is there twice for a while.
         let fits = (self.runs as u64)

@@ -32,12 +32,14 @@ impl Holes {
     const MOST: f64 = 0.5;
 
     /// What is missing, and V with zeros in its place, for the Σ v² of the rest. `None` for a V of which some line, along or
-    /// across, is missing for the most part.
+    /// across, is missing for the most part, and for one whose lines have more places than their numbers here can say.
     pub(crate) fn of<'a, T: Float>(
         source: &Source<'a, T>,
         squares: f64,
     ) -> Option<(Source<'a, T>, Self)> {
-        let along = Places::missing(&source.rows());
+        let lines = source.rows();
+        u32::try_from(lines.count().max(lines.length())).ok()?;
+        let along = Places::missing(&lines);
         let across = along.turned();
         if [&along, &across]
             .iter()

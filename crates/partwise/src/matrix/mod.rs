@@ -148,7 +148,7 @@ impl<'a, T: Float> Matrix<'a, T> {
     /// Number of stored entries: m · n for a dense matrix.
     pub fn stored(&self) -> usize {
         match self {
-            Self::Dense(view) => view.nrows() * view.ncols(),
+            Self::Dense(view) => view.nrows().saturating_mul(view.ncols()),
             Self::Csr(sparse) | Self::Csc(sparse) => sparse.stored(),
             Self::Streamed(streamed) => streamed.lines.stored(),
         }

@@ -200,7 +200,7 @@ impl<T> Stream<'_, T> {
     /// Stored entries.
     pub(super) fn stored(&self) -> usize {
         match self {
-            Self::Dense(lines) => lines.rows() * lines.cols(),
+            Self::Dense(lines) => lines.rows().saturating_mul(lines.cols()),
             Self::Sparse(_, total) => total.stored,
             Self::Lean(lines) => lines.stored(),
         }

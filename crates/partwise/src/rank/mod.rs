@@ -226,10 +226,11 @@ impl RankSurvey {
         };
         let value = size_of::<T>() as u64;
         let copy = match v {
-            Matrix::Dense(_) => v.stored() as u64 * value,
+            Matrix::Dense(_) => value,
             // With the places that are held out, and its twin.
-            _ => v.stored() as u64 * 2 * (1 + entries::HELD_PER_STORED as u64) * (value + 8),
+            _ => 2 * (1 + entries::HELD_PER_STORED as u64) * (value + 8),
         };
+        let copy = copy.saturating_mul(v.stored() as u64);
         let fits = (self.starts as u64)
             .saturating_add(self.folds as u64)
             .saturating_add((blocks::GROUPS * blocks::GROUPS) as u64);

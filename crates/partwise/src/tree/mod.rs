@@ -126,11 +126,13 @@ impl NmfTree {
     pub fn memory_needed<T: Float>(&self, v: &Matrix<'_, T>) -> u64 {
         let value = size_of::<T>() as u64;
         let (m, n) = (v.rows() as u64, v.cols() as u64);
-        let copies = v.stored() as u64 * (value + if v.is_sparse() { 4 } else { 0 });
+        let entry = value + if v.is_sparse() { 4 } else { 0 };
+        let copies = entry.saturating_mul(v.stored() as u64);
         let last = self.flat(self.leaves).memory_needed(v);
         let pairs = self.pairs().memory_needed(v).saturating_mul(2);
-        let nodes = (self.leaves as u64).saturating_mul(2 * (n * value + 64));
-        let nodes = nodes.saturating_add(16 * m);
+        let node = n.saturating_mul(value).saturating_add(64);
+        let nodes = (self.leaves as u64).saturating_mul(2).saturating_mul(node);
+        let nodes = nodes.saturating_add(m.saturating_mul(16));
         last.max(pairs.saturating_add(copies)).saturating_add(nodes)
     }
 

@@ -4,9 +4,10 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use crate::common::{Storage, Stored, random};
+use faer::MatRef;
 use partwise::{
     ConsensusNmf, ConvolutiveNmf, Dense, Error, Factor, Factorization, Init, Loss, Matrix, Nmf,
-    Penalty, Progress, RankSurvey, Solver, Start, truncated_svd,
+    NmfTree, Penalty, Progress, RankSurvey, Solver, Start, truncated_svd,
 };
 use proptest::prelude::*;
 
@@ -280,6 +281,19 @@ fn what_absurd_requests_need_is_a_number() {
             .memory_needed(&v),
     ];
     assert_eq!(needs, [u64::MAX; 3]);
+    // One number that is seen again and again.
+    let one = 1.0;
+    let vast = Matrix::Dense(MatRef::from_repeated_ref(&one, usize::MAX / 2, 4));
+    assert_eq!(vast.stored(), usize::MAX);
+    let needs = [
+        Nmf::new(2).memory_needed(&vast),
+        ConsensusNmf::new(Nmf::new(2))
+            .bootstrap(2)
+            .memory_needed(&vast),
+        RankSurvey::new([2]).memory_needed(&vast),
+        NmfTree::new(2).memory_needed(&vast),
+    ];
+    assert!(needs.iter().all(|&bytes| bytes > u64::MAX / 4), "{needs:?}");
 }
 
 #[test]

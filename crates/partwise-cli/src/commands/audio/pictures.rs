@@ -118,7 +118,7 @@ impl Pictures<'_> {
         let values = self.decibels(&overview.values, largest);
         let figure = heat_map(&HeatMap {
             title: &format!("{}: spectrogram", self.title),
-            note: "What was factored, in decibels below its loudest point.",
+            note: "The sound in its frames and bins, in decibels below its loudest point.",
             values: &Raster::grey(overview.columns, ROWS, values)?,
             x: self.time(),
             y: self.frequencies(),

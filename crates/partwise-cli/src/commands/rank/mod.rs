@@ -64,13 +64,19 @@ fn look<T: Number>(
     let choice = match &survey.choice {
         Some(choice) if survey.complete => choice,
         _ => {
-            let found = !survey.ranks.is_empty();
-            let written = found.then(|| staged.commit()).transpose()?;
+            let json = outputs::without_model(arguments, &survey, &data)?;
+            let written = match survey.ranks.is_empty() {
+                true => None,
+                false => {
+                    staged.write(record::RUN, json.as_bytes())?;
+                    Some(staged.commit()?)
+                }
+            };
             if survey.complete {
                 kept.remove();
             }
             drop(progress);
-            return without_model(arguments, &survey, written);
+            return without_model(arguments, &survey, (&json, written));
         }
     };
     let solving = SolvingArguments {
@@ -99,14 +105,12 @@ fn look<T: Number>(
 fn without_model(
     arguments: &RankArguments,
     survey: &Survey,
-    written: Option<String>,
+    (json, written): (&str, Option<String>),
 ) -> anyhow::Result<Ending> {
     let reporting = &arguments.reporting;
     let stopped = !survey.complete;
     if reporting.json {
-        let record = serde_json::json!({"survey": outputs::record(arguments, survey)});
-        let text = serde_json::to_string_pretty(&record)?;
-        terminal::print(&format!("{text}\n"))?;
+        terminal::print(json)?;
     }
     if !reporting.quiet {
         if let Some(written) = written.filter(|_| !reporting.json) {

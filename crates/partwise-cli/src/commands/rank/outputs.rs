@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::RankArguments;
 use crate::outputs::Staged;
-use crate::record::Data;
+use crate::record::{self, Data};
 
 /// Samples whose names stand beside the consensus at most.
 const NAMED: usize = 40;
@@ -89,6 +89,29 @@ pub(super) fn record(arguments: &RankArguments, survey: &Survey) -> Value {
         "reason": survey.choice.as_ref().map(|choice| &choice.reason),
         "criteria": survey.criteria.iter().map(criterion).collect::<Vec<_>>(),
     })
+}
+
+/// run.json of a survey that has led to no model.
+///
+/// # Errors
+/// If a figure cannot be written.
+pub(super) fn without_model(
+    arguments: &RankArguments,
+    survey: &Survey,
+    data: &Data,
+) -> anyhow::Result<String> {
+    let mut parameters = record::parameters(&arguments.solving);
+    parameters.remove("rank");
+    let record = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "command": record::command(),
+        "parameters": parameters,
+        "input": data.input,
+        "shape": [data.shape.0, data.shape.1],
+        "nonzeros": data.nonzeros,
+        "survey": record(arguments, survey),
+    });
+    Ok(format!("{}\n", serde_json::to_string_pretty(&record)?))
 }
 
 /// What the page shows.

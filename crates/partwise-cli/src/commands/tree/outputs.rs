@@ -72,7 +72,7 @@ fn nodes<T: Number>(found: &TreeModel<T>, terms: &Terms) -> String {
             node.rows,
             node.aside,
             field(node.score),
-            quoted(&terms.join(" "))
+            quoted(&terms.join("; "))
         );
     }
     text
@@ -126,7 +126,7 @@ fn picture<T: Number>(found: &TreeModel<T>, data: &Data, terms: &Terms) -> anyho
     let group = |(node, terms): (&partwise::TreeNode, &Vec<String>)| TreeGroup {
         children: node.children,
         name: field(node.leaf.map(|leaf| leaf + 1)),
-        words: terms.join(" "),
+        words: terms.join(", "),
         size: node.rows,
     };
     let groups: Vec<TreeGroup> = found.tree.nodes.iter().zip(&terms.0).map(group).collect();
