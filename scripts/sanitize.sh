@@ -65,3 +65,7 @@ fi
 $tests --lib
 # shellcheck disable=SC2086
 $tests --test all -- $filters
+if [ "${SANITIZER:-address}" = thread ]; then
+    # shellcheck disable=SC2086
+    $tests --test memory -- sixty_four_threads
+fi

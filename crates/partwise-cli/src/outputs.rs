@@ -527,11 +527,22 @@ mod tests {
         let all = commit(&["model.npz", "run.json"]);
         assert!(all.ends_with(&format!("in {}", root.path().display())));
         let few = commit(&["run.json", "rank.png"]);
+        assert!(few.ends_with(", beside model.npz from before"), "{few}");
+        assert!(root.path().join("model.npz").exists());
+        let data = |name: &str| fs::write(root.path().join(name), b"1").unwrap();
+        ["a.wav", "b.wav", "c.wav"].into_iter().for_each(data);
+        spare(&root.path().join("a.wav"));
+        let few = commit(&["run.json", "rank.png"]);
         assert!(
-            few.ends_with(", beside model.npz of an earlier run"),
+            few.ends_with(", beside b.wav, c.wav, model.npz from before"),
             "{few}"
         );
-        assert!(root.path().join("model.npz").exists());
+        data("a.csv");
+        let few = commit(&["run.json", "rank.png"]);
+        assert!(
+            few.ends_with(", beside a.csv, b.wav, c.wav and 1 more from before"),
+            "{few}"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use partwise::{Duplicate, Factorization, Penalty, Spread, StopReason};
+use partwise::{Duplicate, Factorization, Flaws, Penalty, Spread, StopReason};
 use partwise_io::{AnyMatrix, Classes, Model, Stored};
 use partwise_report::{Run, TracePoint, decimal, duration, percent, stop_in_words};
 use serde_json::{Value, json};
@@ -192,7 +192,8 @@ pub(crate) fn run<T: Number>(
     Ok(run)
 }
 
-/// What is wrong with the components, counted from 0, and what of it speaks against the rank or the start.
+/// What is wrong with the components, counted from 0, and what of it speaks against the rank or the start; in words they count from 1,
+/// as in the names of files and in pictures.
 fn flaws<T: Number>(fit: &Factorization<T>, penalty: &Penalty) -> Value {
     let found = fit.flaws();
     let pair = |pair: &Duplicate| {
@@ -203,11 +204,19 @@ fn flaws<T: Number>(fit: &Factorization<T>, penalty: &Penalty) -> Value {
             "cost": pair.cost,
         })
     };
+    let words = |mut flaws: Flaws| {
+        flaws.dead.iter_mut().for_each(|component| *component += 1);
+        for pair in &mut flaws.duplicates {
+            pair.first += 1;
+            pair.second += 1;
+        }
+        flaws.to_string()
+    };
     json!({
         "dead": found.dead,
         "duplicates": found.duplicates.iter().map(pair).collect::<Vec<_>>(),
-        "in_words": found.to_string(),
-        "telling": fit.telling(&found, penalty).to_string(),
+        "telling": words(fit.telling(&found, penalty)),
+        "in_words": words(found),
     })
 }
 
@@ -404,7 +413,7 @@ pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
         );
     }
     if let Some(flaws) = run.flaws() {
-        table.row("flaws", format!("{flaws} (counted from 0)"));
+        table.row("flaws", format!("{flaws} (counted from 1)"));
     }
     let mut count = iterations(run.iterations, &run.stop_reason);
     if let Some(last) = run.trace.iter().rfind(|point| point.sketched) {
@@ -431,7 +440,7 @@ pub(crate) fn finish(
 ) -> anyhow::Result<Ending> {
     if let (false, Some(telling)) = (reporting.quiet, telling(run)) {
         terminal::warning(&format!(
-            "{telling} (counted from 0); fewer components may do, or another start"
+            "{telling} (counted from 1); fewer components may do, or another start"
         ));
     }
     if reporting.json {

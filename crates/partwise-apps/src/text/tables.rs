@@ -84,7 +84,8 @@ pub fn write_documents<T: Weight>(
     table.flush()
 }
 
-/// `typical.csv`: topic, rank, document, share of the document that is of the topic, and the beginning of its text.
+/// `typical.csv`: topic, rank, document, how much of the topic it holds (what the ranks are by), the share of the document that this
+/// is, and the beginning of its text.
 ///
 /// `openings` has a text for every row of `documents`, which are sorted.
 ///
@@ -99,7 +100,7 @@ pub fn write_typical<T: Weight>(
     opening: impl Fn(usize) -> String,
 ) -> io::Result<()> {
     let mut table = csv::Writer::from_writer(out);
-    table.write_record(["topic", "rank", "document", "share", "text"])?;
+    table.write_record(["topic", "rank", "document", "amount", "share", "text"])?;
     let mut shares = Vec::new();
     for (number, row) in rows.iter().enumerate() {
         for (rank, document) in (1..).zip(&row.typical) {
@@ -108,6 +109,7 @@ pub fn write_typical<T: Weight>(
                 &*format!("{}", number + 1),
                 &format!("{rank}"),
                 &*ids.get(*document),
+                &decimal(topics.amount(*document, number, sizes)),
                 &decimal(shares[number]),
                 &opening(*document),
             ])?;

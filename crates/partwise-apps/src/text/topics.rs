@@ -102,6 +102,12 @@ impl<'a, T: Weight> Topics<'a, T> {
             .collect()
     }
 
+    /// How much of a topic a document holds: the sum of what it makes of the topic's terms in V.
+    pub fn amount(&self, document: usize, topic: usize, sizes: &Sizes) -> f64 {
+        let held: f64 = self.w[document * self.rank + topic].into();
+        held * sizes.of_terms[topic]
+    }
+
     /// The topics' shares of a document, which sum to 1; all zero if it holds nothing.
     pub fn of_document(&self, document: usize, sizes: &Sizes, shares: &mut Vec<f64>) {
         let row = &self.w[document * self.rank..(document + 1) * self.rank];
@@ -194,6 +200,10 @@ mod tests {
         assert!((shares[0] - 0.5).abs() < 1e-12);
         topics.of_document(2, &sizes, &mut shares);
         assert_eq!(shares, [0.0, 0.0]);
+        assert_eq!(
+            [0, 1].map(|topic| topics.amount(0, topic, &sizes)),
+            [4.0; 2]
+        );
         assert_eq!(topics.terms(0, 5), [(0, 0.5), (2, 0.5)]);
         assert_eq!(topics.terms(1, 1)[0].0, 1);
         assert_eq!(topics.typical(0, 5), [1, 0]);

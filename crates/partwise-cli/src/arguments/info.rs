@@ -14,7 +14,8 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct InfoArguments {
-    /// The matrix or model; FILE#ARRAY for one of several in a file; - for standard input
+    /// The matrix or model; a folder of .npy files with the rows of a matrix; FILE#ARRAY for one of several in a file; - for standard
+    /// input
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// Format of the file, if its first bytes and its name should not decide

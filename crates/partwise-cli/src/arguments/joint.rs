@@ -18,7 +18,7 @@ has them, for info, transform and reconstruct. run.json says how well each is ex
 
 #[derive(Debug, Args)]
 pub(crate) struct JointArguments {
-    /// The matrices, the same samples in their rows
+    /// The matrices, the same samples in their rows; folders of .npy files with the rows of one; FILE#ARRAY for one of several in a file
     #[arg(value_name = "V", required = true, num_args = 1.., value_hint = ValueHint::FilePath)]
     pub(crate) inputs: Vec<PathBuf>,
     /// Folder for the results; made if it is not there

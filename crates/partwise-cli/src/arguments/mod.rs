@@ -121,7 +121,10 @@ pub(crate) enum Command {
     #[command(after_help = image::EXAMPLES)]
     Image(ImageArguments),
     /// Compress a picture into a small .pwz file
-    #[command(after_help = compress::COMPRESS_EXAMPLES)]
+    #[command(
+        after_help = compress::COMPRESS_EXAMPLES,
+        mut_arg("json", |flag| flag.help("Print the figures as JSON instead of a table")),
+    )]
     Compress(CompressArguments),
     /// Make a picture of a .pwz file again
     #[command(after_help = compress::DECOMPRESS_EXAMPLES)]

@@ -18,7 +18,8 @@ pub(crate) struct TransformArguments {
     /// The model, as written by fit
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) model: PathBuf,
-    /// The new samples in rows, with the columns that the model was fitted on; - for standard input
+    /// The new samples in rows, with the columns that the model was fitted on; a folder of .npy files with the rows of one matrix;
+    /// FILE#ARRAY for one of several in a file; - for standard input
     #[arg(value_name = "NEW", value_hint = ValueHint::FilePath)]
     pub(crate) input: PathBuf,
     /// File for W: .npy, .csv, ...

@@ -143,8 +143,13 @@ impl Outcome<'_> {
         } else {
             format!("better by {}", decibels(-ahead))
         };
+        let highest = if jpeg.quality == 100 {
+            ", its highest"
+        } else {
+            ""
+        };
         format!(
-            "{} (quality {}, {}): {verdict}",
+            "{} (quality {}{highest}, {}): {verdict}",
             decibels(jpeg.psnr_db),
             jpeg.quality,
             counted(jpeg.bytes, "byte"),

@@ -111,7 +111,7 @@ fn components_without_weight_and_alike_are_named() {
     let warned = said.lines().filter(|line| line.contains("warning"));
     let warned: Vec<&str> = warned.collect();
     assert_eq!(warned.len(), 1, "{said}");
-    let words = "warning: components 0 and 2 (cosine 1.000) are alike (counted from 0)";
+    let words = "warning: components 1 and 3 (cosine 1.000) are alike (counted from 1)";
     assert!(warned[0].contains(words), "{said}");
     let found = flaws("same");
     assert_eq!(found["dead"], json!([]));
@@ -129,10 +129,10 @@ fn components_without_weight_and_alike_are_named() {
     // Zeros of a start are warned of before the fit, with one line; what comes of them after it, with another.
     let output = place.run(&format!("{fit} --start-h zero.txt -o zero"));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("component 2 has no weight"), "{said}");
+    assert!(said.contains("component 3 has no weight"), "{said}");
     assert_eq!(flaws("zero")["dead"], json!([2]));
     let table = String::from_utf8(output.stdout).unwrap();
-    let row = "component 2 has no weight (counted from 0)";
+    let row = "component 3 has no weight (counted from 1)";
     assert_eq!(value(&table, "flaws"), Some(row));
 
     // A penalty may ask for them.

@@ -207,7 +207,7 @@ fn figures(run: &Run) -> String {
         row("their median", median);
     }
     if let Some(flaws) = run.flaws() {
-        row("flaws, components from 0", flaws.to_owned());
+        row("flaws, components from 1", flaws.to_owned());
     }
     for field in run.extra.keys() {
         let known = FIGURES.iter().any(|(known, ..)| known == field);
