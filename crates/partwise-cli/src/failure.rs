@@ -36,8 +36,7 @@ pub(crate) fn with_advice(error: anyhow::Error, signed: bool) -> anyhow::Error {
     }
 }
 
-/// The chain of causes joined by ": ". A cause that its parent already quotes is not repeated. Control characters, as of a
-/// damaged file, are written out, so that they cannot steer a terminal.
+/// The chain of causes joined by ": ". A cause that its parent already quotes is not repeated.
 pub(crate) fn one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain() {
@@ -50,8 +49,13 @@ pub(crate) fn one_line(error: &anyhow::Error) -> String {
             line.push_str(system.unwrap_or(&text));
         }
     }
-    let mut shown = String::with_capacity(line.len());
-    for letter in joined(&line, " ").chars() {
+    printable(&joined(&line, " "))
+}
+
+/// Text whose control characters, as of a damaged file or a hostile name, are written out, so that they cannot steer a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
         if letter.is_control() {
             shown.extend(letter.escape_default());
         } else {

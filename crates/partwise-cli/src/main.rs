@@ -17,6 +17,7 @@ mod choice;
 mod classes;
 mod commands;
 mod counting;
+mod decided;
 mod factor;
 mod factoriser;
 mod failure;

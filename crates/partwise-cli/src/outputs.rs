@@ -1,23 +1,17 @@
 //! Files that appear together or not at all.
-//!
-//! A system gives files their names one by one, and a kill may come between two of them. So what is to get which name is written down
-//! first ([`DECIDED`]); the next command that reads or writes there finishes it.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use tempfile::TempDir;
 
-/// Begins the names of what is only there while we work.
-const PREFIX: &str = ".partwise-";
-
-/// Among the staged files: the names that the others are to have, each closed by what no name has in it, and an end.
-const DECIDED: &str = ".decided";
-const CLOSE: &str = "\0";
-const END: &str = ".\0";
+use crate::decided::{self, Decided, STAGE, is_there};
+use crate::failure::printable;
 
 /// What every fit may write.
 const OF_FITS: [&str; 5] = [
@@ -36,15 +30,26 @@ fn locked(paths: &Mutex<Vec<PathBuf>>) -> std::sync::MutexGuard<'_, Vec<PathBuf>
     paths.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Notes a file or folder that is read, if there is one of that name, once an earlier command that was killed is finished there.
+/// Notes a file or folder that is read, if there is one of that name; as [`settle`].
 pub(crate) fn spare(path: &Path) {
-    finish_earlier(folder_of(path));
-    if path.is_dir() {
-        finish_earlier(path);
-    }
-    if let Ok(path) = fs::canonicalize(path) {
+    if let Some(path) = settle(path) {
         locked(&INPUTS).push(path);
     }
+}
+
+/// Lets what an earlier command has left undone where a file or folder is be done. That file or folder, if there is one of that name.
+pub(crate) fn settle(path: &Path) -> Option<PathBuf> {
+    /// Where that has been done.
+    static SETTLED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let path = fs::canonicalize(path).ok()?;
+    let folders = [Some(folder_of(&path)), path.is_dir().then_some(&path)];
+    for folder in folders.into_iter().flatten() {
+        let mut settled = SETTLED.lock().unwrap_or_else(PoisonError::into_inner);
+        if settled.insert(folder.to_path_buf()) {
+            decided::finish(folder);
+        }
+    }
+    Some(path)
 }
 
 /// Checks, before any work, that results can be written into a folder: those of every fit, and others of these names.
@@ -71,44 +76,6 @@ pub(crate) fn check_spared<'a>(
     names.try_for_each(|name| refuse_input(&folder.join(name)))
 }
 
-/// Gives the files of a command that was killed among them their names, where it had come to that.
-fn finish_earlier(folder: &Path) {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in entries {
-        let is_stage = entry
-            .file_name()
-            .as_encoded_bytes()
-            .starts_with(PREFIX.as_bytes());
-        if is_stage && entry.file_type().is_ok_and(|found| found.is_dir()) {
-            // What cannot be finished now stays for later.
-            let _ = finish(folder, &entry.path());
-        }
-    }
-}
-
-fn finish(folder: &Path, stage: &Path) -> io::Result<()> {
-    let mut decided = File::open(stage.join(DECIDED))?;
-    // Who works on it holds it; a kill lets it go.
-    decided.try_lock()?;
-    let mut text = String::new();
-    decided.read_to_string(&mut text)?;
-    let Some(names) = text.strip_suffix(END) else {
-        return Ok(());
-    };
-    for name in names.split_terminator(CLOSE) {
-        let (place, target) = (stage.join(name), folder.join(name));
-        let is_plain = Path::new(name).file_name() == Some(name.as_ref());
-        if !is_plain || !is_there(&place) {
-            continue;
-        }
-        if place.is_dir() && is_there(&target) {
-            fs::rename(&target, stage.join(format!("{name}.old")))?;
-        }
-        fs::rename(&place, &target)?;
-    }
-    fs::remove_dir_all(stage)
-}
-
 fn refuse_input(target: &Path) -> anyhow::Result<()> {
     // A folder takes the place of one of its name with all that is in there.
     let read = fs::canonicalize(target)
@@ -128,7 +95,7 @@ pub(crate) fn remove_unfinished() {
     for folder in locked(&STAGES).drain(..).rev() {
         let is_stage = folder
             .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(STAGE.as_bytes()));
         // There is nobody left to tell; someone else's file in a folder is a reason to leave it.
         let _ = match is_stage {
             true => fs::remove_dir_all(folder),
@@ -239,9 +206,16 @@ impl Staged {
     pub(crate) fn begin(folder: &Path) -> anyhow::Result<Self> {
         let refused = || format!("{}: cannot write into this folder", folder.display());
         let made = NewFolders::make(folder)?;
-        finish_earlier(folder);
-        let stage = tempfile::Builder::new()
-            .prefix(PREFIX)
+        decided::finish(folder);
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // What is decided in there is this user's alone.
+            builder.permissions(fs::Permissions::from_mode(0o700));
+        }
+        let stage = builder
+            .prefix(STAGE)
             .tempdir_in(folder)
             .map_err(without_path)
             .with_context(refused)?;
@@ -301,16 +275,18 @@ impl Staged {
         write().with_context(|| self.refused(name))
     }
 
-    /// Gives all files and folders their names; what has been written, in words, and what was there before and stays.
-    /// A folder takes the place of one of that name with all that is in there.
+    /// Gives all files and folders their names. A folder takes the place of one of that name with all that is in there.
     ///
     /// # Errors
     /// If the system refuses; what was there before is there again.
-    pub(crate) fn commit(mut self) -> anyhow::Result<String> {
+    pub(crate) fn commit(mut self) -> anyhow::Result<Committed> {
         check_spared(&self.folder, self.names.iter().map(String::as_str))?;
+        // Of a command that was killed meanwhile: it came first.
+        decided::finish(&self.folder);
         // Held until all is in its place: a request to end must not take away what stands aside for a moment.
         let noted = locked(&STAGES);
-        let decided = self.decide()?;
+        let decided = Decided::write(self.stage.path(), &self.names)
+            .with_context(|| format!("{}: cannot write into this folder", self.folder.display()))?;
         let mut taken: Vec<(&str, bool)> = Vec::new();
         for name in &self.names {
             let (place, target) = (self.stage.path().join(name), self.folder.join(name));
@@ -326,59 +302,16 @@ impl Staged {
             };
             if let Err(error) = aside.and_then(|()| fs::rename(&place, &target)) {
                 // The first failure is the one to report.
-                let _ = fs::remove_file(self.stage.path().join(DECIDED));
+                decided.withdraw();
                 taken.into_iter().for_each(|taken| self.take_back(taken));
                 return Err(error).with_context(|| self.refused(name));
             }
         }
         drop((noted, decided));
         self.made.keep();
-        let (names, folder) = (self.names.join(", "), self.folder.display());
-        Ok(format!("{names} in {folder}{}", self.beside()))
-    }
-
-    /// What else is in the folder, in words, but for what the command reads, and what it removes at its end.
-    fn beside(&self) -> String {
-        const SHOWN: usize = 3;
-        let goes = |name: &str| {
-            name.starts_with('.') || name.ends_with(".checkpoint") || name.ends_with(".part")
-        };
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let entries = entries.filter(|entry| {
-            let read =
-                fs::canonicalize(entry.path()).is_ok_and(|path| locked(&INPUTS).contains(&path));
-            !read
-        });
-        let others = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let mut others: Vec<_> = others
-            .filter(|name| !goes(name) && !self.names.contains(name))
-            .collect();
-        others.sort();
-        let shown = others.iter().take(SHOWN).map(String::as_str);
-        let shown = shown.collect::<Vec<_>>().join(", ");
-        match others.len() {
-            0 => String::new(),
-            1..=SHOWN => format!(", beside {shown} from before"),
-            count => format!(", beside {shown} and {} more from before", count - SHOWN),
-        }
-    }
-
-    /// Writes down which names the files are to have: from here on they get them, whatever comes. The file is held as long as that takes.
-    fn decide(&self) -> anyhow::Result<File> {
-        let place = self.stage.path().join(DECIDED);
-        let write = || {
-            let mut file = File::create_new(&place)?;
-            // Where files cannot be held nobody finishes anything.
-            let _ = file.lock();
-            let names = self.names.iter().flat_map(|name| [name, CLOSE]);
-            let text: String = names.chain([END]).collect();
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            Ok(file)
-        };
-        write().map_err(|error: io::Error| {
-            let _ = fs::remove_file(&place);
-            anyhow::Error::new(error).context(self.refused(DECIDED))
+        Ok(Committed {
+            names: std::mem::take(&mut self.names),
+            folder: std::mem::take(&mut self.folder),
         })
     }
 
@@ -408,9 +341,46 @@ impl Staged {
     }
 }
 
-/// Whether something has that name, if only a link to nothing.
-fn is_there(path: &Path) -> bool {
-    path.symlink_metadata().is_ok()
+/// Files and folders that have their names: in words, with what was there before and stays.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    names: Vec<String>,
+    folder: PathBuf,
+}
+
+impl Committed {
+    /// What else is in the folder, but for what the command reads, and what it removes at its end.
+    fn others(&self) -> Vec<String> {
+        let goes = |name: &str| {
+            name.starts_with('.') || name.ends_with(".checkpoint") || name.ends_with(".part")
+        };
+        let is_read = |name: &str| {
+            fs::canonicalize(self.folder.join(name))
+                .is_ok_and(|path| locked(&INPUTS).contains(&path))
+        };
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let mut others: Vec<_> = names
+            .filter(|name| !goes(name) && !self.names.contains(name) && !is_read(name))
+            .collect();
+        others.sort();
+        others
+    }
+}
+
+impl fmt::Display for Committed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 3;
+        write!(f, "{} in {}", self.names.join(", "), self.folder.display())?;
+        let others = self.others();
+        let shown = others.iter().take(SHOWN).map(|name| printable(name));
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        match others.len() {
+            0 => Ok(()),
+            1..=SHOWN => write!(f, ", beside {shown} from before"),
+            count => write!(f, ", beside {shown} and {} more from before", count - SHOWN),
+        }
+    }
 }
 
 impl Drop for Staged {
@@ -505,7 +475,7 @@ mod tests {
         staged.write("x", b"1").unwrap();
         staged.write("y", b"2").unwrap();
         let written = staged.commit().unwrap();
-        assert_eq!(written, format!("x, y in {}", folder.display()));
+        assert_eq!(written.to_string(), format!("x, y in {}", folder.display()));
         let mut names: Vec<_> = fs::read_dir(&folder)
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
@@ -522,7 +492,7 @@ mod tests {
             names
                 .iter()
                 .for_each(|name| staged.write(name, b"1").unwrap());
-            staged.commit().unwrap()
+            staged.commit().unwrap().to_string()
         };
         let all = commit(&["model.npz", "run.json"]);
         assert!(all.ends_with(&format!("in {}", root.path().display())));
@@ -543,52 +513,6 @@ mod tests {
             few.ends_with(", beside a.csv, b.wav, c.wav and 1 more from before"),
             "{few}"
         );
-    }
-
-    #[test]
-    fn what_a_kill_has_left_is_finished_if_it_was_decided_and_nobody_is_at_it() {
-        let root = tempfile::tempdir().unwrap();
-        let at = |name: &str| root.path().join(name);
-        let text = |name: &str| fs::read_to_string(at(name)).unwrap();
-        for (stage, files) in [
-            (
-                ".partwise-1",
-                &[
-                    ("W/part", "new"),
-                    ("model", "new"),
-                    (DECIDED, "run\0W\0model\0.\0"),
-                ][..],
-            ),
-            (".partwise-2", &[("report", "new"), (DECIDED, "report\0")]),
-            (".partwise-3", &[("report", "new")]),
-            (
-                ".partwise-4",
-                &[("report", "new"), (DECIDED, "report\0.\0")],
-            ),
-            (
-                ".partwise-5",
-                &[("other", "new"), (DECIDED, "../other\0sub/other\0.\0")],
-            ),
-            ("W", &[("part", "old"), ("more", "old")]),
-        ] {
-            for (name, text) in files {
-                let path = at(stage).join(name);
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, text).unwrap();
-            }
-        }
-        fs::write(at("model"), "old").unwrap();
-        fs::write(at("report"), "old").unwrap();
-        let held = File::open(at(".partwise-4").join(DECIDED)).unwrap();
-        held.lock().unwrap();
-        spare(&at("model"));
-        assert_eq!([text("model"), text("W/part")], ["new", "new"]);
-        assert!(!at("W/more").exists() && !at(".partwise-1").exists());
-        assert_eq!(text("report"), "old");
-        drop(held);
-        check_folder(root.path()).unwrap();
-        assert_eq!(text("report"), "new");
-        assert!(at(".partwise-2").exists() && at(".partwise-3").exists() && !at("other").exists());
     }
 
     #[test]

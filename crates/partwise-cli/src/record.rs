@@ -14,13 +14,13 @@ use crate::input;
 use crate::interrupt::Ending;
 use crate::memory::Limit;
 use crate::number::{Number, to_file};
-use crate::outputs::Staged;
+use crate::outputs::{Committed, Staged};
 use crate::progress::Progress;
 use crate::table::{Table, counted};
 use crate::terminal;
 
 /// Names of the files that runs write.
-const MODEL: &str = "model.npz";
+pub(crate) const MODEL: &str = "model.npz";
 pub(crate) const RUN: &str = "run.json";
 pub(crate) const CONVERGENCE: &str = "convergence.png";
 
@@ -192,8 +192,7 @@ pub(crate) fn run<T: Number>(
     Ok(run)
 }
 
-/// What is wrong with the components, counted from 0, and what of it speaks against the rank or the start; in words they count from 1,
-/// as in the names of files and in pictures.
+/// What is wrong with the components, counted from 0, and what of it speaks against the rank or the start; in words they count from 1.
 fn flaws<T: Number>(fit: &Factorization<T>, penalty: &Penalty) -> Value {
     let found = fit.flaws();
     let pair = |pair: &Duplicate| {
@@ -413,7 +412,7 @@ pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
         );
     }
     if let Some(flaws) = run.flaws() {
-        table.row("flaws", format!("{flaws} (counted from 1)"));
+        table.row("flaws", format!("{flaws} (of the model, counted from 1)"));
     }
     let mut count = iterations(run.iterations, &run.stop_reason);
     if let Some(last) = run.trace.iter().rfind(|point| point.sketched) {
@@ -434,19 +433,19 @@ pub(crate) fn table(run: &Run, asked: &SolvingArguments) -> Table {
 pub(crate) fn finish(
     run: &Run,
     mut table: Table,
-    written: &str,
+    written: &Committed,
     (stop, folder): (StopReason, &Path),
     reporting: &ReportingArguments,
 ) -> anyhow::Result<Ending> {
     if let (false, Some(telling)) = (reporting.quiet, telling(run)) {
         terminal::warning(&format!(
-            "{telling} (counted from 1); fewer components may do, or another start"
+            "{telling} (of the model, counted from 1); fewer components may do, or another start"
         ));
     }
     if reporting.json {
         terminal::print(&run.to_json()?)?;
     } else if !reporting.quiet {
-        table.row("written", written);
+        table.row("written", written.to_string());
         terminal::print(&table.render())?;
     }
     Ok(factor::ending(

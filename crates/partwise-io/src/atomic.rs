@@ -101,6 +101,7 @@ pub fn write_atomically<E: From<Error>>(
     }
     handle.sync_all().map_err(refused)?;
     drop(handle);
+    // By the call that everything else here is renamed by, which tests can let fail.
     fs::rename(&temporary_path, &target).map_err(refused)?;
     // It is no longer there.
     let _ = temporary_path.keep();

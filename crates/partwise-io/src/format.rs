@@ -30,6 +30,16 @@ mod text;
 #[cfg(feature = "zarr")]
 mod zarr;
 
+/// Of a folder that is no matrix.
+fn no_arrays(file: String) -> Error {
+    Error::Unsupported {
+        file,
+        problem:
+            "is a folder without .npy files; expected a file, or the rows of one matrix in them"
+                .into(),
+    }
+}
+
 /// Every format, in the order in which they are asked whether a file is theirs.
 static FORMATS: &[&dyn FileFormat] = &[
     &npy::Npy,
@@ -193,9 +203,10 @@ impl Format {
     fn check(self, source: &Source, options: &ReadOptions) -> Result<(), Error> {
         let file = || source.name.clone();
         match (source.folder(), &options.array) {
-            (Some(folder), _) if !self.0.recognises_folder(folder) => {
-                Err(Error::IsFolder { file: file() })
-            }
+            (Some(folder), _) if !self.0.recognises_folder(folder) => Err(match self.name() {
+                "npy" => no_arrays(file()),
+                _ => Error::IsFolder { file: file() },
+            }),
             (_, Some(array)) if !self.0.has_arrays() => Err(Error::Unsupported {
                 file: file(),
                 problem: format!("holds one matrix, and no array '{array}'"),
@@ -222,10 +233,7 @@ impl Format {
     /// The format of a source: by its first bytes if they are telling, else by its extension, else by looking at the text.
     pub(crate) fn detect(source: &Source) -> Result<Self, Error> {
         if let Some(folder) = source.folder() {
-            return Self::of_folder(folder).ok_or_else(|| Error::Unsupported {
-                file: source.name.clone(),
-                problem: "is a folder without .npy files; expected a file, or the rows of one matrix in them".into(),
-            });
+            return Self::of_folder(folder).ok_or_else(|| no_arrays(source.name.clone()));
         }
         let by_extension =
             Self::all().find(|format| format.extensions().contains(&source.extension.as_str()));

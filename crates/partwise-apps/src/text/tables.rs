@@ -142,11 +142,15 @@ fn decimal(share: f64) -> String {
     text
 }
 
-/// A number from 0 to 1 to six places, zeros at the end left out.
+/// A number of zero or more to six places, zeros at the end left out.
 fn push_decimal(text: &mut String, share: f64) {
     let millionths = (share * 1e6).round() as u64;
     let (whole, mut rest) = (millionths / 1_000_000, millionths % 1_000_000);
-    text.push_str(if whole == 0 { "0" } else { "1" });
+    match whole {
+        0 => text.push('0'),
+        1 => text.push('1'),
+        more => text.push_str(&more.to_string()),
+    }
     if rest == 0 {
         return;
     }
@@ -173,6 +177,9 @@ mod tests {
             (1e-9, "0"),
             (0.999_999_9, "1"),
             (0.000_001, "0.000001"),
+            (2.0, "2"),
+            (12.5, "12.5"),
+            (1_093.355_1, "1093.3551"),
         ] {
             assert_eq!(decimal(share), text);
         }

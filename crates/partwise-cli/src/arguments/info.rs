@@ -16,7 +16,7 @@ Examples:
 pub(crate) struct InfoArguments {
     /// The matrix or model; a folder of .npy files with the rows of a matrix; FILE#ARRAY for one of several in a file; - for standard
     /// input
-    #[arg(value_hint = ValueHint::FilePath)]
+    #[arg(value_hint = ValueHint::AnyPath)]
     pub(crate) file: PathBuf,
     /// Format of the file, if its first bytes and its name should not decide
     #[arg(long, value_parser = format_names())]

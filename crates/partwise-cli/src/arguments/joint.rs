@@ -19,7 +19,7 @@ has them, for info, transform and reconstruct. run.json says how well each is ex
 #[derive(Debug, Args)]
 pub(crate) struct JointArguments {
     /// The matrices, the same samples in their rows; folders of .npy files with the rows of one; FILE#ARRAY for one of several in a file
-    #[arg(value_name = "V", required = true, num_args = 1.., value_hint = ValueHint::FilePath)]
+    #[arg(value_name = "V", required = true, num_args = 1.., value_hint = ValueHint::AnyPath)]
     pub(crate) inputs: Vec<PathBuf>,
     /// Folder for the results; made if it is not there
     #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]

@@ -236,9 +236,13 @@ pub(crate) fn spare_inputs(matches: &ArgMatches) {
         return;
     };
     let ids = matches.ids().map(clap::Id::as_str);
-    for id in ids.filter(|id| !OTHERS.contains(id)) {
+    for id in ids {
         let values = matches.try_get_raw(id).ok().flatten();
         for value in values.into_iter().flatten() {
+            if OTHERS.contains(&id) {
+                outputs::settle(Path::new(value));
+                continue;
+            }
             outputs::spare(Path::new(value));
             // FILE#ARRAY and FILE=K.
             let text = value.to_str().unwrap_or_default();

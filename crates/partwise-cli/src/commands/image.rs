@@ -153,7 +153,8 @@ pub(crate) fn run(arguments: &ImageArguments) -> anyhow::Result<Ending> {
     let end = (stop, arguments.output.as_path());
     let ending = record::finish(&run, table, &written, end, reporting)?;
     // The fit was done by then.
-    let cut_short = rates.is_none() && interrupt::requested() && stop != StopReason::Stopped;
+    let left_out = rates.is_none() && !arguments.no_rate_distortion;
+    let cut_short = left_out && interrupt::requested() && stop != StopReason::Stopped;
     if cut_short && !reporting.quiet {
         terminal::note("stopped; the curves of quality over bytes are left out");
     }

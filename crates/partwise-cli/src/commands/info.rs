@@ -101,7 +101,7 @@ fn matrix_table(name: &str, matrix: &MatrixDescription) -> Table {
         _ if matrix.rows == 0 || matrix.cols == 0 => "no: it is empty".to_owned(),
         (0, 0, 0) => "yes".to_owned(),
         (0, _, 0) => format!("with {UNKNOWN}, if that is what it stands for: {found}"),
-        (_, 0, 0) => format!("with {SIGNED}, which takes any sign: {found}"),
+        (_, 0, 0) => format!("of any sign with {SIGNED}: {found}"),
         _ => format!("no: {found}"),
     };
     table.row("can be factored", fit);

@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Ending> {
     let text = String::from_utf8_lossy(&bytes);
     let run = Run::from_json(&text).map_err(|error| {
         anyhow!(
-            "{name}: {}; expected that of a fit",
+            "{name}: {}; expected the run.json of a fit",
             failure::one_line(&error.into())
         )
     })?;

@@ -21,7 +21,7 @@ use crate::arguments::{FitArguments, MAX_ITER, Precision as Wanted};
 use crate::interrupt::{self, Ending};
 use crate::memory::Limit;
 use crate::number::{Number, to_file};
-use crate::outputs::{self, Staged};
+use crate::outputs::{self, Committed, Staged};
 use crate::progress::Progress;
 use crate::table::{Table, counted};
 use crate::{factor, input, record, terminal};
@@ -329,7 +329,7 @@ impl<T: Number> Learner<T> {
     }
 }
 
-fn table(run: &Run, written: &str) -> Table {
+fn table(run: &Run, written: &Committed) -> Table {
     let mut table = Table::default();
     let text = |name: &str| run.extra[name].as_str().unwrap_or_default().to_owned();
     table.row("input", text("input"));
@@ -353,6 +353,6 @@ fn table(run: &Run, written: &str) -> Table {
         format!("{} ({})", run.iterations, run.stop_reason),
     );
     table.row("time", duration(run.seconds));
-    table.row("written", written);
+    table.row("written", written.to_string());
     table
 }

@@ -1,5 +1,7 @@
 //! `partwise transform`: new samples in the components of a model.
 
+use std::path::Path;
+
 use anyhow::{Context, bail};
 use partwise::Factorization;
 use partwise_io::{AnyDense, AnyMatrix, Classes, Dense, Matrix, MatrixToWrite, Model};
@@ -23,7 +25,11 @@ fn find(arguments: &TransformArguments) -> anyhow::Result<Ending> {
     let model = partwise_io::read_model(&arguments.model)?;
     if let Some(path) = &arguments.classes {
         outputs::check_named(path, "csv")?;
-        if *path == arguments.output {
+        let place = |path: &Path| {
+            let folder = std::fs::canonicalize(outputs::folder_of(path));
+            (folder.ok(), path.file_name().map(ToOwned::to_owned))
+        };
+        if place(path) == place(&arguments.output) {
             bail!(
                 "{}: is where W is to be written; expected another file for the classes",
                 path.display()

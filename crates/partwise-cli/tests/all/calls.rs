@@ -294,6 +294,9 @@ fn a_kill_over_earlier_results_mixes_nothing() {
                 false => is_new(files),
             };
             let left = state(&of_folder());
+            // Who finishes may be killed as well.
+            let reader = format!("transform {folder}/model.npz v.npy -o new.npy");
+            hindered(&place, &reader, ("write", 1 + number % 3, KILL));
             place.run(&format!("info {folder}/run.json"));
             let found = of_folder();
             let is_new = state(&found);

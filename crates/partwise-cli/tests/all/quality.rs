@@ -111,7 +111,8 @@ fn components_without_weight_and_alike_are_named() {
     let warned = said.lines().filter(|line| line.contains("warning"));
     let warned: Vec<&str> = warned.collect();
     assert_eq!(warned.len(), 1, "{said}");
-    let words = "warning: components 1 and 3 (cosine 1.000) are alike (counted from 1)";
+    let words =
+        "warning: components 1 and 3 (cosine 1.000) are alike (of the model, counted from 1)";
     assert!(warned[0].contains(words), "{said}");
     let found = flaws("same");
     assert_eq!(found["dead"], json!([]));
@@ -132,7 +133,7 @@ fn components_without_weight_and_alike_are_named() {
     assert!(said.contains("component 3 has no weight"), "{said}");
     assert_eq!(flaws("zero")["dead"], json!([2]));
     let table = String::from_utf8(output.stdout).unwrap();
-    let row = "component 3 has no weight (counted from 1)";
+    let row = "component 3 has no weight (of the model, counted from 1)";
     assert_eq!(value(&table, "flaws"), Some(row));
 
     // A penalty may ask for them.

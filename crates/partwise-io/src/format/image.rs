@@ -64,13 +64,24 @@ fn decode(source: Source, budget: &Budget, options: &ReadOptions) -> Result<Tabl
         .map_err(|error| read_error(&budget.file, error))?;
     let mut reader = decoder_of(header);
     reader.no_limits();
-    let decoder = reader.into_decoder().map_err(refused)?;
+    let mut decoder = reader.into_decoder().map_err(refused)?;
     let (width, height) = decoder.dimensions();
+    // Damaged Exif data must not cost the picture.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    // What is turned on its side is there twice for a moment.
+    let copies = match orientation {
+        Orientation::NoTransforms
+        | Orientation::Rotate180
+        | Orientation::FlipHorizontal
+        | Orientation::FlipVertical => 1,
+        _ => 2,
+    };
+    let decoded = decoder.total_bytes();
     let pixels = u64::from(width) * u64::from(height);
     let precision = options.dtype.resolve(false);
     let an_entry = at_precision!(precision, T => size_of::<T>() as u64);
-    let needed = decoder
-        .total_bytes()
+    let needed = decoded
+        .saturating_mul(copies)
         .saturating_add(pixels.saturating_mul(an_entry));
     drop(decoder);
     let block = match format {
@@ -92,11 +103,10 @@ fn decode(source: Source, budget: &Budget, options: &ReadOptions) -> Result<Tabl
     rewind(&file, &budget.file)?;
     let mut reader = decoder_of(file);
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(limit);
+    // What a decoder takes beside the picture.
+    limits.max_alloc = Some(limit.saturating_sub(decoded));
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(refused)?;
-    // Damaged Exif data must not cost the picture.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let decoder = reader.into_decoder().map_err(refused)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
     picture.apply_orientation(orientation);
     let stored_as = format!("{:?} image", picture.color());

@@ -12,7 +12,7 @@ use crate::interrupt::Ending;
 use crate::kept::KeptFits;
 use crate::memory::{self, Limit};
 use crate::number::{Number, at_precision};
-use crate::outputs::Staged;
+use crate::outputs::{Committed, Staged};
 use crate::progress::Progress;
 use crate::record::{self, Data};
 use crate::table::{Table, counted};
@@ -68,7 +68,10 @@ fn look<T: Number>(
             let written = match survey.ranks.is_empty() {
                 true => None,
                 false => {
-                    staged.write(record::RUN, json.as_bytes())?;
+                    // That of a model that is there goes with the model.
+                    if !arguments.output.join(record::MODEL).exists() {
+                        staged.write(record::RUN, json.as_bytes())?;
+                    }
                     Some(staged.commit()?)
                 }
             };
@@ -105,7 +108,7 @@ fn look<T: Number>(
 fn without_model(
     arguments: &RankArguments,
     survey: &Survey,
-    (json, written): (&str, Option<String>),
+    (json, written): (&str, Option<Committed>),
 ) -> anyhow::Result<Ending> {
     let reporting = &arguments.reporting;
     let stopped = !survey.complete;
@@ -116,7 +119,7 @@ fn without_model(
         if let Some(written) = written.filter(|_| !reporting.json) {
             let mut table = Table::default();
             proposals(&mut table, survey);
-            table.row("written", written);
+            table.row("written", written.to_string());
             terminal::print(&table.render())?;
         }
         let done = counted(survey.ranks.len() as u64, "rank");

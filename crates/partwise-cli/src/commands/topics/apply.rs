@@ -124,7 +124,7 @@ fn apply<T: Number + Weight>(
         let stop = fit.stop.to_string();
         table.row("iterations", record::iterations(iterations, &stop));
         table.row("time", duration(fit.seconds));
-        table.row("written", files);
+        table.row("written", files.to_string());
         terminal::print(&table.render())?;
     }
     Ok(factor::ending(
