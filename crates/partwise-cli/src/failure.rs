@@ -92,7 +92,10 @@ fn told(cause: &(dyn std::error::Error + 'static)) -> String {
 
 /// The flag for a parameter, if the command that was given has one: `--weights` for one of them, too.
 fn flag(name: &str) -> String {
-    let one = name.replace('_', "-");
+    /// Flags with a name of their own.
+    const OTHERS: [(&str, &str); 1] = [("taps", "convolutive")];
+    let other = OTHERS.iter().find(|(parameter, _)| *parameter == name);
+    let one = other.map_or(name, |(_, flag)| flag).replace('_', "-");
     let many = format!("{one}s");
     let program = Arguments::command();
     let given = std::env::args_os().nth(1).unwrap_or_default();
@@ -160,9 +163,18 @@ fn is_system(error: &io::Error) -> bool {
 
 /// Whether a panic is that of a library where the system gives no memory: of linear algebra, or of deflate.
 pub(crate) fn is_lack_of_memory(panic: &(dyn std::any::Any + Send)) -> bool {
+    says(panic, "AllocError") || says(panic, "MemError")
+}
+
+/// Whether a panic is that of a thread which gets no memory to begin with: nothing catches it.
+pub(crate) fn is_no_thread(panic: &(dyn std::any::Any + Send)) -> bool {
+    says(panic, "failed to allocate an alternative stack")
+}
+
+fn says(panic: &(dyn std::any::Any + Send), words: &str) -> bool {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.is_some_and(|text| text.contains("AllocError") || text.contains("MemError"))
+    text.is_some_and(|text| text.contains(words))
 }
 
 /// A refused command line: what `clap` says of it, on one line.

@@ -45,8 +45,13 @@ use arguments::Arguments;
 fn main() -> ExitCode {
     let said = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if failure::is_lack_of_memory(panic.payload()) {
-            terminal::error("out of memory: the system gives no more");
+        let (payload, lack) = (panic.payload(), "out of memory: the system gives no more");
+        if failure::is_lack_of_memory(payload) {
+            terminal::error(lack);
+        } else if failure::is_no_thread(payload) {
+            terminal::error(lack);
+            outputs::remove_unfinished();
+            std::process::exit(1);
         } else if !(partwise_io::panics_are_errors() || partwise_apps::panics_are_errors()) {
             said(panic);
         }

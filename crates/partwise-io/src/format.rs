@@ -240,13 +240,13 @@ impl Format {
         if let Some(format) = Self::all().find(|format| format.0.recognises(&source.head)) {
             return Ok(format);
         }
-        if let Some(format) = by_extension {
-            return Ok(format);
-        }
         if source.head.is_empty() {
             return Err(Error::Empty {
                 file: source.name.clone(),
             });
+        }
+        if let Some(format) = by_extension {
+            return Ok(format);
         }
         let sniffed = source
             .extension

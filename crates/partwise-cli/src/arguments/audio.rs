@@ -63,8 +63,16 @@ pub(crate) struct SpectrumArguments {
     #[arg(long, value_name = "N")]
     pub(crate) bands: Option<usize>,
     /// V is the magnitude (1) or the power (2) of the spectrum [default: 2 for the loss itakura-saito, else 1]
-    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=2))]
+    #[arg(long, value_name = "N", value_parser = exponent)]
     pub(crate) exponent: Option<u8>,
+}
+
+fn exponent(text: &str) -> Result<u8, String> {
+    match text {
+        "1" => Ok(1),
+        "2" => Ok(2),
+        _ => Err("expected 1 or 2".to_owned()),
+    }
 }
 
 /// What parts come out.

@@ -242,6 +242,11 @@ pub(super) fn tolerance_of_uses(tol: clap::Arg) -> clap::Arg {
         ("loss", ArgPredicate::IsPresent, "1e-4"),
     ])
     .default_value("1e-3")
+    .hide_default_value(true)
+    .help(
+        "Tolerance of the solver's stopping rule; 0 runs to the limit on iterations [default: 1e-3; 1e-4 with cd, mu and \
+         losses other than frobenius and kl]",
+    )
 }
 
 /// Hides the flags of a start, and those of a fit that is alone with its matrix, where many fits draw their starts.

@@ -390,7 +390,14 @@ fn bad_sounds_are_refused_with_the_place() {
             "tone.wav -k 2 --convolutive 4 --loss is",
             &["kullback-leibler"],
         ),
-        ("tone.wav -k 2 --convolutive 100000", &["taps"]),
+        (
+            "tone.wav -k 2 --convolutive 100000",
+            &["--convolutive = 100000"],
+        ),
+        (
+            "tone.wav -k 2 --exponent 3",
+            &["--exponent", "expected 1 or 2"],
+        ),
     ];
     for (arguments, words) in cases {
         place.refused(&format!("audio {arguments} -o out"), words);
