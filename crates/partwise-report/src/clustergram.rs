@@ -5,6 +5,7 @@ use crate::{
     Raster, ReportError,
     canvas::{Anchor, Canvas, Figure, MARGIN, PIXELS_PER_UNIT, Type, ink},
     colour::{self, CURVES},
+    decimal,
     raster::Bitmap,
 };
 
@@ -17,7 +18,7 @@ pub struct Cluster {
     pub size: usize,
     /// The last of these that belong to no cluster, and lie with the nearest.
     pub outliers: usize,
-    /// Figures from 0 to 1, one for each measure; below 0 counts as 0.
+    /// Figures from 0 to 1, one for each measure; one below 0 is at 0, with its number where that is the first.
     pub figures: Vec<f64>,
 }
 
@@ -127,6 +128,11 @@ pub fn clustergram(gram: &Clustergram<'_>) -> Result<Figure, ReportError> {
             if number == 0 {
                 let corner = (bars, middle - height / 2.0);
                 canvas.rectangle(corner, (length(value), height), CURVES[5], None);
+                // What no bar shows, where there is room for a line of text.
+                if value < 0.0 && to - from >= Type::SMALL.size {
+                    let at = (bars + GAP / 2.0, middle + Type::SMALL.size * 0.36);
+                    canvas.text(at, Type::SMALL, &decimal(value, 2));
+                }
             } else {
                 // Marks of equal figures do not hide each other.
                 let side = if number == 1 { -0.5 } else { 0.5 };

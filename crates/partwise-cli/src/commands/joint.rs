@@ -95,10 +95,15 @@ fn fit<T: Number>(
         table.row(
             data.input.clone(),
             format!(
-                "{} columns, relative error {}, weight {}",
+                "{} columns, relative error {}, weight {}{}",
                 data.shape.1,
                 percent(part.relative_error),
-                decimal(part.weight, 3)
+                decimal(part.weight, 3),
+                if arguments.unbalanced {
+                    ""
+                } else {
+                    " once balanced"
+                }
             ),
         );
         let mut meta = record::meta(&run, &data.input);

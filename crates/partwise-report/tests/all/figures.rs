@@ -557,7 +557,11 @@ fn clustergrams_show_every_cluster_that_has_room() {
             name: format!("part {}", number + 1),
             size,
             outliers: number % 3,
-            figures: vec![0.9, 1.0 - number as f64 / 100.0, -0.5],
+            figures: vec![
+                if number == 2 { -0.157 } else { 0.9 },
+                1.0 - number as f64 / 100.0,
+                -0.5,
+            ],
         };
         let clusters: Vec<Cluster> = (0..count).map(cluster).collect();
         let gram = Clustergram {
@@ -574,6 +578,7 @@ fn clustergrams_show_every_cluster_that_has_room() {
         let named = (1..=count).filter(|number| words.contains(&format!("part {number}")));
         assert!(named.count() >= count.min(20));
         assert!(words.contains(&"cosine from 0 to 1".to_owned()));
+        assert_eq!(words.contains(&"−0.16".to_owned()), count == 5);
         let short = Clustergram {
             clusters: &clusters[1..],
             ..gram

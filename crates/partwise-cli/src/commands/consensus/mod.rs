@@ -148,8 +148,16 @@ fn table<T>(
     );
     for (name, figure) in outputs::FIGURES {
         let figures: Vec<f64> = found.parts.iter().map(figure).collect();
+        // One component has no other to be told from.
+        let is_alone = figures.len() == 1 && *name != outputs::FOUND;
         let (least, middle) = least_and_middle(figures);
-        table.row(*name, format!("worst {least:.3}, median {middle:.3}"));
+        table.row(
+            *name,
+            match is_alone {
+                true => "none of one component".to_owned(),
+                false => format!("worst {least:.3}, median {middle:.3}"),
+            },
+        );
     }
     if let Some(intervals) = &found.intervals {
         table.row(

@@ -18,10 +18,13 @@ const SHOWN: usize = 1000;
 /// A figure of a component.
 type Figure = (&'static str, fn(&ConsensusPart) -> f64);
 
+/// The figure that takes no other component.
+pub(super) const FOUND: &str = "found in runs";
+
 /// What says how sure a component is, 0 to 1: the first is drawn as a bar, the others as marks.
 pub(super) const FIGURES: &[Figure] = &[
     ("silhouette", |part| part.silhouette),
-    ("found in runs", |part| part.found),
+    (FOUND, |part| part.found),
     ("rival", |part| part.rival),
 ];
 
