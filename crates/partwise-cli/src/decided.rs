@@ -1,13 +1,15 @@
 //! What a commit of several files has decided. A system gives them their names one by one, and a kill may come between two of them: so
 //! the names are written down first, and the next command of the same user that reads or writes there finishes what is left.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Begins the names of folders of what is only there while we work.
 pub(crate) const STAGE: &str = ".partwise-";
-/// Among the staged files: the names that the others are to have, each closed by what no name has in it, and an end.
+/// Among the staged files: the names that the others are to have, each with the [`mark`] of what had it, all closed by what no name has in
+/// it, and an end.
 const FILE: &str = ".decided";
 const CLOSE: &str = "\0";
 const END: &str = ".\0";
@@ -17,25 +19,66 @@ const END: &str = ".\0";
 pub(crate) struct Decided(File);
 
 impl Decided {
-    /// Writes the names down: from here on the files get them, whatever comes.
+    /// Writes the names down: from here on the files get them, whatever comes. Where the system cannot hold files nothing is decided, and
+    /// a kill leaves what it leaves.
     ///
     /// # Errors
     /// If the system refuses; nothing is decided then.
-    pub(crate) fn write(stage: &Path, names: &[String]) -> io::Result<Self> {
-        let mut file = File::create_new(stage.join(FILE))?;
-        // Where files cannot be held nobody finishes anything.
-        let _ = file.lock();
-        let names = names.iter().flat_map(|name| [name, CLOSE]);
-        let text: String = names.chain([END]).collect();
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        Ok(Self(file))
+    pub(crate) fn write(folder: &Path, stage: &Path, names: &[String]) -> io::Result<Self> {
+        let decided = Self(File::create_new(stage.join(FILE))?);
+        if !hold(&decided.0) {
+            return Ok(decided);
+        }
+        let line = |name: &String| [name, CLOSE, &mark(&folder.join(name)), CLOSE].concat();
+        let lines = names.iter().map(line);
+        let text: String = lines.chain([END.to_owned()]).collect();
+        let write = || {
+            (&decided.0).write_all(text.as_bytes())?;
+            decided.0.sync_all()
+        };
+        match write() {
+            Ok(()) => Ok(decided),
+            Err(error) => {
+                decided.withdraw();
+                Err(error)
+            }
+        }
     }
 
     /// Nobody is to finish this any more. (Who waits for the file has it open, so it must not only lose its name.)
-    pub(crate) fn withdraw(self) {
+    pub(crate) fn withdraw(&self) {
         let _ = self.0.set_len(0);
     }
+}
+
+/// Whether a file could be held. Whoever else does has little to do with it.
+fn hold(file: &File) -> bool {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    const PAUSE: Duration = Duration::from_millis(10);
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return true,
+            Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
+                std::thread::sleep(PAUSE);
+            }
+            Err(_) => return false,
+        }
+    }
+}
+
+/// What tells whether something is still what it was, whatever the clock says; nothing of what is not there.
+fn mark(path: &Path) -> String {
+    let Ok(found) = path.symlink_metadata() else {
+        return String::new();
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        format!("{} {} {}", found.ino(), found.mtime(), found.mtime_nsec())
+    }
+    #[cfg(not(unix))]
+    format!("{} {:?}", found.len(), found.modified().ok())
 }
 
 /// Gives the files of commands that were killed among them their names, where it had come to that.
@@ -57,35 +100,43 @@ fn finish_stage(folder: &Path, stage: &Path) -> io::Result<()> {
     }
     // For both, since some file systems let nobody hold a file that is open for reading alone.
     let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
-    // Who works on it lets it go soon, and a kill at once.
-    file.lock()?;
+    if !hold(&file) {
+        return Ok(());
+    }
     let mut text = String::new();
     file.read_to_string(&mut text)?;
-    let Some(names) = text.strip_suffix(END) else {
+    let Some(lines) = text.strip_suffix(END) else {
         return Ok(());
     };
-    let names = names.split_terminator(CLOSE);
+    let mut words = lines.split_terminator(CLOSE);
+    let lines = std::iter::from_fn(|| words.next().zip(words.next()));
     let is_result =
         |name: &str| !name.starts_with('.') && Path::new(name).file_name() == Some(name.as_ref());
-    let left: Vec<_> = names
-        .filter(|name| is_result(name) && is_there(&stage.join(name)))
+    let left: Vec<_> = lines
+        .filter(|(name, _)| is_result(name) && is_there(&stage.join(name)))
         .collect();
-    let decided = file.metadata()?.modified()?;
-    let is_later = |name: &&str| {
-        let found = fs::symlink_metadata(folder.join(name));
-        let at = found.and_then(|found| found.modified());
-        at.is_ok_and(|at| at > decided)
+    let as_it_was = |(name, was): &(&str, &str)| {
+        let now = mark(&folder.join(name));
+        now.is_empty() || now == *was
     };
     // Nothing takes the place of what came after it.
-    if !left.iter().any(is_later) {
-        for name in left {
-            let (place, target) = (stage.join(name), folder.join(name));
-            if place.is_dir() && is_there(&target) {
-                fs::rename(&target, stage.join(format!("{name}.old")))?;
+    let goes_on = left.iter().all(as_it_was);
+    for (name, _) in left {
+        let (place, target) = (stage.join(name), folder.join(name));
+        let aside = stage.join(format!("{name}.old"));
+        match goes_on {
+            true => {
+                if place.is_dir() && is_there(&target) {
+                    fs::rename(&target, &aside)?;
+                }
+                fs::rename(&place, &target)?;
             }
-            fs::rename(&place, &target)?;
+            false if !is_there(&target) && is_there(&aside) => fs::rename(&aside, &target)?,
+            false => {}
         }
     }
+    // What is removed bit by bit is no longer decided.
+    file.set_len(0)?;
     drop(file);
     fs::remove_dir_all(stage)
 }
@@ -113,20 +164,21 @@ fn is_ours(stage: &Path) -> bool {
     fs::symlink_metadata(stage).is_ok_and(|found| found.is_dir())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
-    use std::time::{Duration, SystemTime};
+    use std::path::PathBuf;
 
     use super::*;
 
     /// A folder with what was there, and a stage of these files.
     struct Left(tempfile::TempDir);
 
+    const NEW: &[(&str, &str)] = &[("model", "new"), ("W/part", "new")];
+
     impl Left {
         fn new(files: &[(&str, &str)]) -> Self {
-            let root = tempfile::tempdir().unwrap();
-            let left = Self(root);
+            let left = Self(tempfile::tempdir().unwrap());
             for (name, text) in [("model", "old"), ("W/part", "old"), ("W/more", "old")] {
                 left.put(name, text);
             }
@@ -137,6 +189,22 @@ mod tests {
             left
         }
 
+        /// One of new files whose names have been written down by a command that was killed then.
+        fn decided() -> Self {
+            let left = Self::new(NEW);
+            left.decide();
+            left
+        }
+
+        fn decide(&self) -> Decided {
+            let names = ["run", "W", "model"].map(str::to_owned);
+            Decided::write(self.0.path(), &self.stage(), &names).unwrap()
+        }
+
+        fn stage(&self) -> PathBuf {
+            self.0.path().join(format!("{STAGE}1"))
+        }
+
         fn put(&self, name: &str, text: &str) {
             let path = self.0.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -144,8 +212,7 @@ mod tests {
         }
 
         fn open_to(&self, mode: u32) {
-            let stage = self.0.path().join(format!("{STAGE}1"));
-            fs::set_permissions(stage, fs::Permissions::from_mode(mode)).unwrap();
+            fs::set_permissions(self.stage(), fs::Permissions::from_mode(mode)).unwrap();
         }
 
         fn text(&self, name: &str) -> Option<String> {
@@ -157,23 +224,37 @@ mod tests {
             let old = Some("old".to_owned());
             self.text("model") == old && self.text("W/part") == old && self.text("W/more") == old
         }
-    }
 
-    const NEW: &[(&str, &str)] = &[("model", "new"), ("W/part", "new")];
+        fn is_new(&self) -> bool {
+            let new = Some("new".to_owned());
+            self.text("model") == new && self.text("W/part") == new && self.text("W/more").is_none()
+        }
+
+        fn count(&self) -> usize {
+            fs::read_dir(self.0.path()).unwrap().count()
+        }
+    }
 
     #[test]
     fn what_was_decided_is_finished() {
-        let left = Left::new(&[NEW, &[(FILE, "run\0W\0model\0.\0")]].concat());
+        let left = Left::decided();
         finish(left.0.path());
-        assert_eq!(left.text("model").as_deref(), Some("new"));
-        assert_eq!(left.text("W/part").as_deref(), Some("new"));
-        assert_eq!(left.text("W/more"), None);
-        assert_eq!(fs::read_dir(left.0.path()).unwrap().count(), 2);
+        assert!(left.is_new() && left.count() == 2);
+        // Of a folder that stood aside, too.
+        let left = Left::decided();
+        fs::rename(left.0.path().join("W"), left.stage().join("W.old")).unwrap();
+        finish(left.0.path());
+        assert!(left.is_new() && left.count() == 2);
     }
 
     #[test]
     fn what_was_not_decided_stays() {
-        for decided in [None, Some(""), Some("model\0W\0"), Some("model\0W\0.")] {
+        for decided in [
+            None,
+            Some(""),
+            Some("model\0\0W\0"),
+            Some("model\0\0W\0\0."),
+        ] {
             let decided = decided.map(|text| (FILE, text));
             let files: Vec<_> = NEW.iter().copied().chain(decided).collect();
             let left = Left::new(&files);
@@ -184,62 +265,53 @@ mod tests {
 
     #[test]
     fn nobody_else_decides_here_nor_about_more_than_results() {
-        let left = Left::new(&[NEW, &[(FILE, "model\0W\0.\0")]].concat());
+        let left = Left::decided();
         left.open_to(0o755);
         finish(left.0.path());
         assert!(left.is_untouched());
 
-        let left = Left::new(&[
-            ("model", "new"),
-            (FILE, "../model\0W/part\0.x\0.\0"),
-            (".x", "1"),
-        ]);
+        let names = "../model\0\0W/part\0\0.x\0\0.\0";
+        let left = Left::new(&[("model", "new"), (FILE, names), (".x", "1")]);
         finish(left.0.path());
         assert!(left.is_untouched() && left.text(".x").is_none());
 
         let left = Left::new(NEW);
-        let fifo = left.0.path().join(format!("{STAGE}1/{FILE}"));
-        assert!(
-            std::process::Command::new("mkfifo")
-                .arg(fifo)
-                .status()
-                .unwrap()
-                .success()
-        );
+        let fifo = left.stage().join(FILE);
+        let made = std::process::Command::new("mkfifo").arg(fifo).status();
+        assert!(made.unwrap().success());
         finish(left.0.path());
         assert!(left.is_untouched());
     }
 
     #[test]
     fn what_came_later_stays() {
-        let left = Left::new(&[NEW, &[(FILE, "model\0W\0.\0")]].concat());
-        let file = File::options()
-            .write(true)
-            .open(left.0.path().join("model"))
-            .unwrap();
-        file.set_modified(SystemTime::now() + Duration::from_secs(5))
-            .unwrap();
+        let left = Left::decided();
+        fs::rename(left.0.path().join("W"), left.stage().join("W.old")).unwrap();
+        let later = left.0.path().join("later");
+        fs::write(&later, "later").unwrap();
+        fs::rename(later, left.0.path().join("model")).unwrap();
         finish(left.0.path());
-        assert!(left.is_untouched());
-        assert_eq!(fs::read_dir(left.0.path()).unwrap().count(), 2);
+        assert_eq!(left.text("model").as_deref(), Some("later"));
+        assert_eq!(left.text("W/more").as_deref(), Some("old"));
+        assert_eq!(left.count(), 2);
     }
 
     #[test]
     fn a_commit_under_way_is_waited_for() {
         for withdrawn in [false, true] {
             let left = Left::new(NEW);
-            let stage = left.0.path().join(format!("{STAGE}1"));
-            let decided = Decided::write(&stage, &["model".into(), "W".into()]).unwrap();
+            let decided = left.decide();
             std::thread::scope(|scope| {
                 scope.spawn(|| finish(left.0.path()));
                 std::thread::sleep(Duration::from_millis(50));
                 assert!(left.is_untouched());
-                match withdrawn {
-                    true => decided.withdraw(),
-                    false => drop(decided),
+                if withdrawn {
+                    decided.withdraw();
                 }
+                drop(decided);
             });
             assert_eq!(left.is_untouched(), withdrawn);
+            assert_eq!(left.is_new(), !withdrawn);
         }
     }
 }

@@ -37,6 +37,7 @@ mod terminal;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::ExitCode;
+use std::sync::Once;
 
 use clap::{CommandFactory, FromArgMatches};
 
@@ -49,9 +50,13 @@ fn main() -> ExitCode {
         if failure::is_lack_of_memory(payload) {
             terminal::error(lack);
         } else if failure::is_no_thread(payload) {
-            terminal::error(lack);
-            outputs::remove_unfinished();
-            std::process::exit(1);
+            // Several threads may begin at once.
+            static SAID: Once = Once::new();
+            SAID.call_once(|| {
+                terminal::error(lack);
+                outputs::remove_unfinished();
+                std::process::exit(1);
+            });
         } else if !(partwise_io::panics_are_errors() || partwise_apps::panics_are_errors()) {
             said(panic);
         }

@@ -41,13 +41,24 @@ pub(crate) fn spare(path: &Path) {
 pub(crate) fn settle(path: &Path) -> Option<PathBuf> {
     /// Where that has been done.
     static SETTLED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-    let path = fs::canonicalize(path).ok()?;
-    let folders = [Some(folder_of(&path)), path.is_dir().then_some(&path)];
-    for folder in folders.into_iter().flatten() {
+    let finish = |folder: &Path| {
         let mut settled = SETTLED.lock().unwrap_or_else(PoisonError::into_inner);
-        if settled.insert(folder.to_path_buf()) {
-            decided::finish(folder);
+        if let Ok(folder) = fs::canonicalize(folder)
+            && settled.insert(folder.clone())
+        {
+            decided::finish(&folder);
         }
+    };
+    // A number is no file, nor is a word; a file may be there only afterwards.
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    let is_file_like = extension.contains(char::is_alphabetic) || path.components().count() > 1;
+    if is_file_like || is_there(path) {
+        finish(folder_of(path));
+    }
+    let path = fs::canonicalize(path).ok()?;
+    finish(folder_of(&path));
+    if path.is_dir() {
+        finish(&path);
     }
     Some(path)
 }
@@ -285,7 +296,7 @@ impl Staged {
         decided::finish(&self.folder);
         // Held until all is in its place: a request to end must not take away what stands aside for a moment.
         let noted = locked(&STAGES);
-        let decided = Decided::write(self.stage.path(), &self.names)
+        let decided = Decided::write(&self.folder, self.stage.path(), &self.names)
             .with_context(|| format!("{}: cannot write into this folder", self.folder.display()))?;
         let mut taken: Vec<(&str, bool)> = Vec::new();
         for name in &self.names {

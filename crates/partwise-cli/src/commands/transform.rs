@@ -26,8 +26,9 @@ fn find(arguments: &TransformArguments) -> anyhow::Result<Ending> {
     if let Some(path) = &arguments.classes {
         outputs::check_named(path, "csv")?;
         let place = |path: &Path| {
-            let folder = std::fs::canonicalize(outputs::folder_of(path));
-            (folder.ok(), path.file_name().map(ToOwned::to_owned))
+            let folder = outputs::folder_of(path);
+            let folder = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
+            (folder, path.file_name().map(ToOwned::to_owned))
         };
         if place(path) == place(&arguments.output) {
             bail!(

@@ -245,6 +245,7 @@ fn a_kill_over_earlier_results_mixes_nothing() {
     let place = place();
     let mut finished = 0;
     for (old, new, folder) in [
+        ("", "fit v.npy -k 2", "fitted"),
         ("fit v.npy -k 2", "fit v.npy -k 3", "fitted"),
         (
             "fit v.npy -k 2 --split-w --pieces 3",
@@ -264,7 +265,10 @@ fn a_kill_over_earlier_results_mixes_nothing() {
             files.retain(|path, _| path.starts_with(place.path(folder)));
             files
         };
-        place.succeed(&format!("{old} -o {folder} -q"));
+        let _ = fs::remove_dir_all(place.path(folder));
+        if !old.is_empty() {
+            place.succeed(&format!("{old} -o {folder} -q"));
+        }
         let before = of_folder();
         let [_, writes] = counts(&place, &new, KILL);
         let after = of_folder();

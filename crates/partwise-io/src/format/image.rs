@@ -103,8 +103,13 @@ fn decode(source: Source, budget: &Budget, options: &ReadOptions) -> Result<Tabl
     rewind(&file, &budget.file)?;
     let mut reader = decoder_of(file);
     let mut limits = Limits::no_limits();
-    // What a decoder takes beside the picture.
-    limits.max_alloc = Some(limit.saturating_sub(decoded));
+    // What a decoder takes beside the picture; that of TIFF leaves room for the picture itself.
+    let taken = if format == ImageFormat::Tiff {
+        0
+    } else {
+        decoded
+    };
+    limits.max_alloc = Some(limit.saturating_sub(taken));
     reader.limits(limits);
     let decoder = reader.into_decoder().map_err(refused)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
