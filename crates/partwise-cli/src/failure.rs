@@ -1,5 +1,6 @@
 //! What went wrong, in one line, and the exit code that says whose fault it is.
 
+use std::ffi::OsString;
 use std::io;
 use std::num::{IntErrorKind, ParseFloatError, ParseIntError};
 use std::path::Path;
@@ -79,10 +80,7 @@ fn told(cause: &(dyn std::error::Error + 'static)) -> String {
         && Path::new(file).exists()
         && let Some((what, command)) = reader_of(file)
     {
-        return match std::env::args()
-            .nth(1)
-            .is_some_and(|given| given == command)
-        {
+        return match given() == command {
             true => format!("{cause}; {what} with these flags are not read"),
             false => format!("{cause}; {what} are for 'partwise {command}'"),
         };
@@ -98,16 +96,20 @@ fn flag(name: &str) -> String {
     let one = other.map_or(name, |(_, flag)| flag).replace('_', "-");
     let many = format!("{one}s");
     let program = Arguments::command();
-    let given = std::env::args_os().nth(1).unwrap_or_default();
-    let flags = program
-        .find_subcommand(given)
+    let mut flags = program
+        .find_subcommand(given())
         .into_iter()
         .flat_map(|command| command.get_arguments())
         .filter_map(|flag| flag.get_long());
-    match flags.into_iter().find(|&long| long == one || long == many) {
+    match flags.find(|&long| long == one || long == many) {
         Some(long) => format!("--{long}"),
         None => name.to_owned(),
     }
+}
+
+/// The command that was given.
+fn given() -> OsString {
+    std::env::args_os().nth(1).unwrap_or_default()
 }
 
 /// A kind of file which is no matrix, and the command that reads it.

@@ -12,6 +12,7 @@ use crate::memory::Budget;
 use crate::real::Dtype;
 use crate::rows::Rows;
 use crate::source::{self, Source};
+use crate::stored::no_arrays;
 use crate::write::MatrixToWrite;
 
 #[cfg(feature = "arrow")]
@@ -29,16 +30,6 @@ mod pws;
 mod text;
 #[cfg(feature = "zarr")]
 mod zarr;
-
-/// Of a folder that is no matrix.
-fn no_arrays(file: String) -> Error {
-    Error::Unsupported {
-        file,
-        problem:
-            "is a folder without .npy files; expected a file, or the rows of one matrix in them"
-                .into(),
-    }
-}
 
 /// Every format, in the order in which they are asked whether a file is theirs.
 static FORMATS: &[&dyn FileFormat] = &[

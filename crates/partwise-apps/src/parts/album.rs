@@ -44,7 +44,9 @@ impl Album {
             });
         }
         let most = values.iter().copied().fold(1.0, f32::max);
-        let white = if most.is_finite() { most } else { 1.0 };
+        // What no fit takes is to be named as it is.
+        let is_legal = most.is_finite() && !values.iter().any(|value| *value < 0.0);
+        let white = if is_legal { most } else { 1.0 };
         if white > 1.0 {
             values.iter_mut().for_each(|value| *value /= white);
         }

@@ -21,9 +21,7 @@ was stopped or killed, to the same bits (consensus.part keeps what is done).";
 
 #[derive(Debug, Args)]
 pub(crate) struct ConsensusArguments {
-    /// The matrix, samples in rows; a folder of .npy files with the rows of one; FILE#ARRAY for one of several in a file; - for
-    /// standard input
-    #[arg(value_name = "V", value_hint = ValueHint::AnyPath)]
+    #[arg(value_name = "V", value_hint = ValueHint::AnyPath, help = super::A_MATRIX)]
     pub(crate) input: PathBuf,
     /// Folder for the results; made if it is not there
     #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]

@@ -20,9 +20,7 @@ Ctrl-C ends the conversion and leaves nothing of the file; a second one ends the
 
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArguments {
-    /// The matrix, samples in rows; a folder of .npy files with the rows of one; FILE#ARRAY for one of several in a file; - for
-    /// standard input
-    #[arg(value_name = "V", value_hint = ValueHint::AnyPath)]
+    #[arg(value_name = "V", value_hint = ValueHint::AnyPath, help = super::A_MATRIX)]
     pub(crate) input: PathBuf,
     /// File for the store: .pws
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]

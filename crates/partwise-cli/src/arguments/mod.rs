@@ -71,6 +71,10 @@ Examples:
 Exit codes: 0 done, 1 failed (as on a full disk), 2 wrong use or unusable input, \
 130 stopped by Ctrl-C.";
 
+/// The help of a matrix that a command reads.
+const A_MATRIX: &str = "The matrix, samples in rows; a folder of .npy files with the rows of one; FILE#ARRAY for one of several in \
+                        a file; - for standard input";
+
 const COMPLETION_EXAMPLES: &str = "\
 Examples:
   partwise completions bash > ~/.local/share/bash-completion/completions/partwise

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use partwise::{Error, Matrix};
+use partwise::Matrix;
 use partwise_apps::image::DEFAULT_LIMIT_BYTES;
 use partwise_apps::parts::{Album, Parts, load_folder};
 use partwise_report::{
@@ -114,16 +114,6 @@ fn album(arguments: &PartsArguments, name: &str, progress: &Progress) -> anyhow:
         let matrix = input::read_as::<f32>(&arguments.input, None)?;
         let dense = dense_from_file(matrix.matrix)?;
         let (rows, columns) = (dense.rows(), dense.cols());
-        // With the value that the file has, and not a share of white.
-        if let Some(place) = dense.as_slice().iter().position(|value| *value < 0.0) {
-            let error = Error::Negative {
-                matrix: "V",
-                value: dense.as_slice()[place].into(),
-                row: place / columns,
-                col: place % columns,
-            };
-            return Err(anyhow::Error::new(error).context(name.to_owned()));
-        }
         let album = Album::from_rows(dense.into_values(), rows, columns, (height, width));
         let mut album = album.with_context(|| name.to_owned())?;
         if let Some(names) = matrix.row_names {

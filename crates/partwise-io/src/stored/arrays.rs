@@ -68,11 +68,7 @@ impl Arrays {
         let parts = files.into_iter().map(Part::open);
         let mut parts = parts.collect::<Result<Vec<_>, _>>()?;
         let Some(first) = parts.first() else {
-            return Err(Error::Unsupported {
-                file: name,
-                problem: "is a folder without .npy files; expected the rows of one matrix in them"
-                    .into(),
-            });
+            return Err(no_arrays(name));
         };
         let (rows, cols) = first.shape()?;
         // A single row or column lies together in either order.
@@ -106,7 +102,8 @@ impl Arrays {
 
     /// Whether a folder holds `.npy` files.
     pub(crate) fn are_in(folder: &Path) -> bool {
-        files_of(folder).is_ok_and(|files| !files.is_empty())
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).any(|path| is_part(&path))
     }
 
     /// All of it in memory.
@@ -285,18 +282,31 @@ fn is_npy(path: &Path) -> std::io::Result<bool> {
     Ok(head[..found] == *MAGIC)
 }
 
+/// Of a folder that is no matrix.
+pub(crate) fn no_arrays(file: String) -> Error {
+    Error::Unsupported {
+        file,
+        problem:
+            "is a folder without .npy files; expected a file, or the rows of one matrix in them"
+                .into(),
+    }
+}
+
+/// Whether something in a folder holds rows of its matrix.
+fn is_part(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    let hidden = path
+        .file_name()
+        .is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+    extension.eq_ignore_ascii_case("npy") && !hidden && path.is_file()
+}
+
 /// The `.npy` files of a folder in the natural order of their names.
 fn files_of(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let extension = path
-            .extension()
-            .map(|extension| extension.to_ascii_lowercase());
-        let hidden = path
-            .file_name()
-            .is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
-        if extension.is_some_and(|extension| extension == "npy") && !hidden && path.is_file() {
+        if is_part(&path) {
             files.push(path);
         }
     }

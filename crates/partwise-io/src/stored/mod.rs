@@ -19,7 +19,7 @@ use crate::rows::Rows;
 use crate::source::{Source, fill, read_error};
 use crate::store::{self, Kind, Store};
 
-pub(crate) use arrays::Arrays;
+pub(crate) use arrays::{Arrays, no_arrays};
 
 /// A matrix in one or more files: dense in `.npy` files, Parquet and Arrow, dense or sparse in a store (`.pws`), HDF5 and Zarr.
 #[derive(Debug)]
